@@ -1,0 +1,2 @@
+"""tracegrad"""
+import tracegrad.ops

@@ -1,0 +1,142 @@
+"""The general path of every operator: Python numbers, promotion, broadcasting errors, no_grad, recording, subclasses.  Correct first, fast second."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tracegrad import dtypes
+from tracegrad.config import local
+from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.eager.views import link
+from tracegrad.errors import ArgumentError, VerifyError, explain
+from tracegrad.ir.builder import projections
+from tracegrad.ir.families import FLOATING
+from tracegrad.ir.node import Node, make_node
+from tracegrad.ir.op import Op, result_types
+from tracegrad.ir.prelude import Ops
+from tracegrad.ir.raw import compute
+from tracegrad.ir.types import Type, type_of
+
+NUMBERS = (bool, int, float, complex)
+
+
+class TensorOps(Ops):
+    """T: operators on Tensors.  eager/generate.py fills in the functions."""
+
+    def zeros(self, like: Type) -> Any:
+        """Zeros of a type; a recorded operator while tracing, so that it is never taken for a constant of the outside world."""
+        if local.trace is None:
+            return handle(np.zeros(like.shape, like.dtype), None)
+        return self.full(shape=like.shape, value=0, dtype=like.dtype)
+
+
+T = TensorOps()
+
+
+def general(op: type[Op], args: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
+    """Apply an operator to Tensors, arrays and Python numbers with normalised attributes."""
+    operands = [_operand(op, a) for a in args]
+    if op.promotion:
+        operands = promote_operands(op, operands)
+    types = tuple(None if a is None else type_of(a._data if isinstance(a, Tensor) else a) for a in operands)
+    result = op.type_rule(types, attrs)
+    values = tuple(a._data if isinstance(a, Tensor) else a for a in operands)
+    computed = compute(op, values, attrs)
+    arrays = tuple(computed) if op.several() else (computed,)
+    arrays = tuple(a if type(a) is np.ndarray else np.asarray(a) for a in arrays)
+    if not op.value_dependent:
+        check_result(op, arrays, result_types(result))
+    if local.trace is not None:
+        return local.trace.record(op, operands, attrs, arrays)
+    if not (local.grad_enabled and _has_rules(op) and any(isinstance(a, Tensor) and a._node is not None for a in operands)):
+        made = tuple(handle(a, None) for a in arrays)
+    else:
+        made = tracked(op, operands, attrs, arrays)
+    if op.view and isinstance(operands[0], Tensor):
+        for t in made:
+            link(operands[0], t, op, attrs)
+    return made if op.several() else made[0]
+
+
+def _has_rules(op: type[Op]) -> bool:
+    return any(op.rules) or hasattr(op, "vjp")
+
+
+def tracked(op: type[Op], operands: list[Any], attrs: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Tensor, ...]:
+    """Tensors for the results of an operator that autograd follows."""
+    nodes = tuple(a._node if isinstance(a, Tensor) and a._node is not None else None for a in operands)
+    inputs = tuple(n if n is not None else untracked(a) for n, a in zip(nodes, operands, strict=True))
+    types = tuple(Type(a.shape, a.dtype) for a in arrays)
+    node = make_node(op, inputs, attrs, types if op.several() else types[0])
+    node.saved = saved_values(op, [a._data if isinstance(a, Tensor) else a for a in operands], arrays, nodes)
+    if not op.several():
+        return (handle(arrays[0], node),)
+    nondiff = [o in op.nondiff_outputs for o in op.outputs]
+    pieces = projections(node)
+    return tuple(handle(a, None if dead else p) for a, p, dead in zip(arrays, pieces, nondiff, strict=True))
+
+
+def untracked(operand: Any) -> Any:
+    """What stands in Node.inputs for an operand that is not followed: its Type, or the number itself."""
+    return Type(operand._data.shape, operand._data.dtype) if isinstance(operand, Tensor) else operand
+
+
+def saved_values(op: type[Op], values: list[Any], results: tuple[Any, ...], nodes: tuple[Node | None, ...]) -> tuple[Any, ...] | None:
+    """The values that the rules of the followed inputs read, in the order operands then results; None when there is nothing."""
+    flat = op.group(tuple(nodes))
+    followed = [any(n is not None for n in entry) if isinstance(entry, tuple) else entry is not None for entry in flat]
+    grouped = (*op.group(tuple(values)), *results)
+    kept = tuple(
+        value if any(followed[i] for i in readers) else None for value, readers in zip(grouped, op.saves, strict=True)
+    )
+    return kept if any(k is not None for k in kept) else None
+
+
+def _operand(op: type[Op], value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, (np.ndarray, np.generic)):
+        return handle(np.asarray(value), None)
+    if value is None and any(i.endswith("?") for i in op.inputs):
+        return None
+    if isinstance(value, NUMBERS):
+        return value
+    raise ArgumentError(explain(op.name, f"operands must be Tensors or numbers, got {type(value).__name__}"))
+
+
+def promote_operands(op: type[Op], operands: list[Any]) -> list[Any]:
+    """Operands with torch's result dtype; a conversion is an operator of its own, so that backends need no promotion rules."""
+    names = op.promoted or op.operands
+    places = [i for i, name in enumerate(op.operands) if name in names and operands[i] is not None]
+    if op.promotion == "none":
+        return operands
+    tensors = [operands[i] for i in places if isinstance(operands[i], Tensor)]
+    numbers = [operands[i] for i in places if not isinstance(operands[i], Tensor)]
+    target = dtypes.result_dtype(
+        [t._data.dtype for t in tensors if t._data.ndim],
+        [t._data.dtype for t in tensors if not t._data.ndim],
+        [dtypes.number_dtype(n) for n in numbers],
+    )
+    if op.promotion == "float" and dtypes.kind_rank(target) < FLOATING:
+        target = dtypes.default.float
+    out = list(operands)
+    for i in places:
+        value = out[i]
+        if isinstance(value, Tensor):
+            if value._data.dtype != target:
+                out[i] = T.promote(value, dtype=target)
+        elif not tensors:
+            out[i] = T.full(shape=(), value=value, dtype=target)
+        elif target.kind == "b" and not isinstance(value, bool):
+            out[i] = bool(value)
+    return out
+
+
+def check_result(op: type[Op], arrays: tuple[Any, ...], types: tuple[Type, ...]) -> None:
+    """The kernel must give what the type rule says."""
+    for array, want in zip(arrays, types, strict=True):
+        if array.shape != want.shape or array.dtype != want.dtype:
+            got = Type(array.shape, array.dtype)
+            raise VerifyError(explain(op.name, f"the type rule says {want} but the NumPy kernel gave {got}", "This is a fault of tracegrad; please report it"))

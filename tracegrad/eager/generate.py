@@ -1,0 +1,326 @@
+"""One specialised Python function per operator, printed from its definition on first use.
+
+A function object exists from import on, with a body that generates the real one, puts it in its own place (`__code__`) and runs it; so every reference to
+the function, however early it was taken, is the fast one afterwards.  `source(name)` shows the text.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import re
+import threading
+from collections.abc import Callable
+from functools import partial
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from tracegrad.config import GENERATED
+from tracegrad.dtypes import F32, F64
+from tracegrad.eager.dispatch import T, general
+from tracegrad.eager.tensor import Tensor
+from tracegrad.eager.views import link
+from tracegrad.errors import explain
+from tracegrad.ir.node import Node, tick
+from tracegrad.ir.op import REGISTRY, Op, cotangent_names
+from tracegrad.ir.raw import N, raw
+from tracegrad.ir.sweep import input_type
+from tracegrad.kernels import numpy_kernels
+
+SOURCES: dict[str, str] = {}
+_lock = threading.RLock()
+
+# NumPy warns about log(0) and overflow, torch does not.  Kernels run in a context of their own whose error state is silent: 30 ns a call against 750 ns for
+# np.errstate.  A context cannot be entered twice: a second thread gets RuntimeError there and takes the general path.
+_quiet = contextvars.copy_context()
+_quiet.run(np.seterr, all="ignore")
+
+
+def _operand(value: Any) -> Any:
+    """What stands in Node.inputs for an untracked operand of the common dtype: its shape, or the number itself."""
+    return value.shape if type(value) is np.ndarray else value
+
+
+GENERATED.update(
+    np=np, K=numpy_kernels, Tensor=Tensor, Node=Node, new=object.__new__, tick=tick, general=general, asarray=np.asarray, ndarray=np.ndarray, F32=F32, F64=F64,
+    N=N, T=T, sum_to=numpy_kernels.sum_to, link=link, quiet=_quiet.run, operand=_operand, input_type=input_type,
+)  # fmt: skip
+
+_WHOLE_CALL = re.compile(r"^((?:np|K)\.[\w.]+)\((.*)\)$")
+
+
+def kernel_call(op: type[Op], names: dict[str, str]) -> str:
+    """The expression that runs the operator's kernel, silenced where it could warn."""
+    if not op.numpy:
+        text = f"RAW_{op.name}({', '.join([names[o] for o in op.operands] + [f'{a}={a}' for a in op.attrs])})"
+    else:
+        text = op.numpy.format(**names)
+    found = _WHOLE_CALL.match(text)
+    if op.quiet or found is None or found.group(2).count(")") != found.group(2).count("("):
+        return text
+    return f"quiet({found.group(1)}, {found.group(2)})"
+
+
+def has_fast_path(op: type[Op]) -> bool:
+    """Whether a specialised function pays: fixed operands, one result, a kernel of its own."""
+    return (
+        0 < len(op.operands) <= 3
+        and not op.variadic
+        and not op.several()
+        and not op.value_dependent
+        and not any(i.endswith("?") for i in op.inputs)
+        and op.pure
+    )
+
+
+def operator_source(op: type[Op], names: tuple[str, ...] = ()) -> str:
+    """Text of the eager function: operands by position (named as the operands, or by `names`), attributes by keyword."""
+    shown = names or op.operands
+    parameters = [f"{'*' if s.startswith('*') else ''}{o}{'=None' if s.endswith('?') else ''}" for o, s in zip(shown, op.inputs, strict=True)]
+    if op.attrs:
+        parameters += [*(["*"] if op.operands and not op.variadic else []), *op.attrs]
+    passed = ", ".join(f"*{o}" if s.startswith("*") else f"{o}" for o, s in zip(shown, op.inputs, strict=True))
+    attrs = f"({', '.join(op.attrs)}{',' if op.attrs else ''})"
+    slow = f"return general(OP_{op.name}, ({passed}{',' if passed else ''}), {attrs})"
+    head = f"def {op.name}({', '.join(parameters)}):\n"
+    if not has_fast_path(op):
+        return f"{head}    {slow}\n"
+    return head + "".join(f"    {line}\n" for line in _fast_lines(op, shown, slow, attrs))
+
+
+def _fast_lines(op: type[Op], shown: tuple[str, ...], slow: str, attrs: str) -> list[str]:
+    values, nodes = [f"v{i}" for i in range(len(op.operands))], [f"n{i}" for i in range(len(op.operands))]
+    lines = [f"if MODE: {slow}", *_unpack(op, shown, values, nodes, slow)]
+    names = {**dict(zip(op.operands, values, strict=True)), **{a: a for a in op.attrs}}
+    lines += [
+        f"try: r = {kernel_call(op, names)}",
+        f"except Exception: {slow}",
+        "if type(r) is not ndarray: r = asarray(r)",
+        "t = new(Tensor); t._data = r",
+    ]
+    followed = [n for n, rule in zip(nodes, op.rules, strict=True) if rule is not None]
+    if op.outputs[0] in op.nondiff_outputs or not followed:
+        lines.append("t._node = None")
+    else:
+        inputs = ", ".join(f"{n} or operand({v})" for v, n in zip(values, nodes, strict=True))
+        lines += [
+            f"if {' and '.join(f'{n} is None' for n in followed)}: t._node = None",
+            "else:",
+            f"    n = new(Node); n.op = OP_{op.name}; n.inputs = ({inputs},); n.attrs = {attrs}; n.saved = {saved_expression(op, values, nodes)}",
+            "    n.shape = r.shape; n.dtype = r.dtype; n.seq = tick(); n.needs = True; n.extra = None; t._node = n",
+        ]
+    if op.view:
+        lines.append(f"link({shown[0]}, t, OP_{op.name}, {attrs})")
+    return [*lines, "return t"]
+
+
+def _unpack(op: type[Op], shown: tuple[str, ...], values: list[str], nodes: list[str], slow: str) -> list[str]:
+    """Lines that take arrays and nodes out of the operands, and send everything unusual to the general path."""
+    lines: list[str] = []
+    promoted = [o for o in op.operands if op.promotion and op.promotion != "none" and (not op.promoted or o in op.promoted)]
+    numbers = len(promoted) > 1 and op.elementwise
+    for operand, name, value, node in zip(op.operands, shown, values, nodes, strict=True):
+        lines.append(f"if type({name}) is Tensor: {value} = {name}._data; {node} = {name}._node")
+        if numbers and operand in promoted:
+            lines.append(f"elif type({name}) is float or type({name}) is int: {value} = {name}; {node} = None")
+        lines.append(f"else: {slow}")
+    if not promoted:
+        return lines
+    taking_part = [values[op.operands.index(o)] for o in promoted]
+    if not numbers:
+        first, *others = taking_part
+        lines.append(f"d = {first}.dtype")
+        wrong = ["d is not F32 and d is not F64"] if op.promotion == "float" else []
+        wrong += [f"{v}.dtype is not d" for v in others]
+        return [*lines, *([f"if {' or '.join(wrong)}: {slow}"] if wrong else [])]
+    left, right = taking_part
+    lines += [
+        f"if type({left}) is ndarray:",
+        f"    d = {left}.dtype",
+        f"    if (d is not F32 and d is not F64) or (type({right}) is ndarray and {right}.dtype is not d): {slow}",
+        f"elif type({right}) is ndarray:",
+        f"    d = {right}.dtype",
+        f"    if d is not F32 and d is not F64: {slow}",
+        f"else: {slow}",
+    ]
+    return lines
+
+
+def saved_expression(op: type[Op], values: list[str], nodes: list[str]) -> str:
+    """The tuple of what the rules of the followed inputs read; None when they read nothing."""
+    parts = []
+    for value, readers in zip([*values, "r"], op.saves, strict=True):
+        if not readers:
+            parts.append("None")
+        elif len(readers) == sum(rule is not None for rule in op.rules):
+            parts.append(value)
+        else:
+            parts.append(f"({value} if {' or '.join(f'{nodes[i]} is not None' for i in readers)} else None)")
+    return f"({', '.join(parts)},)" if any(p != "None" for p in parts) else "None"
+
+
+def backward_source(op: type[Op]) -> str:
+    """Text of the first-order backward: from the node and its cotangent to sums in `grads`, on raw arrays."""
+    count = len(op.operands)
+    lines = [f"def back_{op.name}(n, g, grads):", f"    {', '.join(f'p{i}' for i in range(count))}, = n.inputs"]
+    if any(op.saves):
+        lines.append(f"    {', '.join([*(f'v{i}' for i in range(count)), 'r'])}, = n.saved")
+    if op.attrs:
+        lines.append(f"    {', '.join(f'a{i}' for i in range(len(op.attrs)))}, = n.attrs")
+    names = {**{o: f"v{i}" for i, o in enumerate(op.operands)}, **{a: f"a{i}" for i, a in enumerate(op.attrs)}}
+    names |= {**{f"{o}_type": f"input_type(n, {i})" for i, o in enumerate(op.operands)}, op.outputs[0]: "r", cotangent_names(op)[0]: "g"}
+    for i, rule in enumerate(op.rules):
+        if rule is None:
+            continue
+        lines += [
+            f"    if type(p{i}) is Node:",
+            f"        d = GRAD_{op.name}_{i}(N, {', '.join(names[r] for r in rule.reads)})",
+            "        if d is not None:",
+            *([f"            if d.shape != p{i}.shape: d = sum_to(d, p{i}.shape)"] if op.elementwise else []),
+            f"            q = grads.get(p{i}); grads[p{i}] = d if q is None else q + d",
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _define(name: str, text: str) -> FunctionType:
+    scope_before = GENERATED.get(name)
+    exec(compile(text, f"<generated {name}>", "exec"), GENERATED)
+    function: FunctionType = GENERATED.pop(name)
+    if scope_before is not None:
+        GENERATED[name] = scope_before
+    return function
+
+
+def backward_function(op: type[Op]) -> Callable[..., None] | None:
+    """The generated backward of an operator with a fast path; None when the generic one is to be used."""
+    if not has_fast_path(op):
+        return None
+    with _lock:
+        for i, rule in enumerate(op.rules):
+            if rule is not None:
+                GENERATED[f"GRAD_{op.name}_{i}"] = rule.function
+        text = backward_source(op)
+        SOURCES[op.name] = SOURCES.get(op.name, "") + "\n\n" + text
+        return _define(f"back_{op.name}", text)
+
+
+def _generate_operator(op: type[Op]) -> FunctionType:
+    GENERATED[f"OP_{op.name}"] = op
+    if not op.numpy:
+        GENERATED[f"RAW_{op.name}"] = raw(op)
+    text = operator_source(op)
+    SOURCES[op.name] = text
+    return _define(op.name, text)
+
+
+def _generate_public(op: type[Op]) -> FunctionType:
+    """The public function: `call` with F = T where the definition has one, else the operator under torch's parameter names."""
+    if op.call is not None:
+        GENERATED[f"CALL_{op.name}"] = op.call
+        return _define(op.name, _forwarding(op))
+    GENERATED[f"OP_{op.name}"] = op
+    if not op.numpy:
+        GENERATED[f"RAW_{op.name}"] = raw(op)
+    plain = len(op.operands) <= 2 and not op.variadic
+    names = op.public or (("input", "other")[: len(op.operands)] if plain else op.operands)
+    return _define(op.name, operator_source(op, names))
+
+
+def _forwarding(op: type[Op]) -> str:
+    """`def sum(input, dim=None, keepdim=False): return CALL_sum(T, input, dim, keepdim)` with the parameters of `call`."""
+    code, function = op.call.__code__, op.call
+    positional = code.co_varnames[1 : code.co_argcount]
+    keyword = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+    rest = code.co_varnames[code.co_argcount + code.co_kwonlyargcount] if code.co_flags & 4 else ""
+    defaults = function.__defaults__ or ()
+    kwdefaults = function.__kwdefaults__ or {}
+    first = len(positional) - len(defaults)
+    head, passed = [], ["T"]
+    for i, name in enumerate(positional):
+        key = f"DEFAULT_{op.name}_{name}"
+        if i >= first:
+            GENERATED[key] = defaults[i - first]
+        head.append(f"{name}={key}" if i >= first else name)
+        passed.append(name)
+    if rest:
+        head.append(f"*{rest}")
+        passed.append(f"*{rest}")
+    elif keyword:
+        head.append("*")
+    for name in keyword:
+        key = f"DEFAULT_{op.name}_{name}"
+        if name in kwdefaults:
+            GENERATED[key] = kwdefaults[name]
+        head.append(f"{name}={key}" if name in kwdefaults else name)
+        passed.append(f"{name}={name}")
+    return f"def {op.name}({', '.join(head)}):\n    return CALL_{op.name}({', '.join(passed)})\n"
+
+
+def _first_call(stub: FunctionType, make: Callable[[type[Op]], FunctionType], op: type[Op]) -> None:
+    with _lock:
+        made = make(op)
+        stub.__code__, stub.__defaults__, stub.__kwdefaults__ = made.__code__, made.__defaults__, made.__kwdefaults__
+
+
+def _stub(op: type[Op], key: str, make: Callable[[type[Op]], FunctionType]) -> FunctionType:
+    """A function whose first call replaces its own code by the generated one."""
+
+    def pending(*args: Any, _stub_key: str = key, **kwargs: Any) -> Any:
+        return FIRST_CALL(_stub_key, args, kwargs)  # type: ignore[name-defined]  # noqa: F821
+
+    stub = FunctionType(pending.__code__, GENERATED, op.name)
+    stub.__kwdefaults__, stub.__doc__, stub.__module__ = {"_stub_key": key}, op.__doc__, "tracegrad"
+    _PENDING[key] = (stub, make, op)
+    return stub
+
+
+_PENDING: dict[str, tuple[FunctionType, Callable[[type[Op]], FunctionType], type[Op]]] = {}
+
+
+def _run_pending(key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    stub, make, op = _PENDING[key]
+    _first_call(stub, make, op)
+    return stub(*args, **kwargs)
+
+
+GENERATED["FIRST_CALL"] = _run_pending
+_operators: dict[str, FunctionType] = {}
+_public: dict[str, FunctionType] = {}
+
+
+def operator_function(name: str) -> FunctionType:
+    """The eager function of an operator with normalised attributes (what rules call as T.name)."""
+    found = _operators.get(name)
+    if found is None:
+        found = _operators[name] = _stub(REGISTRY[name], f"operator {name}", _generate_operator)
+    return found
+
+
+def public_function(name: str) -> FunctionType:
+    """The public function of an operator, with torch's signature."""
+    found = _public.get(name)
+    if found is None:
+        found = _public[name] = _stub(REGISTRY[name], f"public {name}", _generate_public)
+    return found
+
+
+def source(name: str) -> str:
+    """The generated text of an operator's eager function and backward."""
+    stub = operator_function(name)
+    if name not in SOURCES:
+        _first_call(stub, _generate_operator, REGISTRY[name])
+        backward_function(REGISTRY[name])
+    return SOURCES[name]
+
+
+def _operator_of_namespace(self: Any, name: str) -> Any:
+    if name not in REGISTRY:
+        raise AttributeError(explain("T", f"there is no operator {name!r}"))
+    op = REGISTRY[name]
+    function = partial(op.call, self) if op.composite else operator_function(name)
+    self.__dict__[name] = function
+    return function
+
+
+type(T).__getattr__ = _operator_of_namespace  # type: ignore[method-assign]

@@ -1,0 +1,163 @@
+"""Tensor: a mutable handle, that is an array and (when tracked) the node that made it."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import numpy as np
+
+from tracegrad import dtypes
+from tracegrad.errors import DataError, DifferentiationError, explain
+from tracegrad.ir.node import Node, make_leaf
+from tracegrad.ir.types import Type
+from tracegrad.slots import slots
+
+Array = np.ndarray[Any, Any]
+
+
+class Tensor:
+    """An array of one dtype that autograd can follow.
+
+    Made by `tracegrad.tensor`, `zeros`, `randn`, ... and by operators.  The constructor takes data as `torch.Tensor` does: `Tensor([1., 2.])` has the
+    default dtype, `Tensor(2, 3)` is uninitialised of that shape.
+    """
+
+    # _data  the NumPy array              _node   None when autograd does not follow this value
+    # _grad  unset or None or a Tensor    _view   unset, or (parent Tensor, operator, attributes) of a view
+    # _views unset, or weak references to the live views of this base
+    __slots__ = ("__dict__", "__weakref__", "_data", "_grad", "_node", "_view", "_views")
+
+    _data: Array
+    _node: Node | None
+
+    __array_priority__ = 1000  # NumPy arrays on the left leave the operator to us
+    __hash__ = object.__hash__
+
+    def __new__(cls, *data: Any, **options: Any) -> Tensor:
+        self = object.__new__(cls)
+        self._data, self._node = np.empty((0,), dtypes.default.float), None
+        return self
+
+    def __init__(self, *data: Any, requires_grad: bool = False) -> None:
+        if len(data) == 1 and not isinstance(data[0], (int, np.integer)):
+            source = data[0]._data if isinstance(data[0], Tensor) else data[0]
+            self._data = np.array(source, dtypes.default.float)
+        elif data:
+            self._data = np.zeros(tuple(int(n) for n in data), dtypes.default.float)
+        if requires_grad:
+            self.requires_grad_()
+
+    @property
+    def shape(self) -> Size:
+        """Sizes of the axes."""
+        return Size(self._data.shape)
+
+    @property
+    def dtype(self) -> dtypes.dtype:
+        """Element type."""
+        return dtypes.from_numpy(self._data.dtype)
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self._data.ndim
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow into or through this tensor.  Settable on leaves."""
+        node = self._node
+        return node is not None and node.needs
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Start (or stop) recording operations on this leaf, in place.  Raises RuntimeError for integers and for non-leaves."""
+        node = self._node
+        if requires_grad:
+            if self._data.dtype.kind not in "fc":
+                raise DifferentiationError(
+                    explain("requires_grad_", "only Tensors of floating point dtype can require gradients", got=self.dtype)
+                )
+            if node is None:
+                self._node = make_leaf(Type(self._data.shape, self._data.dtype), needs=True, extra=weakref.ref(self))
+            elif not node.needs:
+                raise DifferentiationError(explain("requires_grad_", "a value computed while recording cannot become a leaf"))
+        elif node is not None and node.needs:
+            if node.op is not None:
+                raise DifferentiationError(
+                    explain("requires_grad_", "you can only change requires_grad flags of leaf variables", "Use detach() to get a value that stands alone")
+                )
+            self._node = None
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether no recorded operation made this tensor."""
+        node = self._node
+        return node is None or node.op is None or not node.needs
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that backward accumulated, or None."""
+        try:
+            return self._grad
+        except AttributeError:
+            return None
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise TypeError(explain("grad", f"assigned grad must be a Tensor or None, got {type(value).__name__}"))
+            if value._data.shape != self._data.shape or value._data.dtype != self._data.dtype:
+                raise DataError(explain("grad", "assigned grad has another shape or dtype than the tensor", tensor=Type(self._data.shape, self._data.dtype),
+                                        grad=Type(value._data.shape, value._data.dtype)))  # fmt: skip
+        self._grad = value
+
+
+class Size(tuple[int, ...]):
+    """Sizes of the axes of a tensor: a tuple that prints as torch.Size."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"torch.Size([{', '.join(map(str, self))}])"
+
+    def numel(self) -> int:
+        """Number of elements."""
+        count = 1
+        for size in self:
+            count *= size
+        return count
+
+    def __getitem__(self, index: Any) -> Any:
+        got = tuple.__getitem__(self, index)
+        return Size(got) if isinstance(got, tuple) else got
+
+    def __add__(self, other: Any) -> Size:
+        return Size(tuple(self) + tuple(other))
+
+
+_new = object.__new__
+
+
+def handle(data: Array, node: Node | None) -> Tensor:
+    """A Tensor on this array and node, without checks."""
+    t: Tensor = _new(Tensor)
+    t._data, t._node = data, node
+    return t
+
+
+def element(t: Tensor) -> Any:
+    """The one element of t as a Python number.  Raises RuntimeError when there are more."""
+    if t._data.size != 1:
+        raise DataError(
+            explain("item", f"a Tensor with {t._data.size} elements cannot be converted to Scalar", shape=list(t._data.shape))
+        )
+    return t._data.item()
+
+
+__all__ = ["Size", "Tensor", "element", "handle", "slots"]

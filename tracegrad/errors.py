@@ -1,0 +1,90 @@
+"""Every exception class of tracegrad, and the one form that its messages have.
+
+Each class also derives from the built-in class that PyTorch raises for the same mistake, so `except RuntimeError` written for torch still catches.
+Layer 0: imports nothing of the package.
+"""
+
+from __future__ import annotations
+
+
+class TracegradError(Exception):
+    """Base of every error that tracegrad raises on purpose."""
+
+
+class ShapeError(TracegradError, RuntimeError):
+    """Shapes do not fit the operation."""
+
+
+class AxisError(TracegradError, IndexError):
+    """An axis number is outside the axes that the value has."""
+
+
+class IndexingError(TracegradError, IndexError):
+    """An index is out of range, or there are more indices than axes."""
+
+
+class DTypeError(TracegradError, RuntimeError):
+    """The element type is not one that the operation takes."""
+
+
+class ArgumentError(TracegradError, TypeError):
+    """An argument has the wrong Python type, or is missing."""
+
+
+class ArgumentValueError(TracegradError, ValueError):
+    """An argument has the right Python type but a value that makes no sense."""
+
+
+class DataError(TracegradError, RuntimeError):
+    """The values cannot be used this way (a tensor of several elements as one number, for instance)."""
+
+
+class DifferentiationError(TracegradError, RuntimeError):
+    """A derivative was asked for that does not exist or was not recorded."""
+
+
+class GraphFreedError(DifferentiationError):
+    """The saved values of the graph were freed by an earlier backward."""
+
+
+class OverwrittenError(DifferentiationError):
+    """A value that the derivative needs was overwritten in place."""
+
+
+class InplaceError(TracegradError, RuntimeError):
+    """An in-place write that autograd cannot represent."""
+
+
+class GradcheckError(TracegradError, RuntimeError):
+    """The numerical and the analytical derivative differ."""
+
+
+class TraceError(TracegradError, RuntimeError):
+    """Code that is being recorded did something that a recording cannot represent."""
+
+
+class DefinitionError(TracegradError, TypeError):
+    """An operator's class body is not a complete, consistent definition."""
+
+
+class VerifyError(TracegradError, RuntimeError):
+    """A graph breaks one of the invariants of the IR."""
+
+
+class PassError(TracegradError, RuntimeError):
+    """A compiler pass failed; the message names pass, rule, node and the user's line."""
+
+
+class FormatError(TracegradError, ValueError):
+    """A text or file is not what it should be; the message says where."""
+
+
+class NotSupportedError(TracegradError, NotImplementedError):
+    """A valid request that this version does not cover."""
+
+
+def explain(operation: str, problem: str, remedy: str = "", **values: object) -> str:
+    """The message `operation: problem (name: value, ...). Remedy.`: the one form of every error text."""
+    shown = ", ".join(f"{name}: {value}" for name, value in values.items())
+    text = f"{operation}: {problem}" + (f" ({shown})" if shown else "")
+    return f"{text}. {remedy}" if remedy else text

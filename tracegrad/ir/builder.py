@@ -1,0 +1,66 @@
+"""B: the namespace of graph nodes.  Operators build nodes by type rule alone: no arithmetic, no values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from tracegrad.errors import explain
+from tracegrad.ir.node import Node, make_node
+from tracegrad.ir.op import REGISTRY, Op
+from tracegrad.ir.prelude import Ops
+from tracegrad.ir.types import Type, type_of
+
+
+def build(op: type[Op], inputs: tuple[Any, ...], attrs: tuple[Any, ...], location: Any = None) -> Any:
+    """A node of `op` over nodes and Python numbers; for several results the tuple of its projections."""
+    types = tuple(None if i is None else type_of(i) for i in inputs)
+    result = op.type_rule(types, attrs)
+    needs = any(isinstance(i, Node) and i.needs for i in inputs)
+    node = make_node(op, inputs, attrs, result if isinstance(result, Type) else tuple(result), needs=needs, extra=location)
+    return projections(node) if op.several() else node
+
+
+def projections(node: Node) -> tuple[Node, ...]:
+    """One node per result of an operator with several."""
+    project = REGISTRY["project"]
+    return tuple(make_node(project, (node,), (i,), t, needs=node.needs, extra=node.extra) for i, t in enumerate(node.types))
+
+
+class Builder(Ops):
+    """Operators on graph nodes."""
+
+    def __init__(self) -> None:
+        self.location: Any = None
+
+    @contextmanager
+    def at(self, location: Any) -> Iterator[None]:
+        """Give the nodes built inside the user's location (file, line)."""
+        before, self.location = self.location, location
+        try:
+            yield
+        finally:
+            self.location = before
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        op = REGISTRY.get(name)
+        if op is None:
+            raise AttributeError(explain("B", f"there is no operator {name!r}"))
+        function = _node_function(self, op)
+        self.__dict__[name] = function
+        return function
+
+
+def _node_function(builder: Builder, op: type[Op]) -> Callable[..., Any]:
+    if op.composite:
+        return partial(op.call, builder)
+
+    def make(*inputs: Any, **attrs: Any) -> Any:
+        return build(op, inputs, tuple(attrs[a] for a in op.attrs), builder.location)
+
+    return make
+
+
+B = Builder()

@@ -1,0 +1,112 @@
+"""Graph: a closed program of nodes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from operator import attrgetter
+from typing import Any
+
+from tracegrad.errors import VerifyError, explain
+from tracegrad.ir.builder import build
+from tracegrad.ir.node import Node, make_leaf
+from tracegrad.ir.op import Op
+
+BY_SEQUENCE = attrgetter("seq")
+
+
+class Graph:
+    """Inputs, captured values, outputs, and the nodes between them in program order.
+
+    inputs    leaf nodes for the arguments
+    captures  leaf nodes for values of the outside world (re-read at every call of a compiled graph)
+    outputs   nodes or Python numbers
+    effects   pairs (leaf node, node): the new value of something outside, written back after the outputs are known
+    names     names of the inputs and captures, in order, for the text form
+    """
+
+    def __init__(
+        self,
+        inputs: Iterable[Node],
+        outputs: Iterable[Any],
+        captures: Iterable[Node] = (),
+        effects: Iterable[tuple[Node, Node]] = (),
+        names: Iterable[str] = (),
+    ) -> None:
+        self.inputs: tuple[Node, ...] = tuple(inputs)
+        self.captures: tuple[Node, ...] = tuple(captures)
+        self.outputs: tuple[Any, ...] = tuple(outputs)
+        self.effects: tuple[tuple[Node, Node], ...] = tuple(effects)
+        self.names: tuple[str, ...] = tuple(names) or default_names(len(self.inputs), len(self.captures))
+
+    @cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        """The operator nodes in program order."""
+        stop = {*self.inputs, *self.captures}
+        roots = [*self.outputs, *(new for _, new in self.effects)]
+        return program_order(roots, stop)
+
+    @property
+    def leaves(self) -> tuple[Node, ...]:
+        """Inputs, then captures."""
+        return (*self.inputs, *self.captures)
+
+    def users(self) -> dict[Node, list[Node]]:
+        """For each node the nodes that read it."""
+        found: dict[Node, list[Node]] = {node: [] for node in (*self.leaves, *self.nodes)}
+        for node in self.nodes:
+            for source in dict.fromkeys(i for i in node.inputs if isinstance(i, Node)):
+                found[source].append(node)
+        return found
+
+    def with_outputs(self, outputs: Iterable[Any]) -> Graph:
+        """The same graph with other outputs."""
+        return Graph(self.inputs, outputs, self.captures, self.effects, self.names)
+
+
+def default_names(input_count: int, capture_count: int) -> tuple[str, ...]:
+    """Names for leaves that have none: a0, a1, ... and c0, c1, ..."""
+    return (*(f"a{i}" for i in range(input_count)), *(f"c{i}" for i in range(capture_count)))
+
+
+def program_order(roots: Iterable[Any], stop: set[Node]) -> tuple[Node, ...]:
+    """All operator nodes that the roots depend on, in program order; does not look behind the nodes in `stop`."""
+    seen: set[Node] = set()
+    stack = [r for r in roots if isinstance(r, Node) and r not in stop]
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if node.op is None:
+            raise VerifyError(explain("graph", f"a leaf of type {node.type} is neither an input nor a capture"))
+        stack.extend(i for i in node.inputs if isinstance(i, Node) and i not in stop and i not in seen)
+    return tuple(sorted(seen, key=BY_SEQUENCE))
+
+
+Transfer = Callable[[type[Op], tuple[Any, ...], tuple[Any, ...], Node], Any]
+
+
+def evaluate(graph: Graph, values: dict[Node, Any], apply: Transfer) -> list[Any]:
+    """Run the graph: `values` maps the leaves; `apply(op, inputs, attrs, node)` gives each node's value.  Returns the outputs' values."""
+    for node in graph.nodes:
+        inputs = tuple(values[i] if isinstance(i, Node) else i for i in node.inputs)
+        assert node.op is not None
+        values[node] = apply(node.op, inputs, node.attrs, node)
+    return [values[o] if isinstance(o, Node) else o for o in graph.outputs]
+
+
+def rebuild(graph: Graph, apply: Transfer) -> Graph:
+    """The graph made anew over fresh leaves, each node through `apply`, which returns its replacement (a node or a number)."""
+    leaves = {leaf: make_leaf(leaf.type, needs=leaf.needs, extra=leaf.extra) for leaf in graph.leaves}
+    values: dict[Node, Any] = dict(leaves)
+    outputs = evaluate(graph, values, apply)
+    effects = [(leaves[old], values[new]) for old, new in graph.effects]
+    return Graph([leaves[i] for i in graph.inputs], outputs, [leaves[c] for c in graph.captures], effects, graph.names)
+
+
+def copy_node(op: type[Op], inputs: tuple[Any, ...], attrs: tuple[Any, ...], node: Node) -> Any:
+    """The `apply` that changes nothing: the same operator on the new inputs.  A node with several results stays one node."""
+    if op.name == "project" and isinstance(inputs[0], tuple):
+        return inputs[0][attrs[0]]
+    return build(op, inputs, attrs, node.extra)

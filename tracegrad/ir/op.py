@@ -1,0 +1,199 @@
+"""Op: the form of an operator definition.  A subclass body IS the definition; it is checked when the class is made.
+
+What a definition may contain is listed in docs/add_an_operator.md.  Nothing about an operator is written anywhere else.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
+
+from tracegrad.errors import DefinitionError
+from tracegrad.ir.types import Type
+
+RESERVED = frozenset({"F", "out", "g", "batched", "size"})
+
+
+class Rule(NamedTuple):
+    """A derivative rule: its function and the names it reads after F and the cotangents."""
+
+    function: Callable[..., Any]
+    reads: tuple[str, ...]
+
+
+REGISTRY: dict[str, type[Op]] = {}
+
+
+def snake_case(name: str) -> str:
+    """`LogSumExp` -> `log_sum_exp`; used when a definition does not give its name."""
+    return "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(name))
+
+
+class Op:
+    """Base of every operator definition (see docs/add_an_operator.md for the fields)."""
+
+    name: ClassVar[str] = ""
+    inputs: ClassVar[tuple[str, ...]] = ("x",)
+    outputs: ClassVar[tuple[str, ...]] = ("out",)
+    attrs: ClassVar[tuple[str, ...]] = ()
+    nondiff: ClassVar[tuple[str, ...]] = ()
+    nondiff_outputs: ClassVar[tuple[str, ...]] = ()
+    linear: ClassVar[tuple[str, ...]] = ()
+    multilinear: ClassVar[bool] = False
+    commutative: ClassVar[bool] = False
+    involution: ClassVar[bool] = False
+    idempotent: ClassVar[bool] = False
+    view: ClassVar[bool] = False
+    pure: ClassVar[bool] = True
+    value_dependent: ClassVar[bool] = False
+    quiet: ClassVar[bool] = False
+    pole: ClassVar[str] = ""
+    numpy: ClassVar[str] = ""
+    jax: ClassVar[str] = ""
+    onnx: ClassVar[str] = ""
+    torch_name: ClassVar[Any] = ""
+    samples: ClassVar[Any] = None
+    public: ClassVar[tuple[str, ...]] = ()
+    promotion: ClassVar[str] = ""
+    promoted: ClassVar[tuple[str, ...]] = ()
+
+    composite: ClassVar[bool] = False
+    function: ClassVar[bool] = True
+    method: ClassVar[bool] = True
+    inplace: ClassVar[bool] = False
+    aliases: ClassVar[tuple[str, ...]] = ()
+
+    infer: ClassVar[Any] = None
+    decompose: ClassVar[Any] = None
+    jvp: ClassVar[Any] = None
+    batch: ClassVar[Any] = None
+    call: ClassVar[Any] = None
+    expression: ClassVar[Any] = None
+
+    # derived when the class is made
+    rules: ClassVar[tuple[Rule | None, ...]] = ()
+    operands: ClassVar[tuple[str, ...]] = ()
+    variadic: ClassVar[bool] = False
+    saves: ClassVar[tuple[tuple[int, ...], ...]] = ()
+    elementwise: ClassVar[bool] = False
+
+    def __init_subclass__(cls, family: bool = False) -> None:
+        if family:
+            return
+        cls.name = cls.__dict__.get("name") or snake_case(cls.__name__)
+        cls.operands = tuple(i.strip("*?") for i in cls.inputs)
+        cls.variadic = bool(cls.inputs) and cls.inputs[-1].startswith("*")
+        _check_fields(cls)
+        if cls.composite:
+            REGISTRY[cls.name] = cls
+            return
+        known = _readable_names(cls)
+        cls.rules = tuple(_rule(cls, operand, known) for operand in cls.operands)
+        cls.saves = tuple(
+            tuple(i for i, rule in enumerate(cls.rules) if rule is not None and value in rule.reads)
+            for value in (*cls.operands, *cls.outputs)
+        )
+        REGISTRY[cls.name] = cls
+
+    @classmethod
+    def several(cls) -> bool:
+        """Whether the operator has several results."""
+        return len(cls.outputs) > 1
+
+    @classmethod
+    def group(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Flat input values as one value per operand: the variadic operand, which is the last, becomes a tuple."""
+        if not cls.variadic:
+            return values
+        fixed = len(cls.operands) - 1
+        return (*values[:fixed], tuple(values[fixed:]))
+
+    @classmethod
+    def type_rule(cls, types: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
+        """The result type (a tuple of Types for several results) for flat input types and attribute values."""
+        return cls.infer(*cls.group(types), *attrs)
+
+
+def parameters(function: Callable[..., Any]) -> tuple[str, ...]:
+    """Names of a function's parameters, without the cost of inspect.signature."""
+    code = function.__code__
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
+def placeholders(template: str) -> set[str]:
+    """Names in braces in a template."""
+    return {field for _, field, _, _ in string.Formatter().parse(template) if field}
+
+
+def cotangent_names(cls: type[Op]) -> tuple[str, ...]:
+    """Names under which a rule receives the cotangents of the results."""
+    return tuple(f"g_{o}" for o in cls.outputs) if len(cls.outputs) > 1 else ("g",)
+
+
+def _readable_names(cls: type[Op]) -> tuple[str, ...]:
+    types = tuple(f"{o}_types" if cls.inputs[i].startswith("*") else f"{o}_type" for i, o in enumerate(cls.operands))
+    return (*cls.operands, *cls.outputs, *types, *cls.attrs)
+
+
+def _check_fields(cls: type[Op]) -> None:
+    def refuse(problem: str) -> None:
+        raise DefinitionError(f"op {cls.name}: {problem}")
+
+    if not cls.__doc__ or "Shape" not in cls.__doc__:
+        refuse("the docstring has no 'Shape' line")
+    if cls.composite:
+        if cls.call is None:
+            refuse("a composite needs call")
+        if cls.samples is None:
+            refuse("no samples")
+        return
+    bad = [o for o in (*cls.operands, *cls.attrs) if o in RESERVED or o.startswith("g_") or o.endswith("_type")]
+    if bad:
+        refuse(f"{bad[0]!r} is a reserved name and cannot name an operand or attribute")
+    if len(set((*cls.operands, *cls.attrs))) != len(cls.operands) + len(cls.attrs):
+        refuse("an operand or attribute name appears twice")
+    if any(i.startswith("*") for i in cls.inputs[:-1]):
+        refuse("only the last operand may be variadic ('*xs')")
+    if cls.infer is None:
+        refuse("no type rule: write infer")
+    if not cls.numpy and cls.decompose is None:
+        refuse("neither a numpy expression nor decompose")
+    for field in ("numpy", "jax"):
+        unknown = placeholders(getattr(cls, field)) - {*cls.operands, *cls.attrs}
+        if unknown:
+            refuse(f"{field} names {sorted(unknown)}; the operator has {(*cls.operands, *cls.attrs)}")
+    for field in ("nondiff", "linear"):
+        unknown = set(getattr(cls, field)) - set(cls.operands)
+        if unknown:
+            refuse(f"{field} names {sorted(unknown)}, which are not operands")
+    if set(cls.nondiff_outputs) - set(cls.outputs):
+        refuse(f"nondiff_outputs names {sorted(set(cls.nondiff_outputs) - set(cls.outputs))}, which are not outputs")
+    if cls.commutative and len(cls.operands) != 2:
+        refuse("commutative needs exactly two operands")
+    if cls.samples is None:
+        refuse("no samples")
+
+
+def _rule(cls: type[Op], operand: str, known: tuple[str, ...]) -> Rule | None:
+    function = getattr(cls, f"grad_{operand}", None)
+    if function is None:
+        if operand in cls.nondiff or set(cls.outputs) == set(cls.nondiff_outputs):
+            return None
+        raise DefinitionError(f"op {cls.name}: no grad_{operand}; write one or list {operand!r} in nondiff")
+    if not isinstance(function, type(_rule)):
+        raise DefinitionError(f"op {cls.name}: grad_{operand} must be a staticmethod")
+    names = parameters(function)
+    cotangents = cotangent_names(cls)
+    allowed = {"F", *cotangents, *known}
+    if names[:1] != ("F",):
+        raise DefinitionError(f"op {cls.name}: grad_{operand} must take F first, then {', '.join(cotangents)}")
+    unknown = sorted(set(names) - allowed)
+    if unknown:
+        raise DefinitionError(f"op {cls.name}: grad_{operand} reads {unknown}; it may read {sorted(allowed)}")
+    return Rule(function, names[1:])
+
+
+def result_types(result: Any) -> tuple[Type, ...]:
+    """A type rule's answer as a tuple of Types."""
+    return (result,) if isinstance(result, Type) else tuple(result)

@@ -1,0 +1,84 @@
+"""The namespace that derivative rules are written over, and the conveniences that all three namespaces share.
+
+A rule's `F` is one of: `N` (raw arrays), `B` (graph nodes), `T` (Tensors).  Each offers every operator as `F.name(*inputs, **attrs)`, found by
+`__getattr__`, plus the methods below, which are written once over the operators.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from tracegrad.ir.types import Shape, Type, type_of
+
+
+class Value(Protocol):
+    """What rules compute with: an array, a Tensor or a Node."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+
+class Ops:
+    """Base of the namespaces: operators by name, and conveniences over them."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        raise AttributeError(name)
+
+    def type(self, x: Any) -> Type:
+        """Shape and NumPy dtype of x; weak for a Python number."""
+        return type_of(x)
+
+    def shape(self, x: Any) -> Shape:
+        """Shape of x; () for a Python number."""
+        return type_of(x).shape
+
+    def sum_to(self, x: Any, *, shape: Shape) -> Any:
+        """x summed over the axes along which `shape` was broadcast to x's shape."""
+        have = self.shape(x)
+        if have == shape:
+            return x
+        lead = len(have) - len(shape)
+        axes = tuple(range(lead)) + tuple(lead + i for i, size in enumerate(shape) if size == 1 and have[lead + i] != 1)
+        total = self.sum(x, dim=axes, keepdim=True) if axes else x
+        return self.reshape(total, shape=shape) if lead else total
+
+    def expand(self, x: Any, *, shape: Shape) -> Any:
+        """x broadcast to shape; x itself when it has that shape."""
+        return x if self.shape(x) == shape else self.broadcast_to(x, shape=shape)
+
+    def unreduce(self, g: Any, *, shape: Shape, dim: Sequence[int] | None) -> Any:
+        """g, the result of a reduction over dim with or without kept axes, as a value that broadcasts against `shape`."""
+        kept = tuple(1 if dim is None or i in dim else size for i, size in enumerate(shape))
+        return g if self.shape(g) == kept else self.reshape(g, shape=kept)
+
+    def mT(self, x: Any) -> Any:
+        """x with its last two axes exchanged."""
+        n = len(self.shape(x))
+        return self.permute(x, dims=(*range(n - 2), n - 1, n - 2))
+
+    def zeros(self, like: Type) -> Any:
+        """Zeros of a type."""
+        return self.full(shape=like.shape, value=0, dtype=like.dtype)
+
+    def ones(self, like: Type) -> Any:
+        """Ones of a type."""
+        return self.full(shape=like.shape, value=1, dtype=like.dtype)
+
+    def as_dtype(self, x: Any, dtype: Any) -> Any:
+        """x converted to a NumPy dtype; x itself when it has it."""
+        return x if self.type(x).dtype == dtype else self.cast(x, dtype=dtype)
+
+    def lift(self, size: int, batched: Sequence[bool], *values: Any) -> tuple[Any, ...]:
+        """Operands with a leading batch axis each, all of the same rank; an unbatched one is broadcast to `size`.  For batching rules."""
+        out = []
+        for value, is_batched in zip(values, batched, strict=True):
+            shape = self.shape(value)
+            out.append(value if is_batched else self.broadcast_to(self.reshape(value, shape=(1, *shape)), shape=(size, *shape)))
+        rank = max(len(self.shape(v)) for v in out)
+        return tuple(
+            v
+            if len(self.shape(v)) == rank
+            else self.reshape(v, shape=(self.shape(v)[0], *(1,) * (rank - len(self.shape(v))), *self.shape(v)[1:]))
+            for v in out
+        )

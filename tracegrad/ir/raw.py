@@ -1,0 +1,66 @@
+"""N: the namespace of raw arrays.  Each operator's NumPy expression as a function, generated on first use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tracegrad.errors import ArgumentError, explain
+from tracegrad.ir.op import REGISTRY, Op
+from tracegrad.ir.prelude import Ops
+from tracegrad.kernels import numpy_kernels as K
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {}
+
+
+def raw_source(op: type[Op]) -> str:
+    """Source of the function from arrays and attributes to an array."""
+    names = [f"*{o}" if spec.startswith("*") else o for o, spec in zip(op.operands, op.inputs, strict=True)]
+    if op.attrs:
+        names += [*([] if op.variadic else ["*"] if op.operands else []), *op.attrs]
+    body = (
+        op.numpy.format(**{n: n for n in (*op.operands, *op.attrs)})
+        if op.numpy
+        else f"OP.decompose(N, {', '.join([*names[: len(op.operands)], *(f'{a}={a}' for a in op.attrs)])})"
+    )
+    return f"def {op.name}({', '.join(names)}):\n    return {body}\n"
+
+
+def raw(op: type[Op]) -> Callable[..., Any]:
+    """The function that computes the operator on arrays: operands by position, attributes by keyword."""
+    found = _FUNCTIONS.get(op.name)
+    if found is None:
+        scope: dict[str, Any] = {"np": np, "K": K, "N": N, "OP": op}
+        exec(compile(raw_source(op), f"<numpy expression of {op.name}>", "exec"), scope)
+        found = _FUNCTIONS[op.name] = scope[op.name]
+    return found
+
+
+class RawOps(Ops):
+    """Operators on NumPy arrays."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        op = REGISTRY.get(name)
+        if op is None:
+            raise AttributeError(explain("N", f"there is no operator {name!r}"))
+        function = partial(op.call, self) if op.composite else raw(op)
+        self.__dict__[name] = function
+        return function
+
+    def sum_to(self, x: Any, *, shape: tuple[int, ...]) -> Any:
+        """x summed over broadcast axes, in one kernel."""
+        return K.sum_to(x, shape)
+
+
+N = RawOps()
+
+
+def compute(op: type[Op], values: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
+    """Run the operator on arrays and Python numbers, silently where NumPy would warn about overflow or division by zero."""
+    if len(attrs) != len(op.attrs):
+        raise ArgumentError(explain(op.name, f"takes the attributes {op.attrs}, got {len(attrs)} values"))
+    with np.errstate(all="ignore"):
+        return raw(op)(*values, **dict(zip(op.attrs, attrs, strict=True)))

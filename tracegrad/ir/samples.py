@@ -1,0 +1,39 @@
+"""Recipes for sample operands, written in the definitions and made into arrays by the tests."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Sample(NamedTuple):
+    """How to draw one operand: kind 'array', 'index' or 'mask', its shape, and the range of its values."""
+
+    kind: str
+    shape: tuple[int, ...]
+    low: float
+    high: float
+
+    def draw(self, generator: np.random.Generator, dtype: Any = np.float64) -> np.ndarray[Any, Any]:
+        """An array of this recipe."""
+        if self.kind == "index":
+            return np.asarray(generator.integers(int(self.low), int(self.high), self.shape), np.int64)
+        if self.kind == "mask":
+            return np.asarray(generator.random(self.shape) < 0.5)
+        return np.asarray(generator.uniform(self.low, self.high, self.shape)).astype(dtype)
+
+
+def A(*shape: int, lo: float = -2.0, hi: float = 2.0) -> Sample:
+    """A floating array of this shape with values in [lo, hi)."""
+    return Sample("array", shape, lo, hi)
+
+
+def I(*shape: int, below: int) -> Sample:  # noqa: E743
+    """An int64 array of positions in [0, below)."""
+    return Sample("index", shape, 0, below)
+
+
+def M(*shape: int) -> Sample:
+    """A boolean array."""
+    return Sample("mask", shape, 0, 2)

@@ -1,0 +1,64 @@
+"""Operators about values rather than numbers: one of several results, conversions of dtype, the end of differentiation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tracegrad.dtypes import NumpyDType
+from tracegrad.ir.families import Elementwise, Movement
+from tracegrad.ir.op import Op
+from tracegrad.ir.prelude import Ops, Value
+from tracegrad.ir.samples import A
+from tracegrad.ir.types import Type
+
+
+class Project(Op):
+    """One result of an operator that has several.  Shape: that of the result."""
+
+    attrs, function, method = ("index",), False, False
+    nondiff = ("x",)  # the sweep collects projections itself
+    numpy, jax = "{x}[{index}]", "{x}[{index}]"
+    samples = ()
+
+    @staticmethod
+    def infer(x: Any, index: int) -> Type:
+        """The type of that result."""
+        types: tuple[Type, ...] = x
+        return types[index]
+
+
+class Cast(Elementwise):
+    """x converted to another dtype; float to int truncates.  Shape: (*a) -> (*a)."""
+
+    attrs, promotion, linear, function, method = ("dtype",), "", ("x",), False, False
+    numpy, jax = "np.array({x}, {dtype})", "jnp.asarray({x}, {dtype})"
+    torch_name = "ToCopyBackward0"
+    samples = ([A(2, 3), "float32"], [A(), "float64"])
+
+    @staticmethod
+    def infer(x: Type, dtype: NumpyDType) -> Type:
+        """x's shape with the new dtype."""
+        return Type(x.shape, dtype)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x_type: Type) -> Value | None:
+        return F.as_dtype(g, x_type.dtype) if x_type.dtype.kind in "fc" else None
+
+
+class Promote(Cast):
+    """The conversion that a mixed-dtype operator makes by itself; grad_fn does not show it.  Shape: (*a) -> (*a)."""
+
+    name = "promote"
+
+
+class Detach(Movement):
+    """x without its history.  A node, so that a recording never mistakes its result for a constant.  Shape: (*a) -> (*a)."""
+
+    nondiff, linear, view = ("x",), (), True
+    numpy, jax = "{x}.view()", "jax.lax.stop_gradient({x})"
+    samples = ([A(2, 3)], [A()])
+
+    @staticmethod
+    def infer(x: Type) -> Type:
+        """x's type."""
+        return x

@@ -1,0 +1,26 @@
+"""Named slots that higher layers fill when they are imported, so that a lower layer can call them without importing upward.
+
+Layer 0: imports nothing of the package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+def _empty(*_args: Any, **_kwargs: Any) -> Any:
+    raise RuntimeError("slots: this slot is filled by `import tracegrad`; import the package instead of a part of it")
+
+
+class Slots:
+    """One attribute per inversion; see the comments for who fills it."""
+
+    backward: Callable[..., Any] = staticmethod(_empty)  # autograd/engine: Tensor.backward
+    register_hook: Callable[..., Any] = staticmethod(_empty)  # autograd/hooks: Tensor.register_hook
+    retain_grad: Callable[..., Any] = staticmethod(_empty)  # autograd/hooks: Tensor.retain_grad
+    grad_fn: Callable[..., Any] = staticmethod(_empty)  # autograd/grad_fn: the view of a node that torch programs expect
+    tape_graph: Callable[..., Any] = staticmethod(_empty)  # compiler: Tensor.graph
+
+
+slots = Slots()
