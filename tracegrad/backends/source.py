@@ -1,0 +1,129 @@
+"""Source text of one node: what the NumPy backend, the JAX backend and the Python exporter print alike.
+
+Text made here is run in a scope that holds `np` and `K` (the kernels of the backend), and for JAX also `jnp` and `jax`.  Identifiers come from a fixed
+alphabet (a0, c0, v0, ...), never from a file or from a user's name.
+"""
+
+from __future__ import annotations
+
+import math
+import string
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tracegrad.errors import NotSupportedError, explain
+from tracegrad.ir.graph import Graph
+from tracegrad.ir.node import Node
+from tracegrad.ir.op import Op
+
+BACKENDS = ("numpy", "jax")
+_OPENING, _CLOSING = ("(", "[", ",", "=", ""), (")", "]", ",", "")
+
+
+def literal_source(value: Any) -> str:
+    """Python source whose value is `value`: a number, None, a string, `...`, a NumPy dtype, or slices and tuples of these.
+
+    inf, nan and -0.0 are exact, alone and inside complex numbers.  Raises NotSupportedError for anything else.
+    """
+    if value is None or value is Ellipsis or isinstance(value, bool):
+        return "..." if value is Ellipsis else repr(value)
+    if isinstance(value, int):
+        return int.__repr__(value)
+    if isinstance(value, float):
+        return _float_source(value)
+    if isinstance(value, complex):
+        return f"complex({_float_source(value.real)}, {_float_source(value.imag)})"
+    if isinstance(value, str):
+        return ascii(value)
+    if isinstance(value, np.dtype):
+        return "np.bool_" if value.kind == "b" else f"np.{value.name}"
+    if isinstance(value, slice):
+        return f"slice({literal_source(value.start)}, {literal_source(value.stop)}, {literal_source(value.step)})"
+    if isinstance(value, tuple):
+        return tuple_source(tuple(literal_source(v) for v in value))
+    raise NotSupportedError(explain("source", f"a value of type {type(value).__name__} cannot be written as source text"))
+
+
+def _float_source(value: float) -> str:
+    if math.isnan(value):
+        return "np.nan"
+    if math.isinf(value):
+        return "np.inf" if value > 0 else "-np.inf"
+    return float.__repr__(value)
+
+
+def tuple_source(items: tuple[str, ...]) -> str:
+    """Source of a tuple of the given expressions."""
+    return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
+
+
+def has_expression(op: type[Op], backend: str) -> bool:
+    """Whether the backend (`numpy` or `jax`) can print the operator; False for composites, which `decompose` opens first."""
+    return bool(op.expression or getattr(op, backend))
+
+
+def node_expression(node: Node, names: Mapping[Node, str], backend: str) -> str:
+    """The expression that computes `node` from the variables `names`, in the column of `backend` (`numpy` or `jax`).
+
+    An operator with several results gives a tuple, whose parts the `project` nodes take.  An operator's `expression(backend, *operands, *attrs)` is used
+    where there is one (a variadic operand is a tuple of names there, an absent operand is "None"); it may answer "" to ask for the template.
+    Raises NotSupportedError for an operator without this column: it must be opened first.
+    """
+    op = node.op
+    if op is None or not has_expression(op, backend):
+        name = "leaf" if op is None else op.name
+        raise NotSupportedError(explain(name, f"the operator has no {backend} expression", "Open composite operators (decompose) before printing"))
+    operands = op.group(tuple(operand_source(i, names) for i in node.inputs))
+    if op.expression is not None:
+        text: str = op.expression(backend, *operands, *node.attrs)
+        if text:
+            return text
+    values = [tuple_source(o) if isinstance(o, tuple) else o for o in operands]
+    values += [literal_source(a) for a in node.attrs]
+    return fill_template(getattr(op, backend), dict(zip((*op.operands, *op.attrs), values, strict=True)))
+
+
+def operand_source(operand: Any, names: Mapping[Node, str]) -> str:
+    """A node's variable, or a Python number or None as a literal."""
+    return names[operand] if isinstance(operand, Node) else literal_source(operand)
+
+
+def fill_template(template: str, values: Mapping[str, str]) -> str:
+    """The template with its placeholders filled; a literal is put in parentheses where it does not stand as a whole argument."""
+    pieces = [(text, field) for text, field, _, _ in string.Formatter().parse(template)]
+    out = ""
+    for position, (text, field) in enumerate(pieces):
+        out += text
+        if not field:
+            continue
+        value = values[field]
+        after = pieces[position + 1][0].lstrip() if position + 1 < len(pieces) else ""
+        alone = text.rstrip()[-1:] in _OPENING and after[:1] in _CLOSING
+        out += value if alone or value.isidentifier() else f"({value})"
+    return out
+
+
+def source_names(graph: Graph) -> dict[Node, str]:
+    """Variables for all values of a graph: a0, a1, ... for inputs, c0, ... for captures, v0, ... for nodes in program order."""
+    names = {node: f"a{i}" for i, node in enumerate(graph.inputs)}
+    names.update((node, f"c{i}") for i, node in enumerate(graph.captures))
+    names.update((node, f"v{i}") for i, node in enumerate(graph.nodes))
+    return names
+
+
+def types_comment(node: Node) -> str:
+    """The type of a node, and the user's line where it is known: `f32[3,4]  train.py:17`."""
+    types = f"({', '.join(map(str, node.types))})" if isinstance(node.dtype, tuple) else str(node.type)
+    place = location_of(node)
+    return f"{types}  {place}" if place else types
+
+
+def location_of(node: Node) -> str:
+    """`file:line` of the user's code that made a node, or an empty text.  Only the file's last part, without control characters."""
+    extra = node.extra
+    if type(extra) is not tuple or len(extra) != 2 or type(extra[0]) is not str or type(extra[1]) is not int:
+        return ""
+    name = "".join(c if c.isprintable() else "?" for c in extra[0].replace("\\", "/").rsplit("/", 1)[-1])
+    return f"{name}:{extra[1]}"
