@@ -39,6 +39,10 @@ class DataError(TracegradError, RuntimeError):
     """The values cannot be used this way (a tensor of several elements as one number, for instance)."""
 
 
+class DeviceError(TracegradError, AssertionError):
+    """The device does not exist here."""
+
+
 class DifferentiationError(TracegradError, RuntimeError):
     """A derivative was asked for that does not exist or was not recorded."""
 

@@ -1,0 +1,60 @@
+"""The device object of torch programs.  Tensors live on the CPU; other devices can be named but hold nothing.  Layer 0."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tracegrad.errors import ArgumentError, DataError, DeviceError, NotSupportedError, explain
+
+KINDS = ("cpu", "cuda", "mps", "xpu", "meta", "hpu", "mtia", "xla", "vulkan", "ipu", "maia")
+
+
+class device:  # noqa: N801  (torch's name)
+    """Where a tensor lives: `device("cpu")`, `device("cuda", 0)`, `device("cuda:0")`.  Raises RuntimeError for an unknown kind."""
+
+    __slots__ = ("index", "type")
+
+    def __init__(self, type: Any = "cpu", index: int | None = None) -> None:  # noqa: A002  (torch's name)
+        if isinstance(type, device):
+            type, index = type.type, type.index  # noqa: A001
+        elif isinstance(type, int) and not isinstance(type, bool):
+            type, index = "cuda", type  # noqa: A001
+        elif not isinstance(type, str):
+            raise ArgumentError(explain("device", f"type must be a string such as 'cpu', got {type!r}"))
+        kind, colon, number = type.partition(":")
+        if kind not in KINDS or (colon and not number.isdigit()):
+            raise DataError(explain("device", f"Expected one of {', '.join(KINDS)} device type at start of device string: {type}"))
+        if colon and index is not None:
+            raise DataError(explain("device", f"type must not include an index because index was passed explicitly: {type}"))
+        self.type: str = kind
+        self.index: int | None = int(number) if colon else index
+
+    def __repr__(self) -> str:
+        return f"device(type='{self.type}'" + (")" if self.index is None else f", index={self.index})")
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, device) and (self.type, self.index) == (other.type, other.index)
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.index))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return device, (self.type, self.index)
+
+
+CPU = device("cpu")
+
+
+def check_device(operation: str, wanted: Any) -> None:
+    """Accept None and the CPU.  Raises AssertionError for CUDA, as torch without CUDA does, and NotImplementedError for other devices."""
+    if wanted is None:
+        return
+    where = wanted if isinstance(wanted, device) else device(wanted)
+    if where.type == "cpu":
+        return
+    if where.type == "cuda":
+        raise DeviceError(explain(operation, "tracegrad has no CUDA tensors", "Use device='cpu'", device=where))
+    raise NotSupportedError(explain(operation, "tensors live on the CPU only", "Use device='cpu'", device=where))
