@@ -28,7 +28,8 @@ class Type(NamedTuple):
     def __str__(self) -> str:
         return f"{SHORT_NAMES[self.dtype.name]}[{','.join(map(str, self.shape))}]"
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return str(self)
 
     @property
     def ndim(self) -> int:
