@@ -17,6 +17,7 @@ from tracegrad.errors import NotSupportedError, explain
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node
 from tracegrad.ir.op import Op
+from tracegrad.ir.text import location_text
 
 BACKENDS = ("numpy", "jax")
 _OPENING, _CLOSING = ("(", "[", ",", "=", ""), (")", "]", ",", "")
@@ -116,14 +117,5 @@ def source_names(graph: Graph) -> dict[Node, str]:
 def types_comment(node: Node) -> str:
     """The type of a node, and the user's line where it is known: `f32[3,4]  train.py:17`."""
     types = f"({', '.join(map(str, node.types))})" if isinstance(node.dtype, tuple) else str(node.type)
-    place = location_of(node)
+    place = location_text(node)
     return f"{types}  {place}" if place else types
-
-
-def location_of(node: Node) -> str:
-    """`file:line` of the user's code that made a node, or an empty text.  Only the file's last part, without control characters."""
-    extra = node.extra
-    if type(extra) is not tuple or len(extra) != 2 or type(extra[0]) is not str or type(extra[1]) is not int:
-        return ""
-    name = "".join(c if c.isprintable() else "?" for c in extra[0].replace("\\", "/").rsplit("/", 1)[-1])
-    return f"{name}:{extra[1]}"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from operator import attrgetter
-from typing import Any
+from typing import Any, ClassVar
 
 from tracegrad.errors import VerifyError, explain
 from tracegrad.ir.builder import build
+from tracegrad.ir.literals import literal_key
 from tracegrad.ir.node import Node, make_leaf
 from tracegrad.ir.op import Op
 
@@ -58,6 +59,48 @@ class Graph:
             for source in dict.fromkeys(i for i in node.inputs if isinstance(i, Node)):
                 found[source].append(node)
         return found
+
+    @cached_property
+    def structure(self) -> tuple[Any, ...]:
+        """What makes two graphs equal: types, operators, operands, attributes, outputs and effects; neither names nor locations nor sequence numbers."""
+        places = {node: ("value", i) for i, node in enumerate((*self.leaves, *self.nodes))}
+
+        def key(value: Any) -> Any:
+            return places[value] if isinstance(value, Node) else value[:2] if isinstance(value, tuple) else literal_key(value)
+
+        return (
+            tuple(leaf.types for leaf in self.inputs),
+            tuple(leaf.types for leaf in self.captures),
+            tuple((n.op, n.types, tuple(map(key, n.inputs)), tuple(map(literal_key, n.attrs))) for n in self.nodes),
+            tuple(map(key, self.outputs)),
+            tuple((key(old), key(new)) for old, new in self.effects),
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return self.structure == other.structure if isinstance(other, Graph) else NotImplemented
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self.structure)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def __repr__(self) -> str:
+        counts = f"{len(self.inputs)} inputs, {len(self.captures)} captures, {len(self.nodes)} nodes, {len(self.outputs)} outputs"
+        return f"<Graph: {counts}>"
+
+    # how a graph leaves the program; export/ fills these in when the package is imported
+    to_text: ClassVar[Callable[..., str]]
+    to_json: ClassVar[Callable[..., str]]
+    to_dot: ClassVar[Callable[..., str]]
+    to_python: ClassVar[Callable[..., str]]
+    to_networkx: ClassVar[Callable[..., Any]]
+    from_json: ClassVar[Callable[..., Graph]]
+    from_text: ClassVar[Callable[..., Graph]]
 
     def with_outputs(self, outputs: Iterable[Any]) -> Graph:
         """The same graph with other outputs."""
