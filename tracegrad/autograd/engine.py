@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from tracegrad import config
-from tracegrad.autograd.hooks import Extra, run_hooks
+from tracegrad.autograd.hooks import Extra, run_after_step, run_hooks
 from tracegrad.config import local
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.generate import backward_function
 from tracegrad.eager.inplace import check_not_overwritten, touch
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.errors import ArgumentError, DifferentiationError, DTypeError, GraphFreedError, ShapeError, explain
+from tracegrad.errors import ArgumentError, ArgumentValueError, DifferentiationError, DTypeError, GraphFreedError, ShapeError, explain
 from tracegrad.ir.builder import projections
 from tracegrad.ir.node import FREED, Node
 from tracegrad.ir.op import Op
@@ -75,7 +75,9 @@ def grad(
     if is_grads_batched:
         return _batched(roots, wanted_tensors, grad_outputs, retain_graph, create_graph, allow_unused, materialize_grads)
     if materialize_grads and allow_unused is False:
-        raise ArgumentError(explain("grad", "materialize_grads=True needs allow_unused to be True or not given"))
+        raise ArgumentValueError(explain("grad", "materialize_grads=True needs allow_unused to be True or not given"))
+    if not wanted_tensors:
+        raise DifferentiationError(explain("grad", "inputs argument to grad cannot be empty"))
     given = _gradients("grad", roots, grad_outputs, create_graph)
     targets = _targets("grad", wanted_tensors)
     keep = create_graph if retain_graph is None else retain_graph
@@ -138,6 +140,7 @@ def _raw(order: list[Node], roots: list[Node], given: list[Any], targets: set[No
         before = grads.get(node)
         grads[node] = g._data if before is None else before + g._data
     pop = grads.pop
+    inside = set(order) if targets is not None else set()
     with np.errstate(all="ignore"):
         for n in order:
             g = pop(n, None)
@@ -156,10 +159,20 @@ def _raw(order: list[Node], roots: list[Node], given: list[Any], targets: set[No
                         if type(n.extra) is Extra:
                             n.extra.accumulated(tensor)
                 continue
-            op.back(n, g, grads)
+            if targets is not None and n in targets and not _goes_on(n, inside):
+                continue
+            if n.extra is not None and type(n.extra) is Extra and n.extra.after_step:
+                _hooked_back(n, g, grads)
+            else:
+                op.back(n, g, grads)
             if not keep and n.saved is not None:
                 n.saved = FREED
     return found
+
+
+def _goes_on(node: Node, inside: set[Node]) -> bool:
+    """Whether the sweep has to go through this target to reach another one."""
+    return any(type(i) is Node and i in inside for i in node.inputs)
 
 
 def _traced(
@@ -174,9 +187,12 @@ def _traced(
     def arrived(node: Node, g: Any) -> Any:
         return run_hooks(node, g) if type(node.extra) is Extra else g
 
+    def left(node: Node, parts: list[Any], g: Any) -> list[Any]:
+        return run_after_step(node, parts, g) if type(node.extra) is Extra and node.extra.after_step else parts
+
     previous = config.set_grad_enabled(create_graph)
     try:
-        done = sweep(T, order, cotangents, read_saved, arrived=arrived)
+        done = sweep(T, order, cotangents, read_saved, arrived=arrived, left=left)
     finally:
         config.set_grad_enabled(previous)
     if into_leaves:
@@ -189,8 +205,9 @@ def _traced(
                     if type(extra) is Extra:
                         extra.accumulated(tensor)
     if not keep:
+        inside = set(order)
         for node in order:
-            if node.saved is not None and node.op is not None:
+            if node.saved is not None and node.op is not None and (targets is None or node not in targets or _goes_on(node, inside)):
                 node.saved = FREED
     return {n: g for n, g in done.items() if targets is None or n in targets}
 
@@ -211,8 +228,10 @@ def read_saved(node: Node, position: int) -> Any:
 
 def accumulate(tensor: Tensor, g: Any, create_graph: bool) -> None:
     """Add a cotangent to `.grad`: in place where that is first-order (references to .grad see it), as a new Tensor otherwise."""
+    if local.trace is not None and not local.trace.owns(tensor):
+        local.trace.check_accumulate(tensor)
     with _accumulation:
-        before = tensor.grad
+        before = getattr(tensor, "_grad", None)
         if isinstance(g, Tensor):
             if before is None:
                 tensor._grad = g if g._node is not None else handle(own(g._data, tensor._data.dtype), None)
@@ -222,7 +241,7 @@ def accumulate(tensor: Tensor, g: Any, create_graph: bool) -> None:
             # a private array may be kept as it is: the count is the caller's local, this parameter and getrefcount's
             owned = type(g) is np.ndarray and g.base is None and getrefcount(g) <= 3 and g.dtype == tensor._data.dtype
             tensor._grad = handle(g if owned else own(g, tensor._data.dtype), None)
-        elif before._node is not None or create_graph:
+        elif before._node is not None or create_graph or not before._data.flags.writeable:
             tensor._grad = T.add(before, handle(np.asarray(g), None))
         else:
             np.add(before._data, g, out=before._data)
@@ -312,9 +331,23 @@ def _project_back(node: Node, g: Any, grads: dict[Node, Any]) -> None:
 
 
 def _generic_back(node: Node, g: Any, grads: dict[Node, Any]) -> None:
+    _add_up(node, _parts(node, g), grads)
+
+
+def _hooked_back(node: Node, g: Any, grads: dict[Node, Any]) -> None:
+    """The backward of a node whose step has hooks."""
+    if node.op is not None and node.op.name == "project":
+        _project_back(node, g, grads)
+    else:
+        _add_up(node, run_after_step(node, _parts(node, g), g), grads)
+
+
+def _parts(node: Node, g: Any) -> list[Any]:
     op: type[Op] = node.op  # type: ignore[assignment]
-    given = tuple(g) if op.several() else (g,)
-    parts = cotangents_of_inputs(N, node, given, _read_raw, _is_node)
+    return cotangents_of_inputs(N, node, tuple(g) if op.several() else (g,), _read_raw, _is_node)
+
+
+def _add_up(node: Node, parts: list[Any], grads: dict[Node, Any]) -> None:
     for source, part in zip(node.inputs, parts, strict=True):
         if part is not None:
             before = grads.get(source)

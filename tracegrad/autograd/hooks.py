@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import ArgumentError, DifferentiationError, explain
 from tracegrad.ir.node import Node
@@ -20,13 +21,16 @@ _identities = count()
 class Extra:
     """What hangs on a node that has hooks or retains its gradient; nodes without it cost nothing."""
 
-    __slots__ = ("after", "hooks", "retained", "tensor")
+    __slots__ = ("after", "after_step", "before_step", "hooks", "metadata", "retained", "tensor")
 
     def __init__(self, tensor: Callable[[], Tensor | None]) -> None:
         self.tensor = tensor  # weak reference to a leaf's Tensor
         self.hooks: dict[int, Callable[[Tensor], Tensor | None]] = {}
         self.after: dict[int, Callable[[Tensor], None]] = {}
         self.retained: Callable[[], Tensor | None] | None = None
+        self.before_step: dict[int, Callable[..., Any]] = {}
+        self.after_step: dict[int, Callable[..., Any]] = {}
+        self.metadata: dict[str, Any] | None = None
 
     def accumulated(self, tensor: Tensor) -> None:
         """Run the hooks that wait for .grad to be complete."""
@@ -84,23 +88,88 @@ def retain_grad(tensor: Tensor) -> None:
         extra_of(node).retained = weakref.ref(tensor)
 
 
+def register_post_accumulate_grad_hook(tensor: Tensor, hook: Callable[[Tensor], None]) -> RemovableHandle:
+    """Call `hook(tensor)` whenever a backward has added to the `.grad` of this leaf."""
+    node = tensor._node
+    if node is None or not node.needs:
+        raise DifferentiationError(explain("register_post_accumulate_grad_hook", "cannot register a hook on a tensor that doesn't require gradient"))
+    if node.op is not None:
+        raise DifferentiationError(explain("register_post_accumulate_grad_hook", "cannot be registered on non-leaf tensors"))
+    hooks = extra_of(node).after
+    removable = RemovableHandle(hooks)
+    hooks[removable.id] = hook
+    return removable
+
+
 def run_hooks(node: Node, g: Any) -> Any:
-    """Pass a complete cotangent (array or Tensor) through the hooks of its node."""
+    """Pass a complete cotangent (array or Tensor; a list of them for an operator with several results) through the hooks of its node."""
     extra: Extra = node.extra
     for hook in list(extra.hooks.values()):
-        shown = g if isinstance(g, Tensor) else handle(np.asarray(g), None)
+        shown = _shown(g)
         answer = hook(shown)
-        if answer is None:
-            continue
-        if not isinstance(answer, Tensor):
-            raise ArgumentError(explain("hook", f"must return None or a Tensor, got {type(answer).__name__}"))
-        if answer._data.shape != shown._data.shape:
-            raise DifferentiationError(explain("hook", f"has changed the size of value: {list(shown._data.shape)} to {list(answer._data.shape)}"))
-        g = answer if isinstance(g, Tensor) else answer._data
+        if answer is not None:
+            g = _replacement(hook, shown, answer, isinstance(g, Tensor))
+    if extra.before_step:
+        g = _run_before(extra, node, g)
     if extra.retained is not None and (tensor := extra.retained()) is not None:
         kept = g if isinstance(g, Tensor) else handle(np.array(g), None)
-        tensor._grad = kept if tensor.grad is None else handle(tensor.grad._data + kept._data, kept._node)
+        before = getattr(tensor, "_grad", None)
+        tensor._grad = kept if before is None else T.add(before, kept)
     return g
+
+
+def run_after_step(node: Node, parts: list[Any], g: Any) -> list[Any]:
+    """Show the gradients that a step has computed, and those it was given, to its hooks; returns the gradients that hold afterwards."""
+    extra: Extra = node.extra
+    results = g if isinstance(g, list) else [g]
+    given = tuple(None if one is None else _shown(one) for one in results)
+    as_tensors = any(isinstance(one, Tensor) for one in results)
+    for hook in list(extra.after_step.values()):
+        shown = tuple(None if part is None else _shown(part) for part in parts)
+        answer = hook(shown, given)
+        if answer is None:
+            continue
+        answer = answer if isinstance(answer, tuple) else (answer,)
+        if len(answer) != len(parts):
+            raise DifferentiationError(explain("hook", f"'{_name(hook)}' has returned an incorrect number of values (got {len(answer)}, but expected {len(parts)})"))
+        parts = [_replacement(hook, old, new, as_tensors) for old, new in zip(shown, answer, strict=True)]
+    return parts
+
+
+def _run_before(extra: Extra, node: Node, g: Any) -> Any:
+    several = isinstance(g, list)
+    parts = g if several else [g]
+    as_tensors = any(isinstance(part, Tensor) for part in parts)
+    for hook in list(extra.before_step.values()):
+        shown = tuple(None if part is None else _shown(part) for part in parts)
+        answer = hook(shown)
+        if answer is not None:
+            answer = answer if isinstance(answer, tuple) else (answer,)
+            parts = [_replacement(hook, old, new, as_tensors) for old, new in zip(shown, answer, strict=True)]
+    return list(parts) if several else parts[0]
+
+
+def _shown(g: Any) -> Tensor:
+    return g if isinstance(g, Tensor) else handle(np.asarray(g), None)
+
+
+def _replacement(hook: Any, shown: Tensor | None, answer: Any, as_tensor: bool) -> Any:
+    """What a hook's answer puts in the place of the cotangent that it was shown: checked, as a Tensor or as an array."""
+    if answer is None:
+        return None
+    if not isinstance(answer, Tensor):
+        raise ArgumentError(explain("hook", f"expected Variable, but hook returned '{type(answer).__name__}'"))
+    if shown is not None:
+        have, new = shown._data, answer._data
+        if new.shape != have.shape:
+            raise DifferentiationError(explain("hook", f"'{_name(hook)}' has changed the size of value: {list(have.shape)} to {list(new.shape)}"))
+        if new.dtype != have.dtype:
+            raise DifferentiationError(explain("hook", f"'{_name(hook)}' has changed the type of value", was=shown.dtype, got=answer.dtype))
+    return answer if as_tensor else answer._data
+
+
+def _name(hook: Any) -> str:
+    return getattr(hook, "__name__", type(hook).__name__)
 
 
 slots.register_hook = register_hook

@@ -113,10 +113,12 @@ def sweep(
     read: Reader,
     *,
     arrived: Callable[[Node, Any], Any] | None = None,
+    left: Callable[[Node, list[Any], Any], list[Any]] | None = None,
 ) -> dict[Node, Any]:
     """Walk `order` (latest first) and return the cotangent of every node in it that received one.
 
-    `cotangents` holds those of the roots.  `arrived(node, g)` sees each complete cotangent before it is used and may replace it.
+    `cotangents` holds those of the roots.  `arrived(node, g)` sees each complete cotangent before it is used and may replace it;
+    `left(node, parts, g)` sees what the node's rules made of it for its inputs and may replace that.
     """
     order = list(order)
     inside = set(order)
@@ -143,6 +145,8 @@ def sweep(
             parts = cotangents_of_inputs(F, node, given, read, wanted)
         except RecursionError as error:
             raise DifferentiationError(explain(node.op.name, "its derivative rule recursed too deeply")) from error
+        if left is not None:
+            parts = left(node, parts, g)
         for source, part in zip(node.inputs, parts, strict=True):
             if part is not None:
                 before = pending.get(source)

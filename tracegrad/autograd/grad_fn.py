@@ -1,0 +1,167 @@
+"""grad_fn: the view of a node that programs written for torch expect.  The tape itself is made of ir.node.Node; a view exists only while somebody holds it."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from tracegrad.autograd.hooks import RemovableHandle, extra_of
+from tracegrad.eager.tensor import Tensor
+from tracegrad.ir.node import Node
+from tracegrad.ir.op import Op, parameters
+from tracegrad.slots import slots
+
+HIDDEN = frozenset({"promote", "alias"})  # nodes that torch's graph does not have
+
+
+class GradFn:
+    """One step of the backward graph.  `name()`, `next_functions`, `metadata`, `register_hook`, `register_prehook`; equal nodes give the same object."""
+
+    __slots__ = ("__weakref__", "_node")
+    _node: Node
+
+    def name(self) -> str:
+        """The name that torch gives to this step, such as AddBackward0."""
+        return type(self).__name__
+
+    def __repr__(self) -> str:
+        module = getattr(type(self), "_shown_module", "")
+        return f"<{module}{type(self).__name__} object at {id(self):#x}>"
+
+    @property
+    def next_functions(self) -> tuple[tuple[Any, int], ...]:
+        """The steps that receive this one's gradients, with the number of the result there; (None, 0) for an operand that is not followed."""
+        node = self._node
+        return tuple(_edge(node.inputs[i]) for i in _differentiable(node))
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """A dict of this step that the user may fill."""
+        extra = extra_of(self._node)
+        if extra.metadata is None:
+            extra.metadata = {}
+        return extra.metadata
+
+    def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook(grad_inputs, grad_outputs)` after this step; a tuple that it returns replaces grad_inputs."""
+        return _register(extra_of(self._node).after_step, hook)
+
+    def register_prehook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook(grad_outputs)` before this step; a tuple that it returns replaces grad_outputs."""
+        return _register(extra_of(self._node).before_step, hook)
+
+
+class AccumulateGrad(GradFn):
+    """The end of the backward graph: adds to `.grad` of the leaf `variable`."""
+
+    __slots__ = ()
+
+    def name(self) -> str:
+        """torch::autograd::AccumulateGrad."""
+        return "torch::autograd::AccumulateGrad"
+
+    @property
+    def variable(self) -> Any:
+        """The leaf; None when it no longer exists."""
+        return extra_of(self._node).tensor() if self._node.extra is not None else None
+
+
+class CustomGradFn(GradFn):
+    """The step of an autograd.Function: shows the attributes of its ctx as well."""
+
+    __slots__ = ()
+    _shown_module = "torch.autograd.function."
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._node.attrs[0].ctx, name)
+
+
+_views: weakref.WeakValueDictionary[int, GradFn] = weakref.WeakValueDictionary()
+_classes: dict[str, type[GradFn]] = {}
+
+
+def grad_fn(tensor: Tensor) -> GradFn | None:
+    """The view of the step that made this tensor; None for a leaf and for a value without history."""
+    node = tensor._node
+    if node is None or node.op is None or not node.needs:
+        return None
+    return _edge(node)[0]  # type: ignore[no-any-return]
+
+
+def output_nr(tensor: Tensor) -> int:
+    """Which result of its step a tensor is."""
+    node = tensor._node
+    return 0 if node is None else _edge(node)[1]
+
+
+def name_of(node: Node) -> str:
+    """torch's name of the backward step of this node."""
+    op = node.op
+    assert op is not None
+    given = op.torch_name
+    if not given:
+        return f"{_camel_case(op)}Backward0"
+    if isinstance(given, str):
+        return given
+    return given(node) if parameters(given) == ("node",) else given(*node.attrs)  # type: ignore[no-any-return]
+
+
+def _camel_case(op: type[Op]) -> str:
+    return "".join(word.capitalize() for word in op.name.split("_"))
+
+
+def _edge(value: Any) -> tuple[Any, int]:
+    index = 0
+    while isinstance(value, Node) and value.op is not None and (value.op.name in HIDDEN or value.op.name == "project"):
+        index = value.attrs[0] if value.op.name == "project" else index
+        value = value.inputs[0]
+    if not isinstance(value, Node) or not value.needs:
+        return None, 0
+    return _view(value), index
+
+
+def _view(node: Node) -> GradFn:
+    found = _views.get(id(node))
+    if found is None:
+        found = object.__new__(_class_of(node))
+        found._node = node
+        _views[id(node)] = found
+    return found
+
+
+def _class_of(node: Node) -> type[GradFn]:
+    if node.op is None:
+        return AccumulateGrad
+    name = name_of(node)
+    found = _classes.get(name)
+    if found is None:
+        base = CustomGradFn if node.op.name == "custom_call" else GradFn
+        found = _classes[name] = type(name, (base,), {"__slots__": (), "__module__": "torch.autograd.function"})
+    return found
+
+
+def _differentiable(node: Node) -> list[int]:
+    """The positions of the inputs that torch's step has an edge for."""
+    op = node.op
+    if op is None:
+        return []
+    positions = getattr(op, "edges", None)
+    if positions is not None:
+        return list(positions(node))
+    last = len(op.operands) - 1
+    return [
+        i
+        for i, value in enumerate(node.inputs)
+        if op.rules[min(i, last)] is not None and value is not None and not (op.name == "pow" and not isinstance(value, Node))
+    ]
+
+
+def _register(hooks: dict[int, Any], hook: Callable[..., Any]) -> RemovableHandle:
+    removable = RemovableHandle(hooks)
+    hooks[removable.id] = hook
+    return removable
+
+
+slots.grad_fn = grad_fn
+__all__ = ["AccumulateGrad", "GradFn", "grad_fn", "name_of", "output_nr"]

@@ -1,0 +1,179 @@
+"""Grad modes: whether this thread records what it computes.  Each is a context manager and a decorator."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Generator
+from functools import update_wrapper
+from types import CodeType
+from typing import Any, TypeVar
+
+from tracegrad import config
+from tracegrad.config import local
+from tracegrad.errors import explain
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_GENERATOR_FLAG = 0x20  # inspect.CO_GENERATOR
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations of this thread on tensors that require grad are recorded."""
+    return local.grad_enabled
+
+
+def is_inference_mode_enabled() -> bool:
+    """Whether this thread is inside `inference_mode()`."""
+    return local.inference
+
+
+class _Mode:
+    """A setting of this thread that is in force inside a `with` block, a decorated function or the steps of a decorated generator."""
+
+    _enabled: bool = False
+
+    def __init__(self) -> None:
+        self._before: list[bool] = []
+
+    def __enter__(self) -> None:
+        self._before.append(config.set_grad_enabled(self._enabled))
+
+    def __exit__(self, *_exception: object) -> None:
+        config.set_grad_enabled(self._before.pop())
+
+    def _fresh(self) -> _Mode:
+        """A new object of the same setting: a decorated function may be entered by several threads at once."""
+        return type(self)()
+
+    def __call__(self, function: Function) -> Function:
+        """The function, run in this mode."""
+        if isinstance(function, type):
+            text = explain(type(self).__name__, "decorating a class runs only its construction in this mode", "Decorate the methods")
+            warnings.warn(text, FutureWarning, stacklevel=2)
+        code = getattr(function, "__code__", None)
+        if type(code) is CodeType and code.co_flags & _GENERATOR_FLAG:
+            return update_wrapper(_steps_in_mode(self._fresh, function), function)  # type: ignore[return-value]
+
+        def run(*args: Any, **kwargs: Any) -> Any:
+            with self._fresh():
+                return function(*args, **kwargs)
+
+        return update_wrapper(run, function)  # type: ignore[return-value]
+
+
+def _steps_in_mode(fresh: Callable[[], _Mode], function: Callable[..., Any]) -> Callable[..., Any]:
+    """A generator function whose body runs in the mode while its caller, between the steps, does not."""
+
+    def run(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        with fresh():
+            steps = function(*args, **kwargs)
+        resume: Callable[[], Any] = steps.__next__
+        while True:
+            try:
+                with fresh():
+                    item = resume()
+            except StopIteration as end:
+                return end.value
+            try:
+                received = yield item
+            except GeneratorExit:
+                with fresh():
+                    steps.close()
+                raise
+            except BaseException as error:  # thrown in by the caller: the body may handle it
+                resume = _throwing(steps, error)
+            else:
+                resume = _sending(steps, received)
+
+    return run
+
+
+def _throwing(steps: Generator[Any, Any, Any], error: BaseException) -> Callable[[], Any]:
+    return lambda: steps.throw(error)
+
+
+def _sending(steps: Generator[Any, Any, Any], value: Any) -> Callable[[], Any]:
+    return lambda: steps.send(value)
+
+
+class no_grad(_Mode):  # noqa: N801
+    """Record nothing: `with no_grad():`, `@no_grad()` or `@no_grad`."""
+
+    def __new__(cls, function: Any = None) -> Any:
+        """The mode; with a function (`@no_grad`) that function, decorated."""
+        mode = object.__new__(cls)
+        if function is None:
+            return mode
+        _Mode.__init__(mode)
+        return mode(function)
+
+
+class enable_grad(_Mode):  # noqa: N801
+    """Record again, inside `no_grad()`: `with enable_grad():`, `@enable_grad()` or `@enable_grad`."""
+
+    _enabled = True
+    __new__ = no_grad.__new__
+
+
+class set_grad_enabled(_Mode):  # noqa: N801
+    """Record or not, from this call on; as a context manager the previous mode returns at the end of the block."""
+
+    def __init__(self, mode: bool) -> None:
+        super().__init__()
+        self.mode = self._enabled = bool(mode)
+        self.prev = config.set_grad_enabled(self._enabled)
+
+    def __enter__(self) -> None:
+        config.set_grad_enabled(self._enabled)
+
+    def __exit__(self, *_exception: object) -> None:
+        config.set_grad_enabled(self.prev)
+
+    def __repr__(self) -> str:
+        return f"torch.autograd.grad_mode.set_grad_enabled(mode={self.mode})"
+
+    def _fresh(self) -> _Mode:
+        return set_grad_enabled(self.mode)
+
+    def __call__(self, function: Function) -> Function:
+        """The function, run in this mode; a decorator leaves the mode outside as it was before it."""
+        config.set_grad_enabled(self.prev)
+        return super().__call__(function)
+
+
+class inference_mode(_Mode):  # noqa: N801
+    """Record nothing and promise not to need it: here the same as `no_grad()`, and `is_inference_mode_enabled()` tells."""
+
+    def __new__(cls, mode: Any = True) -> Any:
+        """The mode; with a function (`@inference_mode`) that function, decorated."""
+        made = object.__new__(cls)
+        if isinstance(mode, bool):
+            return made
+        made.__init__()  # type: ignore[misc]
+        return made(mode)
+
+    def __init__(self, mode: bool = True) -> None:
+        super().__init__()
+        self.mode = mode
+
+    def __enter__(self) -> None:
+        self._before.append(local.inference)
+        local.inference = self.mode
+        self._before.append(config.set_grad_enabled(not self.mode))
+
+    def __exit__(self, *_exception: object) -> None:
+        config.set_grad_enabled(self._before.pop())
+        local.inference = self._before.pop()
+
+    def _fresh(self) -> _Mode:
+        return inference_mode(self.mode)
+
+
+__all__ = [
+    "enable_grad",
+    "inference_mode",
+    "is_grad_enabled",
+    "is_inference_mode_enabled",
+    "no_grad",
+    "set_grad_enabled",
+]
