@@ -113,11 +113,18 @@ def promote_operands(op: type[Op], operands: list[Any]) -> list[Any]:
     if op.promotion == "none":
         return operands
     tensors = [operands[i] for i in places if isinstance(operands[i], Tensor)]
-    numbers = [operands[i] for i in places if not isinstance(operands[i], Tensor)]
+    numbers = [dtypes.number_dtype(operands[i]) for i in places if not isinstance(operands[i], Tensor)]
+    if local.trace is not None:
+        # a Python float that is an argument of a recorded function: it follows the dtypes that it meets, like a literal
+        arguments = [t for t in tensors if "_is_number" in t.__dict__]
+        if len(arguments) == len(tensors) and tensors:
+            return operands
+        tensors = [t for t in tensors if "_is_number" not in t.__dict__]
+        numbers += [dtypes.default.float] * len(arguments)
     target = dtypes.result_dtype(
         [t._data.dtype for t in tensors if t._data.ndim],
         [t._data.dtype for t in tensors if not t._data.ndim],
-        [dtypes.number_dtype(n) for n in numbers],
+        numbers,
     )
     if op.promotion == "float" and dtypes.kind_rank(target) < FLOATING:
         target = dtypes.default.float

@@ -62,3 +62,24 @@ class Detach(Movement):
     def infer(x: Type) -> Type:
         """x's type."""
         return x
+
+
+class Alias(Movement):
+    """x itself, as a node of its own: the place where one level of differentiation begins.  Shape: (*a) -> (*a)."""
+
+    view, function, method = True, False, False
+    numpy, jax = "{x}.view()", "{x}"
+    samples = ([A(2, 3)], [A()])
+
+    @staticmethod
+    def infer(x: Type) -> Type:
+        """x's type."""
+        return x
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value) -> Value:
+        return g
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: Any, x: Value) -> Value:
+        return x

@@ -1,0 +1,190 @@
+"""The NumPy backend: a graph as straight-line Python source, with constants bound once and dead arrays used again."""
+
+from __future__ import annotations
+
+import contextvars
+import re
+from typing import Any
+
+import numpy as np
+
+from tracegrad.backends.base import Array
+from tracegrad.backends.source import literal_source, node_expression, source_names, types_comment
+from tracegrad.ir.graph import Graph
+from tracegrad.ir.node import Node
+from tracegrad.ir.types import Type, size_of
+from tracegrad.kernels import numpy_kernels
+
+CONSTANT_LIMIT = 65_536  # elements up to which a constant array is made once and kept
+DELETE_FROM_BYTES = 32_768  # arrays of this size are released right after their last use
+_UFUNC_CALL = re.compile(r"^np\.(\w+)\((.*)\)$")
+
+
+class Constants:
+    """Values that are made once, beside the function: Python numbers as 0-d arrays (half the cost per use), and small constant arrays."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self._names: dict[str, str] = {}
+
+    def name(self, expression: str) -> str:
+        """The variable that holds the value of an expression."""
+        found = self._names.get(expression)
+        if found is None:
+            found = self._names[expression] = f"k{len(self._names)}"
+            self.lines.append(f"{found} = {expression}")
+        return found
+
+
+class Memory:
+    """Which arrays share memory, and when each block is read for the last time."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.root: dict[Node, Node] = {leaf: leaf for leaf in graph.leaves}
+        self.last_use: dict[Node, int] = {}
+        self.broadcast: set[Node] = set()
+        for position, node in enumerate(graph.nodes):
+            op = node.op
+            assert op is not None
+            shares = (op.view or op.name == "project") and isinstance(node.inputs[0], Node)
+            self.root[node] = self.root[node.inputs[0]] if shares else node
+            if op.name == "broadcast_to" or (shares and node.inputs[0] in self.broadcast):
+                self.broadcast.add(node)
+            for source in node.inputs:
+                if isinstance(source, Node):
+                    self.last_use[self.root[source]] = position
+        for output in graph.outputs:
+            if isinstance(output, Node):
+                self.last_use[self.root[output]] = len(graph.nodes)
+
+
+class NumpyExecutable:
+    """A graph compiled to a Python function over NumPy arrays.  `source` is its text."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.source = numpy_source(graph)
+        scope: dict[str, Any] = {"np": np, "K": numpy_kernels}
+        # constants may overflow to inf when they are converted, as literals do in torch
+        with np.errstate(all="ignore"):
+            exec(compile(self.source, "<generated NumPy function>", "exec"), scope)
+        self.function = scope["compiled"]
+        # a context of its own with a silent error state: entering it costs a fraction of np.errstate
+        self._context = contextvars.copy_context()
+        self._context.run(np.seterr, all="ignore")
+        self.quiet = self._context.run
+
+    def __call__(self, *arrays: Any) -> tuple[Array, ...]:
+        """The outputs for these inputs and captures: fresh arrays, never aliases of an argument or of each other."""
+        try:
+            result: tuple[Array, ...] = self.quiet(self.function, *arrays)
+        except RuntimeError:  # another thread is inside the context; a fault of the computation itself comes again here
+            with np.errstate(all="ignore"):
+                result = self.function(*arrays)
+        return result
+
+
+def numpy_source(graph: Graph) -> str:
+    """The text: constants, then `def compiled(a0, ..., c0, ...)` that returns a tuple."""
+    names = source_names(graph)
+    memory, constants = Memory(graph), Constants()
+    kept: set[Node] = set()  # constant arrays, which must be copied when they are returned
+    body: list[str] = []
+    for position, node in enumerate(graph.nodes):
+        if is_constant(node):
+            names[node] = constants.name(node_expression(node, names, "numpy"))
+            kept.add(node)
+            continue
+        text = reuse(node, position, expression(node, names, constants), names, memory, kept)
+        body.append(f"    {names[node]} = {text}  # {types_comment(node)}")
+        dead = dict.fromkeys(names[n] for n in memory_released(node, position, graph, memory, kept))
+        if dead:
+            body.append(f"    del {', '.join(dead)}")
+    results = return_values(graph, names, memory, kept)
+    parameters = ", ".join(names[leaf] for leaf in graph.leaves)
+    described = [f"    # {names[leaf]}: {leaf.type} = {name}" for leaf, name in zip(graph.leaves, graph.names, strict=True)]
+    closing = f"    return ({''.join(f'{r}, ' for r in results).rstrip()})"
+    return "\n".join([*constants.lines, *([""] if constants.lines else []), f"def compiled({parameters}):", *described, *body, closing, ""])
+
+
+def is_constant(node: Node) -> bool:
+    """Whether a node depends on nothing and is small enough to be made once."""
+    assert node.op is not None
+    return not node.inputs and node.op.pure and not isinstance(node.dtype, tuple) and size_of(node.shape) <= CONSTANT_LIMIT
+
+
+def expression(node: Node, names: dict[Node, str], constants: Constants) -> str:
+    """The node's expression, with Python numbers beside arrays as 0-d constants where the kernel is a plain ufunc."""
+    op = node.op
+    assert op is not None
+    strong = [i for i in node.inputs if isinstance(i, Node)]
+    if not (op.elementwise and is_ufunc(op.numpy) and op.expression is None and strong and len(strong) < len(node.inputs)):
+        return node_expression(node, names, "numpy")
+    d = strong[-1].dtype
+    texts = [
+        names[i] if isinstance(i, Node) else constants.name(f"np.array({literal_source(i)}, {literal_source(d)})") for i in node.inputs
+    ]
+    attrs = {a: literal_source(v) for a, v in zip(op.attrs, node.attrs, strict=True)}
+    return op.numpy.format(**dict(zip(op.operands, texts, strict=True)), **attrs)
+
+
+def is_ufunc(template: str) -> bool:
+    """Whether a template is one call of a NumPy ufunc with one result, or of np.where."""
+    found = _UFUNC_CALL.match(template)
+    if found is None or "(" in found.group(2):
+        return False
+    function = getattr(np, found.group(1), None)
+    return (isinstance(function, np.ufunc) and function.nout == 1) or function is np.where
+
+
+def reuse(node: Node, position: int, text: str, names: dict[Node, str], memory: Memory, kept: set[Node]) -> str:
+    """The expression, writing into an operand's memory when that operand is private, of the same type, and read here for the last time."""
+    op = node.op
+    assert op is not None
+    found = _UFUNC_CALL.match(text)
+    if not (op.elementwise and node.shape and found and is_ufunc(op.numpy) and found.group(1) != "where"):
+        return text
+    for source in node.inputs:
+        if not isinstance(source, Node) or source.op is None or source in kept or memory.root[source] is not source:
+            continue
+        if source.shape == node.shape and source.dtype == node.dtype and memory.last_use[source] == position:
+            memory.last_use.pop(source)
+            names[node] = names[source]
+            return f"{text[:-1]}, {names[source]})"
+    return text
+
+
+def memory_released(node: Node, position: int, graph: Graph, memory: Memory, kept: set[Node]) -> list[Node]:
+    """Large arrays (with their views) that nobody reads after this node."""
+    roots = {memory.root[i] for i in node.inputs if isinstance(i, Node)}
+    ended = [r for r in roots if r.op is not None and r not in kept and memory.last_use.get(r) == position and is_large(r)]
+    if not ended:
+        return []
+    return [n for n in graph.nodes[:position] if memory.root[n] in ended and n not in kept]
+
+
+def is_large(node: Node) -> bool:
+    """Whether the value is worth an early release."""
+    return any(size_of(t.shape) * t.dtype.itemsize >= DELETE_FROM_BYTES for t in node.types)
+
+
+def return_values(graph: Graph, names: dict[Node, str], memory: Memory, kept: set[Node]) -> list[str]:
+    """Expressions of the outputs: a copy where an output would share memory with an argument, a constant or an earlier output."""
+    returned: set[Node] = set()
+    results = []
+    for output in graph.outputs:
+        if not isinstance(output, Node):
+            results.append(f"np.asarray({literal_source(output)})")
+            continue
+        root = memory.root[output]
+        shared = root.op is None or root in kept or root in returned or output in memory.broadcast
+        returned.add(root)
+        results.append(f"np.array({names[output]})" if shared else f"np.asarray({names[output]})" if is_scalar(output.type) else names[output])
+    return results
+
+
+def is_scalar(t: Type) -> bool:
+    """Whether NumPy may hold the value as a scalar object instead of an array."""
+    return not t.shape
+
+
+compile_graph = NumpyExecutable

@@ -1,0 +1,193 @@
+"""compile(): record a function once per signature, optimise, emit, and call the emitted function."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tracegrad import dtypes, pytree
+from tracegrad.backends.base import backend as find_backend
+from tracegrad.compiler.entry import Entry
+from tracegrad.compiler.recorder import Trace
+from tracegrad.compiler.replay import Recorded, argument_names, as_tensor_leaf, record, replay
+from tracegrad.compiler.watch import Watched, watch
+from tracegrad.config import local
+from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.errors import ArgumentError, TraceError, explain
+from tracegrad.ir.graph import Graph
+
+ENTRIES_PER_SIGNATURE = 64  # recordings of one signature that differ in what the function reads outside; the oldest goes first
+
+_STATIC = (bool, int, str, bytes, type(None), dtypes.dtype, slice, type(Ellipsis))
+
+
+class Compiled:
+    """A function that is recorded, optimised and compiled once per signature.  Made by `tracegrad.compile`.
+
+    source  text of the function that the last call ran        graph    its optimised Graph
+    """
+
+    def __init__(self, function: Callable[..., Any], backend: str) -> None:
+        if not callable(function):
+            raise ArgumentError(explain("compile", f"needs a function, got {type(function).__name__}"))
+        find_backend(backend)
+        self.function, self.backend = function, backend
+        self._entries: dict[Any, list[Entry]] = {}
+        self._last: tuple[list[tuple[Any, Any]], Entry, Any] | None = None
+        self._lock = threading.RLock()
+        self._uncompiled: set[Any] = set()
+        self._shown: Entry | None = None
+        self._warned = False
+        for name in ("__name__", "__qualname__", "__doc__", "__module__"):
+            if hasattr(function, name):
+                setattr(self, name, getattr(function, name))
+        self.__wrapped__ = function
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The function's result.  Tensors in it are new: never an argument, nor views of one."""
+        if local.trace is not None:  # inside another recording: part of that program
+            return self.function(*args, **kwargs)
+        last = self._last
+        if last is not None and not kwargs:
+            types, entry, mode = last
+            if len(types) == len(args) and mode == (local.grad_enabled, dtypes.default.float):
+                for arg, (shape, dtype) in zip(args, types, strict=True):
+                    if type(arg) is not Tensor or arg._data.shape != shape or arg._data.dtype is not dtype:
+                        break
+                else:
+                    if entry.still_valid():
+                        return entry.run(args)  # type: ignore[arg-type]
+        return self._general(args, kwargs)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """A compiled method: one compiled function per instance."""
+        if instance is None:
+            return self
+        name = f"_compiled_{self.function.__name__}"
+        found = instance.__dict__.get(name)
+        if found is None:
+            found = Compiled(self.function.__get__(instance, owner), self.backend)
+            object.__setattr__(instance, name, found)
+        return found
+
+    def _general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        leaves, treedef = pytree.flatten((args, kwargs))
+        dynamic = [not isinstance(leaf, _STATIC) for leaf in leaves]
+        tensors = [_argument(leaf) for leaf, d in zip(leaves, dynamic, strict=True) if d]
+        key = (
+            treedef,
+            tuple(_signature(leaf, d) for leaf, d in zip(leaves, dynamic, strict=True)),
+            local.grad_enabled,
+            dtypes.default.float,
+        )
+        try:
+            entries = self._entries.setdefault(key, [])
+        except TypeError as error:
+            raise ArgumentError(explain("compile", f"an argument cannot be part of the signature: {error}")) from error
+        for entry in entries:
+            if entry.still_valid():
+                self._remember(args, kwargs, leaves, dynamic, entry)
+                return entry.run(tensors)
+        if key in self._uncompiled:
+            return self.function(*args, **kwargs)
+        with self._lock:
+            recorded, trace, watched = self._record(args, leaves, dynamic, treedef)
+            changed = [w for w in watched if not w.unchanged()]
+            if changed:  # the recording has done this call's effects: its program gives the result, later calls run the function itself
+                self._uncompiled.add(key)
+                self._warn(changed[0].value)
+                return recorded.result(replay(recorded.graph, [*tensors, *recorded.captures]))
+            made = Entry(recorded, trace.random_keys, self.backend, watched)
+            entries.append(made)
+            del entries[:-ENTRIES_PER_SIGNATURE]
+        self._remember(args, kwargs, leaves, dynamic, made)
+        return made.run(tensors)
+
+    def _remember(self, args: Any, kwargs: Any, leaves: list[Any], dynamic: list[bool], entry: Entry) -> None:
+        """Keep the entry for the quick test at the next call, if all arguments are Tensors by position."""
+        simple = not kwargs and len(leaves) == len(args) and all(type(a) is Tensor for a in args)
+        types = [(a._data.shape, a._data.dtype) for a in args] if simple else []
+        self._last = (types, entry, (local.grad_enabled, dtypes.default.float)) if simple else None
+        self._shown = entry
+
+    def _record(self, args: Any, leaves: list[Any], dynamic: list[bool], treedef: Any) -> tuple[Recorded, Trace, list[Watched]]:
+        """Record one signature; also returns what the function could read outside, as it was before."""
+        name = getattr(self.function, "__name__", "compile")
+        trace = Trace(f"compile({name})")
+        watched = watch(self.function)
+        inner = [
+            trace.leaf(_argument(leaf)._data, number=isinstance(leaf, float)) if d else leaf for leaf, d in zip(leaves, dynamic, strict=True)
+        ]
+        new_args, new_kwargs = treedef.unflatten(inner)
+        names = [*argument_names(self.function, args), *(f"k{i}" for i in range(len(leaves)))][: len(leaves)]
+        chosen = [n for n, d in zip(names, dynamic, strict=True) if d]
+        return record(trace, self.function, new_args, new_kwargs, chosen), trace, watched
+
+    def _warn(self, value: Any) -> None:
+        if not self._warned:
+            self._warned = True
+            warnings.warn(
+                explain("compile", f"the function changes a Python object that it does not own (it was {value!r:.80}), which a replay would skip; it runs uncompiled",
+                        "Return the value instead"),  # fmt: skip
+                RuntimeWarning,
+                stacklevel=4,
+            )
+
+    @property
+    def entry(self) -> Entry:
+        """What the last call ran.  Raises RuntimeError before the first call."""
+        if self._shown is None:
+            raise TraceError(explain("compile", "nothing has been compiled yet", "Call the function once"))
+        return self._shown
+
+    @property
+    def source(self) -> str:
+        """Text of the function that the last call ran."""
+        return self.entry.executable.source
+
+    @property
+    def graph(self) -> Graph:
+        """The optimised Graph that the last call ran."""
+        return self.entry.optimised
+
+    @property
+    def compilations(self) -> int:
+        """How many programs have been compiled so far."""
+        return sum(len(entries) for entries in self._entries.values())
+
+
+def _argument(leaf: Any) -> Tensor:
+    """A dynamic leaf as a Tensor; a Python float becomes a 0-d float64 value that follows the dtypes that it meets."""
+    if type(leaf) is Tensor:
+        return leaf
+    if isinstance(leaf, float) and not isinstance(leaf, np.generic):
+        return handle(np.array(leaf, np.float64), None)
+    return as_tensor_leaf("compile", leaf)
+
+
+def _signature(leaf: Any, dynamic: bool) -> Any:
+    if not dynamic:
+        return (type(leaf), (leaf.start, leaf.stop, leaf.step) if isinstance(leaf, slice) else leaf)
+    if isinstance(leaf, float) and not isinstance(leaf, np.generic):
+        return float
+    data = leaf._data if isinstance(leaf, Tensor) else np.asarray(leaf)
+    return (type(leaf), data.shape, data.dtype)
+
+
+def compile(function: Callable[..., Any] | None = None, *, backend: str = "numpy") -> Any:  # noqa: A001  (torch's name)
+    """A fast version of `function`: recorded once per signature, optimised, and emitted for `backend` ("numpy" or "jax").
+
+    Arguments may be Tensors, NumPy arrays, numbers, and nested tuples, lists and dicts of them; shapes, dtypes and all values that are not
+    numeric (strings, bools, ints, None) belong to the signature, floats are inputs.  Gradients flow through a compiled function to any order.
+    Works as a decorator, with or without options.
+
+    Raises TraceError (a RuntimeError) with the user's line when the function reads a value in Python, writes to an argument, or has another effect that a
+    replay would not repeat; ValueError for an unknown backend.  Example:  fast = compile(tg.func.value_and_grad(loss, argnums=(0, 1)))
+    """
+    if function is None:
+        return lambda f: Compiled(f, backend)
+    return Compiled(function, backend)

@@ -1,0 +1,146 @@
+"""One compiled signature: its executable, its captures, and its place on the tape when gradients flow through it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tracegrad.backends.base import Executable, backend
+from tracegrad.compiler.replay import Recorded, replay
+from tracegrad.compiler.watch import Watched
+from tracegrad.config import local
+from tracegrad.eager.creation import default_generator
+from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.ir.builder import projections
+from tracegrad.ir.graph import Graph
+from tracegrad.ir.node import Node, make_node
+from tracegrad.ir.op import Op
+from tracegrad.ir.prelude import Ops
+from tracegrad.ir.types import Type
+from tracegrad.passes.differentiate import vjp_graph
+from tracegrad.passes.pipeline import optimise
+
+
+class Entry:
+    """A recorded function compiled for one signature.
+
+    graph is the recorded program with captures as further inputs; optimised is what the backend compiled.
+    """
+
+    def __init__(self, recorded: Recorded, random_keys: Sequence[Tensor], backend_name: str, watched: list[Watched]) -> None:
+        self.recorded, self.watched, self.backend_name = recorded, watched, backend_name
+        keys = {id(k) for k in random_keys}
+        # captures that are random keys are drawn anew at every call, in the order in which they were asked for
+        self.captures = [None if id(t) in keys else t for t in recorded.captures]
+        order = {id(k): i for i, k in enumerate(random_keys)}
+        self.draws = len(random_keys)
+        self.draw_of = [order.get(id(t), -1) for t in recorded.captures]
+        self.capture_types = [(t._data.shape, t._data.dtype) for t in recorded.captures]
+        recorded_graph = recorded.graph
+        self.graph = Graph(recorded_graph.leaves, recorded_graph.outputs, (), recorded_graph.effects, recorded_graph.names)
+        self.optimised = optimise(self.graph, backend_name)
+        self.executable: Executable = backend(backend_name)(self.optimised)
+        self._backward: dict[tuple[int, ...], Backward] = {}
+
+    def still_valid(self) -> bool:
+        """Whether everything that the recording read outside its arguments is what it was."""
+        for t, (shape, dtype) in zip(self.captures, self.capture_types, strict=True):
+            if t is not None and (t._data.shape != shape or t._data.dtype is not dtype):
+                return False
+        return all(w.unchanged() for w in self.watched)
+
+    def captured_tensors(self) -> list[Tensor]:
+        """The Tensors to pass after the arguments: captures as they are now, and fresh random keys."""
+        keys = [handle(np.asarray(default_generator.next_key()), None) for _ in range(self.draws)]
+        return [keys[draw] if t is None else t for t, draw in zip(self.captures, self.draw_of, strict=True)]
+
+    def run(self, tensors: list[Tensor]) -> Any:
+        """The function's result for these argument Tensors."""
+        if self.captures:
+            tensors = tensors + self.captured_tensors()
+        if local.grad_enabled:
+            for t in tensors:
+                if t._node is not None:
+                    return self._tracked(tensors)
+        results = self.executable(*[t._data for t in tensors])
+        return self.recorded.result([handle(r, None) for r in results])
+
+    def _tracked(self, tensors: list[Tensor]) -> Any:
+        """The same as one node on the tape, whose backward is compiled too."""
+        arrays = tuple(t._data for t in tensors)
+        followed = tuple(i for i, t in enumerate(tensors) if t._node is not None and t._node.needs)
+        results = self.executable(*arrays)
+        if not followed:
+            return self.recorded.result([handle(r, None) for r in results])
+        inputs = tuple(t._node if t._node is not None else Type(t._data.shape, t._data.dtype) for t in tensors)
+        types = tuple(Type(r.shape, r.dtype) for r in results)
+        node = make_node(CompiledCall, inputs, (self.backward(followed),), types, saved=(arrays,))
+        made = [
+            handle(r, piece if r.dtype.kind in "fc" else None) for r, piece in zip(results, projections(node), strict=True)
+        ]
+        return self.recorded.result(made)
+
+    def backward(self, followed: tuple[int, ...]) -> Backward:
+        """The compiled backward for these followed leaves."""
+        found = self._backward.get(followed)
+        if found is None:
+            found = self._backward[followed] = Backward(self, followed)
+        return found
+
+
+class Backward:
+    """The vector-Jacobian product of an entry with respect to some of its leaves, compiled on first use."""
+
+    def __init__(self, entry: Entry, followed: tuple[int, ...]) -> None:
+        self.entry, self.followed = entry, followed
+        self.graph = vjp_graph(entry.graph, followed)
+        self._executable: Executable | None = None
+
+    @property
+    def executable(self) -> Executable:
+        """The compiled graph from leaves and cotangents to cotangents."""
+        if self._executable is None:
+            name = self.entry.backend_name
+            self._executable = backend(name)(optimise(self.graph, name))
+        return self._executable
+
+    def __repr__(self) -> str:
+        return f"<backward of a compiled function in {self.followed}>"
+
+
+class CompiledCall(Op, family=True):
+    """A call of a compiled function on the tape.  Shapes: the leaves -> the outputs."""
+
+    name = "compiled_call"
+    inputs, operands, variadic = ("*xs",), ("xs",), True
+    attrs = ("backward",)
+    torch_name = "CompiledFunctionBackward"
+
+    @classmethod
+    def several(cls) -> bool:
+        """A compiled call always has a tuple of results."""
+        return True
+
+    @staticmethod
+    def vjp(F: Ops, node: Node, given: tuple[Any, ...], read: Callable[[Node, int], Any], wanted: Callable[[Any], bool]) -> list[Any]:
+        """Run the backward graph operator by operator, so that it is recorded and differentiable in turn."""
+        backward: Backward = node.attrs[0]
+        cotangents = [F.zeros(t) if g is None else g for g, t in zip(given, node.types, strict=True)]
+        leaves = [read(node, i) for i in range(len(node.inputs))]
+        found = replay(backward.graph, [*leaves, *cotangents])
+        parts: list[Any] = [None] * len(node.inputs)
+        for i, g in zip(backward.followed, found, strict=True):
+            parts[i] = g if wanted(node.inputs[i]) else None
+        return parts
+
+    @staticmethod
+    def back(node: Node, g: Any, grads: dict[Node, Any]) -> None:
+        """First order: run the compiled backward on arrays."""
+        backward: Backward = node.attrs[0]
+        cotangents = [np.zeros(t.shape, t.dtype) if c is None else np.asarray(c) for c, t in zip(g, node.types, strict=True)]
+        for i, part in zip(backward.followed, backward.executable(*node.saved[0], *cotangents), strict=True):
+            source = node.inputs[i]
+            before = grads.get(source)
+            grads[source] = part if before is None else before + part

@@ -1,0 +1,183 @@
+"""Trace: everything that is recorded while a function runs once.
+
+The function runs with real values, so every operator computes as usual; each also becomes a node.  A tensor of the outside world becomes a capture, which is read
+again at every call.  A value that leaves the recording (`if`, `.item()`, printing) is refused here with the user's line, because a replay would not see it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from tracegrad import config
+from tracegrad.config import local
+from tracegrad.eager.creation import default_generator
+from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.eager.views import link
+from tracegrad.errors import TraceError, explain
+from tracegrad.ir.builder import projections
+from tracegrad.ir.graph import Graph
+from tracegrad.ir.node import Node, make_leaf, make_node, tick
+from tracegrad.ir.op import Op
+from tracegrad.ir.types import Type
+
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
+class Trace:
+    """One recording.  `what` names it in errors; `reads` says whether values may leave (a graph that is used once, for these very values)."""
+
+    def __init__(self, what: str, reads: bool = False) -> None:
+        self.what = what
+        self.parent: Trace | None = local.trace
+        self.reads = reads and (self.parent is None or self.parent.reads)
+        self.start = tick()
+        self.inputs: list[Node] = []
+        self.captured: dict[int, tuple[Tensor, Node]] = {}
+        self.random_keys: list[Tensor] = []
+        self._made: list[weakref.ref[Tensor]] = []
+
+    def leaf(self, data: np.ndarray[Any, Any], number: bool = False) -> Tensor:
+        """An argument of the recorded function.  `number` marks a Python float, which follows the dtype of the tensors that it meets."""
+        node = make_leaf(Type(data.shape, data.dtype))
+        self.inputs.append(node)
+        t = handle(data, node)
+        if number:
+            t.__dict__["_is_number"] = True
+        self._made.append(weakref.ref(t))
+        return t
+
+    def owns(self, t: Tensor) -> bool:
+        """Whether t was made in this recording."""
+        return t._node is not None and t._node.seq > self.start
+
+    def node_of(self, operand: Any) -> Any:
+        """The node of a Tensor (a capture, for one of the outside world); a number stays as it is."""
+        if not isinstance(operand, Tensor):
+            return operand
+        node = operand._node
+        if node is not None and node.seq > self.start:
+            return node
+        found = self.captured.get(id(operand))
+        if found is None:
+            if node is None or any(n is node for _, n in self.captured.values()):
+                node = make_leaf(Type(operand._data.shape, operand._data.dtype), needs=node is not None and node.needs)
+            found = self.captured[id(operand)] = (operand, node)
+        return found[1]
+
+    def record(self, op: type[Op], operands: Sequence[Any], attrs: tuple[Any, ...], arrays: tuple[Any, ...]) -> Any:
+        """Note one operator that has computed `arrays`; returns its Tensor, or a tuple of them."""
+        nodes = tuple(self.node_of(o) for o in operands)
+        followed = local.grad_enabled and (any(op.rules) or hasattr(op, "vjp"))
+        needs = followed and any(isinstance(n, Node) and n.needs for n in nodes)
+        types = tuple(Type(a.shape, a.dtype) for a in arrays)
+        node = make_node(op, nodes, attrs, types if op.several() else types[0], needs=needs, extra=user_location())
+        if needs:
+            values = tuple(o._data if isinstance(o, Tensor) else o for o in operands)
+            node.saved = (*op.group(values), *arrays)
+        pieces = projections(node) if op.several() else (node,)
+        made = tuple(handle(a, p) for a, p in zip(arrays, pieces, strict=True))
+        for t, name in zip(made, op.outputs if len(op.outputs) == len(made) else ("",) * len(made), strict=True):
+            if name in op.nondiff_outputs and t._node is not None:
+                t._node.needs = False
+            self._made.append(weakref.ref(t))
+        if op.view and isinstance(operands[0], Tensor):
+            for t in made:
+                link(operands[0], t, op, attrs)
+        if op.elementwise and all(is_number(o) for o in operands):
+            made[0].__dict__["_is_number"] = True
+        return made if op.several() else made[0]
+
+    def leave(self, t: Tensor, kind: str) -> None:
+        """Called before a value is read by Python code (`kind` says how).  Raises TraceError unless reads are allowed."""
+        if self.reads:
+            return
+        location = user_location()
+        where = f" at {location[0]}:{location[1]}" if location is not None else ""
+        raise TraceError(
+            explain(self.what, f"{kind} reads a value of {Type(t._data.shape, t._data.dtype)} while the function is being recorded{where}; "
+                    "a replay would not follow it", "Use tg.where or another operator instead of Python control flow, or leave this part outside")  # fmt: skip
+        )
+
+    def check_write(self, base: Tensor, operation: str) -> None:
+        """Raises TraceError for an in-place write to a tensor that was not made in this recording."""
+        if self.owns(base) and not any(base._node is i for i in self.inputs):
+            return
+        location = user_location()
+        where = f" at {location[0]}:{location[1]}" if location is not None else ""
+        raise TraceError(
+            explain(self.what, f"{operation} writes to an argument or to a tensor of the outside world{where}; a recording keeps no such effects",
+                    "Return the new value, or write to a clone()")  # fmt: skip
+        )
+
+    def check_accumulate(self, t: Tensor) -> None:
+        """Raises TraceError: `.grad` of a tensor of the outside world cannot be an effect of a recorded function."""
+        location = user_location()
+        where = f" at {location[0]}:{location[1]}" if location is not None else ""
+        raise TraceError(
+            explain(self.what, f"backward() adds to .grad of a tensor of the outside world{where}; a recording keeps no such effects",
+                    "Use tg.func.grad or tg.func.value_and_grad inside, or autograd.grad", tensor=Type(t._data.shape, t._data.dtype))  # fmt: skip
+        )
+
+    def random_key(self) -> Tensor:
+        """A fresh key for a random operator; the compiled function draws a new one at every call."""
+        if self.parent is not None:
+            return self.parent.random_key()
+        key = handle(np.asarray(default_generator.next_key()), None)
+        self.random_keys.append(key)
+        return key
+
+    def graph(self, outputs: Sequence[Any], names: Sequence[str] = ()) -> Graph:
+        """The recorded program with these outputs (Tensors or numbers)."""
+        results = [self.node_of(o) for o in outputs]
+        captures = [n for _, n in self.captured.values()]
+        named = [*names, *(f"c{i}" for i in range(len(captures)))] if names else ()
+        return Graph(self.inputs, results, captures, (), named)
+
+    @property
+    def captures(self) -> list[Tensor]:
+        """The captured Tensors, in the order of the graph's captures."""
+        return [t for t, _ in self.captured.values()]
+
+    def close(self) -> None:
+        """Detach from the recording every tensor that it made and that still exists."""
+        for reference in self._made:
+            t = reference()
+            if t is not None:
+                t._node = None
+
+
+@contextmanager
+def recording(trace: Trace) -> Iterator[Trace]:
+    """Record what this thread does inside the block."""
+    before, local.trace = local.trace, trace
+    config.leave_fast_path()
+    try:
+        yield trace
+    finally:
+        config.return_to_fast_path()
+        local.trace = before
+
+
+def is_number(operand: Any) -> bool:
+    """Whether an operand is a Python number or stands for one."""
+    return not isinstance(operand, Tensor) or "_is_number" in operand.__dict__
+
+
+def user_location() -> tuple[str, int] | None:
+    """File and line of the nearest frame outside the package."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith((PACKAGE, "<generated", "<numpy", "<frozen")):
+            return file, frame.f_lineno
+        frame = frame.f_back  # type: ignore[assignment]
+    return None
+
+
