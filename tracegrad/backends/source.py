@@ -88,6 +88,8 @@ def node_expression(node: Node, names: Mapping[Node, str], backend: str) -> str:
 
 def operand_source(operand: Any, names: Mapping[Node, str]) -> str:
     """A node's variable, or a Python number or None as a literal."""
+    if isinstance(operand, tuple):  # a shape or Type on the eager tape
+        raise NotSupportedError(explain("source", "an operand that autograd does not follow is not part of the graph"))
     return names[operand] if isinstance(operand, Node) else literal_source(operand)
 
 

@@ -7,37 +7,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
-from typing import Any, NamedTuple, NoReturn
+from typing import Any
 
 from tracegrad.errors import FormatError, explain
-from tracegrad.ir.assemble import Problem, assemble, checked_leaf, checked_type, operator
+from tracegrad.ir.assemble import assemble, checked_leaf, checked_type, operator
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.literals import LIMITS, Limits, is_number
 from tracegrad.ir.node import Node
+from tracegrad.ir.tokens import Token, Tokens, shown
 from tracegrad.ir.types import DTYPE_OF_SHORT, Type
 
-_TOKEN = re.compile(
-    r"""(?P<blank>[ \t\r]+)|(?P<comment>\#[^\n]*)|(?P<newline>\n)
-    |(?P<value>%[A-Za-z0-9_]+)
-    |(?P<number>-?(?:[0-9]+(?:\.[0-9]*)?(?:e[+-]?[0-9]+)?|inf\b|nan\b))
-    |(?P<word>[A-Za-z_][A-Za-z0-9_]*)
-    |(?P<string>"(?:[^"\\\n]|\\[^\n])*")
-    |(?P<mark><-|\.\.\.|[()\[\]{}:;,=])""",
-    re.VERBOSE,
-)
 _INTEGER = re.compile(r"-?[0-9]+\Z")
-_OBJECT = re.compile(r"<[A-Za-z0-9_]+>")
-_PLACE = re.compile(r"#\s*(.+):([0-9]{1,9})\s*\Z")
 _WORDS = {"None": None, "True": True, "False": False}
-
-
-class Token(NamedTuple):
-    """A word of the text and where it stands (an offset)."""
-
-    kind: str
-    text: str
-    at: int
 
 
 def parse(text: str, limits: Limits = LIMITS) -> Graph:
@@ -51,105 +32,13 @@ def parse(text: str, limits: Limits = LIMITS) -> Graph:
     return _Parser(text, limits).graph()
 
 
-class _Parser:
+class _Parser(Tokens):
     """Recursive descent over the tokens of one text."""
 
     def __init__(self, text: str, limits: Limits) -> None:
-        self.text, self.limits = text, limits
+        super().__init__(text, limits)
         self.depth = 0
         self.values: dict[str, Node] = {}
-        self.tokens: list[Token] = []
-        self.position = 0
-        self._split()
-
-    def _split(self) -> None:
-        at, end = 0, len(self.text)
-        while at < end:
-            found = _TOKEN.match(self.text, at)
-            if found is None:
-                custom = _OBJECT.match(self.text, at)
-                if custom is not None:
-                    self.fail(at, f"{custom.group()} stands for an object that the text form cannot hold (a custom Function, for instance)")
-                self.fail(at, f"unexpected character {self.text[at]!r}")
-            kind = found.lastgroup or ""
-            if kind not in ("blank", "newline"):
-                self.tokens.append(Token(kind, found.group(), at))
-            elif kind == "newline":
-                self.tokens.append(Token(kind, "the end of the line", at))
-            at = found.end()
-        self.tokens.append(Token("end", "the end of the text", end))
-
-    def fail(self, at: int, problem: str) -> NoReturn:
-        """Raise the FormatError for a place in the text."""
-        line = self.text.count("\n", 0, at) + 1
-        column = at - (self.text.rfind("\n", 0, at) + 1) + 1
-        raise FormatError(explain("parse", f"line {line}, column {column}: {problem}"))
-
-    # tokens
-
-    def peek(self) -> Token:
-        """The next token; comments are skipped, except by end_of_line."""
-        while self.tokens[self.position].kind == "comment":
-            self.position += 1
-        return self.tokens[self.position]
-
-    def next(self) -> Token:
-        """Take the next token."""
-        token = self.peek()
-        self.position += token.kind != "end"
-        return token
-
-    def skip_lines(self) -> None:
-        """Take newlines and comments."""
-        while self.peek().kind == "newline":
-            self.position += 1
-
-    def at(self, text: str) -> bool:
-        """Whether the next token is that mark or word."""
-        token = self.peek()
-        return token.text == text and token.kind in ("mark", "word")
-
-    def take(self, text: str) -> bool:
-        """Take the mark or word if it is next."""
-        found = self.at(text)
-        self.position += found
-        return found
-
-    def expect(self, text: str) -> Token:
-        """Take the mark or word, or fail."""
-        if not self.at(text):
-            token = self.peek()
-            self.fail(token.at, f"expected {text!r}, got {_shown(token)}")
-        return self.next()
-
-    def kind(self, kind: str, what: str) -> Token:
-        """Take a token of a kind, or fail with `expected <what>`."""
-        token = self.peek()
-        if token.kind != kind:
-            self.fail(token.at, f"expected {what}, got {_shown(token)}")
-        return self.next()
-
-    def end_of_line(self) -> tuple[str, int] | None:
-        """Take the end of the line, and give the location that its comment names."""
-        place = None
-        token = self.tokens[self.position]
-        if token.kind == "comment":
-            found = _PLACE.match(token.text)
-            place = (found.group(1), int(found.group(2))) if found is not None else None
-        token = self.peek()
-        if token.kind not in ("newline", "end"):
-            self.fail(token.at, f"expected the end of the line, got {_shown(token)}")
-        self.next()
-        return place
-
-    def checked(self, at: int, action: Callable[..., Any], *arguments: Any) -> Any:
-        """Run a check; its Problem becomes a FormatError at that place."""
-        try:
-            return action(*arguments)
-        except Problem as problem:
-            self.fail(at, str(problem))
-
-    # grammar
 
     def graph(self) -> Graph:
         """graph(leaves) { lines }"""
@@ -176,7 +65,7 @@ class _Parser:
         self.expect("}")
         self.skip_lines()
         if self.peek().kind != "end":
-            self.fail(self.peek().at, f"expected the end of the text, got {_shown(self.peek())}")
+            self.fail(self.peek().at, f"expected the end of the text, got {shown(self.peek())}")
         return Graph(inputs, outputs, captures, effects, names)
 
     def leaves(self) -> tuple[list[Node], list[Node], list[str]]:
@@ -242,7 +131,7 @@ class _Parser:
         """A size."""
         token = self.kind("number", "a size")
         if not token.text.isdigit() or len(token.text) > self.limits.digits:
-            self.fail(token.at, f"expected a size, got {_shown(token)}")
+            self.fail(token.at, f"expected a size, got {shown(token)}")
         return int(token.text)
 
     def types(self) -> tuple[Type, ...]:
@@ -287,7 +176,7 @@ class _Parser:
             if token.kind == "word" and self.tokens[self.position + 1].text == "=":
                 self.attribute(attrs)
             elif attrs:
-                self.fail(token.at, f"expected an attribute, got {_shown(token)}; operands stand before attributes")
+                self.fail(token.at, f"expected an attribute, got {shown(token)}; operands stand before attributes")
             else:
                 inputs.append(self.operand())
                 if len(inputs) > self.limits.operands:
@@ -313,7 +202,7 @@ class _Parser:
             return self.type()
         value = self.literal()
         if value is not None and not is_number(value):
-            self.fail(token.at, f"expected a value (%name), a number or None, got {_shown(token)}")
+            self.fail(token.at, f"expected a value (%name), a number or None, got {shown(token)}")
         return value
 
     def effect(self, leaves: set[Node], before: list[tuple[Node, Node]]) -> tuple[Node, Node]:
@@ -344,12 +233,10 @@ class _Parser:
             if isinstance(value, Node) and isinstance(value.dtype, tuple):
                 self.fail(token.at, f"{token.text} has several results; take one with project")
             if not isinstance(value, Node) and not is_number(value):
-                self.fail(token.at, f"expected a value (%name) or a number, got {_shown(token)}")
+                self.fail(token.at, f"expected a value (%name) or a number, got {shown(token)}")
             found.append(value)
         self.end_of_line()
         return found
-
-    # literals
 
     def literal(self) -> Any:
         """A typed literal; see ir/literals.py."""
@@ -368,7 +255,7 @@ class _Parser:
             return DTYPE_OF_SHORT[token.text]
         if token.kind == "word" and token.text in ("slice", "complex"):
             return self.call(token)
-        self.fail(token.at, f"expected a literal, got {_shown(token)}")
+        self.fail(token.at, f"expected a literal, got {shown(token)}")
 
     def number(self, token: Token) -> int | float:
         """An int if it is written without point, exponent, inf and nan."""
@@ -381,7 +268,7 @@ class _Parser:
         try:
             value: str = json.loads(token.text)
         except ValueError:
-            self.fail(token.at, f"a string with an unknown escape: {_shown(token)}")
+            self.fail(token.at, f"a string with an unknown escape: {shown(token)}")
         return value
 
     def tuple(self, opening: Token) -> tuple[Any, ...]:
@@ -414,9 +301,3 @@ class _Parser:
         if len(items) != 2 or not all(isinstance(i, float) for i in items):
             self.fail(word.at, "complex takes two floats: complex(1.0, -2.0)")
         return complex(*items)
-
-
-def _shown(token: Token) -> str:
-    if token.kind in ("newline", "end"):
-        return token.text
-    return repr(token.text if len(token.text) <= 40 else token.text[:37] + "...")

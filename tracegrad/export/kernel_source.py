@@ -1,0 +1,105 @@
+"""The sources of kernels, with all that they use, for modules that must stand alone."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+
+from tracegrad.errors import NotSupportedError, explain
+from tracegrad.kernels import numpy_kernels
+
+_PACKAGE = "tracegrad."
+_FIRST = ("import numpy as np",)
+
+
+class ModuleSource:
+    """The top-level statements of one module by the names they define."""
+
+    def __init__(self, name: str) -> None:
+        self.text = inspect.getsource(sys.modules[name])
+        self.lines = self.text.splitlines()
+        self.statements: dict[str, ast.stmt] = {}
+        for statement in ast.parse(self.text).body:
+            for defined in _defined(statement):
+                self.statements[defined] = statement
+
+    def source(self, statement: ast.stmt) -> str:
+        """The statement's own lines, decorators included."""
+        decorators: list[ast.expr] = getattr(statement, "decorator_list", [])
+        start = min([statement.lineno, *(d.lineno for d in decorators)])
+        return "\n".join(self.lines[start - 1 : statement.end_lineno])
+
+
+class KernelSource:
+    """Collects kernels by name: their functions, constants and imports, each once and after what it uses.
+
+    sources   the collected statements in order       defined   all names they define, imported ones included
+    """
+
+    def __init__(self) -> None:
+        self.sources: list[str] = []
+        self.defined: set[str] = set()
+        self._import_lines: dict[str, None] = dict.fromkeys(_FIRST)
+        self._modules: dict[str, ModuleSource] = {}
+        self._seen: set[tuple[str, int]] = set()
+
+    @property
+    def uses_scipy(self) -> bool:
+        """Whether a collected kernel imports SciPy."""
+        return any("scipy" in text for text in (*self.sources, *self._import_lines))
+
+    def imports(self) -> list[str]:
+        """The import lines, the standard library's first."""
+        return sorted(self._import_lines, key=lambda line: ("numpy" in line or "scipy" in line, line))
+
+    def need(self, name: str) -> None:
+        """Collect one kernel.  Raises NotSupportedError when it stands on something that is not source of the kernels."""
+        self._collect(numpy_kernels.__name__, name)
+
+    def _collect(self, module: str, name: str) -> None:
+        if module not in self._modules:
+            self._modules[module] = ModuleSource(module)
+        statement = self._modules[module].statements.get(name)
+        if statement is None:
+            if module == numpy_kernels.__name__ and hasattr(numpy_kernels, name):
+                raise NotSupportedError(explain("to_python", f"the kernel {name!r} has no source of its own"))
+            return  # a built-in, a local variable, or a name for annotations only
+        if (module, statement.lineno) in self._seen:
+            return
+        self._seen.add((module, statement.lineno))
+        if isinstance(statement, (ast.Import, ast.ImportFrom)):
+            self._import(statement)
+            return
+        for used in ast.walk(statement):
+            if isinstance(used, ast.Name):
+                self._collect(module, used.id)
+        self._define(*_defined(statement))
+        self.sources.append(self._modules[module].source(statement))
+
+    def _import(self, statement: ast.Import | ast.ImportFrom) -> None:
+        origin = statement.module or "" if isinstance(statement, ast.ImportFrom) else ""
+        if not origin.startswith(_PACKAGE):
+            self._define(*(name for name in _defined(statement) if name != "np"))
+            self._import_lines[ast.unparse(statement)] = None
+            return
+        for alias in statement.names:
+            if alias.asname not in (None, alias.name):
+                raise NotSupportedError(explain("to_python", f"kernels import {alias.name!r} under another name"))
+            self._collect(origin, alias.name)
+
+    def _define(self, *names: str) -> None:
+        for name in names:
+            if name in self.defined:
+                raise NotSupportedError(explain("to_python", f"two kernel modules define {name!r}"))
+            self.defined.add(name)
+
+
+def _defined(statement: ast.stmt) -> list[str]:
+    """The names that a top-level statement binds."""
+    if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+        return [statement.name]
+    if isinstance(statement, (ast.Import, ast.ImportFrom)):
+        return [(alias.asname or alias.name).split(".")[0] for alias in statement.names]
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target] if isinstance(statement, ast.AnnAssign) else []
+    return [node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)]

@@ -1,0 +1,105 @@
+"""Graphs as Python: a readable module that needs NumPy (and SciPy where a kernel uses it), and nothing of this package."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import keyword
+import re
+from collections.abc import Iterable
+
+from tracegrad.backends.source import node_expression, operand_source, types_comment
+from tracegrad.errors import ArgumentValueError, NotSupportedError, explain
+from tracegrad.export.kernel_source import KernelSource
+from tracegrad.ir.graph import Graph
+from tracegrad.ir.literals import object_text
+from tracegrad.ir.node import Node
+from tracegrad.ir.op import REGISTRY
+from tracegrad.ir.text import safe_name, unique_name
+from tracegrad.passes.decompose import decompose
+
+_VARIABLE = re.compile(r"v[0-9]+\Z")
+_BUILTINS = frozenset(dir(builtins))
+
+
+def to_python(graph: Graph, name: str = "compiled") -> str:
+    """Source of a module with one function `name` that computes the graph on NumPy arrays.
+
+    Its parameters are the inputs, then the captures, under their own names where these are safe.  It returns the outputs, then the new values of the effects: a tuple,
+    or the value itself if there is one.  Results of rank 0 may be NumPy scalars, and a result may share memory with an argument.
+    Raises NotSupportedError for a graph with a custom Function, and ValueError if `name` is not usable as a function's name.
+    """
+    if not name.isidentifier() or not name.isascii() or keyword.iskeyword(name) or name in ("np", "K"):
+        raise ArgumentValueError(explain("to_python", f"{name!r} cannot be the name of a function"))
+    for node in graph.nodes:
+        if node.op is None or REGISTRY.get(node.op.name) is not node.op:
+            raise NotSupportedError(explain("to_python", f"the operator {object_text(node.op)} is not one of the library and has no source"))
+    graph = decompose(graph, "numpy")
+    kernels = KernelSource()
+    names: dict[Node, str] = {node: f"v{i}" for i, node in enumerate(graph.nodes)}
+    # parameters are named once the kernels are known, so that no name is taken twice
+    names.update((leaf, f"LEAF{i}") for i, leaf in enumerate(graph.leaves))
+    for node in graph.nodes:
+        plain_calls(node_expression(node, names, "numpy"), kernels)
+    if name in kernels.defined:
+        raise ArgumentValueError(explain("to_python", f"{name!r} is the name of a kernel that the module defines"))
+    taken = {name, "np", "K", *kernels.defined}
+    for leaf, given in zip(graph.leaves, graph.names, strict=True):
+        names[leaf] = parameter_name(given, taken)
+    return "\n".join([*_head(graph, name, kernels), *_function(graph, name, names, kernels), ""])
+
+
+def parameter_name(given: str, taken: set[str]) -> str:
+    """A parameter's name that is no keyword, no built-in, no variable of the function and not taken."""
+    plain = safe_name(given)
+    if keyword.iskeyword(plain) or keyword.issoftkeyword(plain) or plain in _BUILTINS or _VARIABLE.match(plain) or plain.startswith("__"):
+        plain = f"x_{plain}"
+    return unique_name(plain, taken)
+
+
+def plain_calls(expression: str, kernels: KernelSource) -> str:
+    """The expression with `K.f` written as `f`; the kernels used join `kernels`."""
+    uses = [
+        node
+        for node in ast.walk(ast.parse(expression, mode="eval"))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "K"
+    ]
+    for use in sorted(uses, key=lambda node: node.col_offset, reverse=True):
+        kernels.need(use.attr)
+        assert use.end_col_offset is not None
+        expression = f"{expression[: use.col_offset]}{use.attr}{expression[use.end_col_offset :]}"
+    return expression
+
+
+def _head(graph: Graph, name: str, kernels: KernelSource) -> list[str]:
+    count = len(graph.nodes)
+    needs = "NumPy and SciPy" if kernels.uses_scipy else "NumPy"
+    lines = [
+        f'"""{name}: a program of {count} operation{"" if count == 1 else "s"}, written by tracegrad.  Needs {needs} only."""',
+        "",
+        "from __future__ import annotations",
+        "",
+        *kernels.imports(),
+    ]
+    for source in kernels.sources:
+        is_block = source.startswith(("def ", "class ", "@"))
+        lines += ["", "", source] if is_block else ["", source]
+    return [*lines, "", ""]
+
+
+def _function(graph: Graph, name: str, names: dict[Node, str], kernels: KernelSource) -> list[str]:
+    parameters = ", ".join(names[leaf] for leaf in graph.leaves)
+    returned = [*graph.outputs, *(new for _, new in graph.effects)]
+    lines = ['@np.errstate(all="ignore")', f"def {name}({parameters}):", f'    """{_signature(graph, names, returned)}"""']
+    for node in graph.nodes:
+        text = plain_calls(node_expression(node, names, "numpy"), kernels)
+        lines.append(f"    {names[node]} = {text}  # {types_comment(node)}")
+    values = [operand_source(value, names) for value in returned]
+    lines.append(f"    return {values[0] if len(values) == 1 else '(' + ', '.join(values) + ')'}")
+    return lines
+
+
+def _signature(graph: Graph, names: dict[Node, str], returned: Iterable[object]) -> str:
+    takes = ", ".join(f"{names[leaf]}: {leaf.type}" for leaf in graph.leaves)
+    gives = ", ".join(str(value.type) if isinstance(value, Node) else "a number" for value in returned)
+    return f"({takes}) -> {gives or 'nothing'}."
