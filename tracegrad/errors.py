@@ -76,7 +76,10 @@ class VerifyError(TracegradError, RuntimeError):
 
 
 class PassError(TracegradError, RuntimeError):
-    """A compiler pass failed; the message names pass, rule, node and the user's line."""
+    """A compiler pass failed; the message names pass, rule, node and the user's line.  `before` and `after` are the IR around the fault."""
+
+    before: str = ""
+    after: str = ""
 
 
 class FormatError(TracegradError, ValueError):

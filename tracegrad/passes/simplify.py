@@ -1,0 +1,199 @@
+"""simplify: the same value with less work.  Expects canonical form (see canonicalise).
+
+x + 0.0 stays where x may be -0.0 (the sum is +0.0), x * 0.0 stays (x may be inf or nan), x - x stays (nan).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from tracegrad.ir.builder import Builder
+from tracegrad.ir.graph import Graph
+from tracegrad.ir.node import Node
+from tracegrad.ir.samples import A, M
+from tracegrad.ir.types import Type, broadcast, size_of
+from tracegrad.passes.canonicalise import is_inexact, negated
+from tracegrad.passes.rewrite import rewrite
+from tracegrad.passes.rules import AnyRule, Rewrite, Rule, Uses
+
+STAGE = "simplify"
+NEVER_MINUS_ZERO = frozenset(("square", "exp", "abs", "sigmoid", "softplus", "cosh", "softmax"))
+
+
+def simplify(graph: Graph) -> Graph:
+    """The graph with less arithmetic."""
+    return rewrite(graph, RULES, STAGE)
+
+
+def product(c1: Any, c2: Any, t: Type) -> bool:
+    """Whether two factors can be one: the product is far from overflow and underflow."""
+    both = c1 * c2
+    if t.dtype.kind == "i":
+        return isinstance(both, int) and abs(both) < 128
+    limit = 1e4 if t.dtype.itemsize == 2 else 1e15
+    return t.dtype.kind == "f" and (1 / limit < abs(both) < limit)
+
+
+def addends(c1: Any, c2: Any, t: Type) -> bool:
+    """Whether two added literals can be one: of one sign, so that nothing is cancelled that the user wanted lost."""
+    return t.dtype.kind == "f" and not isinstance(c1 + c2, complex) and math.isfinite(c1 + c2) and c1 * c2 >= 0
+
+
+def cannot_be_minus_zero(x: Node) -> bool:
+    """Whether no element of x is -0.0, by the operator that made it."""
+    if x.dtype.kind not in "fc":
+        return True
+    if x.op is None:
+        return False
+    return x.op.name in NEVER_MINUS_ZERO or (x.op.name == "add" and type(x.inputs[1]) is float and x.inputs[1] != 0)
+
+
+def _involution(F: Builder, node: Node, uses: Uses) -> Any:
+    inner = node.inputs[0] if len(node.inputs) == 1 else None
+    if node.op is None or not node.op.involution or not isinstance(inner, Node) or inner.op is not node.op or inner.attrs != node.attrs:
+        return None
+    return inner.inputs[0]
+
+
+def _idempotent(F: Builder, node: Node, uses: Uses) -> Any:
+    inner = node.inputs[0] if len(node.inputs) == 1 else None
+    if node.op is None or not node.op.idempotent or not isinstance(inner, Node) or inner.op is not node.op or inner.attrs != node.attrs:
+        return None
+    return inner
+
+
+def _sum_of_broadcast(F: Builder, node: Node, uses: Uses) -> Any:
+    """Summing what was repeated: sum what was there, times the number of repetitions."""
+    source = node.inputs[0]
+    if not isinstance(source, Node) or source.op is None or source.op.name != "broadcast_to" or not is_inexact(node.type):
+        return None
+    x, dim = source.inputs[0], node.attrs[0]
+    axes = tuple(range(len(source.shape))) if dim is None else dim
+    lead = len(source.shape) - len(x.shape)
+    repeated = [a for a in axes if a < lead or (x.shape[a - lead] == 1 and source.shape[a] != 1)]
+    count = size_of(tuple(source.shape[a] for a in repeated))
+    if not repeated or count == 0:
+        return None
+    kept = [1 if a in repeated else size for a, size in enumerate(source.shape)]
+    rest = tuple(a for a in axes if a not in repeated)
+    small = F.broadcast_to(F.reshape(x, shape=(1,) * lead + tuple(x.shape)), shape=tuple(kept))
+    total = F.sum(small, dim=rest, keepdim=True) if rest else small
+    return F.reshape(F.mul(total, float(count)), shape=node.shape)
+
+
+def _reduce_nothing(F: Builder, node: Node, uses: Uses) -> Any:
+    """A fold over axes of size 1 (or over none) is the value itself in another shape."""
+    x, dim = node.inputs[0], node.attrs[0]
+    axes = range(len(x.shape)) if dim is None else dim
+    if x.dtype != node.dtype or any(x.shape[a] != 1 for a in axes):
+        return None
+    return F.reshape(x, shape=node.shape)
+
+
+def merged_axes(x: Type, inner: Any, keep: bool, outer: Any) -> tuple[int, ...]:
+    """The axes of x that a fold over `inner` and then over `outer` folds."""
+    all_axes = tuple(range(len(x.shape)))
+    first = all_axes if inner is None else inner
+    left = all_axes if keep else tuple(a for a in all_axes if a not in first)
+    second = left if outer is None else tuple(left[a] for a in outer)
+    return tuple(sorted({*first, *second}))
+
+
+X = {"x": A(2, 3)}
+XC = {"x": A(2, 3), "c": 3.0}
+XY = {"x": A(2, 3), "y": A(3, lo=0.5)}
+
+NUMBERS: tuple[AnyRule, ...] = (
+    Rule("x * 1 -> x", lambda F, x: F.mul(x, 1), lambda F, x: x, stage=STAGE, exactness="exact", examples=(X,)),
+    Rule("x / 1 -> x", lambda F, x: F.div(x, 1), lambda F, x: x, stage=STAGE, exactness="exact", examples=(X,)),
+    Rule("x + -0.0 -> x", lambda F, x: F.add(x, -0.0), lambda F, x: x, stage=STAGE, exactness="exact", examples=(X,)),
+    Rule("x + 0 -> x, x never -0.0", lambda F, x: F.add(x, 0), lambda F, x: x, given=lambda x: cannot_be_minus_zero(x),
+         stage=STAGE, exactness="exact", examples=()),
+    Rule("x * -1 -> neg x", lambda F, x: F.mul(x, -1), lambda F, x: F.neg(x), given=lambda out: out.dtype.kind in "fi",
+         stage=STAGE, exactness="exact", examples=(X,)),
+    Rule("(x * c1) * c2 -> x * (c1*c2)", lambda F, x, c1, c2: F.mul(F.mul(x, c1), c2), lambda F, x, c1, c2: F.mul(x, c1 * c2),
+         given=lambda c1, c2, out: product(c1, c2, out), stage=STAGE, exactness="rounding", examples=({"x": A(2, 3), "c1": 3.0, "c2": -0.7},)),
+    Rule("(x / c1) * c2 -> x * (c2/c1)", lambda F, x, c1, c2: F.mul(F.div(x, c1), c2), lambda F, x, c1, c2: F.mul(x, c2 / c1),
+         given=lambda c1, c2, out: c1 != 0 and product(1 / c1, c2, out), stage=STAGE, exactness="rounding",
+         examples=({"x": A(2, 3), "c1": 3.0, "c2": -0.7},)),
+    Rule("(x + c1) + c2 -> x + (c1+c2), of one sign", lambda F, x, c1, c2: F.add(F.add(x, c1), c2), lambda F, x, c1, c2: F.add(x, c1 + c2),
+         given=lambda c1, c2, out: addends(c1, c2, out), stage=STAGE, exactness="rounding",
+         examples=({"x": A(2, 3), "c1": 3.0, "c2": 0.7},)),
+    Rule("(x * c1) * (y * c2) -> (x * y) * (c1*c2)", lambda F, x, y, c1, c2: F.mul(F.mul(x, c1), F.mul(y, c2)),
+         lambda F, x, y, c1, c2: F.mul(F.mul(x, y), c1 * c2), alone=True,
+         given=lambda x, y, c1, c2, out: product(c1, c2, out) and out.shape in (x.shape, y.shape),
+         stage=STAGE, exactness="rounding", examples=({"x": A(2, 3), "y": A(3), "c1": 3.0, "c2": -0.7},)),
+    Rule("(x * c) * y -> (x * y) * c", lambda F, x, y, c: F.mul(F.mul(x, c), y), lambda F, x, y, c: F.mul(F.mul(x, y), c), alone=True,
+         given=lambda x, y, c, out: product(c, 1, out) and out.shape == x.shape and not scaled(y),
+         stage=STAGE, exactness="rounding", examples=({"x": A(2, 3), "y": A(3), "c": 3.0},)),
+    Rule("sum(x * c) -> sum(x) * c", lambda F, x, c, D, K: F.sum(F.mul(x, c), dim=D, keepdim=K), lambda F, x, c, D, K: F.mul(F.sum(x, dim=D, keepdim=K), c),
+         alone=True, given=lambda c, out: product(c, 1, out), stage=STAGE, exactness="rounding",
+         examples=({"x": A(2, 3), "c": 3.0, "D": (0,), "K": False},)),
+)  # fmt: skip
+
+SIGNS: tuple[AnyRule, ...] = (
+    Rewrite("f(f x) -> x, f an involution", _involution, stage=STAGE, exactness="exact", examples=((lambda F, x: F.neg(F.neg(x)), (A(2, 3),)),)),
+    Rewrite("f(f x) -> f x, f idempotent", _idempotent, stage=STAGE, exactness="exact", examples=((lambda F, x: F.relu(F.relu(x)), (A(2, 3),)),)),
+    Rule("neg(x * c) -> x * -c", lambda F, x, c: F.neg(F.mul(x, c)), lambda F, x, c: F.mul(x, negated(c)), given=lambda out: out.dtype.kind == "f",
+         stage=STAGE, exactness="exact", examples=(XC,)),
+    Rule("neg(x) * c -> x * -c", lambda F, x, c: F.mul(F.neg(x), c), lambda F, x, c: F.mul(x, negated(c)), given=lambda out: out.dtype.kind == "f",
+         stage=STAGE, exactness="exact", examples=(XC,)),
+    Rule("neg(x) * y -> neg(x * y)", lambda F, x, y: F.mul(F.neg(x), y), lambda F, x, y: F.neg(F.mul(x, y)), alone=True,
+         given=lambda x, out: out.dtype.kind == "f" and x.shape == out.shape, stage=STAGE, exactness="exact", examples=(XY,)),
+    Rule("neg(x) / y -> neg(x / y)", lambda F, x, y: F.div(F.neg(x), y), lambda F, x, y: F.neg(F.div(x, y)), alone=True,
+         given=lambda x, out: out.dtype.kind == "f" and x.shape == out.shape, stage=STAGE, exactness="exact", examples=(XY,)),
+    Rule("x + neg y -> x - y", lambda F, x, y: F.add(x, F.neg(y)), lambda F, x, y: F.sub(x, y),
+         stage=STAGE, exactness="exact", examples=(XY,)),
+    Rule("x - neg y -> x + y", lambda F, x, y: F.sub(x, F.neg(y)), lambda F, x, y: F.add(x, y),
+         stage=STAGE, exactness="exact", examples=(XY,)),
+    Rule("neg(x) + c -> c - x", lambda F, x, c: F.add(F.neg(x), c), lambda F, x, c: F.sub(c, x),
+         stage=STAGE, exactness="exact", examples=(XC,)),
+    Rule("sum(neg x) -> neg(sum x)", lambda F, x, D, K: F.sum(F.neg(x), dim=D, keepdim=K), lambda F, x, D, K: F.neg(F.sum(x, dim=D, keepdim=K)),
+         alone=True, given=lambda out: out.dtype.kind == "f", stage=STAGE, exactness="rounding", examples=({"x": A(2, 3), "D": (0,), "K": False},)),
+    Rule("square(neg x) -> square x", lambda F, x: F.square(F.neg(x)), lambda F, x: F.square(x), stage=STAGE, exactness="exact", examples=(X,)),
+    Rule("abs(neg x) -> abs x", lambda F, x: F.abs(F.neg(x)), lambda F, x: F.abs(x), stage=STAGE, exactness="exact", examples=(X,)),
+    Rule("cos(neg x) -> cos x", lambda F, x: F.cos(F.neg(x)), lambda F, x: F.cos(x), stage=STAGE, exactness="exact", examples=(X,)),
+    Rule("x * reciprocal y -> x / y", lambda F, x, y: F.mul(x, F.reciprocal(y)), lambda F, x, y: F.div(x, y), alone=True,
+         stage=STAGE, exactness="rounding", examples=(XY,)),
+)  # fmt: skip
+
+SELECTIONS: tuple[AnyRule, ...] = (
+    Rule("where(m, x, x) -> x", lambda F, m, x: F.where(m, x, x), lambda F, x: x, given=lambda x, out: x.shape == out.shape,
+         stage=STAGE, exactness="exact", examples=({"m": M(3), "x": A(2, 3)},)),
+    Rule("where(m, where(m, x, y), z) -> where(m, x, z)", lambda F, m, x, y, z: F.where(m, F.where(m, x, y), z),
+         lambda F, m, x, z: F.where(m, x, z), given=lambda m, x, z, out: broadcast("where", m.shape, x.shape, z.shape) == out.shape,
+         stage=STAGE, exactness="exact", examples=({"m": M(2, 3), "x": A(3), "y": A(2, 3), "z": A()},)),
+    Rule("where(m, where(m, x, y), c) -> where(m, x, c)", lambda F, m, x, y, c: F.where(m, F.where(m, x, y), c),
+         lambda F, m, x, c: F.where(m, x, c), given=lambda m, x, out: broadcast("where", m.shape, x.shape) == out.shape,
+         stage=STAGE, exactness="exact", examples=({"m": M(2, 3), "x": A(3), "y": A(2, 3), "c": 0.0},)),
+    Rule("where(m, where(m, x, c1), c2) -> where(m, x, c2)", lambda F, m, x, c1, c2: F.where(m, F.where(m, x, c1), c2),
+         lambda F, m, x, c2: F.where(m, x, c2), stage=STAGE, exactness="exact", examples=({"m": M(2, 3), "x": A(3), "c1": 1.0, "c2": 0.0},)),
+    Rule("where(m, c2, where(m, c1, x)) -> where(m, c2, x)", lambda F, m, x, c1, c2: F.where(m, c2, F.where(m, c1, x)),
+         lambda F, m, x, c2: F.where(m, c2, x), stage=STAGE, exactness="exact", examples=({"m": M(2, 3), "x": A(3), "c1": 1.0, "c2": 0.0},)),
+    Rule("where(m, x, where(m, y, z)) -> where(m, x, z)", lambda F, m, x, y, z: F.where(m, x, F.where(m, y, z)),
+         lambda F, m, x, z: F.where(m, x, z), given=lambda m, x, z, out: broadcast("where", m.shape, x.shape, z.shape) == out.shape,
+         stage=STAGE, exactness="exact", examples=({"m": M(2, 3), "x": A(3), "y": A(2, 3), "z": A()},)),
+    Rule("where(not m, x, y) -> where(m, y, x)", lambda F, m, x, y: F.where(F.logical_not(m), x, y), lambda F, m, x, y: F.where(m, y, x),
+         given=lambda m: m.dtype.kind == "b", stage=STAGE, exactness="exact", examples=({"m": M(3), "x": A(2, 3), "y": A()},)),
+    Rule("where(not m, x, c) -> where(m, c, x)", lambda F, m, x, c: F.where(F.logical_not(m), x, c), lambda F, m, x, c: F.where(m, c, x),
+         given=lambda m: m.dtype.kind == "b", stage=STAGE, exactness="exact", examples=({"m": M(3), "x": A(2, 3), "c": 0.0},)),
+)  # fmt: skip
+
+SHAPES: tuple[AnyRule, ...] = (
+    Rewrite("sum(broadcast_to x) -> sum(x) * count", _sum_of_broadcast, roots=("sum",), stage=STAGE, exactness="rounding",
+            examples=((lambda F, x: F.sum(F.broadcast_to(x, shape=(4, 2, 3)), dim=(0, 2), keepdim=False), (A(2, 1),)),)),
+    Rewrite("fold over axes of size 1 -> reshape", _reduce_nothing, roots=("sum", "mean", "prod", "amax", "amin"),
+            stage=STAGE, exactness="exact", examples=((lambda F, x: F.sum(x, dim=(1,), keepdim=False), (A(2, 1),)),)),
+    Rule("sum(sum x) -> sum x", lambda F, x, D, K, E, L: F.sum(F.sum(x, dim=D, keepdim=K), dim=E, keepdim=L),
+         lambda F, x, D, K, E, out: F.reshape(F.sum(x, dim=merged_axes(x, D, K, E), keepdim=False), shape=out.shape), alone=True,
+         stage=STAGE, exactness="rounding", examples=({"x": A(2, 3, 4), "D": (1,), "K": False, "E": (1,), "L": True},)),
+)  # fmt: skip
+
+
+def scaled(y: Node) -> bool:
+    """Whether y is itself a value times a literal."""
+    return y.op is not None and y.op.name == "mul" and not isinstance(y.inputs[1], Node)
+
+
+RULES: tuple[AnyRule, ...] = (*NUMBERS, *SIGNS, *SELECTIONS, *SHAPES)
