@@ -1,0 +1,101 @@
+"""Every Python block of the documentation runs, and prints what the text block after it shows.
+
+The blocks of a page share one namespace and run in order.  A block that ends in an error is followed by a text block whose last line is
+`ErrorClass: message`.  A block marked ```python needs=<package> is skipped, with what follows it, where that package is missing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(p.relative_to(ROOT).as_posix() for p in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+FENCE = re.compile(r"^```(?P<language>\w*)[ ]?(?P<options>[^\n]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+class Block(NamedTuple):
+    """One Python block: its line in the page, its text, the package it needs, and the output that the page shows (None: no claim)."""
+
+    line: int
+    text: str
+    needs: str
+    output: str | None
+
+
+def blocks(page: str) -> list[Block]:
+    """The Python blocks of a page, each with the text block that follows it."""
+    found: list[Block] = []
+    for fence in FENCE.finditer(page):
+        if fence["language"] == "python":
+            line = page.count("\n", 0, fence.start("text"))
+            found.append(Block(line, fence["text"], fence["options"].strip().removeprefix("needs="), None))
+        elif fence["language"] == "text" and found and found[-1].output is None:
+            found[-1] = found[-1]._replace(output=fence["text"])
+    return found
+
+
+def printed(block: Block, page: str, namespace: dict[str, Any]) -> str:
+    """What a block prints; an expected error is part of it, as `ErrorClass: message`."""
+    out = io.StringIO()
+    code = compile("\n" * block.line + block.text, page, "exec")
+    with contextlib.redirect_stdout(out):
+        try:
+            exec(code, namespace)
+        except Exception as error:
+            if block.output is None or type(error).__name__ not in block.output:
+                raise
+            out.write(f"{type(error).__name__}: {error}\n")
+    return out.getvalue()
+
+
+def check(text: str, page: str) -> None:
+    """Run the blocks of a page and compare."""
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    for block in blocks(text):
+        if block.needs and importlib.util.find_spec(block.needs) is None:
+            continue
+        got = printed(block, page, namespace)
+        if block.output is not None:
+            assert got.rstrip() == block.output.rstrip(), f"{page}:{block.line}"
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_code_of_a_page_prints_what_the_page_shows(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    check((ROOT / page).read_text(), page)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_links_of_a_page_lead_to_files(page: str):
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)[^)]*\)", (ROOT / page).read_text())
+    assert [t for t in targets if not ((ROOT / page).parent / t).exists()] == []
+
+
+def test_a_wrong_output_is_reported():
+    with pytest.raises(AssertionError):
+        check("```python\nprint(1)\n```\n```text\n2\n```\n", "page")
+
+
+def test_an_error_that_the_page_does_not_show_is_reported():
+    with pytest.raises(ZeroDivisionError):
+        check("```python\n1 / 0\n```\n", "page")
+
+
+def test_an_error_that_the_page_shows_is_compared():
+    check("```python\nprint(1)\n1 / 0\n```\n```text\n1\nZeroDivisionError: division by zero\n```\n", "page")
+
+
+def test_a_missing_error_is_reported():
+    with pytest.raises(AssertionError):
+        check("```python\nprint(1)\n```\n```text\n1\nZeroDivisionError: division by zero\n```\n", "page")
+
+
+def test_a_block_that_needs_a_missing_package_is_left_out():
+    check("```python needs=no_such_package\n1 / 0\n```\n", "page")

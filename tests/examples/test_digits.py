@@ -1,0 +1,46 @@
+"""The main job on real data: the same losses eager and compiled, and a network that reads digits."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+for package in ("sklearn", "matplotlib", "tqdm"):
+    pytest.importorskip(package, reason=f"{package} is not installed: pip install 'tracegrad[examples]'")
+SCRIPT = Path(__file__).parents[2] / "examples" / "digits.py"
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """The example as a module."""
+    spec = importlib.util.spec_from_file_location("digits", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_eager_and_compiled_training_take_the_same_steps(digits, dtype, tmp_path, capsys):
+    digits.main(
+        ["--backend", "numpy", "--steps", "30", "--dtype", dtype, "--out", str(tmp_path)]
+    )  # exits if the losses differ
+    assert "numpy: a step takes" in capsys.readouterr().out
+
+
+def test_two_hundred_steps_read_95_percent_of_the_held_out_digits(digits, tmp_path):
+    assert digits.main(["--backend", "numpy", "--steps", "200", "--dtype", "float64", "--out", str(tmp_path)]) >= 0.95
+
+
+def test_the_plot_the_program_and_its_source_are_written(digits, tmp_path):
+    digits.main(["--backend", "numpy", "--steps", "2", "--out", str(tmp_path)])
+    assert (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")
+    assert "matmul(" in (tmp_path / "gradient_numpy.ir").read_text()
+    compile((tmp_path / "gradient_numpy.py").read_text(), "gradient_numpy.py", "exec")
+
+
+def test_a_jax_step_takes_the_same_losses(digits, tmp_path):
+    pytest.importorskip("jax", reason="jax is not installed: pip install 'tracegrad[jax]'")
+    digits.main(["--backend", "jax", "--steps", "30", "--dtype", "float64", "--out", str(tmp_path)])
+    assert "jnp." in (tmp_path / "gradient_jax.py").read_text()
