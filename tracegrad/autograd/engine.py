@@ -153,7 +153,7 @@ def _raw(order: list[Node], roots: list[Node], given: list[Any], targets: set[No
             op = n.op
             if op is None:
                 if into_leaves and (targets is None or n in targets):
-                    tensor = n.extra() if type(n.extra) is not Extra else n.extra.tensor()
+                    tensor = n.extra.tensor() if type(n.extra) is Extra else n.extra() if callable(n.extra) else None
                     if tensor is not None:
                         accumulate(tensor, g, False)
                         if type(n.extra) is Extra:
@@ -318,8 +318,8 @@ def _first_back(node: Node, g: Any, grads: dict[Node, Any]) -> None:
     """The backward of an operator on its first use: generate it (or choose the generic one), then run it."""
     op = node.op
     assert op is not None
-    generated = backward_function(op)
-    chosen = generated if generated is not None else _project_back if op.name == "project" else _generic_back
+    generated = None if hasattr(op, "vjp") else backward_function(op)
+    chosen = _project_back if op.name == "project" else generated if generated is not None else _generic_back
     op.back = staticmethod(chosen)  # type: ignore[attr-defined]
     chosen(node, g, grads)
 

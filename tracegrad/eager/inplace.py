@@ -101,7 +101,7 @@ def write(t: Tensor, new: Tensor, operation: str) -> Tensor:
         local.trace.check_write(base, operation)
         if new._data.dtype != t._data.dtype:
             new = T.cast(new, dtype=t._data.dtype)
-        _repoint(t, base, new, in_memory=False)
+        repoint(t, base, new, in_memory=False)
         return t
     tracked = new._node is not None or t._node is not None or base._node is not None
     if tracked and local.grad_enabled:
@@ -113,7 +113,7 @@ def write(t: Tensor, new: Tensor, operation: str) -> Tensor:
     if tracked and local.grad_enabled:
         if new._node is not None and new._data.dtype != t._data.dtype:
             new = T.cast(new, dtype=t._data.dtype)
-        _repoint(t, base, new, in_memory=True)
+        repoint(t, base, new, in_memory=True)
     return t
 
 
@@ -157,7 +157,7 @@ def _refuse_shared(t: Tensor, operation: str) -> None:
     )
 
 
-def _repoint(t: Tensor, base: Tensor, new: Tensor, in_memory: bool) -> None:
+def repoint(t: Tensor, base: Tensor, new: Tensor, in_memory: bool) -> None:
     """Point t at the node of `new`; if t shares memory, give the base and all live views their new values."""
     if base is t:
         t._node = new._node
@@ -215,4 +215,4 @@ def in_place(operation: str, function: Callable[..., Tensor]) -> Callable[..., T
     return method
 
 
-__all__ = ["check_not_overwritten", "in_place", "input_type", "touch", "version", "write"]
+__all__ = ["check_not_overwritten", "in_place", "input_type", "repoint", "touch", "version", "write"]

@@ -1,0 +1,298 @@
+"""custom_call: the operator that stands in tapes and graphs for one application of an autograd.Function."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tracegrad import config
+from tracegrad.config import local
+from tracegrad.eager.dispatch import T
+from tracegrad.eager.inplace import version
+from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.errors import ArgumentError, DifferentiationError, GraphFreedError, OverwrittenError, ShapeError, TracegradError, explain
+from tracegrad.ir.builder import projections
+from tracegrad.ir.node import FREED, Node, make_leaf, tick
+from tracegrad.ir.op import Op
+from tracegrad.ir.prelude import Ops
+from tracegrad.ir.raw import N
+from tracegrad.ir.types import Type
+from tracegrad.kernels.numpy_kernels import broadcast_to
+
+
+class Call:
+    """One application: the user's class, its ctx, and what the arguments and results are.
+
+    arguments  per argument of forward: whether it is a Tensor
+    results    per result of forward: whether it is a Tensor
+    template   in a recording: the nodes of the gradients of the Tensor arguments, over `cotangents`, `outputs` (leaves that stand for the
+               cotangents and the results) and `boundary` (other nodes of the recording); or the error that backward raised
+    """
+
+    __slots__ = ("arguments", "boundary", "cotangents", "ctx", "function", "outputs", "results", "template")
+
+    def __init__(self, function: type[Any], ctx: Any, arguments: tuple[bool, ...]) -> None:
+        self.function, self.ctx, self.arguments = function, ctx, arguments
+        self.results: tuple[bool, ...] = ()
+        self.template: Any = None
+        self.cotangents: tuple[Node, ...] = ()
+        self.outputs: tuple[Node, ...] = ()
+        self.boundary: tuple[Node, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The name of the backward step."""
+        return f"{self.function.__name__}Backward"
+
+    @property
+    def count(self) -> int:
+        """Number of Tensors among the results."""
+        return sum(self.results)
+
+    def __repr__(self) -> str:
+        return self.function.__name__
+
+
+class CustomCall(Op):
+    """The results of a user's Function.  Shapes: xs are the results, then what backward reads in a recording, then the Tensor arguments.
+
+    Only its derivative is of interest: it is the user's backward.  Everything else is the results that forward computed.
+    """
+
+    inputs, attrs, nondiff = ("*xs",), ("call",), ("xs",)
+    function, method = False, False
+    samples = ()
+
+    @classmethod
+    def several(cls) -> bool:
+        """Always: the number of results is the call's."""
+        return True
+
+    @staticmethod
+    def torch_name(call: Call) -> str:
+        return call.name
+
+    @staticmethod
+    def infer(xs: tuple[Type, ...], call: Call) -> tuple[Type, ...]:
+        """The types of the results."""
+        return tuple(xs[: call.count])
+
+    @staticmethod
+    def decompose(F: Ops, *xs: Any, call: Call) -> tuple[Any, ...]:
+        """The results."""
+        return tuple(xs[: call.count])
+
+    @staticmethod
+    def edges(node: Node) -> range:
+        """The positions of the Tensor arguments."""
+        call: Call = node.attrs[0]
+        return range(call.count + len(call.boundary), len(node.inputs))
+
+    @staticmethod
+    def vjp(F: Ops, node: Node, given: tuple[Any, ...], read: Callable[[Node, int], Any], wanted: Callable[[Any], bool]) -> list[Any]:
+        """The cotangents of the arguments, by the user's backward: run on Tensors, or as it was recorded."""
+        call: Call = node.attrs[0]
+        first = call.count + len(call.boundary)
+        found: list[Any] = [None] * len(node.inputs)
+        if not any(wanted(i) for i in node.inputs[first:]):
+            return found
+        if F is not T and F is not N:
+            parts = _apply_template(F, node, call, given, read)
+        elif F is N:
+            before = config.set_grad_enabled(False)
+            try:
+                parts = _run_backward(call, node.types, _types(node.inputs[first:]), [None if g is None else handle(np.asarray(g), None) for g in given])
+            finally:
+                config.set_grad_enabled(before)
+            parts = [None if p is None else p._data for p in parts]
+        else:
+            parts = _run_backward(call, node.types, _types(node.inputs[first:]), list(given))
+        for i, part in enumerate(parts):
+            found[first + i] = part if wanted(node.inputs[first + i]) else None
+        return found
+
+
+class SavedTensors:
+    """What save_for_backward kept: arguments and other Tensors as they are, results without a reference to their own node."""
+
+    __slots__ = ("entries", "node", "pieces")
+
+    def __init__(self, tensors: Sequence[Tensor | None], results: Sequence[Tensor], node: Node, pieces: Sequence[Node]) -> None:
+        at = {id(r): i for i, r in enumerate(results)}
+        self.entries = [None if t is None else _entry(t, at.get(id(t))) for t in tensors]
+        self.node, self.pieces = weakref.ref(node), [weakref.ref(p) for p in pieces]
+
+    @staticmethod
+    def of(node: Node) -> tuple[Tensor | None, ...]:
+        """The saved tensors of a node.  Raises GraphFreedError after a backward that did not retain the graph."""
+        saved = node.saved
+        if saved is FREED:
+            raise GraphFreedError(
+                explain("saved_tensors", "Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed)",
+                        "Pass retain_graph=True to the first call to keep them")  # fmt: skip
+            )
+        return saved.unpack() if isinstance(saved, SavedTensors) else ()
+
+    def unpack(self) -> tuple[Tensor | None, ...]:
+        """The Tensors, with their history.  Raises OverwrittenError when one was written in place since it was saved."""
+        return tuple(None if e is None else self._restore(*e) for e in self.entries)
+
+    def _restore(self, tensor: Tensor | None, data: Any, source: Node | None, index: int | None, count: int) -> Tensor:
+        if version(handle(data, None)) != count:
+            raise OverwrittenError(
+                explain("saved_tensors", "one of the variables needed for gradient computation has been modified by an inplace operation",
+                        "Write the update out of place, or clone() the value first", value=Type(data.shape, data.dtype))  # fmt: skip
+            )
+        if index is not None:
+            node = self.node()
+            piece = self.pieces[index]()
+            return handle(data, piece if piece is not None or node is None else projections(node)[index])
+        same = tensor is not None and tensor._node is source and tensor._data is data
+        return tensor if tensor is not None and same else handle(data, source)
+
+
+def _entry(t: Tensor, index: int | None) -> tuple[Any, ...]:
+    kept = None if index is not None else t
+    return kept, t._data, None if index is not None else t._node, index, version(t)
+
+
+def _types(inputs: tuple[Any, ...]) -> list[Type]:
+    return [i.type if isinstance(i, Node) else i for i in inputs]
+
+
+def _run_backward(call: Call, results: Sequence[Type], arguments: Sequence[Type], given: list[Any]) -> list[Any]:
+    """The gradients of the Tensor arguments (None for zero), by the user's backward."""
+    if call.ctx.materialize_grads:
+        given = [T.zeros(t) if g is None else g for g, t in zip(given, results, strict=True)]
+    left = iter(given)
+    answer = _user_backward(call.function)(call.ctx, *(next(left) if is_tensor else None for is_tensor in call.results))
+    listed = list(answer) if isinstance(answer, tuple) else [answer]
+    expected = len(call.arguments)
+    if len(listed) > expected and all(g is None for g in listed[expected:]):
+        listed = listed[:expected]
+    if len(listed) != expected:
+        raise DifferentiationError(
+            explain(f"function {call.name}", f"returned an incorrect number of gradients (expected {expected}, got {len(listed)})",
+                    "Return one value per argument of forward; None for those without gradient")  # fmt: skip
+        )
+    types = iter(arguments)
+    return [
+        _checked(call, i, g, next(types)) if is_tensor else _no_gradient(call, i, g)
+        for i, (g, is_tensor) in enumerate(zip(listed, call.arguments, strict=True))
+        if is_tensor or g is not None
+    ]
+
+
+def _user_backward(function: type[Any]) -> Callable[..., Any]:
+    base = function.__mro__[-2]  # autograd.Function itself, which this file cannot import
+    backward, vjp = function.backward is not base.backward, function.vjp is not base.vjp
+    if backward and vjp:
+        raise DifferentiationError(explain(function.__name__, "Implementing both 'backward' and 'vjp' for a custom Function is not allowed"))
+    chosen: Callable[..., Any] = function.vjp if vjp else function.backward
+    return chosen
+
+
+def _no_gradient(call: Call, position: int, g: Any) -> None:
+    problem = f"returned a gradient different than None at position {position + 1}, but the corresponding forward input was not a Variable"
+    raise DifferentiationError(explain(f"function {call.name}", problem))
+
+
+def _checked(call: Call, position: int, g: Any, want: Type) -> Tensor | None:
+    """A gradient that the user returned, of the argument's shape (summed over axes along which it was broadcast) and dtype."""
+    if g is None:
+        return None
+    if not isinstance(g, Tensor):
+        raise DifferentiationError(explain(f"function {call.name}", f"expected Variable or None (got {type(g).__name__})"))
+    have = g._data.shape
+    if have != want.shape:
+        lead = len(have) - len(want.shape)
+        if lead < 0 or any(size not in (1, have[lead + i]) for i, size in enumerate(want.shape)):
+            problem = f"returned an invalid gradient at index {position} - got {list(have)} but expected shape compatible with {list(want.shape)}"
+            raise ShapeError(explain(f"function {call.name}", problem))
+        g = T.sum_to(g, shape=want.shape)
+    converted: Tensor = T.as_dtype(g, want.dtype)
+    return converted
+
+
+def backward_template(call: Call, ctx: Any, sources: list[Tensor], results: list[Tensor]) -> list[Tensor]:
+    """Record the user's backward for leaves as cotangents, so that the graph can be differentiated later without the user's code.
+
+    Returns Tensors for the nodes outside it that it reads (the call's boundary).
+    """
+    trace, start = local.trace, tick()
+    cotangents = [handle(np.ones(t._data.shape, t._data.dtype), make_leaf(Type(t._data.shape, t._data.dtype))) for t in results]
+    stand_ins = {id(t): handle(t._data, make_leaf(Type(t._data.shape, t._data.dtype))) for t in results}
+    own = {id(s) for s in sources}
+    ctx._unpack = lambda: tuple(stand_ins.get(id(t), t) if id(t) not in own else t for t in ctx._to_save)
+    before = config.set_grad_enabled(False)
+    try:
+        parts = _run_backward(call, [c._node.type for c in cotangents], [Type(s._data.shape, s._data.dtype) for s in sources], cotangents)
+    except (TracegradError, NotImplementedError) as error:
+        call.template = error
+        return []
+    finally:
+        config.set_grad_enabled(before)
+        ctx._unpack = None
+    call.template = tuple(None if p is None else trace.node_of(p) for p in parts)
+    call.cotangents = tuple(c._node for c in cotangents)
+    call.outputs = tuple(stand_ins[id(t)]._node for t in results)
+    call.boundary = _boundary(call, start)
+    captured = {n: t for t, n in trace.captured.values()}
+    return [captured[n] if n in captured else handle(broadcast_to(np.zeros((), n.dtype), n.shape), n) for n in call.boundary]
+
+
+def _boundary(call: Call, start: int) -> tuple[Node, ...]:
+    """The nodes made before `start`, and captured leaves, that the template reads."""
+    inside = {*call.cotangents, *call.outputs}
+    found: dict[Node, None] = {}
+    seen = set(inside)
+    stack = [n for n in call.template if n is not None]
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if node.op is None or node.seq < start:
+            found[node] = None
+        else:
+            stack.extend(i for i in node.inputs if isinstance(i, Node))
+    return tuple(found)
+
+
+def _apply_template(F: Ops, node: Node, call: Call, given: tuple[Any, ...], read: Callable[[Node, int], Any]) -> list[Any]:
+    """The recorded backward, built anew over the cotangents and the node's own inputs."""
+    if call.template is None:
+        raise DifferentiationError(explain(call.name, "this call was not recorded in a way that its graph can be differentiated"))
+    if isinstance(call.template, Exception):
+        raise call.template
+    count = call.count
+    values: dict[Node, Any] = {leaf: F.zeros(leaf.type) if g is None else g for leaf, g in zip(call.cotangents, given, strict=True)}
+    values.update({leaf: read(node, -1 - k) for k, leaf in enumerate(call.outputs)})
+    values.update(zip(call.boundary, node.inputs[count : count + len(call.boundary)], strict=True))
+    for step in _steps(call, values):
+        assert step.op is not None
+        inputs = [values[i] if isinstance(i, Node) else i for i in step.inputs]
+        if step.op.name == "project":
+            values[step] = inputs[0][step.attrs[0]]
+        else:
+            values[step] = getattr(F, step.op.name)(*inputs, **dict(zip(step.op.attrs, step.attrs, strict=True)))
+    return [None if n is None else values[n] for n in call.template]
+
+
+def _steps(call: Call, known: dict[Node, Any]) -> list[Node]:
+    """The template's own nodes in program order."""
+    seen: set[Node] = set()
+    stack = [n for n in call.template if n is not None]
+    while stack:
+        node = stack.pop()
+        if node in known or node in seen:
+            continue
+        seen.add(node)
+        stack.extend(i for i in node.inputs if isinstance(i, Node))
+    return sorted(seen, key=lambda n: n.seq)
+
+
+__all__ = ["Call", "CustomCall", "SavedTensors", "backward_template"]

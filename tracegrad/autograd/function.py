@@ -1,0 +1,245 @@
+"""autograd.Function: an operator whose forward and backward the user writes in Python."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import Any
+
+from tracegrad import config
+from tracegrad.autograd.custom_call import Call, CustomCall, SavedTensors, backward_template
+from tracegrad.config import local
+from tracegrad.eager.inplace import repoint
+from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.eager.views import base_of
+from tracegrad.errors import ArgumentError, DifferentiationError, InplaceError, explain
+from tracegrad.ir.builder import projections
+from tracegrad.ir.node import Node, make_node
+from tracegrad.ir.types import Type
+
+
+class FunctionCtx:
+    """What forward leaves for backward: saved tensors, marks, and any attributes that the user sets."""
+
+    def __init__(self, needs_input_grad: tuple[bool, ...] = ()) -> None:
+        self.needs_input_grad = needs_input_grad
+        self.materialize_grads = True
+        self._to_save: tuple[Tensor | None, ...] = ()
+        self._non_differentiable: frozenset[int] = frozenset()
+        self._dirty: frozenset[int] = frozenset()
+        self._unpack: Callable[[], tuple[Tensor | None, ...]] | None = None
+
+    def save_for_backward(self, *tensors: Tensor | None) -> None:
+        """Keep tensors (or None) for backward, which reads them from `saved_tensors`.  Raises TypeError for anything else."""
+        for i, t in enumerate(tensors):
+            if t is not None and not isinstance(t, Tensor):
+                problem = f"save_for_backward can only save variables, but argument {i} is of type {type(t).__name__}"
+                raise ArgumentError(explain("save_for_backward", problem, "Set other values as attributes of ctx"))
+        self._to_save = tensors
+
+    def save_for_forward(self, *tensors: Tensor | None) -> None:
+        """Accepted for programs written for torch; forward-mode derivatives of Functions come from backward here."""
+
+    def mark_dirty(self, *tensors: Tensor) -> None:
+        """Say that forward has written these arguments in place and returns them."""
+        self._dirty = frozenset(map(id, tensors))
+
+    def mark_non_differentiable(self, *tensors: Tensor) -> None:
+        """Say that these results have no derivative."""
+        self._non_differentiable = frozenset(map(id, tensors))
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Whether backward gets zeros (the default) or None for a result that was not used."""
+        self.materialize_grads = value
+
+    @property
+    def saved_tensors(self) -> tuple[Tensor | None, ...]:
+        """What save_for_backward kept.  Raises RuntimeError when a backward has freed it, or when a value was overwritten since."""
+        return self._to_save if self._unpack is None else self._unpack()
+
+
+class Function:
+    """Base of the user's operators: static methods `forward(ctx, *args)` and `backward(ctx, *grads)`, run by `apply(*args)`.
+
+    Alternatively `forward(*args)` with `setup_context(ctx, inputs, output)`.  backward returns one gradient (or None) per argument of forward.
+    """
+
+    generate_vmap_rule = False
+
+    @staticmethod
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        """Compute the results.  To be written by the user."""
+        raise NotImplementedError(explain("autograd.Function", "You must implement the forward function for custom autograd.Function"))
+
+    @staticmethod
+    def setup_context(ctx: FunctionCtx, inputs: tuple[Any, ...], output: Any) -> Any:
+        """Fill ctx from the arguments and the results, for a forward that takes no ctx."""
+        raise NotImplementedError(explain("autograd.Function", "setup_context is not implemented"))
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Any) -> Any:
+        """From the gradients of the results to those of the arguments.  To be written by the user."""
+        raise NotImplementedError(
+            explain("autograd.Function", "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward mode AD")
+        )
+
+    vjp = backward
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Refused: Functions are applied through the class."""
+        raise DifferentiationError(
+            explain(type(self).__name__, "Legacy autograd function with non-static forward method is deprecated", "Call the class's apply(...)")
+        )
+
+    @classmethod
+    def apply(cls, *args: Any, **kwargs: Any) -> Any:
+        """Run forward on the arguments, unrecorded, and let autograd use backward for its derivative."""
+        separate = cls.setup_context is not Function.setup_context
+        if separate and (kwargs or cls.forward.__defaults__):
+            args, kwargs = _positional(cls.forward, args, kwargs), {}
+        ctx = FunctionCtx(tuple(isinstance(a, Tensor) and a.requires_grad for a in args))
+        tensors = [(a, a._data, a._node) for a in args if isinstance(a, Tensor)]
+        before = config.set_grad_enabled(False)
+        try:
+            if separate:
+                results = cls.forward(*args)
+                cls.setup_context(ctx, args, results)
+            else:
+                results = cls.forward(ctx, *args, **kwargs)
+        finally:
+            config.set_grad_enabled(before)
+        call = Call(cls, ctx, tuple(isinstance(a, Tensor) for a in args))
+        return _finish(call, ctx, tensors, results)
+
+
+def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator for a backward that is not differentiable itself: differentiating its results raises RuntimeError."""
+
+    def run(ctx: Any, *grads: Any) -> Any:
+        recorded = local.grad_enabled
+        before = config.set_grad_enabled(False)
+        try:
+            results = backward(ctx, *grads)
+        finally:
+            config.set_grad_enabled(before)
+        followed = [g for g in grads if isinstance(g, Tensor) and g.requires_grad]
+        if not (recorded and followed):
+            return results
+        listed = results if isinstance(results, tuple) else (results,)
+        guarded = tuple(_Error.apply(r, *followed) if isinstance(r, Tensor) else r for r in listed)
+        return guarded if isinstance(results, tuple) else guarded[0]
+
+    return update_wrapper(run, backward)
+
+
+class _Error(Function):
+    """The first argument, as a value whose derivative is refused."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, *_sources: Tensor) -> Any:
+        return value.detach()
+
+    @staticmethod
+    def backward(ctx: Any, *_grads: Any) -> Any:
+        raise DifferentiationError(explain("once_differentiable", "trying to differentiate twice a function that was marked with @once_differentiable"))
+
+
+def _positional(forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    """The arguments in forward's order, with its defaults."""
+    code, defaults = forward.__code__, forward.__defaults__ or ()
+    names = code.co_varnames[: code.co_argcount]
+    known = dict(zip(names[len(names) - len(defaults) :], defaults, strict=True))
+    unknown = [k for k in kwargs if k not in names[len(args) :]]
+    missing = [n for n in names[len(args) :] if n not in kwargs and n not in known]
+    if unknown or missing:
+        problem = f"unexpected argument {unknown[0]!r}" if unknown else f"missing a required argument: {missing[0]!r}"
+        raise ArgumentError(explain("apply", problem))
+    return (*args, *(kwargs.get(n, known.get(n)) for n in names[len(args) :]))
+
+
+def _finish(call: Call, ctx: FunctionCtx, arguments: list[tuple[Tensor, Any, Node | None]], results: Any) -> Any:
+    """The results as the caller gets them: followed by autograd where the call is."""
+    items = results if isinstance(results, tuple) else (results,)
+    own = {id(a) for a, _, _ in arguments}
+    if not any(isinstance(r, Tensor) for r in items):
+        return results
+    call.results = tuple(isinstance(r, Tensor) for r in items)
+    tensors = [r for r in items if isinstance(r, Tensor)]
+    followed = any(n is not None and n.needs for _, _, n in arguments)
+    if local.trace is not None:
+        node, pieces = _record(call, ctx, arguments, tensors)
+    elif followed and local.grad_enabled:
+        node, pieces = _track(call, ctx, arguments, tensors)
+    else:
+        made = tuple(handle(r._data, None) if id(r) in own and r.requires_grad and id(r) not in ctx._dirty else r for r in tensors)
+        return _in_place_of(items, made, isinstance(results, tuple))
+    _keep(ctx, tensors, node, pieces)
+    made = tuple(_result(ctx, r, p, own, node) for r, p in zip(tensors, pieces, strict=True))
+    ctx._to_save = ()
+    return _in_place_of(items, made, isinstance(results, tuple))
+
+
+def _keep(ctx: FunctionCtx, tensors: list[Tensor], node: Node, pieces: tuple[Node, ...]) -> None:
+    """Put the saved tensors into the tape's node, which a backward frees; a recording keeps them with ctx."""
+    saved = SavedTensors(ctx._to_save, tensors, node, pieces)
+    if local.trace is not None:
+        ctx._unpack = saved.unpack
+        return
+    if any(t is not None for t in ctx._to_save):
+        node.saved = saved
+    reference = weakref.ref(node)
+
+    def unpack() -> tuple[Tensor | None, ...]:
+        alive = reference()
+        return SavedTensors.of(alive) if alive is not None else ()
+
+    ctx._unpack = unpack
+
+
+def _track(call: Call, ctx: FunctionCtx, arguments: list[Any], tensors: list[Tensor]) -> tuple[Node, tuple[Node, ...]]:
+    """The tape's node of an eager call."""
+    results = tuple(Type(t._data.shape, t._data.dtype) for t in tensors)
+    sources = tuple(n if n is not None and n.needs else Type(d.shape, d.dtype) for _, d, n in arguments)
+    node = make_node(CustomCall, (*results, *sources), (call,), results)
+    return node, projections(node)
+
+
+def _record(call: Call, ctx: FunctionCtx, arguments: list[Any], tensors: list[Tensor]) -> tuple[Node, tuple[Node, ...]]:
+    """The recording's node of a call: the operators of forward are recorded as well, and so is backward, for a later differentiation of the graph."""
+    trace = local.trace
+    sources = [a if a._node is n and a._data is d else handle(d, n) for a, d, n in arguments]
+    boundary = backward_template(call, ctx, sources, tensors)
+    made = trace.record(CustomCall, (*tensors, *boundary, *sources), (call,), tuple(t._data for t in tensors))
+    pieces = tuple(t._node for t in made)
+    return pieces[0].inputs[0], pieces
+
+
+def _result(ctx: FunctionCtx, result: Tensor, piece: Node, own: set[int], node: Node) -> Tensor:
+    """One result on its node: the Tensor that forward returned, or a new one where that has a history of its own."""
+    dead = id(result) in ctx._non_differentiable or result._data.dtype.kind not in "fc"
+    if dead:
+        piece.needs = False
+    followed = None if dead and local.trace is None else piece
+    if id(result) in ctx._dirty:
+        if result._node is not None and result._node.op is None and result._node.needs:
+            raise InplaceError(
+                explain(type(ctx).__name__, "a leaf Variable that requires grad has been used in an in-place operation", "Apply the function to a clone()")
+            )
+        repoint(result, base_of(result), handle(result._data, followed), in_memory=True)
+        return result
+    foreign = result._node is not None and (local.trace is None or id(result) in own or not local.trace.owns(result))
+    if id(result) in own or foreign:
+        return handle(result._data, followed)
+    result._node = followed
+    return result
+
+
+def _in_place_of(items: tuple[Any, ...], made: tuple[Tensor, ...], several: bool) -> Any:
+    """The results with their Tensors replaced by `made`, in order."""
+    left = iter(made)
+    replaced = tuple(next(left) if isinstance(r, Tensor) else r for r in items)
+    return replaced if several else replaced[0]
+
+
+__all__ = ["Function", "FunctionCtx", "once_differentiable"]
