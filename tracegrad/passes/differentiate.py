@@ -27,10 +27,10 @@ def vjp_graph(graph: Graph, wrt: Sequence[int] | None = None, outputs: Sequence[
     """
     wrt = differentiable(graph.inputs) if wrt is None else tuple(wrt)
     outputs = differentiable(graph.outputs) if outputs is None else tuple(outputs)
-    graph, copied = track(graph, wrt)
+    graph = track(graph, wrt)
     cotangents = [make_leaf(_output_type(graph, position)) for position in outputs]
     targets = [graph.leaves[position] for position in wrt]
-    found = backward(Builder(), [copied[p] for p in outputs], cotangents, targets)
+    found = backward(Builder(), [graph.outputs[p] for p in outputs], cotangents, targets)
     kept = tuple(graph.outputs) if keep_outputs else ()
     names = graph.names[: len(graph.inputs)], graph.names[len(graph.inputs) :]
     fresh = unused_names("g", len(cotangents), graph.names)
@@ -47,14 +47,14 @@ def grad_graph(graph: Graph, wrt: Sequence[int] = (0,)) -> Graph:
     if not isinstance(value, Node) or value.dtype.kind != "f" or any(size != 1 for size in value.shape):
         shown = value.type if isinstance(value, Node) else repr(value)
         raise DifferentiationError(explain("grad", "can be computed for one real floating-point output only", first_output=shown))
-    graph, copied = track(graph, wrt)
+    graph = track(graph, wrt)
     F = Builder()
-    found = backward(F, [copied[0]], [F.ones(value.type)], [graph.leaves[p] for p in wrt])
+    found = backward(F, [graph.outputs[0]], [F.ones(value.type)], [graph.leaves[p] for p in wrt])
     return Graph(graph.inputs, (*graph.outputs, *found), graph.captures, graph.effects, graph.names)
 
 
-def track(graph: Graph, wrt: Sequence[int]) -> tuple[Graph, tuple[Any, ...]]:
-    """The graph over fresh leaves of which only those at `wrt` carry derivatives, and its outputs (as in the graph)."""
+def track(graph: Graph, wrt: Sequence[int]) -> Graph:
+    """The graph over fresh leaves, of which only those at `wrt` carry derivatives."""
     leaves: dict[Node, Node] = {}
     for position, leaf in enumerate(graph.leaves):
         chosen = position in wrt
@@ -72,7 +72,7 @@ def track(graph: Graph, wrt: Sequence[int]) -> tuple[Graph, tuple[Any, ...]]:
     outputs = tuple(values[o] if isinstance(o, Node) else o for o in graph.outputs)
     effects = [(leaves[old], values[new]) for old, new in graph.effects]
     captures = [leaves[c] for c in graph.captures]
-    return Graph([leaves[i] for i in graph.inputs], outputs, captures, effects, graph.names), outputs
+    return Graph([leaves[i] for i in graph.inputs], outputs, captures, effects, graph.names)
 
 
 def backward(F: Builder, outputs: Sequence[Any], cotangents: Sequence[Any], targets: Sequence[Node]) -> list[Node]:
