@@ -12,6 +12,7 @@ import numpy as np
 from tracegrad import dtypes, pytree
 from tracegrad.backends.base import backend as find_backend
 from tracegrad.compiler.entry import Entry
+from tracegrad.compiler.quick import MISS, quick_call
 from tracegrad.compiler.recorder import Trace
 from tracegrad.compiler.replay import Recorded, argument_names, as_tensor_leaf, record, replay
 from tracegrad.compiler.watch import Watched, watch
@@ -37,7 +38,8 @@ class Compiled:
         find_backend(backend)
         self.function, self.backend = function, backend
         self._entries: dict[Any, list[Entry]] = {}
-        self._last: tuple[list[tuple[Any, Any]], Entry, Any] | None = None
+        self._quick: Callable[[tuple[Any, ...]], Any] | None = None
+        self._arity = 0
         self._lock = threading.RLock()
         self._uncompiled: set[Any] = set()
         self._shown: Entry | None = None
@@ -49,18 +51,13 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The function's result.  Tensors in it are new: never an argument, nor views of one."""
+        quick = self._quick
+        if quick is not None and not kwargs and len(args) == self._arity:
+            result = quick(args)
+            if result is not MISS:
+                return result
         if local.trace is not None:  # inside another recording: part of that program
             return self.function(*args, **kwargs)
-        last = self._last
-        if last is not None and not kwargs:
-            types, entry, mode = last
-            if len(types) == len(args) and mode == (local.grad_enabled, dtypes.default.float):
-                for arg, (shape, dtype) in zip(args, types, strict=True):
-                    if type(arg) is not Tensor or arg._data.shape != shape or arg._data.dtype is not dtype:
-                        break
-                else:
-                    if entry.still_valid():
-                        return entry.run(args)  # type: ignore[arg-type]
         return self._general(args, kwargs)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
@@ -90,7 +87,7 @@ class Compiled:
             raise ArgumentError(explain("compile", f"an argument cannot be part of the signature: {error}")) from error
         for entry in entries:
             if entry.still_valid():
-                self._remember(args, kwargs, leaves, dynamic, entry)
+                self._remember(args, kwargs, entry)
                 return entry.run(tensors)
         if key in self._uncompiled:
             return self.function(*args, **kwargs)
@@ -104,15 +101,15 @@ class Compiled:
             made = Entry(recorded, trace.random_keys, self.backend, watched)
             entries.append(made)
             del entries[:-ENTRIES_PER_SIGNATURE]
-        self._remember(args, kwargs, leaves, dynamic, made)
+        self._remember(args, kwargs, made)
         return made.run(tensors)
 
-    def _remember(self, args: Any, kwargs: Any, leaves: list[Any], dynamic: list[bool], entry: Entry) -> None:
-        """Keep the entry for the quick test at the next call, if all arguments are Tensors by position."""
-        simple = not kwargs and len(leaves) == len(args) and all(type(a) is Tensor for a in args)
-        types = [(a._data.shape, a._data.dtype) for a in args] if simple else []
-        self._last = (types, entry, (local.grad_enabled, dtypes.default.float)) if simple else None
-        self._shown = entry
+    def _remember(self, args: tuple[Any, ...], kwargs: dict[str, Any], entry: Entry) -> None:
+        """Make the entry the one that the next call tries first."""
+        if self._shown is not entry:
+            self._shown = entry
+            self._quick = None if kwargs else quick_call(entry, args)
+            self._arity = len(args)
 
     def _record(self, args: Any, leaves: list[Any], dynamic: list[bool], treedef: Any) -> tuple[Recorded, Trace, list[Watched]]:
         """Record one signature; also returns what the function could read outside, as it was before."""

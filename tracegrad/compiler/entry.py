@@ -49,7 +49,14 @@ class Entry:
         for t, (shape, dtype) in zip(self.captures, self.capture_types, strict=True):
             if t is not None and (t._data.shape != shape or t._data.dtype is not dtype):
                 return False
-        return all(w.unchanged() for w in self.watched)
+        return self.unchanged()
+
+    def unchanged(self) -> bool:
+        """Whether the watched places hold what they held."""
+        for watched in self.watched:
+            if not watched.unchanged():
+                return False
+        return True
 
     def captured_tensors(self) -> list[Tensor]:
         """The Tensors to pass after the arguments: captures as they are now, and fresh random keys."""

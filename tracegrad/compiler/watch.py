@@ -63,10 +63,12 @@ def watch(function: Any) -> list[Watched]:
         if id(thing) in seen:
             continue
         seen.add(id(thing))
+        # what tracegrad's own wrappers close over is followed but cannot change
+        fixed = isinstance(thing, FunctionType) and is_foreign(thing)
         for read, value in places(thing):
             if isinstance(value, (ModuleType, type)):
                 continue
-            if not (isinstance(value, FunctionType) and is_foreign(value)):
+            if not fixed and not (isinstance(value, FunctionType) and is_foreign(value)):
                 found.append(Watched(read, value))
             if not isinstance(value, (*_PLAIN, Tensor, np.ndarray)):
                 stack.append(value)
@@ -112,8 +114,10 @@ def function_places(function: FunctionType) -> Iterator[tuple[Callable[[], Any],
             continue
     if is_foreign(function):
         return
-    for value in (*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values()):
-        yield functools.partial(_same, value), value
+    if function.__defaults__:
+        yield (lambda: function.__defaults__), function.__defaults__
+    if function.__kwdefaults__:
+        yield (lambda: function.__kwdefaults__), function.__kwdefaults__
     for name in names_of(function.__code__):
         if name in function.__globals__:
             yield functools.partial(function.__globals__.get, name, _MISSING), function.__globals__[name]

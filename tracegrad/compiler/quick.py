@@ -1,0 +1,103 @@
+"""The call path of one compiled signature as generated text: test the arguments, run, wrap the results.  Anything unusual is a MISS.
+
+For a small function the arithmetic takes a few microseconds, so the path around it is straight-line code without loops over arguments or results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tracegrad import dtypes
+from tracegrad.config import GENERATED
+from tracegrad.eager.tensor import Tensor
+from tracegrad.pytree import TreeDef
+
+if TYPE_CHECKING:
+    from tracegrad.compiler.entry import Entry
+
+MISS = object()
+
+
+def quick_call(entry: Entry, args: Sequence[Any]) -> Callable[[tuple[Any, ...]], Any] | None:
+    """A function from the tuple of positional arguments to the result, or to MISS when they are not of this entry's signature.
+
+    None when the signature has no such path: nested arguments, random numbers, results in unusual containers.
+    """
+    result = result_text(entry.recorded.treedef, entry.recorded.statics)
+    if entry.draws or result is None or not all(type(a) in (Tensor, float) for a in args):
+        return None
+    scope: dict[str, Any] = {
+        "MISS": MISS, "Tensor": Tensor, "new": object.__new__, "MODE": GENERATED, "default": dtypes.default, "FLOAT": dtypes.default.float,
+        "array": np.array, "float64": np.float64, "executable": entry.executable, "unchanged": entry.unchanged,
+        **{f"static{i}": value for i, value in entry.recorded.statics.items()},
+    }  # fmt: skip
+    lines = ['if MODE["MODE"] or default.float is not FLOAT: return MISS']
+    if args:
+        lines.append(f"{', '.join(f'a{i}' for i in range(len(args)))}, = args")
+    for i, a in enumerate(args):
+        if type(a) is float:
+            lines += [f"if type(a{i}) is not float: return MISS", f"d{i} = array(a{i}, float64)"]
+        else:
+            lines.append(f"if type(a{i}) is not Tensor: return MISS")
+            lines += _test_lines(scope, f"a{i}", f"d{i}", a._data)
+    for i, captured in enumerate(entry.recorded.captures):
+        scope[f"c{i}"] = captured
+        lines += _test_lines(scope, f"c{i}", f"e{i}", captured._data)
+    if entry.watched:
+        lines.append("if not unchanged(): return MISS")
+    arrays = ", ".join([*(f"d{i}" for i in range(len(args))), *(f"e{i}" for i in range(len(entry.recorded.captures)))])
+    lines += _run_lines(entry, scope, arrays)
+    for i in range(len(entry.recorded.graph.outputs)):
+        lines.append(f"t{i} = new(Tensor); t{i}._data = r[{i}]; t{i}._node = None")
+    text = "def quick(args):\n" + "".join(f"    {line}\n" for line in [*lines, f"return {result}"])
+    exec(compile(text, "<generated call>", "exec"), scope)
+    return scope["quick"]  # type: ignore[no-any-return]
+
+
+def _test_lines(scope: dict[str, Any], name: str, data: str, example: Any) -> list[str]:
+    scope[f"{name}_shape"], scope[f"{name}_dtype"] = example.shape, example.dtype
+    return [
+        f"{data} = {name}._data",
+        f"if {name}._node is not None or {data}.shape != {name}_shape or {data}.dtype is not {name}_dtype: return MISS",
+    ]
+
+
+def _run_lines(entry: Entry, scope: dict[str, Any], arrays: str) -> list[str]:
+    quiet = getattr(entry.executable, "quiet", None)
+    if quiet is None:
+        return [f"r = executable({arrays})"]
+    scope["quiet"], scope["function"] = quiet, entry.executable.function  # type: ignore[attr-defined]
+    return [f"try: r = quiet(function, {arrays})" if arrays else "try: r = quiet(function)", f"except RuntimeError: r = executable({arrays})"]
+
+
+def result_text(treedef: TreeDef, statics: dict[int, Any]) -> str | None:
+    """Source of the result from t0, t1, ... and static values; None for containers other than tuples, lists, dicts with string keys, and None."""
+    counts = {"leaf": 0, "tensor": 0}
+
+    def text(tree: TreeDef) -> str:
+        if isinstance(tree.kind, str):
+            return leaf_text() if tree.leaf_count else "None"
+        parts = [text(child) for child in tree.children]
+        if tree.kind is tuple:
+            return f"({', '.join(parts)}{',' if len(parts) == 1 else ''})"
+        if tree.kind is list:
+            return f"[{', '.join(parts)}]"
+        if tree.kind is dict and all(type(key) is str for key in tree.meta):
+            return "{" + ", ".join(f"{key!r}: {part}" for key, part in zip(tree.meta, parts, strict=True)) + "}"
+        raise LookupError
+
+    def leaf_text() -> str:
+        position = counts["leaf"]
+        counts["leaf"] += 1
+        if position in statics:
+            return f"static{position}"
+        counts["tensor"] += 1
+        return f"t{counts['tensor'] - 1}"
+
+    try:
+        return text(treedef)
+    except LookupError:
+        return None
