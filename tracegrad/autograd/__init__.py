@@ -1,19 +1,24 @@
 """torch.autograd: the engine, grad modes, Function and its checks."""
 
-from tracegrad.autograd import function, grad_fn, hooks
+from tracegrad.autograd import function, functional, grad_fn, hooks
 from tracegrad.autograd.engine import backward, grad
 from tracegrad.autograd.function import Function
+from tracegrad.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from tracegrad.autograd.modes import enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled
 from tracegrad.eager.tensor import Tensor as Variable
 
 __all__ = [
     "Function",
+    "GradcheckError",
     "Variable",
     "backward",
     "enable_grad",
     "function",
+    "functional",
     "grad",
     "grad_fn",
+    "gradcheck",
+    "gradgradcheck",
     "hooks",
     "inference_mode",
     "is_grad_enabled",
