@@ -20,7 +20,7 @@ class Slots:
     register_hook: Callable[..., Any] = staticmethod(_empty)  # autograd/hooks: Tensor.register_hook
     retain_grad: Callable[..., Any] = staticmethod(_empty)  # autograd/hooks: Tensor.retain_grad
     grad_fn: Callable[..., Any] = staticmethod(_empty)  # autograd/grad_fn: the view of a node that torch programs expect
-    tape_graph: Callable[..., Any] = staticmethod(_empty)  # compiler: Tensor.graph
+    tape_graph: Callable[..., Any] = staticmethod(_empty)  # eager/tape: Tensor.graph
 
 
 slots = Slots()

@@ -26,6 +26,7 @@ from tracegrad.ir.node import Node, tick
 from tracegrad.ir.op import REGISTRY, Op, cotangent_names
 from tracegrad.ir.raw import N, raw
 from tracegrad.ir.sweep import input_type
+from tracegrad.ir.types import Type
 from tracegrad.kernels import numpy_kernels
 
 SOURCES: dict[str, str] = {}
@@ -42,9 +43,14 @@ def _operand(value: Any) -> Any:
     return value.shape if type(value) is np.ndarray else value
 
 
+def _typed(value: Any) -> Any:
+    """The same for an operand of a dtype of its own: its Type."""
+    return Type(value.shape, value.dtype) if type(value) is np.ndarray else value
+
+
 GENERATED.update(
     np=np, K=numpy_kernels, Tensor=Tensor, Node=Node, new=object.__new__, tick=tick, general=general, asarray=np.asarray, ndarray=np.ndarray, F32=F32, F64=F64,
-    N=N, T=T, sum_to=numpy_kernels.sum_to, link=link, quiet=_quiet.run, operand=_operand, input_type=input_type,
+    N=N, T=T, sum_to=numpy_kernels.sum_to, link=link, quiet=_quiet.run, operand=_operand, typed=_typed, input_type=input_type,
 )  # fmt: skip
 
 _WHOLE_CALL = re.compile(r"^((?:np|K)\.[\w.]+)\((.*)\)$")
@@ -103,7 +109,9 @@ def _fast_lines(op: type[Op], shown: tuple[str, ...], slow: str, attrs: str) -> 
     if op.outputs[0] in op.nondiff_outputs or not followed:
         lines.append("t._node = None")
     else:
-        inputs = ", ".join(f"{n} or operand({v})" for v, n in zip(values, nodes, strict=True))
+        same = promoted_operands(op)
+        kinds = ["operand" if o in same else "typed" for o in op.operands]
+        inputs = ", ".join(f"{n} or {kind}({v})" for v, n, kind in zip(values, nodes, kinds, strict=True))
         lines += [
             f"if {' and '.join(f'{n} is None' for n in followed)}: t._node = None",
             "else:",
@@ -115,10 +123,15 @@ def _fast_lines(op: type[Op], shown: tuple[str, ...], slow: str, attrs: str) -> 
     return [*lines, "return t"]
 
 
+def promoted_operands(op: type[Op]) -> list[str]:
+    """The operands that have the common dtype, which is also the result's."""
+    return [o for o in op.operands if op.promotion and op.promotion != "none" and (not op.promoted or o in op.promoted)]
+
+
 def _unpack(op: type[Op], shown: tuple[str, ...], values: list[str], nodes: list[str], slow: str) -> list[str]:
     """Lines that take arrays and nodes out of the operands, and send everything unusual to the general path."""
     lines: list[str] = []
-    promoted = [o for o in op.operands if op.promotion and op.promotion != "none" and (not op.promoted or o in op.promoted)]
+    promoted = promoted_operands(op)
     numbers = len(promoted) > 1 and op.elementwise
     for operand, name, value, node in zip(op.operands, shown, values, nodes, strict=True):
         lines.append(f"if type({name}) is Tensor: {value} = {name}._data; {node} = {name}._node")

@@ -51,7 +51,9 @@ class KernelSource:
 
     def imports(self) -> list[str]:
         """The import lines, the standard library's first."""
-        return sorted(self._import_lines, key=lambda line: ("numpy" in line or "scipy" in line, line))
+        ours = sorted(line for line in self._import_lines if "numpy" in line or "scipy" in line)
+        standard = sorted(line for line in self._import_lines if line not in ours)
+        return [*standard, "", *ours] if standard else ours
 
     def need(self, name: str) -> None:
         """Collect one kernel.  Raises NotSupportedError when it stands on something that is not source of the kernels."""

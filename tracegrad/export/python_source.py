@@ -12,7 +12,7 @@ from tracegrad.backends.source import node_expression, operand_source, types_com
 from tracegrad.errors import ArgumentValueError, NotSupportedError, explain
 from tracegrad.export.kernel_source import KernelSource
 from tracegrad.ir.graph import Graph
-from tracegrad.ir.literals import object_text
+from tracegrad.ir.literals import is_literal, object_text
 from tracegrad.ir.node import Node
 from tracegrad.ir.op import REGISTRY
 from tracegrad.ir.text import safe_name, unique_name
@@ -31,9 +31,7 @@ def to_python(graph: Graph, name: str = "compiled") -> str:
     """
     if not name.isidentifier() or not name.isascii() or keyword.iskeyword(name) or name in ("np", "K"):
         raise ArgumentValueError(explain("to_python", f"{name!r} cannot be the name of a function"))
-    for node in graph.nodes:
-        if node.op is None or REGISTRY.get(node.op.name) is not node.op:
-            raise NotSupportedError(explain("to_python", f"the operator {object_text(node.op)} is not one of the library and has no source"))
+    _refuse_custom(graph)
     graph = decompose(graph, "numpy")
     kernels = KernelSource()
     names: dict[Node, str] = {node: f"v{i}" for i, node in enumerate(graph.nodes)}
@@ -47,6 +45,20 @@ def to_python(graph: Graph, name: str = "compiled") -> str:
     for leaf, given in zip(graph.leaves, graph.names, strict=True):
         names[leaf] = parameter_name(given, taken)
     return "\n".join([*_head(graph, name, kernels), *_function(graph, name, names, kernels), ""])
+
+
+def _refuse_custom(graph: Graph) -> None:
+    """Raise for a custom Function whose results are not computed in the graph, as on the tape: only its forward, which is Python code, could compute them."""
+    for node in graph.nodes:
+        custom = [a for a in node.attrs if not is_literal(a)]
+        results = node.inputs[: len(node.types)]
+        if node.op is None or REGISTRY.get(node.op.name) is not node.op:
+            custom = [node.op]
+        elif all(isinstance(r, Node) and r not in graph.captures for r in results):
+            continue
+        if custom:
+            problem = f"the custom Function {object_text(custom[0])} has no source that the module could hold"
+            raise NotSupportedError(explain("to_python", problem, "capture() records what its forward does"))
 
 
 def parameter_name(given: str, taken: set[str]) -> str:

@@ -101,14 +101,20 @@ def assemble(op: type[Op], inputs: tuple[Any, ...], given: dict[str, Any], types
     """A node from words that a file gave, with the recorded types checked against those that the operator infers."""
     attrs = ordered_attributes(op, given)
     check_operands(op, inputs)
-    if len(types) != len(op.outputs):
-        raise Problem(f"{op.name} has {len(op.outputs)} result{'s' if op.several() else ''}, the type names {len(types)}")
-    if not op.value_dependent:
+    if op.value_dependent:
+        check_count(op, types)
+    else:
         inferred = infer(op, inputs, attrs)
         if tuple(t[:2] for t in inferred) != tuple(t[:2] for t in types):
             raise Problem(f"the type of {op.name} here is {types_text(inferred)}, not {types_text(types)}")
     needs = any(isinstance(i, Node) and i.needs for i in inputs)
     return make_node(op, inputs, attrs, types if op.several() else types[0], needs=needs, extra=location)
+
+
+def check_count(op: type[Op], types: tuple[Type, ...]) -> None:
+    """As many types as the operator has results."""
+    if len(types) != len(op.outputs):
+        raise Problem(f"{op.name} has {len(op.outputs)} result{'s' if op.several() else ''}, the type names {len(types)}")
 
 
 def types_text(types: tuple[Type, ...]) -> str:

@@ -64,10 +64,10 @@ def float_text(value: float) -> str:
 
 
 def object_text(value: Any) -> str:
-    """`<Name>` of an object that is no literal: its own name if it is a class or function, else its class's."""
-    name = getattr(value, "__name__", None)
-    shown = name if isinstance(name, str) else type(value).__name__
-    return f"<{''.join(c if c.isalnum() or c == '_' else '_' for c in shown)}>"
+    """`<Name>` of an object that is no literal: its name if it is a class or function, its repr if that is one word, else its class's name."""
+    name = getattr(value, "__name__", None) or repr(value)
+    shown = name if isinstance(name, str) and name.isidentifier() else type(value).__name__
+    return f"<{''.join(c if c.isascii() and (c.isalnum() or c == '_') else '_' for c in shown)}>"
 
 
 def is_literal(value: Any) -> bool:

@@ -154,6 +154,7 @@ class _Parser(Tokens):
         if target.text in self.values:
             self.fail(target.at, f"{target.text} is defined twice")
         self.expect(":")
+        several = self.at("(")
         types_at = self.peek().at
         types = self.types()
         self.expect("=")
@@ -161,8 +162,9 @@ class _Parser(Tokens):
         op = self.checked(name.at, operator, name.text)
         inputs, attrs = self.arguments()
         place = self.end_of_line()
-        at = types_at if len(types) != len(op.outputs) else name.at
-        self.define(target, self.checked(at, assemble, op, inputs, attrs, types, place))
+        if several != op.several():
+            self.fail(types_at, f"{op.name} has {'several results: expected (type, ...)' if op.several() else 'one result: expected one type'}")
+        self.define(target, self.checked(name.at, assemble, op, inputs, attrs, types, place))
 
     def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """(operands, name=literal, ...)"""

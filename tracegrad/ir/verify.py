@@ -7,12 +7,12 @@ from typing import Any, NoReturn
 import numpy as np
 
 from tracegrad.errors import VerifyError, explain
-from tracegrad.ir.assemble import Problem, check_operands, infer, types_text
+from tracegrad.ir.assemble import Problem, check_count, check_operands, infer, types_text
 from tracegrad.ir.graph import BY_SEQUENCE, Graph
 from tracegrad.ir.literals import is_number
 from tracegrad.ir.node import Node
 from tracegrad.ir.op import REGISTRY
-from tracegrad.ir.text import graph_lines, text_names
+from tracegrad.ir.text import graph_lines, node_types_text, text_names
 from tracegrad.ir.types import Type
 
 _AROUND = 3  # lines of the graph shown before and after the faulty one
@@ -89,8 +89,8 @@ class _Verifier:
             raise Problem(f"{len(node.attrs)} attribute values for the attributes {op.attrs}")
         for name, value in zip(op.attrs, node.attrs, strict=True):
             _check_hashable(name, value)
-        if isinstance(node.dtype, tuple) != op.several() or len(node.types) != len(op.outputs):
-            raise Problem(f"{len(node.types)} result types for the results {op.outputs}")
+        if isinstance(node.dtype, tuple) != op.several():
+            raise Problem(f"the type is {node_types_text(node)}, but the operator has {'several results' if op.several() else 'one result'}")
         _check_type(self, node, node.types)
         if not self.composites and op.decompose is not None and not op.numpy and op.expression is None:
             raise Problem("a composite operator is left, but all should have been decomposed")
@@ -98,6 +98,7 @@ class _Verifier:
             return
         check_operands(op, node.inputs)
         if op.value_dependent:
+            check_count(op, node.types)
             return
         inferred = infer(op, node.inputs, node.attrs)
         if tuple(t[:2] for t in inferred) != tuple(t[:2] for t in node.types):
