@@ -6,20 +6,24 @@ in-place operator pays; ordinary operators keep no version numbers.
 
 from __future__ import annotations
 
+import re
 import weakref
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from tracegrad.config import local
-from tracegrad.eager.dispatch import T
+from tracegrad.config import GENERATED, local
+from tracegrad.dtypes import F32, F64
+from tracegrad.eager.dispatch import NUMBERS, T, tracked
+from tracegrad.eager.generate import public_function
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.eager.views import base_of, path_of, views_of
-from tracegrad.errors import DTypeError, InplaceError, OverwrittenError, ShapeError, explain
+from tracegrad.eager.views import base_of, cut, is_view, path_of, place_in, shows_twice, views_of
+from tracegrad.errors import ArgumentError, DTypeError, InplaceError, OverwrittenError, ShapeError, explain
 from tracegrad.ir.node import Node, tick
+from tracegrad.ir.op import REGISTRY, Op
 from tracegrad.ir.sweep import input_type
-from tracegrad.ir.types import Type
+from tracegrad.ir.types import Type, broadcast
 
 Array = np.ndarray[Any, Any]
 
@@ -98,23 +102,32 @@ def write(t: Tensor, new: Tensor, operation: str) -> Tensor:
     _check_result(t, new, operation)
     base = base_of(t)
     if local.trace is not None:
-        local.trace.check_write(base, operation)
-        if new._data.dtype != t._data.dtype:
-            new = T.cast(new, dtype=t._data.dtype)
-        repoint(t, base, new, in_memory=False)
+        _write_recorded(t, base, new, operation)
         return t
-    tracked = new._node is not None or t._node is not None or base._node is not None
-    if tracked and local.grad_enabled:
+    tracked_here = local.grad_enabled and (new._node is not None or t._node is not None or base._node is not None)
+    if tracked_here:
         _check_leaf(t, base, operation)
-    if not t._data.flags.writeable:
-        _refuse_shared(t, operation)
-    np.copyto(t._data, new._data, casting="unsafe")
+    _check_memory(t, operation)
+    with np.errstate(all="ignore"):
+        np.copyto(t._data, new._data, casting="unsafe")
     touch(t)
-    if tracked and local.grad_enabled:
+    if tracked_here:
         if new._node is not None and new._data.dtype != t._data.dtype:
             new = T.cast(new, dtype=t._data.dtype)
         repoint(t, base, new, in_memory=True)
     return t
+
+
+def _write_recorded(t: Tensor, base: Tensor, new: Tensor, operation: str) -> None:
+    """Re-point without touching memory: the recording is a pure program."""
+    local.trace.check_write(base, operation)
+    if t is not base and base._node is not None and base._node.needs and any(op.name == "detach" for op, _ in path_of(t)):
+        raise InplaceError(
+            explain(operation, "writes through detach() to a value that is being recorded with its derivative", "Write to a clone(), or return the new value")
+        )
+    if new._data.dtype != t._data.dtype:
+        new = T.cast(new, dtype=t._data.dtype)
+    repoint(t, base, new, in_memory=False)
 
 
 def keep_saved(t: Tensor, node: Node | None, start: int) -> None:
@@ -147,44 +160,84 @@ def _check_leaf(t: Tensor, base: Tensor, operation: str) -> None:
         raise InplaceError(
             explain(operation, "a leaf Variable that requires grad is being used in an in-place operation", "Update it under no_grad(), or work on a clone()")
         )
-    if base is not t and base._node is not None and base._node.op is None:
+    if base is t:
+        return
+    if base._node is not None and base._node.op is None:
         raise InplaceError(explain(operation, "a view of a leaf Variable that requires grad is being used in an in-place operation", "Update it under no_grad()"))
+    if "_made_without_grad" in t.__dict__:
+        raise InplaceError(
+            explain(operation, "A view was created in no_grad mode and is being modified inplace with grad mode enabled", "Make the view, or the write, in the other mode")
+        )
 
 
-def _refuse_shared(t: Tensor, operation: str) -> None:
-    raise InplaceError(
-        explain(operation, "unsupported operation: more than one element of the written-to tensor refers to a single memory location", "clone() the tensor before the write")
-    )
+def _check_memory(t: Tensor, operation: str) -> None:
+    if not t._data.flags.writeable or (0 in t._data.strides and t._data.size > 1):
+        if shows_twice(t._data):
+            raise InplaceError(
+                explain(operation, "unsupported operation: more than one element of the written-to tensor refers to a single memory location",
+                        "clone() the tensor before the write")  # fmt: skip
+            )
+        if not t._data.flags.writeable:
+            raise InplaceError(explain(operation, "the memory of this tensor is read-only", "clone() the tensor before the write"))
+
+
+# --- names after a write
 
 
 def repoint(t: Tensor, base: Tensor, new: Tensor, in_memory: bool) -> None:
     """Point t at the node of `new`; if t shares memory, give the base and all live views their new values."""
-    if base is t:
-        t._node = new._node
-        if not in_memory:
-            t._data = new._data
-    else:
-        chain = [handle(base._data, base._node)]
-        for op, attrs in path_of(t):
-            chain.append(_apply(op, chain[-1], attrs))
-        value = handle(new._data, new._node)
-        for (op, attrs), outer in zip(reversed(path_of(t)), reversed(chain[:-1]), strict=True):
-            value = _put_back(op, attrs, outer, value)
-        base._node = value._node
-        if not in_memory:
-            base._data = value._data
-    for view in views_of(base):
-        value = handle(base._data, base._node)
-        for op, attrs in path_of(view):
-            value = _apply(op, value, attrs)
+    views = [(v, place_in(base._data, v._data)) for v in views_of(base)]
+    value = new if base is t else _with_part(base, t, new, in_memory)
+    base._node = value._node
+    if not in_memory:
+        base._data = value._data
+    if views:
+        _reread(base, views, in_memory)
+
+
+def _with_part(base: Tensor, t: Tensor, new: Tensor, in_memory: bool) -> Tensor:
+    """The base's value with the elements that t shows replaced by those of `new`."""
+    place = place_in(base._data, t._data)
+    if place is None:
+        return _put_back_along(base, t, new)
+    source = handle(base._data, base._node)
+    if not in_memory:
+        made: Tensor = T.copy_slices(source, new, strides=place.strides, offset=place.offset)
+        return made
+    # the memory holds the result already: only the node is wanted
+    return tracked(REGISTRY["copy_slices"], [source, new], tuple(place), (base._data,))[0]
+
+
+def _reread(base: Tensor, views: list[tuple[Tensor, Any]], in_memory: bool) -> None:
+    """Give live views the node (and, while recording, the array) that reads their elements from the base's new value."""
+    whole = handle(base._data, base._node)
+    for view, place in views:
+        if place is None:
+            value = _along(whole, path_of(view))
+        elif in_memory:
+            value = tracked(REGISTRY["strided_view"], [whole], (view._data.shape, *place), (view._data,))[0]
+        else:
+            value = T.strided_view(whole, shape=view._data.shape, strides=place.strides, offset=place.offset)
         view._node = value._node
         if not in_memory:
             view._data = value._data
 
 
-def _apply(op: Any, x: Tensor, attrs: tuple[Any, ...]) -> Tensor:
-    made: Tensor = getattr(T, op.name)(x, **dict(zip(op.attrs, attrs, strict=True)))
-    return made
+def _along(x: Tensor, path: list[Any]) -> Tensor:
+    for op, attrs in path:
+        x = getattr(T, op.name)(x, **dict(zip(op.attrs, attrs, strict=True)))
+        x = x[attrs[0]] if isinstance(x, tuple) else x
+    return x
+
+
+def _put_back_along(base: Tensor, t: Tensor, new: Tensor) -> Tensor:
+    """The base with t's elements replaced, by the derivative rules of the view operators: for bases that are not row-major."""
+    path = path_of(t)
+    outers = [_along(handle(base._data, base._node), path[:i]) for i in range(len(path))]
+    value = handle(new._data, new._node)
+    for (op, attrs), outer in zip(reversed(path), reversed(outers), strict=True):
+        value = _put_back(op, attrs, outer, value)
+    return value
 
 
 def _put_back(op: Any, attrs: tuple[Any, ...], outer: Tensor, part: Tensor) -> Tensor:
@@ -201,18 +254,140 @@ def _put_back(op: Any, attrs: tuple[Any, ...], outer: Tensor, part: Tensor) -> T
     return T.where(T.ne(shown, 0), spread(part), outer)  # type: ignore[no-any-return]
 
 
-def in_place(operation: str, function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """The in-place method `operation` made from the out-of-place function."""
+def replace_memory(t: Tensor, value: Tensor) -> None:
+    """`t.data = value`: t shows value's memory and keeps its place in autograd.  Raises TypeError for anything but a Tensor, RuntimeError for integers."""
+    if not isinstance(value, Tensor):
+        raise ArgumentError(explain("data", f"Variable data has to be a tensor, but got {type(value).__name__}"))
+    node = t._node
+    if local.trace is not None:
+        local.trace.check_write(t, "data")
+        t._data, t._node = value._data, T.detach(value)._node
+        return
+    if node is not None and value._data.dtype.kind not in "fc":
+        raise InplaceError(explain("data", "data set to a tensor that requires gradients must be floating point or complex dtype", got=value.dtype))
+    if node is not None and node.op is not None and (value._data.shape, value._data.dtype) != (node.shape, node.dtype):
+        raise InplaceError(explain("data", "a tensor that an operation made keeps its shape and dtype", have=node.type, got=Type(value._data.shape, value._data.dtype)))
+    if is_view(t) or hasattr(t, "_views"):
+        cut(t)
+    t._data = value._data
+    if node is not None:
+        node.shape, node.dtype = value._data.shape, value._data.dtype
+
+
+# --- the methods
+
+
+def _direct(t: Tensor) -> bool:
+    """Whether a write to t needs no node: nobody records, and t is not followed or grad mode is off."""
+    return local.trace is None and (not local.grad_enabled or (t._node is None and type(t) is Tensor and not hasattr(t, "_view")))
+
+
+_UFUNC = re.compile(r"^np\.(\w+)\(\{(\w+)\}(?:, \{(\w+)\})?\)$")
+
+
+def ufunc_of(op: type[Op]) -> Any:
+    """The NumPy ufunc that is the operator's whole kernel on one dtype; None when there is none."""
+    found = _UFUNC.match(op.numpy) if op.elementwise and op.promotion in ("arithmetic", "float") else None
+    if found is None or tuple(g for g in found.groups()[1:] if g) != op.operands:
+        return None
+    ufunc = getattr(np, found.group(1))
+    return ufunc if isinstance(ufunc, np.ufunc) and ufunc.nin == len(op.operands) and ufunc.nout == 1 else None
+
+
+def in_place(operation: str, op: type[Op]) -> Callable[..., Tensor]:
+    """The in-place method `operation` of an operator.  On tensors without history a NumPy ufunc writes straight into the memory."""
+    function, ufunc = public_function(op.name), ufunc_of(op)
+    quiet, scalable = GENERATED["quiet"], op.name in ("add", "sub")
+    operand_count = len(op.operands) - 1
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if ufunc is not None and len(args) == operand_count and (not kwargs or scalable) and _direct(self):
+            operands = _raw_operands(self._data, args, kwargs)
+            if operands is not None:
+                try:
+                    quiet(ufunc, self._data, *operands, self._data)
+                except (TypeError, ValueError, OverflowError, RuntimeError):  # the general path says what is wrong
+                    pass
+                else:
+                    touch(self)
+                    return self
         start = tick()
         new = function(self, *args, **kwargs)
         keep_saved(self, new._node, start)
         return write(self, new, operation)
 
     method.__name__ = method.__qualname__ = operation
-    method.__doc__ = f"In-place version of `{function.__name__}`: writes the result into this tensor and returns it."
+    method.__doc__ = f"In-place version of `{op.name}`: writes the result into this tensor and returns it."
     return method
 
 
-__all__ = ["check_not_overwritten", "in_place", "input_type", "repoint", "touch", "version", "write"]
+def _raw_operands(a: Array, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any] | None:
+    """The operands after the first as what a ufunc may combine with `a` without any promotion; None when the general path must decide."""
+    d = a.dtype
+    if (d is not F32 and d is not F64) or not a.flags.writeable or 0 in a.strides:
+        return None
+    raw: list[Any] = []
+    for value in args:
+        if type(value) is Tensor:
+            if value._data.dtype is not d or (value._node is not None and local.grad_enabled):
+                return None
+            raw.append(value._data)
+        elif type(value) is float or type(value) is int:
+            raw.append(value)
+        else:
+            return None
+    if not kwargs:
+        return raw
+    alpha = kwargs.get("alpha")
+    if len(kwargs) > 1 or type(alpha) not in (int, float):
+        return None
+    return [raw[0] * alpha if alpha != 1 else raw[0]]
+
+
+def _assign(t: Tensor, source: Any, kind: str, operation: str) -> Tensor:
+    """Overwrite all of t with a Tensor or number that broadcasts to it, whatever its dtype."""
+    followed = isinstance(source, Tensor) and source._node is not None and local.grad_enabled
+    if _direct(t) and not followed and t._data.flags.writeable:
+        value = source._data if isinstance(source, Tensor) else source
+        _check_source(t, value, operation)
+        if kind == "copy":
+            _check_memory(t, operation)
+        with np.errstate(all="ignore"):
+            np.copyto(t._data, value, casting="unsafe")
+        touch(t)
+        return t
+    return write(t, T.overwrite(t, source, kind=kind), operation)
+
+
+def _check_source(t: Tensor, value: Any, operation: str) -> None:
+    shape = value.shape if isinstance(value, np.ndarray) else ()
+    if shape != t._data.shape and (len(shape) > t._data.ndim or broadcast(operation, t._data.shape, shape) != t._data.shape):
+        raise ShapeError(explain(operation, f"source of shape {list(shape)} does not broadcast to shape {list(t._data.shape)}"))
+
+
+def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
+    """Overwrite self with src, broadcast and converted to self's dtype; gradients flow to src.  Raises RuntimeError for a shape that does not fit."""
+    if not isinstance(src, (Tensor, *NUMBERS)):
+        raise ArgumentError(explain("copy_", f"src must be a Tensor, got {type(src).__name__}"))
+    return _assign(self, src, "copy", "copy_")
+
+
+def fill_(self: Tensor, value: Any) -> Tensor:
+    """Overwrite every element with a number or 0-d tensor.  Raises RuntimeError for a tensor with axes."""
+    if isinstance(value, Tensor):
+        if value._data.ndim:
+            raise ShapeError(explain("fill_", f"only supports 0-dimension value tensor but got tensor with {value._data.ndim} dimensions"))
+        return _assign(self, value, "fill", "fill_")
+    if not isinstance(value, (*NUMBERS, np.generic)):
+        raise ArgumentError(explain("fill_", f"value must be a number or a 0-d Tensor, got {type(value).__name__}"))
+    return _assign(self, value.item() if isinstance(value, np.generic) else value, "number", "fill_")
+
+
+def zero_(self: Tensor) -> Tensor:
+    """Overwrite every element with zero."""
+    return _assign(self, 0, "zero", "zero_")
+
+
+METHODS = {"copy_": copy_, "fill_": fill_, "zero_": zero_}
+
+__all__ = ["METHODS", "check_not_overwritten", "in_place", "input_type", "replace_memory", "repoint", "touch", "version", "write"]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import weakref
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from tracegrad.config import local
 from tracegrad.eager.tensor import Tensor
 from tracegrad.ir.op import Op
 
 PRUNE_AT = 32  # dead references are dropped when the list of a base has doubled
+Array = np.ndarray[Any, Any]
 
 
 class Views:
@@ -32,11 +36,23 @@ class Views:
         return [v for r in self.references if (v := r()) is not None]
 
 
+class Place(NamedTuple):
+    """Where a view's elements lie among its base's elements in row-major order."""
+
+    strides: tuple[int, ...]
+    offset: int
+
+
 def link(parent: Tensor, child: Tensor, op: type[Op], attrs: tuple[Any, ...]) -> None:
     """Note that child shows parent's memory through `op`; does nothing when the operator copied."""
     a, b = parent._data, child._data
     if b is not a and not (b.base is not None and (b.base is a or b.base is a.base)):
         return
+    if local.trace is None:
+        if op.name == "detach":  # the memory is shared, but writes to one do not change the history of the other
+            return
+        if not local.grad_enabled:
+            child.__dict__["_made_without_grad"] = True
     child._view = (parent, op, attrs)
     base = base_of(parent)
     try:
@@ -74,4 +90,46 @@ def path_of(t: Tensor) -> list[tuple[type[Op], tuple[Any, ...]]]:
 def views_of(base: Tensor) -> list[Tensor]:
     """The live views of a base."""
     views = getattr(base, "_views", None)
-    return views.alive() if views is not None else []
+    return [v for v in views.alive() if base_of(v) is base] if views is not None else []
+
+
+def shows_twice(array: Array) -> bool:
+    """Whether two elements of the array may lie at one place in memory, as in an expanded array."""
+    reach = 0
+    for step, size in sorted((abs(s), n) for s, n in zip(array.strides, array.shape, strict=True) if n > 1):
+        if step <= reach:
+            return True
+        reach += step * (size - 1)
+    return False
+
+
+def place_in(base: Array, view: Array) -> Place | None:
+    """Where the view's elements lie in a row-major base; None when the base is not row-major or the view shows an element twice."""
+    if not base.flags.c_contiguous or base.dtype != view.dtype or shows_twice(view):
+        return None
+    size = base.itemsize
+    distance = _address(view) - _address(base)
+    return Place(tuple(s // size for s in view.strides), distance // size) if view.size else Place((0,) * view.ndim, 0)
+
+
+def _address(array: Array) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+def cut(t: Tensor) -> Tensor:
+    """Take t out of its views: they, and its own place among the views of a base, pass to the stand-in that is returned."""
+    stand_in: Tensor = object.__new__(Tensor)
+    stand_in._data, stand_in._node = t._data, t._node
+    base = base_of(t)
+    for view in views_of(base):
+        parent, op, attrs = view._view
+        if parent is t:
+            view._view = (stand_in, op, attrs)
+    if hasattr(t, "_view"):
+        stand_in._view = t._view
+        base._views.add(stand_in)
+        del t._view
+    elif hasattr(t, "_views"):
+        stand_in._views = t._views
+        del t._views
+    return stand_in

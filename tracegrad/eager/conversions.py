@@ -1,0 +1,263 @@
+"""How a Tensor becomes something else: another dtype, an array, a Python number, a list, bytes on disk.  These are Tensor's methods of the same names.
+
+Whatever gives a value to the outside tells the active recorder first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tracegrad import dtypes
+from tracegrad.config import local
+from tracegrad.devices import CPU, check_device, device
+from tracegrad.eager.dispatch import T
+from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.errors import ArgumentError, ArgumentValueError, DataError, DeviceError, DifferentiationError, explain
+
+Array = np.ndarray[Any, Any]
+_TO_KEYWORDS = {"copy", "device", "dtype", "memory_format", "non_blocking"}
+CLASS_OF_DTYPE = {name: f"torch.{torch_class}Tensor" for name, torch_class in dtypes.TORCH_CLASS.items()}
+DTYPE_OF_CLASS = {shown: name for name, shown in CLASS_OF_DTYPE.items()}
+
+
+def leave(t: Tensor, kind: str) -> None:
+    """Tell the active recorder that t's value is read by Python (`kind`: how)."""
+    if local.trace is not None:
+        local.trace.leave(t, kind)
+
+
+# --- numbers
+
+
+def _single(t: Tensor, operation: str) -> Any:
+    leave(t, operation)
+    if t._data.size != 1:
+        raise ArgumentValueError(
+            explain(operation, "only one element tensors can be converted to Python scalars", shape=list(t._data.shape))
+        )
+    return t._data.item()
+
+
+def item(self: Tensor) -> Any:
+    """The one element as a Python number.  Raises RuntimeError when there are none or several."""
+    leave(self, "item")
+    if self._data.size != 1:
+        raise DataError(
+            explain("item", f"a Tensor with {self._data.size} elements cannot be converted to Scalar", shape=list(self._data.shape))
+        )
+    return self._data.item()
+
+
+def tolist(self: Tensor) -> Any:
+    """The elements as nested lists of Python numbers; one number for a 0-d tensor."""
+    leave(self, "tolist")
+    return self._data.tolist()
+
+
+def __bool__(self: Tensor) -> bool:
+    """Whether the one element is not zero.  Raises RuntimeError when there are none or several."""
+    leave(self, "bool")
+    if self._data.size != 1:
+        what = "more than one value" if self._data.size else "no values"
+        raise DataError(explain("bool", f"Boolean value of Tensor with {what} is ambiguous", "Use any() or all()", shape=list(self._data.shape)))
+    return bool(self._data.item())
+
+
+def __float__(self: Tensor) -> float:
+    """The one element as a float.  Raises ValueError when there are none or several."""
+    value = _single(self, "float")
+    if isinstance(value, complex):
+        if value.imag:
+            raise DataError(explain("float", f"value cannot be converted to type double without overflow: {value} is complex"))
+        return value.real
+    return float(value)
+
+
+def __int__(self: Tensor) -> int:
+    """The one element as an int, rounded toward zero.  Raises ValueError when there are none or several, or for nan."""
+    value = _single(self, "int")
+    return int(value.real if isinstance(value, complex) and not value.imag else value)
+
+
+def __complex__(self: Tensor) -> complex:
+    """The one element as a complex number."""
+    return complex(_single(self, "complex"))
+
+
+def __index__(self: Tensor) -> int:
+    """The one element of an integer or bool tensor as an index.  Raises TypeError otherwise."""
+    leave(self, "index")
+    if self._data.size != 1 or self._data.dtype.kind not in "biu":
+        raise ArgumentError(
+            explain("index", "only integer tensors of a single element can be converted to an index", shape=list(self._data.shape), dtype=self.dtype)
+        )
+    return int(self._data.item())
+
+
+# --- dtype and device
+
+
+def _converted(self: Tensor, target: Any) -> Tensor:
+    if self._data.dtype == target:
+        return self
+    made: Tensor = T.cast(self, dtype=target)
+    return made
+
+
+def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """self in another dtype: `to(dtype)`, `to(device)`, `to(device, dtype)`, `to(other)`; self itself when nothing changes and not copy.
+
+    Raises AssertionError for a CUDA device, TypeError for other arguments.
+    """
+    unknown = set(kwargs) - _TO_KEYWORDS
+    if unknown or len(args) > 4:
+        raise ArgumentError(explain("to", f"unexpected arguments {sorted(unknown) or list(args)}"))
+    dtype, where = kwargs.get("dtype"), kwargs.get("device")
+    flags = [a for a in args if isinstance(a, bool)]
+    for argument in args:
+        if isinstance(argument, Tensor):
+            dtype = argument._data.dtype
+        elif isinstance(argument, dtypes.dtype) or argument in (float, int, bool, complex):
+            dtype = argument
+        elif isinstance(argument, (device, str, int)) and not isinstance(argument, bool):
+            where = argument
+        elif argument is not None and not isinstance(argument, bool):
+            raise ArgumentError(explain("to", f"takes a dtype, a device or a Tensor, got {argument!r}"))
+    check_device("to", where)
+    target = self._data.dtype if dtype is None else dtypes.to_numpy(dtype)
+    if kwargs.get("copy") or (len(flags) > 1 and flags[1]):
+        made: Tensor = T.cast(self, dtype=target)
+        return made
+    return _converted(self, target)
+
+
+def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
+    """self: tensors live on the CPU."""
+    return self
+
+
+def cuda(self: Tensor, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Tensor:  # noqa: A002
+    """Raises AssertionError: there are no CUDA tensors."""
+    raise DeviceError(explain("cuda", "tracegrad has no CUDA tensors", "Leave out .cuda()"))
+
+
+def type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:  # noqa: A001  (torch's name)
+    """Without dtype the name of torch's tensor class, such as 'torch.FloatTensor'; else self in that dtype (also given by such a name)."""
+    if dtype is None:
+        return CLASS_OF_DTYPE[self.dtype.name]
+    if isinstance(dtype, str):
+        if dtype not in DTYPE_OF_CLASS:
+            raise ArgumentValueError(explain("type", f"invalid type: {dtype!r}"))
+        return _converted(self, np.dtype(DTYPE_OF_CLASS[dtype]))
+    return _converted(self, dtypes.to_numpy(getattr(dtype, "dtype", dtype)))
+
+
+def type_as(self: Tensor, other: Tensor) -> Tensor:
+    """self in the dtype of other."""
+    return _converted(self, other._data.dtype)
+
+
+def _shorthand(name: str, target: dtypes.dtype) -> Any:
+    def convert(self: Tensor, memory_format: Any = None) -> Tensor:
+        return _converted(self, target.numpy)
+
+    convert.__name__ = convert.__qualname__ = name
+    convert.__doc__ = f"self as {target.name}; self itself when it has that dtype."
+    return convert
+
+
+SHORTHANDS = {
+    **{name: _shorthand(name, target) for name, target in dtypes.ALIASES.items()},
+    **{name: _shorthand(name, t) for name, t in (("bool", dtypes.bool_), ("byte", dtypes.uint8), ("char", dtypes.int8))},
+}
+
+
+# --- NumPy
+
+
+def numpy(self: Tensor, *, force: bool = False) -> Array:
+    """The array itself: writes are seen by both.  Raises RuntimeError for a tensor that requires grad unless force, which detaches."""
+    leave(self, "numpy")
+    if self.requires_grad and not force:
+        raise DifferentiationError(explain("numpy", "Can't call numpy() on Tensor that requires grad", "Use tensor.detach().numpy() instead"))
+    return self._data
+
+
+def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Array:
+    """For np.asarray.  Raises RuntimeError for a tensor that requires grad, ValueError when a copy is needed but forbidden."""
+    array = numpy(self)
+    target = array.dtype if dtype is None else np.dtype(dtype)
+    if copy is False and target != array.dtype:
+        raise ArgumentValueError(explain("__array__", "the dtype differs, so a copy is needed, but copy=False", have=array.dtype, want=target))
+    return np.array(array, target) if copy or target != array.dtype else array
+
+
+def __array_wrap__(self: Tensor, array: Any, context: Any = None, return_scalar: bool = False) -> Tensor:
+    """What NumPy functions of a tensor give: a tensor."""
+    return handle(np.asarray(array), None)
+
+
+def __dlpack__(self: Tensor, **options: Any) -> Any:
+    """The capsule by which other libraries read the memory.  Raises BufferError for a tensor that requires grad."""
+    leave(self, "dlpack")
+    if self.requires_grad:
+        raise BufferError(explain("__dlpack__", "Can't export tensors that require gradient", "Use tensor.detach()"))
+    return self._data.__dlpack__(**options)
+
+
+def __dlpack_device__(self: Tensor) -> tuple[int, int]:
+    """The CPU, in DLPack's numbering."""
+    kind, number = self._data.__dlpack_device__()
+    return int(kind), int(number)
+
+
+# --- copies and pickles
+
+
+def _rebuild(cls: Any, array: Array, requires_grad: bool, fields: dict[str, Any] | None) -> Tensor:
+    t: Tensor = object.__new__(cls)
+    t._data, t._node = array, None
+    if fields:
+        t.__dict__.update(fields)
+    if requires_grad:
+        t.requires_grad_()
+    return t
+
+
+def __reduce_ex__(self: Tensor, protocol: Any) -> tuple[Any, ...]:
+    """Values, dtype and requires_grad travel; the graph and .grad do not."""
+    leave(self, "pickle")
+    return _rebuild, (self.__class__, self._data, self.requires_grad, dict(self.__dict__) or None)
+
+
+def __copy__(self: Tensor) -> Tensor:
+    """A leaf that shows the same memory."""
+    return _rebuild(self.__class__, self._data, self.requires_grad, dict(self.__dict__))
+
+
+def __deepcopy__(self: Tensor, memo: dict[int, Any]) -> Tensor:
+    """A leaf with copied values and .grad.  Raises RuntimeError for a tensor that an operation made."""
+    if id(self) in memo:
+        found: Tensor = memo[id(self)]
+        return found
+    if not self.is_leaf:
+        raise DifferentiationError(
+            explain("deepcopy", "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol", "deepcopy(x.detach()) copies the values")
+        )
+    leave(self, "deepcopy")
+    made = _rebuild(self.__class__, np.array(self._data), self.requires_grad, dict(self.__dict__))
+    memo[id(self)] = made
+    if self.grad is not None:
+        made._grad = __deepcopy__(self.grad, memo)
+    return made
+
+
+METHODS = {
+    f.__name__: f
+    for f in (item, tolist, __bool__, __float__, __int__, __complex__, __index__, to, cpu, cuda, type, type_as, numpy, __array__, __array_wrap__, __dlpack__,
+              __dlpack_device__, __reduce_ex__, __copy__, __deepcopy__)
+}  # fmt: skip
+
+__all__ = ["CPU", "METHODS", "SHORTHANDS", "leave"]

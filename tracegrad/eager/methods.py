@@ -1,0 +1,374 @@
+"""Tensor's operators and methods: those of the registry, attached in one loop, and the few that are not operators.
+
+The arithmetic operators of Python are the generated functions themselves: `x + y` costs no wrapper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from tracegrad import dtypes
+from tracegrad.config import local
+from tracegrad.devices import CPU, check_device, device
+from tracegrad.eager import conversions, inplace, printing, views
+
+try:
+    from tracegrad.eager import indexing
+except ImportError:
+    indexing = None  # type: ignore
+from tracegrad.eager.conversions import leave
+from tracegrad.eager.dispatch import NUMBERS, T
+from tracegrad.eager.generate import operator_function, public_function
+from tracegrad.eager.tensor import Size, Tensor, handle
+from tracegrad.errors import ArgumentError, AxisError, DataError, DefinitionError, DifferentiationError, InplaceError, ShapeError, explain
+from tracegrad.ir.op import REGISTRY
+from tracegrad.ir.types import Type, one_axis
+from tracegrad.slots import slots
+
+# Python's operators that are an operator function as it stands, also with a number on the left where the order does not matter
+DIRECT = {"__add__": "add", "__radd__": "add", "__mul__": "mul", "__rmul__": "mul", "__sub__": "sub", "__rsub__": "rsub", "__truediv__": "div", "__neg__": "neg",
+          "__matmul__": "matmul", "__pow__": "pow"}  # fmt: skip
+# those that go through the public function of torch's name
+PUBLIC = {"__abs__": "abs", "__floordiv__": "floor_divide", "__mod__": "remainder", "__and__": "bitwise_and", "__or__": "bitwise_or", "__xor__": "bitwise_xor",
+          "__rand__": "bitwise_and", "__ror__": "bitwise_or", "__rxor__": "bitwise_xor", "__lshift__": "bitwise_left_shift",
+          "__rshift__": "bitwise_right_shift"}  # fmt: skip
+REVERSED = {"__rpow__": "pow", "__rfloordiv__": "floor_divide", "__rmod__": "remainder", "__rmatmul__": "matmul", "__rlshift__": "bitwise_left_shift",
+            "__rrshift__": "bitwise_right_shift"}  # fmt: skip
+IN_PLACE = {"__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__itruediv__": "div_", "__ipow__": "pow_", "__ifloordiv__": "floor_divide_",
+            "__imod__": "remainder_", "__iand__": "bitwise_and_", "__ior__": "bitwise_or_", "__ixor__": "bitwise_xor_", "__ilshift__": "bitwise_left_shift_",
+            "__irshift__": "bitwise_right_shift_"}  # fmt: skip
+COMPARISONS = {"__eq__": "eq", "__ne__": "ne", "__lt__": "lt", "__le__": "le", "__gt__": "gt", "__ge__": "ge"}
+_OPERANDS = (Tensor, *NUMBERS, np.ndarray, np.generic)
+
+
+def _takes_operands(name: str, function: Any) -> Any:
+    """The method `name` made of a function of two operands: another class on the right decides for itself, as Python's protocol has it."""
+
+    def method(self: Tensor, other: Any) -> Any:
+        return function(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = function.__doc__
+    return method
+
+
+def _swapped(name: str, function: Any) -> Any:
+    def method(self: Tensor, other: Any) -> Any:
+        return function(_as_tensor(other, self), self) if isinstance(other, _OPERANDS) else NotImplemented
+
+    method.__name__ = method.__qualname__ = name
+    return method
+
+
+def _as_tensor(value: Any, like: Tensor) -> Any:
+    return handle(np.asarray(value), None) if isinstance(value, (np.ndarray, np.generic)) else value
+
+
+def __rtruediv__(self: Tensor, other: Any) -> Any:
+    """other / self: the reciprocal times other, as torch computes it."""
+    return T.mul(public_function("reciprocal")(self), other) if isinstance(other, _OPERANDS) else NotImplemented
+
+
+def __pos__(self: Tensor) -> Tensor:
+    """self itself.  Raises RuntimeError for bool."""
+    if self._data.dtype.kind == "b":
+        raise DataError(explain("positive", "the `+` operator, on a bool tensor is not supported"))
+    return self
+
+
+def __invert__(self: Tensor) -> Tensor:
+    """Every bit flipped; not x for bool.  Raises TypeError for floating-point tensors."""
+    if self._data.dtype.kind not in "biu":
+        raise ArgumentError(explain("invert", "~ (operator.invert) is only implemented on integer and Boolean-type tensors", got=self.dtype))
+    made: Tensor = public_function("bitwise_not")(self)
+    return made
+
+
+# --- containers
+
+
+def __len__(self: Tensor) -> int:
+    """Size of the first axis.  Raises TypeError for a 0-d tensor."""
+    if not self._data.ndim:
+        raise ArgumentError(explain("len", "len() of a 0-d tensor"))
+    return self._data.shape[0]
+
+
+def __iter__(self: Tensor) -> Iterator[Tensor]:
+    """The slices along the first axis.  Raises TypeError for a 0-d tensor."""
+    if not self._data.ndim:
+        raise ArgumentError(explain("iter", "iteration over a 0-d tensor"))
+    return iter(public_function("unbind")(self, 0))
+
+
+def __reversed__(self: Tensor) -> Any:
+    """self with its first axis reversed; a 0-d tensor as it is."""
+    return public_function("flip")(self, (0,)) if self._data.ndim else self
+
+
+def __contains__(self: Tensor, element: Any) -> bool:
+    """Whether some element equals `element`, a number or tensor.  Raises RuntimeError for anything else."""
+    if not isinstance(element, (Tensor, *NUMBERS)):
+        raise DataError(explain("in", f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {element.__class__}"))
+    return bool(public_function("any")(public_function("eq")(self, element)))
+
+
+# --- what a tensor is
+
+
+def size(self: Tensor, dim: int | None = None) -> Any:
+    """The shape, or the size of one axis.  Raises IndexError for an axis out of range."""
+    if dim is None:
+        return self.shape
+    return self._data.shape[_axis("size", self, dim)]
+
+
+def stride(self: Tensor, dim: int | None = None) -> Any:
+    """Steps between neighbours along each axis (or one axis), in elements."""
+    steps = tuple(s // self._data.itemsize for s in self._data.strides)
+    return steps if dim is None else steps[_axis("stride", self, dim)]
+
+
+def _axis(operation: str, t: Tensor, dim: int) -> int:
+    if not t._data.ndim:
+        raise AxisError(explain(operation, f"Dimension specified as {dim} but tensor has no dimensions"))
+    return one_axis(operation, t._data.ndim, dim)
+
+
+def dim(self: Tensor) -> int:
+    """Number of axes."""
+    return self._data.ndim
+
+
+def numel(self: Tensor) -> int:
+    """Number of elements."""
+    return self._data.size
+
+
+def is_contiguous(self: Tensor, memory_format: Any = None) -> bool:
+    """Whether the elements lie in memory in row-major order."""
+    return self._data.flags.c_contiguous
+
+
+def contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
+    """self if it is contiguous, else a contiguous copy."""
+    if self._data.flags.c_contiguous:
+        return self
+    made: Tensor = public_function("clone")(self)
+    made._data = np.ascontiguousarray(made._data)
+    return made
+
+
+def element_size(self: Tensor) -> int:
+    """Bytes of one element."""
+    return self._data.itemsize
+
+
+def data_ptr(self: Tensor) -> int:
+    """Address of the first element."""
+    leave(self, "data_ptr")
+    return int(self._data.__array_interface__["data"][0])
+
+
+def is_floating_point(self: Tensor) -> bool:
+    """Whether the dtype is a floating one."""
+    return self._data.dtype.kind == "f"
+
+
+def is_complex(self: Tensor) -> bool:
+    """Whether the dtype is a complex one."""
+    return self._data.dtype.kind == "c"
+
+
+def is_signed(self: Tensor) -> bool:
+    """Whether the dtype has negative numbers."""
+    return self._data.dtype.kind in "ifc"
+
+
+def is_same_size(self: Tensor, other: Tensor) -> bool:
+    """Whether the shapes are equal."""
+    return self._data.shape == other._data.shape
+
+
+def get_device(self: Tensor) -> int:
+    """-1: the CPU."""
+    return -1
+
+
+def _is_view(self: Tensor) -> bool:
+    """Whether this tensor shows the memory of another one that autograd knows."""
+    return views.is_view(self)
+
+
+# --- new tensors of this dtype
+
+
+def _options(operation: str, t: Tensor, dtype: Any, where: Any) -> Any:
+    check_device(operation, where)
+    return t._data.dtype if dtype is None else dtypes.to_numpy(dtype)
+
+
+def _filled(operation: str, t: Tensor, shape: Sequence[Any], value: Any, dtype: Any, where: Any, requires_grad: bool) -> Tensor:
+    sizes = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else tuple(shape)
+    made: Tensor = T.full(shape=tuple(int(n) for n in sizes), value=value, dtype=_options(operation, t, dtype, where))
+    return made.requires_grad_() if requires_grad else made
+
+
+def new_zeros(self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, layout: Any = None, pin_memory: bool = False) -> Tensor:
+    """Zeros of the given size, with self's dtype unless dtype is given."""
+    return _filled("new_zeros", self, size, 0, dtype, device, requires_grad)
+
+
+def new_ones(self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, layout: Any = None, pin_memory: bool = False) -> Tensor:
+    """Ones of the given size, with self's dtype unless dtype is given."""
+    return _filled("new_ones", self, size, 1, dtype, device, requires_grad)
+
+
+def new_empty(self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, layout: Any = None, pin_memory: bool = False) -> Tensor:
+    """A tensor of the given size, with self's dtype unless dtype is given; the values are zero."""
+    return _filled("new_empty", self, size, 0, dtype, device, requires_grad)
+
+
+def new_full(self: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """fill_value in every element of the given size, with self's dtype unless dtype is given."""
+    return _filled("new_full", self, (tuple(size),), fill_value, dtype, device, requires_grad)
+
+
+# --- autograd
+
+
+def backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None) -> None:
+    """Add the gradients of self, weighted by `gradient`, to `.grad` of the leaves (of `inputs`, if given)."""
+    slots.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+
+
+def register_hook(self: Tensor, hook: Any) -> Any:
+    """Call `hook(grad)` whenever a gradient for self has been computed; a Tensor that it returns replaces the gradient."""
+    return slots.register_hook(self, hook)
+
+
+def retain_grad(self: Tensor) -> None:
+    """Keep the gradient of this non-leaf in `.grad`; does nothing on a leaf."""
+    slots.retain_grad(self)
+
+
+def graph(self: Tensor) -> Any:
+    """The program that made self, as a Graph: what backward walks."""
+    return slots.tape_graph(self)
+
+
+def detach_(self: Tensor) -> Tensor:
+    """Cut self from its history, in place.  Raises RuntimeError for a view."""
+    if views.is_view(self):
+        raise InplaceError(explain("detach_", "Can't detach views in-place", "Use detach() instead"))
+    self._node = None if local.trace is None else public_function("detach")(self)._node
+    return self
+
+
+def _data_of(self: Tensor) -> Tensor:
+    """The same memory without history; assigning a tensor gives self its memory and keeps self's place in autograd."""
+    made: Tensor = public_function("detach")(self)
+    return made
+
+
+def _set_data(self: Tensor, value: Any) -> None:
+    inplace.replace_memory(self, value)
+
+
+def _set_grad_off(self: Tensor) -> None:
+    self._grad = None
+
+
+def _transposed(self: Tensor) -> Tensor:
+    """self with its axes in reverse order."""
+    made: Tensor = public_function("permute")(self, tuple(range(self._data.ndim))[::-1])
+    return made
+
+
+def _matrix_transposed(self: Tensor) -> Tensor:
+    """self with its last two axes exchanged.  Raises RuntimeError below two axes."""
+    if self._data.ndim < 2:
+        raise ShapeError(explain("mT", f"tensor.mT is only supported on matrices or batches of matrices. Got {self._data.ndim}-D tensor"))
+    made: Tensor = public_function("transpose")(self, -2, -1)
+    return made
+
+
+def _output_number(self: Tensor) -> int:
+    node = self._node
+    return node.attrs[0] if node is not None and node.op is not None and node.op.name == "project" else 0
+
+
+def _retains_grad(self: Tensor) -> bool:
+    node = self._node
+    return node is not None and getattr(node.extra, "retained", None) is not None
+
+
+PROPERTIES = {
+    "T": property(_transposed),
+    "mT": property(_matrix_transposed),
+    "data": property(_data_of, _set_data),
+    "device": property(lambda self: CPU, doc="Where the tensor lives: the CPU."),
+    "nbytes": property(lambda self: self._data.nbytes, doc="Bytes of all elements."),
+    "itemsize": property(lambda self: self._data.itemsize, doc="Bytes of one element."),
+    "grad_fn": property(lambda self: slots.grad_fn(self), doc="The operation that made self, for gradients; None for a leaf."),
+    "output_nr": property(_output_number, doc="Which result of its operation self is."),
+    "retains_grad": property(_retains_grad, doc="Whether a non-leaf keeps its gradient."),
+    "_version": property(inplace.version, doc="How often the memory was written in place."),
+    "_base": property(lambda self: views.base_of(self) if views.is_view(self) else None, doc="The tensor that a view shows; None otherwise."),
+    "is_cuda": property(lambda self: False, doc="False: tensors live on the CPU."),
+    "is_sparse": property(lambda self: False, doc="False: all tensors are dense."),
+    "name": property(lambda self: None, doc="None, as in torch."),
+}
+METHODS = {
+    f.__name__: f
+    for f in (__rtruediv__, __pos__, __invert__, __len__, __iter__, __reversed__, __contains__, size, stride, dim, numel, is_contiguous, contiguous, element_size,
+              data_ptr, is_floating_point, is_complex, is_signed, is_same_size, get_device, _is_view, new_zeros, new_ones, new_empty, new_full, backward,
+              register_hook, retain_grad, graph, detach_)
+}  # fmt: skip
+
+
+def _attach_registry() -> None:
+    """Every operator's method and in-place method, from its definition."""
+    for op in REGISTRY.values():
+        for name in (op.name, *op.aliases):
+            if op.method:
+                _attach(name, public_function(op.name))
+            if op.inplace:
+                _attach(f"{name}_", inplace.in_place(f"{name}_", op))
+
+
+def _attach(name: str, value: Any) -> None:
+    if name in Tensor.__dict__:
+        raise DefinitionError(f"Tensor has {name!r} twice: an operator's method and one of eager/")
+    setattr(Tensor, name, value)
+
+
+def _attach_operators() -> None:
+    for name, operator in DIRECT.items():
+        if operator in REGISTRY:
+            setattr(Tensor, name, operator_function(operator))
+    for names, make in ((PUBLIC, _takes_operands), (COMPARISONS, _takes_operands), (REVERSED, _swapped)):
+        for name, operator in names.items():
+            if operator in REGISTRY:
+                setattr(Tensor, name, make(name, public_function(operator)))
+    for name, method in IN_PLACE.items():
+        if method in Tensor.__dict__:
+            setattr(Tensor, name, _takes_operands(name, Tensor.__dict__[method]))
+
+
+def attach() -> None:
+    """Give Tensor its operators, methods and properties."""
+    Tensor.ndimension, Tensor.nelement = dim, numel  # type: ignore[attr-defined]
+    for table in (METHODS, PROPERTIES, conversions.METHODS, conversions.SHORTHANDS, inplace.METHODS, printing.METHODS):
+        for name, value in table.items():
+            _attach(name, value)
+    if indexing is not None:
+        Tensor.__getitem__, Tensor.__setitem__ = indexing.getitem, indexing.setitem  # type: ignore[attr-defined]
+    _attach_registry()
+    _attach_operators()
+
+
+__all__ = ["DifferentiationError", "Size", "Type", "attach", "device"]
