@@ -13,6 +13,7 @@ from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node
 from tracegrad.ir.samples import A, M
 from tracegrad.ir.types import Type, broadcast, size_of
+from tracegrad.passes import placing
 from tracegrad.passes.canonicalise import is_inexact, negated
 from tracegrad.passes.rewrite import rewrite
 from tracegrad.passes.rules import AnyRule, Rewrite, Rule, Uses
@@ -133,7 +134,7 @@ NUMBERS: tuple[AnyRule, ...] = (
 )  # fmt: skip
 
 SIGNS: tuple[AnyRule, ...] = (
-    Rewrite("f(f x) -> x, f an involution", _involution, stage=STAGE, exactness="exact", examples=((lambda F, x: F.neg(F.neg(x)), (A(2, 3),)),)),
+    Rewrite("f(f x) -> x, f an involution", _involution, stage=STAGE, exactness="rounding", examples=((lambda F, x: F.neg(F.neg(x)), (A(2, 3),)),)),
     Rewrite("f(f x) -> f x, f idempotent", _idempotent, stage=STAGE, exactness="exact", examples=((lambda F, x: F.relu(F.relu(x)), (A(2, 3),)),)),
     Rule("neg(x * c) -> x * -c", lambda F, x, c: F.neg(F.mul(x, c)), lambda F, x, c: F.mul(x, negated(c)), given=lambda out: out.dtype.kind == "f",
          stage=STAGE, exactness="exact", examples=(XC,)),
@@ -196,4 +197,4 @@ def scaled(y: Node) -> bool:
     return y.op is not None and y.op.name == "mul" and not isinstance(y.inputs[1], Node)
 
 
-RULES: tuple[AnyRule, ...] = (*NUMBERS, *SIGNS, *SELECTIONS, *SHAPES)
+RULES: tuple[AnyRule, ...] = (*NUMBERS, *SIGNS, *SELECTIONS, *SHAPES, *placing.RULES)
