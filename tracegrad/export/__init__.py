@@ -16,4 +16,4 @@ Graph.to_python = to_python
 Graph.from_json = staticmethod(from_json)
 Graph.from_text = staticmethod(parse)
 
-__all__ = ["from_json", "graph_text", "parse", "to_dot", "to_json", "to_networkx", "to_python"]
+__all__ = ["Graph", "from_json", "graph_text", "parse", "to_dot", "to_json", "to_networkx", "to_python"]

@@ -20,7 +20,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _OBJECT = re.compile(r"<[A-Za-z0-9_]+>")
-_PLACE = re.compile(r"#\s*(.+):([0-9]{1,9})\s*\Z")
+_PLACE = re.compile(r"#\s*(\S.*):([0-9]{1,9})\s*\Z")
 
 
 class Token(NamedTuple):
