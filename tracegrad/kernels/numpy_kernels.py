@@ -33,6 +33,14 @@ def power(x: Array, y: Any) -> Array:
             return np.positive(x)
         if y == 0.5:
             return np.sqrt(x)
+        if y < 0 and x.dtype.kind in "iu":
+            raise RuntimeError("pow: Integers to negative integer powers are not allowed")
+        if y == -1:
+            return np.reciprocal(x)
+        return np.power(x, y)
+    if y.dtype.kind == "i" and (y < 0).any():
+        whole = np.power(x, np.absolute(y))  # integers below zero: 1/x**|y| rounded toward zero, as torch has it
+        return np.where(y < 0, np.where(np.absolute(whole) == 1, whole, 0), whole).astype(y.dtype)
     return np.power(x, y)
 
 
@@ -350,7 +358,7 @@ def fmod(x: Any, y: Any) -> Array:
 def mean(x: Array, dim: Any, keepdim: bool) -> Array:
     """Sum by count; nan without elements."""
     total = np.add.reduce(x, axis=dim, keepdims=keepdim)
-    return np.divide(total, max(x.size, 1) // max(total.size, 1) if x.size else 0)
+    return np.divide(total, x.size // max(total.size, 1))
 
 
 def var(x: Array, dim: Any, keepdim: bool, correction: float) -> Array:
@@ -412,7 +420,7 @@ def logsumexp(x: Array, dim: Any, keepdim: bool) -> Array:
     offset = largest(x, dim)
     total = np.add.reduce(np.exp(np.subtract(x, offset)), axis=dim, keepdims=True)
     found = np.add(np.log(total), offset)
-    return found if keepdim else found.reshape(np.add.reduce(x[..., :0], axis=dim).shape if x.ndim else ())
+    return found if keepdim else np.add.reduce(found, axis=dim)
 
 
 def softmax(x: Array, dim: int) -> Array:

@@ -1,25 +1,38 @@
-"""Sums, products and powers of elements."""
+"""Sums, products, quotients and powers of elements."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+from tracegrad.dtypes import BOOL
+from tracegrad.errors import DTypeError, explain
 from tracegrad.ir.families import Elementwise
+from tracegrad.ir.node import Node
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
+from tracegrad.ir.types import Type
+from tracegrad.ops.checks import is_floating, is_number, not_for
+
+
+def scaled(F: Ops, operation: str, x: Any, other: Any, alpha: Any) -> Any:
+    """alpha * other, for add, sub and rsub.  Raises RuntimeError for a fractional alpha between integers."""
+    if isinstance(alpha, float) and not (is_floating(F.type(x).dtype) or is_floating(F.type(other).dtype)):
+        raise DTypeError(explain(operation, "For integral input tensors, argument alpha must not be a floating point number", alpha=alpha))
+    return other * alpha if is_number(other) else F.mul(other, alpha)
 
 
 class Add(Elementwise):
-    """x + y.  Shapes: (*a), (*b) -> broadcast(a, b).  Saves nothing for the backward."""
+    """x + y; of bools their disjunction.  Shapes: (*a), (*b) -> broadcast(a, b).  Saves nothing for the backward."""
 
-    inputs, linear, commutative = ("x", "y"), ("x", "y"), True
+    inputs, linear, commutative, inplace = ("x", "y"), ("x", "y"), True, True
     numpy, jax, onnx = "np.add({x}, {y})", "jnp.add({x}, {y})", "Add"
-    samples = ([A(2, 3), A(2, 3)], [A(2, 1), A(3)], [A(), A(4)], [A(0, 3), A(3)])
+    samples = ([A(2, 3), A(2, 3)], [A(2, 1), A(3)], [A(), A(4)], [A(0, 3), A(3)], [A(2, 3), 2.5])
 
     @staticmethod
     def call(F: Ops, input: Any, other: Any, *, alpha: Any = 1) -> Value:  # noqa: A002
         """input + alpha * other."""
-        return F.add(input, other if alpha == 1 else F.mul(other, alpha))
+        return F.add(input, other if alpha == 1 else scaled(F, "add", input, other, alpha))
 
     @staticmethod
     def grad_x(F: Ops, g: Value) -> Value:
@@ -31,16 +44,24 @@ class Add(Elementwise):
 
 
 class Sub(Elementwise):
-    """x - y.  Shapes: (*a), (*b) -> broadcast(a, b).  Saves nothing for the backward."""
+    """x - y.  Shapes: (*a), (*b) -> broadcast(a, b).  Saves nothing for the backward.  Refuses bools."""
 
-    inputs, linear = ("x", "y"), ("x", "y")
+    inputs, linear, inplace, aliases = ("x", "y"), ("x", "y"), True, ("subtract",)
     numpy, jax, onnx = "np.subtract({x}, {y})", "jnp.subtract({x}, {y})", "Sub"
-    samples = ([A(2, 3), A(2, 3)], [A(2, 1), A(3)], [A(), A(4)], [A(0, 3), A(3)])
+    samples = ([A(2, 3), A(2, 3)], [A(2, 1), A(3)], [A(), A(4)], [A(0, 3), A(3)], [A(2, 3), 2.5], [1.5, A(3)])
+
+    @classmethod
+    def infer(cls, *types: Type) -> Type:
+        """Broadcast shape, common dtype; RuntimeError for bools."""
+        result = super().infer(*types)
+        if result.dtype == BOOL:
+            raise DTypeError(explain(cls.name, "Subtraction with two bool tensors is not supported", "Use the ^ operator or logical_xor()"))
+        return result
 
     @staticmethod
     def call(F: Ops, input: Any, other: Any, *, alpha: Any = 1) -> Value:  # noqa: A002
         """input - alpha * other."""
-        return F.sub(input, other if alpha == 1 else F.mul(other, alpha))
+        return F.sub(input, other if alpha == 1 else scaled(F, "sub", input, other, alpha))
 
     @staticmethod
     def grad_x(F: Ops, g: Value) -> Value:
@@ -51,12 +72,38 @@ class Sub(Elementwise):
         return F.neg(g)
 
 
-class Mul(Elementwise):
-    """x * y.  Shapes: (*a), (*b) -> broadcast(a, b)."""
+class Rsub(Sub):
+    """y - x: what `1 - x` records.  Shapes: (*a), (*b) -> broadcast(a, b).  Saves nothing for the backward.  Refuses bools."""
 
-    inputs, linear, multilinear, commutative = ("x", "y"), ("x", "y"), True, True
+    method, inplace, aliases = False, False, ()
+    numpy, jax, onnx = "np.subtract({y}, {x})", "jnp.subtract({y}, {x})", ""
+    samples = ([A(2, 3), A(2, 3)], [A(2, 1), A(3)], [A(4), 1.0])
+
+    @staticmethod
+    def torch_name(node: Node) -> str:
+        return "RsubBackward1" if is_number(node.inputs[1]) else "RsubBackward0"
+
+    @staticmethod
+    def call(F: Ops, input: Any, other: Any, *, alpha: Any = 1) -> Value:  # noqa: A002
+        """other - alpha * input."""
+        return F.rsub(input if alpha == 1 else scaled(F, "rsub", other, input, alpha), other)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value) -> Value:
+        return F.neg(g)
+
+    @staticmethod
+    def grad_y(F: Ops, g: Value) -> Value:
+        return g
+
+
+class Mul(Elementwise):
+    """x * y; of bools their conjunction.  Shapes: (*a), (*b) -> broadcast(a, b)."""
+
+    inputs, linear, multilinear, commutative, inplace = ("x", "y"), ("x", "y"), True, True, True
+    aliases = ("multiply",)
     numpy, jax, onnx = "np.multiply({x}, {y})", "jnp.multiply({x}, {y})", "Mul"
-    samples = ([A(2, 3), A(3)], [A(2, 1), A(1, 3)], [A(), A()], [A(0, 3), A(3)])
+    samples = ([A(2, 3), A(3)], [A(2, 1), A(1, 3)], [A(), A()], [A(0, 3), A(3)], [A(2, 3), 2.5])
 
     @staticmethod
     def grad_x(F: Ops, g: Value, y: Value) -> Value:
@@ -70,9 +117,21 @@ class Mul(Elementwise):
 class Div(Elementwise):
     """x / y.  Shapes: (*a), (*b) -> broadcast(a, b).  Division by zero gives inf or nan; integers give the default float dtype."""
 
-    inputs, promotion, pole = ("x", "y"), "float", "y == 0"
+    inputs, promotion, pole, inplace = ("x", "y"), "float", "y == 0", True
+    aliases = ("divide", "true_divide")
     numpy, jax, onnx = "np.divide({x}, {y})", "jnp.divide({x}, {y})", "Div"
-    samples = ([A(2, 3), A(3, lo=0.5)], [A(2, 1), A(1, 3, lo=0.5)], [A(), A(lo=0.5)], [A(0, 3), A(3, lo=0.5)])
+    samples = ([A(2, 3), A(3, lo=0.5)], [A(2, 1), A(1, 3, lo=0.5)], [A(), A(lo=0.5)], [A(0, 3), A(3, lo=0.5)], [A(2, 3), 2.5], [1.5, A(3, lo=0.5)])
+
+    @staticmethod
+    def call(F: Ops, input: Any, other: Any, *, rounding_mode: str | None = None) -> Value:  # noqa: A002
+        """input / other; rounded toward zero or downward (integers stay integers) if rounding_mode is "trunc" or "floor"."""
+        if rounding_mode is None:
+            return F.div(input, other)
+        if rounding_mode == "floor":
+            return F.div_floor(input, other)
+        if rounding_mode == "trunc":
+            return F.div_trunc(input, other)
+        raise DTypeError(explain("div", f"expected rounding_mode to be one of None, 'trunc', or 'floor' but found {rounding_mode!r}"))
 
     @staticmethod
     def grad_x(F: Ops, g: Value, y: Value) -> Value:
@@ -84,12 +143,91 @@ class Div(Elementwise):
 
 
 class Neg(Elementwise):
-    """-x.  Shape: (*a) -> (*a)."""
+    """-x.  Shape: (*a) -> (*a).  Refuses bools."""
 
-    linear, involution = ("x",), True
+    linear, involution, quiet, inplace, aliases = ("x",), True, True, True, ("negative",)
     numpy, jax, onnx = "np.negative({x})", "jnp.negative({x})", "Neg"
     samples = ([A(2, 3)], [A()], [A(0, 4)])
+
+    @classmethod
+    def infer(cls, *types: Type) -> Type:
+        """x's type; RuntimeError for bools."""
+        if types[0].dtype == BOOL:
+            raise DTypeError(explain("neg", "Negation, the `-` operator, on a bool tensor is not supported", "Use the ~ operator or logical_not()"))
+        return super().infer(*types)
 
     @staticmethod
     def grad_x(F: Ops, g: Value) -> Value:
         return F.neg(g)
+
+
+class Pow(Elementwise):
+    """x ** y.  Shapes: (*a), (*b) -> broadcast(a, b).
+
+    Integers to a negative integer number raise RuntimeError.  The derivative by x is 0 where y is 0, and the one by y is 0 where x is 0 and y >= 0.
+    """
+
+    inputs, pole, public, inplace = ("x", "y"), "x == 0 with y < 1; the derivative by y at x <= 0", ("input", "exponent"), True
+    numpy, jax, onnx = "K.power({x}, {y})", "K.power({x}, {y})", "Pow"
+    samples = (
+        [A(2, 3, lo=0.5), A(3)], [A(2, 1, lo=0.5), A(1, 3)], [A(lo=0.5), A()], [A(0, 3), A(3)], [A(2, 3), 2], [A(4), 3.0], [A(4), 1], [A(4), 0],
+        [A(4, lo=0.5), 0.5], [A(4, lo=0.5), -1], [A(4, lo=0.5), -2.5], [2.5, A(3)], [A(3), 5],
+    )  # fmt: skip
+
+    @classmethod
+    def infer(cls, *types: Type) -> Type:
+        """Broadcast shape, common dtype; NotImplementedError for bools."""
+        result = super().infer(*types)
+        not_for("pow", result, "b")
+        return result
+
+    @staticmethod
+    def torch_name(node: Node) -> str:
+        return "PowBackward0" if is_number(node.inputs[1]) else "PowBackward2" if is_number(node.inputs[0]) else "PowBackward1"
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value, y: Any) -> Value:
+        if not is_number(y):
+            return F.where(F.eq(y, 0), 0.0, F.mul(g, F.mul(y, F.pow(x, F.sub(y, 1)))))
+        if y == 0:
+            return F.zeros(F.type(g))
+        if y == 1:
+            return g
+        return F.mul(g, F.mul(x if y == 2 else F.pow(x, y - 1), y))
+
+    @staticmethod
+    def grad_y(F: Ops, g: Value, x: Any, y: Value, out: Value) -> Value:
+        if not is_number(x):
+            return F.where(F.logical_and(F.eq(x, 0), F.ge(y, 0)), 0.0, F.mul(g, F.mul(out, F.log(x))))
+        slope = F.mul(g, F.mul(out, math.log(x) if x > 0 else -math.inf if x == 0 else math.nan))
+        return F.where(F.ge(y, 0), 0.0, slope) if x == 0 else slope
+
+
+class Square(Elementwise):
+    """x * x.  Shape: (*a) -> (*a).  Bools give int64."""
+
+    torch_name, inplace = "PowBackward0", True
+    numpy, jax = "np.square({x})", "jnp.square({x})"
+    samples = ([A(2, 3)], [A()], [A(0, 4)])
+
+    @classmethod
+    def infer(cls, *types: Type) -> Type:
+        """x's type; NotImplementedError for bools, which call has converted."""
+        not_for("square", types[0], "b")
+        return super().infer(*types)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value) -> Value:
+        return F.mul(g, F.mul(x, 2))
+
+
+class Reciprocal(Elementwise):
+    """1 / x.  Shape: (*a) -> (*a).  Integers give the default float dtype."""
+
+    promotion, pole, involution, inplace = "float", "x == 0", True, True
+    numpy, jax, onnx = "np.reciprocal({x})", "jnp.reciprocal({x})", "Reciprocal"
+    samples = ([A(2, 3, lo=0.5)], [A(lo=0.5)], [A(0, 4)])
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, out: Value) -> Value:
+        return F.neg(F.mul(g, F.square(out)))

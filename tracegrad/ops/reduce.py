@@ -1,14 +1,58 @@
-"""Sums and other folds over axes."""
+"""Sums, products, means and other folds over axes."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 from tracegrad import dtypes
-from tracegrad.ir.families import Reduction
+from tracegrad.dtypes import BOOL, I64, TORCH_CLASS, NumpyDType
+from tracegrad.errors import DTypeError, NotSupportedError, ShapeError, explain
+from tracegrad.ir.families import Composite, Reduction
+from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
-from tracegrad.ir.samples import A
-from tracegrad.ir.types import Type, many_axes
+from tracegrad.ir.samples import A, M
+from tracegrad.ir.types import Shape, Type, many_axes, one_axis, reduced, size_of
+from tracegrad.ops.checks import is_floating
+
+_FOLDS = ([A(2, 3), (0,), False], [A(2, 3), (1,), True], [A(2, 3), None, False], [A(2, 3, 2), (0, 2), False], [A(0, 3), (0,), False], [A(), None, False])
+_FOLDS_OF_SOME = (*_FOLDS[:4], [A(0, 3), (1,), False], [A(), None, False])
+Dim = tuple[int, ...] | None
+
+
+def folded(F: Ops, operation: str, x: Any, dtype: Any, attrs: dict[str, Any]) -> Value:
+    """The operator sum, prod or cumsum applied in the dtype torch computes in: the given one, else x's own if floating, else int64."""
+    fold = getattr(F, operation)
+    own = F.type(x).dtype
+    if dtype is None:
+        return fold(x if is_floating(own) else F.as_dtype(x, I64), **attrs)  # type: ignore[no-any-return]
+    target = dtypes.to_numpy(dtype)
+    x = F.as_dtype(x, target)
+    if is_floating(target):
+        return fold(x, **attrs)  # type: ignore[no-any-return]
+    return F.as_dtype(fold(F.as_dtype(x, I64), **attrs), target)  # type: ignore[no-any-return]
+
+
+def _needs_floating(operation: str, d: NumpyDType, problem: str) -> None:
+    if not is_floating(d):
+        raise DTypeError(explain(operation, f"{problem}. Got: {TORCH_CLASS[d.name]}"))
+
+
+def _needs_wide(operation: str, x: Type) -> None:
+    """Folds of small integers would change the dtype in NumPy; `folded` converts them before and after."""
+    if x.dtype.kind in "bu" or (x.dtype.kind == "i" and x.dtype.itemsize < I64.itemsize):
+        raise DTypeError(explain(operation, "small integers must be converted to int64 before they are folded", x=x))
+
+
+def folded_count(shape: Shape, dim: Sequence[int] | None) -> int:
+    """How many elements each result of a fold over dim is made of."""
+    return size_of(shape if dim is None else tuple(shape[d] for d in dim))
+
+
+def spread(F: Ops, g: Value, x_type: Type, dim: Sequence[int] | None) -> Value:
+    """The result of a fold over dim, repeated to the shape of what was folded."""
+    return F.expand(F.unreduce(g, shape=x_type.shape, dim=dim), shape=x_type.shape)
 
 
 class Sum(Reduction):
@@ -17,19 +61,340 @@ class Sum(Reduction):
     linear, onnx = ("x",), "ReduceSum"
     numpy = "np.add.reduce({x}, axis={dim}, keepdims={keepdim})"
     jax = "jnp.sum({x}, axis={dim}, keepdims={keepdim})"
-    samples = ([A(2, 3), (0,), False], [A(2, 3), (1,), True], [A(2, 3), None, False], [A(0, 3), (0,), False], [A(), None, False])
+    samples = _FOLDS
 
     @staticmethod
-    def torch_name(dim: Any, keepdim: bool) -> str:
+    def torch_name(dim: Dim, keepdim: bool) -> str:
         return "SumBackward0" if dim is None and not keepdim else "SumBackward1"
 
     @staticmethod
     def call(F: Ops, input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Value:  # noqa: A002
         """Sum over dim (an int or a tuple; None for all), computed in dtype if given."""
-        t = F.type(input)
-        target = dtypes.to_numpy(dtype) if dtype is not None else t.dtype if t.dtype.kind in "fc" else dtypes.I64
-        return F.sum(F.as_dtype(input, target), dim=many_axes("sum", len(t.shape), dim), keepdim=keepdim)
+        return folded(F, "sum", input, dtype, {"dim": many_axes("sum", len(F.shape(input)), dim), "keepdim": bool(keepdim)})
+
+    @classmethod
+    def infer(cls, x: Type, dim: Dim, keepdim: bool) -> Type:
+        """The reduced shape; x's dtype, which is int64 for whole numbers (call converts)."""
+        _needs_wide(cls.name, x)
+        return Type(reduced(x.shape, dim, keepdim), x.dtype)
 
     @staticmethod
-    def grad_x(F: Ops, g: Value, x_type: Type, dim: Any) -> Value:
-        return F.expand(F.unreduce(g, shape=x_type.shape, dim=dim), shape=x_type.shape)
+    def grad_x(F: Ops, g: Value, x_type: Type, dim: Dim) -> Value:
+        return spread(F, g, x_type, dim)
+
+
+class Mean(Reduction):
+    """Mean over the axes dim.  Shape: (*a) -> a without dim (1s there if keepdim).  No elements: nan.  Refuses integers and bools."""
+
+    linear, onnx = ("x",), "ReduceMean"
+    numpy, jax = "K.mean({x}, {dim}, {keepdim})", "K.mean({x}, {dim}, {keepdim})"
+    samples = _FOLDS
+
+    @staticmethod
+    def torch_name(dim: Dim, keepdim: bool) -> str:
+        return "MeanBackward0" if dim is None and not keepdim else "MeanBackward1"
+
+    @staticmethod
+    def call(F: Ops, input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Value:  # noqa: A002
+        """Mean over dim (an int or a tuple; None for all), computed in dtype if given."""
+        x = input if dtype is None else F.as_dtype(input, dtypes.to_numpy(dtype))
+        t = F.type(x)
+        _needs_floating("mean", t.dtype, "could not infer output dtype. Input dtype must be either a floating point or complex dtype")
+        return F.mean(x, dim=many_axes("mean", len(t.shape), dim), keepdim=bool(keepdim))
+
+    @classmethod
+    def infer(cls, x: Type, dim: Dim, keepdim: bool) -> Type:
+        """The reduced shape; x's dtype, which must be floating."""
+        _needs_floating("mean", x.dtype, "could not infer output dtype. Input dtype must be either a floating point or complex dtype")
+        return Type(reduced(x.shape, dim, keepdim), x.dtype)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x_type: Type, dim: Dim) -> Value:
+        return spread(F, F.div(g, float(max(folded_count(x_type.shape, dim), 1))), x_type, dim)
+
+
+class Prod(Sum):
+    """Product over the axes dim.  Shape: (*a) -> a without dim (1s there if keepdim).  No elements: 1.  Derivatives of every order are right at zeros."""
+
+    linear, onnx = (), "ReduceProd"
+    numpy = "np.multiply.reduce({x}, axis={dim}, keepdims={keepdim})"
+    jax = "jnp.prod({x}, axis={dim}, keepdims={keepdim})"
+    samples = ([A(2, 3), (0,), False], [A(2, 5), (1,), True], [A(2, 3), None, False], [A(0, 3), (0,), False], [A(), None, False], [A(7, lo=0, hi=0), None, False])
+
+    @staticmethod
+    def torch_name(dim: Dim, keepdim: bool) -> str:
+        return "ProdBackward0" if dim is None and not keepdim else "ProdBackward1"
+
+    @staticmethod
+    def call(F: Ops, input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Value:  # noqa: A002
+        """Product over one axis (None: over all), computed in dtype if given."""
+        axes = None if dim is None else many_axes("prod", len(F.shape(input)), one_axis("prod", len(F.shape(input)), dim))
+        return folded(F, "prod", input, dtype, {"dim": axes, "keepdim": bool(keepdim)})
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value, x_type: Type, dim: Dim) -> Value:
+        g = F.unreduce(g, shape=x_type.shape, dim=dim)
+        if dim is not None and len(dim) == 1:
+            return F.mul(g, F.products_of_others(x, dim=dim[0]))
+        if dim is None or len(dim) == len(x_type.shape):
+            others = F.products_of_others(F.reshape(x, shape=(size_of(x_type.shape),)), dim=0)
+            return F.mul(g, F.reshape(others, shape=x_type.shape))
+        raise NotSupportedError(explain("prod", "has a derivative over one axis or all axes, not over several", dim=dim))
+
+
+class ProductsOfOthers(Op):
+    """Along axis dim, for each element the product of all others: the derivative of prod, also at zeros.  Shape: (*a) -> (*a)."""
+
+    attrs, function, method = ("dim",), False, False
+    numpy, jax = "K.products_of_others({x}, {dim})", "K.products_of_others({x}, {dim})"
+    samples = ([A(2, 3), 1], [A(5, 2), 0], [A(1), 0], [A(2), 0], [A(0, 2), 0], [A(4, lo=0, hi=0), 0])
+
+    @staticmethod
+    def infer(x: Type, dim: int) -> Type:
+        """x's type."""
+        return x
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value, x_type: Type, dim: int) -> Value:
+        """sum over i of g[i] times the product of all but i and k.
+
+        It is the tangent of this operator along g (its Jacobian is symmetric), computed on a binary tree of pairs (product, tangent): upwards the values of each
+        half, downwards those of everything outside it.  Only products and sums occur, so that every further derivative is right at zeros as well.
+        """
+        size, last = x_type.shape[dim], len(x_type.shape) - 1
+        if size < 2:
+            return F.zeros(x_type)
+        p, s = _to_last(F, x, dim, last), _to_last(F, g, dim, last)
+        width = 1 << (size - 1).bit_length()
+        if width > size:
+            missing = Type((*F.shape(p)[:-1], width - size), x_type.dtype)
+            p, s = F.cat(p, F.ones(missing), dim=last), F.cat(s, F.zeros(missing), dim=last)
+        found = _outside(F, p, s)[1]
+        return _to_last(F, F.slice(found, dim=last, start=0, stop=size, step=1) if width > size else found, dim, last)
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: Any, x: Value, dim: int) -> Value:
+        return F.products_of_others(x, dim=dim + 1)
+
+
+def _to_last(F: Ops, x: Any, dim: int, last: int) -> Any:
+    """x with the axes dim and last exchanged."""
+    order = list(range(last + 1))
+    order[dim], order[last] = last, dim
+    return x if dim == last else F.permute(x, dims=tuple(order))
+
+
+def _outside(F: Ops, p: Any, s: Any) -> tuple[Any, Any]:
+    """(product, tangent) of everything outside each position of the last axis."""
+    shape = F.shape(p)
+    width, axis = shape[-1], (len(shape),)
+    if width == 2:
+        return F.flip(p, dims=(len(shape) - 1,)), F.flip(s, dims=(len(shape) - 1,))
+    halves, kept = (*shape[:-1], width // 2, 2), (*shape[:-1], width // 2, 1)
+    across_p, across_s = (F.flip(F.reshape(v, shape=halves), dims=axis) for v in (p, s))
+    above_p = F.mul(F.reshape(p, shape=halves), across_p)
+    above_s = F.mul(F.reshape(s, shape=halves), across_p)
+    product = F.reshape(F.slice(above_p, dim=len(shape), start=0, stop=1, step=1), shape=kept[:-1])
+    outer_p, outer_s = (F.reshape(v, shape=kept) for v in _outside(F, product, F.sum(above_s, dim=axis, keepdim=False)))
+    found_s = F.add(F.mul(outer_s, across_p), F.mul(outer_p, across_s))
+    return F.reshape(F.mul(outer_p, across_p), shape=shape), F.reshape(found_s, shape=shape)
+
+
+class Cumsum(Op):
+    """Sums of the elements up to and with each position of axis dim.  Shape: (*a) -> (*a).  Integers and bools are summed as int64."""
+
+    attrs, linear, inplace, onnx = ("dim",), ("x",), True, "CumSum"
+    numpy, jax = "K.cumsum({x}, {dim})", "K.cumsum({x}, {dim})"
+    samples = ([A(2, 3), 0], [A(2, 3), 1], [A(), 0], [A(0, 3), 0], [A(3, 2, 2), 1])
+
+    @staticmethod
+    def infer(x: Type, dim: int) -> Type:
+        """x's type."""
+        _needs_wide("cumsum", x)
+        return x
+
+    @staticmethod
+    def call(F: Ops, input: Any, dim: int, *, dtype: Any = None) -> Value:  # noqa: A002
+        """Sums along dim, computed in dtype if given."""
+        return folded(F, "cumsum", input, dtype, {"dim": one_axis("cumsum", len(F.shape(input)), dim)})
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x_type: Type, dim: int) -> Value:
+        return F.flip(F.cumsum(F.flip(g, dims=(dim,)), dim=dim), dims=(dim,)) if x_type.shape else g
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: Any, x: Value, dim: int) -> Value:
+        return F.cumsum(x, dim=dim + 1) if len(F.shape(x)) > 1 else x
+
+
+class Any_(Reduction):
+    """Whether some element over the axes dim is nonzero.  Shape: (*a) -> a without dim (1s there if keepdim), bool.  No elements: False."""
+
+    name, nondiff_outputs, quiet = "any", ("out",), True
+    numpy = "np.logical_or.reduce({x}, axis={dim}, keepdims={keepdim})"
+    jax = "jnp.any({x}, axis={dim}, keepdims={keepdim})"
+    samples = ([M(2, 3), (0,), False], [A(2, 3), None, False], [A(2, 3), None, True], [A(0, 3), (0,), False], [A(), None, False])
+
+    @staticmethod
+    def call(F: Ops, input: Any, dim: Any = None, keepdim: bool = False) -> Value:  # noqa: A002
+        """Whether some element over dim (an int or a tuple; None for all) is nonzero; uint8 stays uint8."""
+        t = F.type(input)
+        found = F.any(input, dim=many_axes("any", len(t.shape), dim), keepdim=bool(keepdim))
+        return F.cast(found, dtype=t.dtype) if t.dtype.kind == "u" else found
+
+    @classmethod
+    def infer(cls, x: Type, dim: Dim, keepdim: bool) -> Type:
+        """The reduced shape, bool."""
+        return Type(reduced(x.shape, dim, keepdim), BOOL)
+
+
+class All(Any_):
+    """Whether all elements over the axes dim are nonzero.  Shape: (*a) -> a without dim (1s there if keepdim), bool.  No elements: True."""
+
+    name = "all"
+    numpy = "np.logical_and.reduce({x}, axis={dim}, keepdims={keepdim})"
+    jax = "jnp.all({x}, axis={dim}, keepdims={keepdim})"
+
+    @staticmethod
+    def call(F: Ops, input: Any, dim: Any = None, keepdim: bool = False) -> Value:  # noqa: A002
+        """Whether all elements over dim (an int or a tuple; None for all) are nonzero; uint8 stays uint8."""
+        t = F.type(input)
+        found = F.all(input, dim=many_axes("all", len(t.shape), dim), keepdim=bool(keepdim))
+        return F.cast(found, dtype=t.dtype) if t.dtype.kind == "u" else found
+
+
+class _Spread(Reduction, family=True):
+    """Variance and standard deviation: sum of squared deviations over (count - correction)."""
+
+    attrs = ("dim", "keepdim", "correction")
+    samples = (
+        [A(2, 3), (0,), False, 1], [A(2, 3), (1,), True, 0], [A(2, 3), None, False, 1], [A(2, 3, 2), (0, 2), False, 1.5], [A(4, lo=1e6, hi=1000002.0), None, False, 1],
+    )  # fmt: skip
+
+    @classmethod
+    def infer(cls, x: Type, dim: Dim, keepdim: bool, correction: float) -> Type:
+        """The reduced shape; x's dtype, which must be floating."""
+        _needs_floating(cls.name, x.dtype, "std and var only support floating point and complex dtypes")
+        return Type(reduced(x.shape, dim, keepdim), x.dtype)
+
+    @classmethod
+    def batch(cls, F: Any, size: int, batched: Any, x: Any, dim: Dim, keepdim: bool, correction: float = 1) -> Any:
+        """The same reduction one axis further in."""
+        axes = range(len(F.shape(x)) - 1) if dim is None else dim
+        return getattr(F, cls.name)(x, dim=tuple(d + 1 for d in axes), keepdim=keepdim, correction=correction)
+
+
+def _spread_attrs(F: Ops, operation: str, x: Any, dim: Any, unbiased: Any, keepdim: bool, correction: Any) -> dict[str, Any]:
+    """dim, keepdim and correction from torch's two forms: (dim, unbiased, keepdim), (unbiased) and (dim, correction=, keepdim=)."""
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
+    t = F.type(x)
+    _needs_floating(operation, t.dtype, "std and var only support floating point and complex dtypes")
+    degrees = (1 if unbiased is None or unbiased else 0) if correction is None else correction
+    return {"dim": many_axes(operation, len(t.shape), dim), "keepdim": bool(keepdim), "correction": degrees}
+
+
+def _variance_slope(F: Ops, g: Value, x: Value, x_type: Type, dim: Dim, correction: float) -> Value:
+    """The derivative of the variance times g, whose folded axes are kept."""
+    degrees = folded_count(x_type.shape, dim) - correction
+    deviation = F.sub(x, F.mean(x, dim=dim, keepdim=True))
+    return F.mul(F.mul(g, 2 / degrees if degrees else math.inf), deviation)
+
+
+class Var(_Spread):
+    """Variance over the axes dim, with `correction` subtracted from the count.  Shape: (*a) -> a without dim.  nan without degrees of freedom."""
+
+    pole = "fewer elements than the correction"
+    numpy, jax = "K.var({x}, {dim}, {keepdim}, {correction})", "K.var({x}, {dim}, {keepdim}, {correction})"
+
+    @staticmethod
+    def call(F: Ops, input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> Value:  # noqa: A002
+        """Variance over dim; correction=1 (unbiased) unless given."""
+        return F.var(input, **_spread_attrs(F, "var", input, dim, unbiased, keepdim, correction))
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value, x_type: Type, dim: Dim, correction: float) -> Value:
+        return _variance_slope(F, F.unreduce(g, shape=x_type.shape, dim=dim), x, x_type, dim, correction)
+
+
+class Std(_Spread):
+    """Standard deviation: the root of var.  Shape: (*a) -> a without dim.  Its derivative is 0 where it is 0, as in torch."""
+
+    pole = "fewer elements than the correction"
+    numpy, jax = "np.sqrt(K.var({x}, {dim}, {keepdim}, {correction}))", "jnp.sqrt(K.var({x}, {dim}, {keepdim}, {correction}))"
+
+    @staticmethod
+    def call(F: Ops, input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> Value:  # noqa: A002
+        """Standard deviation over dim; correction=1 (unbiased) unless given."""
+        return F.std(input, **_spread_attrs(F, "std", input, dim, unbiased, keepdim, correction))
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value, out: Value, x_type: Type, dim: Dim, correction: float) -> Value:
+        g, out = (F.unreduce(v, shape=x_type.shape, dim=dim) for v in (g, out))
+        half = F.where(F.eq(out, 0), 0.0, F.div(g, F.mul(out, 2)))
+        return _variance_slope(F, half, x, x_type, dim, correction)
+
+
+class LinalgVectorNorm(Op):
+    """(sum of |x|**ord)**(1/ord) over the axes dim; ord inf, -inf and 0 give maximum, minimum and count of |x|.  Shape: (*a) -> a without dim.
+
+    The derivative is 0 where the norm is 0, as in torch; ties of a maximum share evenly.
+    """
+
+    attrs, function, method, pole = ("ord", "dim", "keepdim"), False, False, "zeros of x for ord < 1"
+    numpy, jax = "K.vector_norm({x}, {ord}, {dim}, {keepdim})", "K.vector_norm({x}, {ord}, {dim}, {keepdim})"
+    samples = (
+        [A(2, 3), 2.0, None, False], [A(2, 3), 2.0, (1,), True], [A(2, 3), 1.0, (0,), False], [A(2, 3), math.inf, (1,), False], [A(2, 3), -math.inf, None, False],
+        [A(2, 3, lo=0.5), 3.0, (0,), False], [A(2, 3, lo=0.5), 1.5, None, False], [A(2, 3, lo=0.5), 0.5, None, False], [A(2, 3), 0.0, (1,), False],
+        [A(2, 3, lo=0.5), -1.0, (1,), False], [A(0, 3), 2.0, (0,), False], [A(), 2.0, None, False], [A(3, lo=0, hi=0), 2.0, None, False],
+    )  # fmt: skip
+
+    @staticmethod
+    def infer(x: Type, ord: float, dim: Dim, keepdim: bool) -> Type:  # noqa: A002
+        """The reduced shape; x's dtype, which must be floating."""
+        _needs_floating("linalg_vector_norm", x.dtype, "Expected a floating point or complex tensor as input")
+        if ord in (math.inf, -math.inf) or ord < 0:
+            axes = range(len(x.shape)) if dim is None else dim
+            if any(x.shape[d] == 0 for d in axes):
+                raise ShapeError(explain("linalg_vector_norm", f"cannot compute the {ord} norm on an empty tensor because the operation does not have an identity", x=x))
+        return Type(reduced(x.shape, dim, keepdim), x.dtype)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value, out: Value, x_type: Type, ord: float, dim: Dim) -> Value:  # noqa: A002
+        if ord == 0:
+            return F.zeros(x_type)
+        if ord == 1:
+            return F.mul(F.sign(x), F.unreduce(g, shape=x_type.shape, dim=dim))
+        g, norm = (F.unreduce(v, shape=x_type.shape, dim=dim) for v in (g, out))
+        if ord == 2:
+            return F.mul(x, F.where(F.eq(norm, 0), 0.0, F.div(g, norm)))
+        if math.isinf(ord):
+            hit = F.eq(F.abs(x), norm)
+            share = F.div(g, F.sum(F.cast(hit, dtype=x_type.dtype), dim=dim, keepdim=True))
+            return F.where(hit, F.mul(F.sign(x), share), 0.0)
+        inner = F.mul(F.sign(x), F.where(F.eq(x, 0), 0.0, F.pow(F.abs(x), ord - 1)))
+        return F.mul(inner, F.where(F.eq(norm, 0), 0.0, F.mul(g, F.pow(norm, 1 - ord))))
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: Any, x: Value, ord: float, dim: Dim, keepdim: bool) -> Value:  # noqa: A002
+        axes = range(len(F.shape(x)) - 1) if dim is None else dim
+        return F.linalg_vector_norm(x, ord=ord, dim=tuple(d + 1 for d in axes), keepdim=keepdim)
+
+
+class Norm(Composite):
+    """torch.norm: the vector p-norm over dim.  Shape: (*a) -> a without dim (1s there if keepdim)."""
+
+    samples = ([A(2, 3)], [A(2, 3), 1.0, 1])
+
+    @staticmethod
+    def call(F: Ops, input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Value:  # noqa: A002
+        """The p-norm over dim ("fro" is 2; None for all axes), computed in dtype if given."""
+        if isinstance(p, str) and p != "fro":
+            if p == "nuc":
+                raise NotSupportedError(explain("norm", "the nuclear norm needs a singular value decomposition, which this version does not have"))
+            raise DTypeError(explain("norm", f"Order {p} not supported"))
+        x = input if dtype is None or not is_floating(F.type(input).dtype) else F.as_dtype(input, dtypes.to_numpy(dtype))
+        t = F.type(x)
+        _needs_floating("linalg.vector_norm", t.dtype, "Expected a floating point or complex tensor as input")
+        order = 2.0 if p in ("fro", None) else float(p)
+        return F.linalg_vector_norm(x, ord=order, dim=many_axes("norm", len(t.shape), dim), keepdim=bool(keepdim))

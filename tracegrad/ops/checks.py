@@ -1,0 +1,46 @@
+"""What several type rules refuse, with the class that torch raises for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tracegrad.dtypes import BOOL, TORCH_CLASS, NumpyDType
+from tracegrad.errors import AxisError, NotSupportedError, ShapeError, explain
+from tracegrad.ir.prelude import Ops
+from tracegrad.ir.types import Type, size_of
+
+NUMBERS = (bool, int, float, complex)
+
+
+def not_for(operation: str, x: Type, kinds: str) -> None:
+    """Raise NotImplementedError if x's dtype is of one of these NumPy kinds ("b" bool, "iu" integers, "f" floating, "c" complex)."""
+    if x.dtype.kind in kinds:
+        raise NotSupportedError(explain(operation, f"not implemented for '{TORCH_CLASS[x.dtype.name]}'", x=x))
+
+
+def has_elements(operation: str, x: Type, dim: Any) -> None:
+    """Raise torch's error if a fold without a value for "no elements" runs over an empty axis.  dim: an axis, several, or None for all."""
+    if dim is None:
+        if size_of(x.shape) == 0:
+            raise ShapeError(
+                explain(operation, "Expected reduction dim to be specified for input.numel() == 0", "Specify the reduction dim with the 'dim' argument", x=x)
+            )
+        return
+    for d in (dim,) if isinstance(dim, int) else dim:
+        if x.shape and x.shape[d] == 0:
+            raise AxisError(explain(operation, f"Expected reduction dim {d} to have non-zero size", x=x))
+
+
+def is_floating(d: NumpyDType) -> bool:
+    """Whether the dtype is floating or complex."""
+    return d.kind in "fc"
+
+
+def is_number(value: Any) -> bool:
+    """Whether an operand is a Python number, whose value is a static part of the program."""
+    return isinstance(value, NUMBERS)
+
+
+def is_bool(F: Ops, x: Any) -> bool:
+    """Whether the operand's dtype is bool."""
+    return F.type(x).dtype == BOOL

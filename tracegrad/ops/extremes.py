@@ -1,0 +1,377 @@
+"""Larger and smaller values: of two operands, within bounds, and over axes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tracegrad import dtypes
+from tracegrad.dtypes import I64
+from tracegrad.errors import ArgumentError, AxisError, DTypeError, ShapeError, explain
+from tracegrad.ir.families import Composite, Elementwise, Reduction
+from tracegrad.ir.op import Op
+from tracegrad.ir.prelude import Ops, Value
+from tracegrad.ir.samples import A
+from tracegrad.ir.types import Type, many_axes, one_axis, reduced, size_of
+from tracegrad.ops.checks import has_elements, is_number
+from tracegrad.ops.results import named_result
+
+_PAIRS = ([A(2, 3), A(3)], [A(2, 1), A(1, 3)], [A(), A(4)], [A(0, 3), A(3)], [A(3, lo=1, hi=1), A(3, lo=1, hi=1)])
+
+
+class Maximum(Elementwise):
+    """The larger of x and y; nan if one is nan.  Shapes: (*a), (*b) -> broadcast(a, b).  Ties share the derivative evenly."""
+
+    inputs, commutative, quiet, samples = ("x", "y"), True, True, _PAIRS
+    numpy, jax, onnx = "np.maximum({x}, {y})", "jnp.maximum({x}, {y})", "Max"
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value, y: Value) -> Value:
+        return F.where(F.lt(x, y), 0.0, F.where(F.eq(x, y), F.mul(g, 0.5), g))
+
+    @staticmethod
+    def grad_y(F: Ops, g: Value, x: Value, y: Value) -> Value:
+        return F.where(F.lt(y, x), 0.0, F.where(F.eq(x, y), F.mul(g, 0.5), g))
+
+
+class Minimum(Elementwise):
+    """The smaller of x and y; nan if one is nan.  Shapes: (*a), (*b) -> broadcast(a, b).  Ties share the derivative evenly."""
+
+    inputs, commutative, quiet, samples = ("x", "y"), True, True, _PAIRS
+    numpy, jax, onnx = "np.minimum({x}, {y})", "jnp.minimum({x}, {y})", "Min"
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value, y: Value) -> Value:
+        return F.where(F.gt(x, y), 0.0, F.where(F.eq(x, y), F.mul(g, 0.5), g))
+
+    @staticmethod
+    def grad_y(F: Ops, g: Value, x: Value, y: Value) -> Value:
+        return F.where(F.gt(y, x), 0.0, F.where(F.eq(x, y), F.mul(g, 0.5), g))
+
+
+# --- bounds
+
+
+class Clamp(Elementwise):
+    """x within [min, max], numbers or None for no bound; max wins where they cross.  Shape: (*a) -> (*a).  The derivative is 1 on the bounds."""
+
+    attrs, torch_name, quiet, inplace, onnx, aliases = ("min", "max"), "ClampBackward1", True, True, "Clip", ("clip",)
+    numpy, jax = "K.clamp({x}, {min}, {max})", "K.clamp({x}, {min}, {max})"
+    samples = ([A(2, 3), -1.0, 1.0], [A(5), None, 0.5], [A(5), 0, None], [A(), 0.0, 1.0], [A(0, 2), 0.0, 1.0], [A(3), 1.0, -1.0])
+
+    @classmethod
+    def infer(cls, x: Type, min: Any, max: Any) -> Type:  # noqa: A002
+        """x's type; RuntimeError without any bound."""
+        if min is None and max is None:
+            raise ShapeError(explain(cls.name, "At least one of 'min' or 'max' must not be None"))
+        return x
+
+    @staticmethod
+    def call(F: Ops, input: Any, min: Any = None, max: Any = None) -> Value:  # noqa: A002
+        """input within [min, max]: numbers or tensors, or None for no bound."""
+        return _clamped(F, "clamp", input, min, max)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value, min: Any, max: Any) -> Value:  # noqa: A002
+        inside = F.le(x, max) if min is None else F.ge(x, min)
+        if min is not None and max is not None:
+            inside = F.logical_and(inside, F.le(x, max))
+        return F.where(inside, g, 0.0)
+
+
+class ClampMin(Clamp):
+    """x, but not less than the number min.  Shape: (*a) -> (*a).  The derivative is 1 on the bound."""
+
+    name, torch_name, onnx, aliases = "clamp_min", "ClampMinBackward0", "", ()
+    samples = ([A(2, 3), -1.0, None], [A(), 0.5, None])
+
+    @staticmethod
+    def call(F: Ops, input: Any, min: Any) -> Value:  # noqa: A002
+        """input, but not less than min, a number or a tensor."""
+        return F.clamp_min_tensor(input, min) if not is_number(min) else _clamped(F, "clamp_min", input, min, None)
+
+
+class ClampMax(Clamp):
+    """x, but not more than the number max.  Shape: (*a) -> (*a).  The derivative is 1 on the bound."""
+
+    name, torch_name, onnx, aliases = "clamp_max", "ClampMaxBackward0", "", ()
+    samples = ([A(2, 3), None, 1.0], [A(), None, 0.5])
+
+    @staticmethod
+    def call(F: Ops, input: Any, max: Any) -> Value:  # noqa: A002
+        """input, but not more than max, a number or a tensor."""
+        return F.clamp_max_tensor(input, max) if not is_number(max) else _clamped(F, "clamp_max", input, None, max)
+
+
+def _clamped(F: Ops, operation: str, x: Any, low: Any, high: Any) -> Any:
+    given = [b for b in (low, high) if b is not None]
+    if not given:
+        raise ShapeError(explain(operation, "At least one of 'min' or 'max' must not be None"))
+    if any(isinstance(b, (str, bytes, list, tuple, dict)) for b in given) or len({is_number(b) for b in given}) > 1:
+        raise ArgumentError(explain(operation, "min and max must be two numbers or two tensors", min=type(low).__name__, max=type(high).__name__))
+    if is_number(given[0]):
+        own = F.type(x).dtype
+        target = own if own.kind == "f" else dtypes.result_dtype([own], [], [dtypes.number_dtype(b) for b in given])
+        return getattr(F, operation)(F.as_dtype(x, target), min=low, max=high)
+    if high is None:
+        return F.clamp_lower(x, low)
+    return F.clamp_upper(x, high) if low is None else F.clamp_tensor(x, low, high)
+
+
+class ClampTensor(Elementwise):
+    """x within the bounds min and max, elementwise; max wins where they cross.  Shapes: (*a), (*b), (*c) -> broadcast(a, b, c)."""
+
+    inputs, torch_name, quiet, function, method = ("x", "min", "max"), "ClampBackward0", True, False, False
+    numpy, jax = "np.minimum(np.maximum({x}, {min}), {max})", "jnp.minimum(jnp.maximum({x}, {min}), {max})"
+    samples = ([A(2, 3), A(3, hi=0.0), A(2, 1, lo=0.0)], [A(5), A(5), A(5)], [A(), A(), A()])
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value, min: Value, max: Value) -> Value:  # noqa: A002
+        return F.where(F.logical_and(F.ge(x, min), F.le(x, max)), g, 0.0)
+
+    @staticmethod
+    def grad_min(F: Ops, g: Value, x: Value, min: Value, max: Value) -> Value:  # noqa: A002
+        return F.where(F.logical_and(F.lt(min, max), F.lt(x, min)), g, 0.0)
+
+    @staticmethod
+    def grad_max(F: Ops, g: Value, x: Value, min: Value, max: Value) -> Value:  # noqa: A002
+        return F.where(F.logical_or(F.lt(max, min), F.gt(x, max)), g, 0.0)
+
+
+class ClampMinTensor(Elementwise):
+    """x, but not less than the tensor min.  Shapes: (*a), (*b) -> broadcast(a, b).  On the bound the derivative is x's."""
+
+    inputs, torch_name, quiet, function, method = ("x", "min"), "ClampMinBackward1", True, False, False
+    numpy, jax = "np.maximum({x}, {min})", "jnp.maximum({x}, {min})"
+    samples = ([A(2, 3), A(3)], [A(), A()])
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value, min: Value) -> Value:  # noqa: A002
+        return F.where(F.ge(x, min), g, 0.0)
+
+    @staticmethod
+    def grad_min(F: Ops, g: Value, x: Value, min: Value) -> Value:  # noqa: A002
+        return F.where(F.lt(x, min), g, 0.0)
+
+
+class ClampLower(ClampMinTensor):
+    """clamp(x, min=tensor): clamp_min under the name that torch shows for it.  Shapes: (*a), (*b) -> broadcast(a, b)."""
+
+    name, torch_name = "clamp_lower", "ClampBackward0"
+
+
+class ClampMaxTensor(Elementwise):
+    """x, but not more than the tensor max.  Shapes: (*a), (*b) -> broadcast(a, b).  On the bound the derivative is x's."""
+
+    inputs, torch_name, quiet, function, method = ("x", "max"), "ClampMaxBackward1", True, False, False
+    numpy, jax = "np.minimum({x}, {max})", "jnp.minimum({x}, {max})"
+    samples = ([A(2, 3), A(3)], [A(), A()])
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value, max: Value) -> Value:  # noqa: A002
+        return F.where(F.le(x, max), g, 0.0)
+
+    @staticmethod
+    def grad_max(F: Ops, g: Value, x: Value, max: Value) -> Value:  # noqa: A002
+        return F.where(F.gt(x, max), g, 0.0)
+
+
+class ClampUpper(ClampMaxTensor):
+    """clamp(x, max=tensor): clamp_max under the name that torch shows for it.  Shapes: (*a), (*b) -> broadcast(a, b)."""
+
+    name, torch_name = "clamp_upper", "ClampBackward0"
+
+
+# --- over axes
+
+
+class Amax(Reduction):
+    """The largest element over the axes dim; nan if there is one.  Shape: (*a) -> a without dim (1s there if keepdim).  Ties share evenly."""
+
+    quiet, onnx = True, "ReduceMax"
+    numpy = "np.maximum.reduce({x}, axis={dim}, keepdims={keepdim})"
+    jax = "jnp.max({x}, axis={dim}, keepdims={keepdim})"
+    samples = ([A(2, 3), (0,), False], [A(2, 3), (1,), True], [A(2, 3), None, False], [A(2, 3, 2), (0, 2), False], [A(0, 3), (1,), False], [A(), None, False])
+
+    @classmethod
+    def infer(cls, x: Type, dim: tuple[int, ...] | None, keepdim: bool) -> Type:
+        """The reduced shape; RuntimeError or IndexError when nothing is there to choose from."""
+        has_elements(cls.name.removesuffix("_all"), x, dim)
+        return Type(reduced(x.shape, dim, keepdim), x.dtype)
+
+    @staticmethod
+    def call(F: Ops, input: Any, dim: Any = (), keepdim: bool = False) -> Value:  # noqa: A002
+        """The largest element over dim, an int or a tuple; () for all."""
+        return F.amax(input, dim=many_axes("amax", len(F.shape(input)), dim), keepdim=bool(keepdim))
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value, out: Value, x_type: Type, dim: Any) -> Value:
+        g, out = (F.unreduce(v, shape=x_type.shape, dim=dim) for v in (g, out))
+        return F.where(F.isnan(out), out, shared(F, g, F.eq(x, out), x_type, dim))
+
+
+def shared(F: Ops, g: Value, hit: Value, x_type: Type, dim: Any) -> Value:
+    """g in equal parts where `hit` holds along dim, 0 elsewhere."""
+    return F.where(hit, F.div(g, F.sum(F.cast(hit, dtype=x_type.dtype), dim=dim, keepdim=True)), 0.0)
+
+
+class Amin(Amax):
+    """The smallest element over the axes dim; nan if there is one.  Shape: (*a) -> a without dim (1s there if keepdim).  Ties share evenly."""
+
+    onnx = "ReduceMin"
+    numpy = "np.minimum.reduce({x}, axis={dim}, keepdims={keepdim})"
+    jax = "jnp.min({x}, axis={dim}, keepdims={keepdim})"
+
+    @staticmethod
+    def call(F: Ops, input: Any, dim: Any = (), keepdim: bool = False) -> Value:  # noqa: A002
+        """The smallest element over dim, an int or a tuple; () for all."""
+        return F.amin(input, dim=many_axes("amin", len(F.shape(input)), dim), keepdim=bool(keepdim))
+
+
+class MaxAll(Amax):
+    """What max(x) without dim records.  Shape: (*a) -> ().  Ties, and several nan, share the derivative evenly."""
+
+    name, torch_name, function, method, onnx, call = "max_all", "MaxBackward1", False, False, "", None
+    samples = ([A(2, 3), None, False], [A(), None, False], [A(4, lo=1, hi=1), None, False])
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value, out: Value, x_type: Type, dim: Any) -> Value:
+        g, out = (F.unreduce(v, shape=x_type.shape, dim=dim) for v in (g, out))
+        return shared(F, g, F.logical_or(F.eq(x, out), F.logical_and(F.isnan(x), F.isnan(out))), x_type, dim)
+
+
+class MinAll(MaxAll):
+    """What min(x) without dim records.  Shape: (*a) -> ().  Ties, and several nan, share the derivative evenly."""
+
+    name, torch_name = "min_all", "MinBackward1"
+    numpy, jax = Amin.numpy, Amin.jax
+
+
+class MaxDim(Op):
+    """The largest element along axis dim, and the position of the first such.  Shape: (*p, n, *q) -> twice (*p, *q), or (*p, 1, *q) if keepdim.
+
+    The derivative goes to the chosen element alone.
+    """
+
+    attrs, outputs, nondiff_outputs = ("dim", "keepdim"), ("values", "indices"), ("indices",)
+    torch_name, function, method, quiet = "MaxBackward0", False, False, True
+    numpy, jax = "K.max_dim({x}, {dim}, {keepdim})", "K.max_dim({x}, {dim}, {keepdim})"
+    samples = ([A(2, 3), 0, False], [A(2, 3), 1, True], [A(2, 3, 2), 1, False], [A(0, 3), 1, False], [A(4, lo=1, hi=1), 0, False])
+
+    @classmethod
+    def infer(cls, x: Type, dim: int, keepdim: bool) -> tuple[Type, Type]:
+        """The reduced shape, with x's dtype and int64; IndexError for an axis without elements."""
+        has_elements(cls.name.removesuffix("_dim"), x, dim)
+        shape = reduced(x.shape, (dim,), keepdim)
+        return Type(shape, x.dtype), Type(shape, I64)
+
+    @staticmethod
+    def grad_x(F: Ops, g_values: Value, indices: Value, x_type: Type, dim: int) -> Value:
+        g, at = (F.unreduce(v, shape=x_type.shape, dim=(dim,)) for v in (g_values, indices))
+        return F.scatter_add(F.zeros(x_type), at, g, dim=dim)
+
+    @classmethod
+    def batch(cls, F: Ops, size: int, batched: Any, x: Value, dim: int, keepdim: bool) -> Any:
+        """The same one axis further in."""
+        return getattr(F, cls.name)(x, dim=dim + 1, keepdim=keepdim)
+
+
+class MinDim(MaxDim):
+    """The smallest element along axis dim, and the position of the first such.  Shape: (*p, n, *q) -> twice (*p, *q), or (*p, 1, *q) if keepdim.
+
+    The derivative goes to the chosen element alone.
+    """
+
+    name, torch_name = "min_dim", "MinBackward0"
+    numpy, jax = "K.min_dim({x}, {dim}, {keepdim})", "K.min_dim({x}, {dim}, {keepdim})"
+
+
+def _extreme(F: Ops, operation: str, x: Any, dim: Any, keepdim: bool, other: Any) -> Any:
+    """torch's three forms of max and min: (x), (x, dim, keepdim) and (x, other)."""
+    if dim is None and other is None:
+        return getattr(F, f"{operation}_all")(x, dim=None, keepdim=False)
+    if not isinstance(dim, int):
+        second = dim if other is None else other
+        if (dim is not None and other is not None) or is_number(second) or isinstance(second, (str, list, tuple)):
+            raise ArgumentError(explain(operation, "takes (input), (input, dim, keepdim) or (input, other)", got=type(second).__name__))
+        return getattr(F, f"{operation}imum")(x, second)
+    axis = one_axis(operation, len(F.shape(x)), dim)
+    whole = x if F.shape(x) else F.reshape(x, shape=(1,))
+    values, indices = getattr(F, f"{operation}_dim")(whole, dim=axis, keepdim=bool(keepdim) and whole is x)
+    return named_result(operation, ("values", "indices"), (values, indices))
+
+
+class Max(Composite):
+    """The largest element (input), the largest along an axis with its positions (input, dim), or the larger of two (input, other).  Shape: by form."""
+
+    samples = ([A(2, 3)], [A(2, 3), 1], [A(2, 3), A(3)])
+
+    @staticmethod
+    def call(F: Ops, input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:  # noqa: A002
+        """max(input), max(input, dim, keepdim=False) -> (values, indices), or max(input, other)."""
+        return _extreme(F, "max", input, dim, keepdim, other)
+
+
+class Min(Composite):
+    """The smallest element (input), the smallest along an axis with its positions (input, dim), or the smaller of two (input, other).  Shape: by form."""
+
+    samples = ([A(2, 3)], [A(2, 3), 1], [A(2, 3), A(3)])
+
+    @staticmethod
+    def call(F: Ops, input: Any, dim: Any = None, keepdim: bool = False, *, other: Any = None) -> Any:  # noqa: A002
+        """min(input), min(input, dim, keepdim=False) -> (values, indices), or min(input, other)."""
+        return _extreme(F, "min", input, dim, keepdim, other)
+
+
+class Argmax(Op):
+    """The position of the first largest element along axis dim; of the flattened x for None.  Shape: (*a) -> a without dim (1 there if keepdim), int64."""
+
+    attrs, nondiff_outputs, quiet, onnx = ("dim", "keepdim"), ("out",), True, "ArgMax"
+    numpy, jax = "{x}.argmax({dim}, keepdims={keepdim})", "jnp.argmax({x}, {dim}, keepdims={keepdim})"
+    samples = ([A(2, 3), 0, False], [A(2, 3), 1, True], [A(2, 3), None, False], [A(2, 3), None, True], [A(), None, False])
+
+    @classmethod
+    def infer(cls, x: Type, dim: int | None, keepdim: bool) -> Type:
+        """The reduced shape, int64; IndexError without elements, RuntimeError for bools."""
+        _check_search(cls.name, x, dim)
+        return Type(reduced(x.shape, None if dim is None else (dim,), keepdim), I64)
+
+    @staticmethod
+    def call(F: Ops, input: Any, dim: int | None = None, keepdim: bool = False) -> Value:  # noqa: A002
+        """The position of the first largest element along dim; None: of the flattened input."""
+        return F.argmax(input, **_search_attrs(F, "argmax", input, dim, keepdim))
+
+    @classmethod
+    def batch(cls, F: Ops, size: int, batched: Any, x: Value, dim: int | None, keepdim: bool) -> Value:
+        """The same one axis further in; the flattened form over all axes but the first."""
+        function, shape = getattr(F, cls.name), F.shape(x)
+        if dim is not None:
+            return function(x, dim=dim + 1, keepdim=keepdim)  # type: ignore[no-any-return]
+        found = function(F.reshape(x, shape=(size, size_of(shape[1:]))), dim=1, keepdim=False)
+        return F.reshape(found, shape=(size, *(1,) * (len(shape) - 1))) if keepdim else found  # type: ignore[no-any-return]
+
+
+class Argmin(Argmax):
+    """The position of the first smallest element along axis dim; of the flattened x for None.  Shape: (*a) -> a without dim (1 there if keepdim), int64."""
+
+    onnx = "ArgMin"
+    numpy, jax = "{x}.argmin({dim}, keepdims={keepdim})", "jnp.argmin({x}, {dim}, keepdims={keepdim})"
+
+    @staticmethod
+    def call(F: Ops, input: Any, dim: int | None = None, keepdim: bool = False) -> Value:  # noqa: A002
+        """The position of the first smallest element along dim; None: of the flattened input."""
+        return F.argmin(input, **_search_attrs(F, "argmin", input, dim, keepdim))
+
+
+def _check_search(operation: str, x: Type, dim: int | None) -> None:
+    if x.dtype.kind == "b":
+        raise DTypeError(explain(operation, "does not support bool input", x=x))
+    if dim is None and size_of(x.shape) == 0:
+        raise AxisError(explain(operation, "Expected reduction dim to be specified for input.numel() == 0", x=x))
+    has_elements(operation, x, dim)
+
+
+def _search_attrs(F: Ops, operation: str, x: Any, dim: Any, keepdim: bool) -> dict[str, Any]:
+    t = F.type(x)
+    axis = None if dim is None or (not t.shape and one_axis(operation, 0, dim) == 0) else one_axis(operation, len(t.shape), dim)
+    _check_search(operation, t, axis)
+    return {"dim": axis, "keepdim": bool(keepdim)}
