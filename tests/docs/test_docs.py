@@ -10,10 +10,14 @@ import contextlib
 import importlib.util
 import io
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+
+from tracegrad import errors
+from tracegrad.ir.op import REGISTRY
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(p.relative_to(ROOT).as_posix() for p in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -66,6 +70,16 @@ def check(text: str, page: str) -> None:
             assert got.rstrip() == block.output.rstrip(), f"{page}:{block.line}"
 
 
+@pytest.fixture
+def registry() -> Iterator[None]:
+    """The operators that a page defines are gone after the test."""
+    before = dict(REGISTRY)
+    yield
+    REGISTRY.clear()
+    REGISTRY.update(before)
+
+
+@pytest.mark.usefixtures("registry")
 @pytest.mark.parametrize("page", PAGES)
 def test_the_code_of_a_page_prints_what_the_page_shows(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
@@ -99,3 +113,9 @@ def test_a_missing_error_is_reported():
 
 def test_a_block_that_needs_a_missing_package_is_left_out():
     check("```python needs=no_such_package\n1 / 0\n```\n", "page")
+
+
+def test_every_error_class_has_a_section_with_its_example():
+    page = (ROOT / "docs/errors/README.md").read_text()
+    classes = {name for name, value in vars(errors).items() if isinstance(value, type)}
+    assert set(re.findall(r"^## (\w+)$", page, re.MULTILINE)) == classes
