@@ -22,10 +22,9 @@ from tracegrad.eager.dispatch import T, general
 from tracegrad.eager.tensor import Tensor
 from tracegrad.eager.views import link
 from tracegrad.errors import explain
-from tracegrad.ir.node import Node, tick
+from tracegrad.ir.node import Node, input_type, tick
 from tracegrad.ir.op import REGISTRY, Op, cotangent_names
 from tracegrad.ir.raw import N, raw
-from tracegrad.ir.sweep import input_type
 from tracegrad.ir.types import Type
 from tracegrad.kernels import numpy_kernels
 

@@ -6,8 +6,7 @@ from typing import Any
 
 from tracegrad.eager.tensor import Tensor
 from tracegrad.ir.graph import BY_SEQUENCE, Graph
-from tracegrad.ir.node import Node, make_leaf, make_node
-from tracegrad.ir.sweep import input_type
+from tracegrad.ir.node import Node, input_type, make_leaf, make_node
 from tracegrad.ir.types import Type
 from tracegrad.slots import slots
 

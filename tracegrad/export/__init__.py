@@ -8,7 +8,6 @@ from tracegrad.ir.graph import Graph
 from tracegrad.ir.parse import parse
 from tracegrad.ir.text import graph_text
 
-Graph.to_text = graph_text
 Graph.to_json = to_json
 Graph.to_dot = to_dot
 Graph.to_networkx = to_networkx

@@ -7,8 +7,7 @@ from typing import Any
 from tracegrad.ir.assemble import types_text
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.literals import literal_text
-from tracegrad.ir.node import Node
-from tracegrad.ir.sweep import input_type
+from tracegrad.ir.node import Node, input_type
 from tracegrad.ir.text import location_text, text_names, value_text
 
 _STYLES = {

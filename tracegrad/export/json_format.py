@@ -23,9 +23,8 @@ from tracegrad.errors import FormatError, NotSupportedError, explain
 from tracegrad.ir.assemble import Problem, assemble, checked_leaf, checked_type, operator
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.literals import LIMITS, Limits, is_number, object_text
-from tracegrad.ir.node import Node
+from tracegrad.ir.node import Node, input_type
 from tracegrad.ir.op import REGISTRY
-from tracegrad.ir.sweep import input_type
 from tracegrad.ir.text import location_of, safe_name, text_names
 from tracegrad.ir.types import DTYPE_OF_SHORT, SHORT_NAMES, Type
 

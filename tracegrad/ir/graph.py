@@ -12,6 +12,7 @@ from tracegrad.ir.builder import build
 from tracegrad.ir.literals import literal_key
 from tracegrad.ir.node import Node, make_leaf
 from tracegrad.ir.op import Op
+from tracegrad.ir.text import graph_text
 
 BY_SEQUENCE = attrgetter("seq")
 
@@ -86,15 +87,17 @@ class Graph:
     def __hash__(self) -> int:
         return self._hash
 
-    def __str__(self) -> str:
-        return self.to_text()
+    def to_text(self) -> str:
+        """The graph as text, one line per node; `Graph.from_text` reads it back."""
+        return graph_text(self)
+
+    __str__ = to_text
 
     def __repr__(self) -> str:
         counts = f"{len(self.inputs)} inputs, {len(self.captures)} captures, {len(self.nodes)} nodes, {len(self.outputs)} outputs"
         return f"<Graph: {counts}>"
 
     # how a graph leaves the program; export/ fills these in when the package is imported
-    to_text: ClassVar[Callable[..., str]]
     to_json: ClassVar[Callable[..., str]]
     to_dot: ClassVar[Callable[..., str]]
     to_python: ClassVar[Callable[..., str]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from tracegrad.ir.types import Type
+from tracegrad.ir.types import Type, literal_type
 
 if TYPE_CHECKING:
     from tracegrad.ir.op import Op
@@ -88,3 +88,15 @@ def make_node(
 def make_leaf(result: Type, *, needs: bool = False, extra: Any = None) -> Node:
     """A node without operator: a graph's input or capture, or a tensor that requires grad."""
     return make_node(None, (), (), result, needs=needs, extra=extra)
+
+
+def input_type(node: Node, position: int) -> Type:
+    """The type of one input of a node, whatever stands for it."""
+    value = node.inputs[position]
+    if isinstance(value, Node):
+        return value.type
+    if isinstance(value, Type):
+        return value
+    if isinstance(value, tuple):  # an operand that is not tracked: its shape; its dtype is the node's
+        return Type(value, node.types[0].dtype)
+    return literal_type(value)

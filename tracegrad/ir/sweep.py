@@ -7,24 +7,11 @@ from typing import Any
 
 from tracegrad.errors import DifferentiationError, explain
 from tracegrad.ir.graph import BY_SEQUENCE
-from tracegrad.ir.node import Node
+from tracegrad.ir.node import Node, input_type
 from tracegrad.ir.op import Op, cotangent_names
 from tracegrad.ir.prelude import Ops
-from tracegrad.ir.types import Type, literal_type
 
 Reader = Callable[[Node, int], Any]  # (node, position) -> value of that input; position -1 - k is result k
-
-
-def input_type(node: Node, position: int) -> Type:
-    """The type of one input of a node, whatever stands for it."""
-    value = node.inputs[position]
-    if isinstance(value, Node):
-        return value.type
-    if isinstance(value, Type):
-        return value
-    if isinstance(value, tuple):  # an operand that is not tracked: its shape; its dtype is the node's
-        return Type(value, node.types[0].dtype)
-    return literal_type(value)
 
 
 def cotangents_of_inputs(F: Ops, node: Node, given: tuple[Any, ...], read: Reader, wanted: Callable[[Any], bool]) -> list[Any]:

@@ -12,14 +12,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tracegrad.ir.assemble import types_text
-from tracegrad.ir.graph import Graph
 from tracegrad.ir.literals import is_number, literal_text, object_text
-from tracegrad.ir.node import Node
+from tracegrad.ir.node import Node, input_type
 from tracegrad.ir.op import REGISTRY
-from tracegrad.ir.sweep import input_type
+
+if TYPE_CHECKING:
+    from tracegrad.ir.graph import Graph
 
 
 def graph_text(graph: Graph) -> str:
