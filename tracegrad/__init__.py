@@ -35,6 +35,7 @@ from tracegrad.eager.generate import public_function as _public_function  # noqa
 from tracegrad.eager.printing import set_printoptions  # noqa: E402
 from tracegrad.eager.tensor import Size, Tensor  # noqa: E402
 from tracegrad.ir.op import REGISTRY as _REGISTRY  # noqa: E402
+from tracegrad.slots import slots as _slots  # noqa: E402
 
 __version__ = "0.1.0"
 inf, nan, pi, e = math.inf, math.nan, math.pi, math.e
@@ -68,6 +69,14 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_LAZY})
+
+
+def _tape_graph(tensor: Tensor) -> Any:
+    """Tensor.graph, loaded with the exporters on first use."""
+    return importlib.import_module("tracegrad.eager.tape").tape_graph(tensor)
+
+
+_slots.tape_graph = _tape_graph
 
 
 def _public_names() -> dict[str, Any]:

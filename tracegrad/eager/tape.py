@@ -1,9 +1,10 @@
-"""Tensor.graph(): the tape behind a tensor as a Graph, which prints, compares and converts like any other."""
+"""Tensor.graph(): the tape behind a tensor as a Graph, which prints, compares and converts like any other.  Loaded on first use."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import tracegrad.export  # noqa: F401  (gives the graph to_json, to_python, ...)
 from tracegrad.eager.tensor import Tensor
 from tracegrad.ir.graph import BY_SEQUENCE, Graph
 from tracegrad.ir.node import Node, input_type, make_leaf, make_node
