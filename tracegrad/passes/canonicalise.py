@@ -14,9 +14,11 @@ from tracegrad.ir.builder import Builder
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node
 from tracegrad.ir.samples import A
-from tracegrad.ir.types import Type, broadcast
+from tracegrad.ir.types import Type, broadcast, reduced
+from tracegrad.passes import signs
 from tracegrad.passes.rewrite import rewrite
 from tracegrad.passes.rules import AnyRule, Rewrite, Rule, Uses
+from tracegrad.passes.signs import negated
 
 STAGE = "canonicalise"
 LOSSLESS = {("bool", d) for d in "uint8 int8 int16 int32 int64 float16 float32 float64 complex64 complex128".split()} | {
@@ -37,7 +39,7 @@ LOSSLESS = {("bool", d) for d in "uint8 int8 int16 int32 int64 float16 float32 f
 
 def canonicalise(graph: Graph) -> Graph:
     """The graph in canonical form."""
-    return rewrite(graph, RULES, STAGE)
+    return rewrite(graph, (*RULES, *signs.RULES), STAGE)
 
 
 def is_float(t: Type) -> bool:
@@ -58,11 +60,6 @@ def is_power_of_two(c: Any) -> bool:
     return mantissa == 0.5 and -8 < exponent <= 9
 
 
-def negated(c: Any) -> Any:
-    """-c, where the int 0 counts as 0.0: its negative is -0.0."""
-    return -c if c != 0 or isinstance(c, complex) else -float(c)
-
-
 def lossless(before: Any, after: Any) -> bool:
     """Whether every value of dtype `before` is a value of dtype `after`."""
     return before == after or (before.name, after.name) in LOSSLESS
@@ -74,6 +71,34 @@ def _literal_to_the_right(F: Builder, node: Node, uses: Uses) -> Any:
     if not op.commutative or isinstance(node.inputs[0], Node) or not isinstance(node.inputs[1], Node):
         return None
     return getattr(F, op.name)(node.inputs[1], node.inputs[0])
+
+
+def _synonym(F: Builder, node: Node, uses: Uses) -> Any:
+    """Operators that exist for torch's name of their gradient, or for their arguments, are one other operator each."""
+    op = node.op
+    assert op is not None
+    if op.decompose is None or op.several() or op.name in _NO_SYNONYMS:
+        return None
+    other = op.decompose(F, *op.group(node.inputs), **dict(zip(op.attrs, node.attrs, strict=True)))
+    if other in node.inputs or (isinstance(other, Node) and all(not isinstance(i, Node) or i in node.inputs for i in other.inputs)):
+        return other
+    _NO_SYNONYMS.add(op.name)
+    return None
+
+
+_NO_SYNONYMS: set[str] = set()  # operators that decompose into several others, found by trying
+
+
+def _float_literal(F: Builder, node: Node, uses: Uses) -> Any:
+    op = node.op
+    assert op is not None
+    if not op.elementwise or not any(type(i) is int for i in node.inputs) or op.promotion not in ("arithmetic", "float", "compare"):
+        return None
+    strong = [i for i in node.inputs if isinstance(i, Node)]
+    if any(i.dtype.kind != "f" for i in strong) or any(type(i) is int and abs(i) > 2**24 for i in node.inputs):
+        return None
+    inputs = tuple(float(i) if type(i) is int else i for i in node.inputs)
+    return getattr(F, op.name)(*inputs, **dict(zip(op.attrs, node.attrs, strict=True)))
 
 
 def _without_leading_ones(F: Builder, node: Node, uses: Uses) -> Any:
@@ -152,6 +177,13 @@ RULES: tuple[AnyRule, ...] = (
     Rule("cast(cast x) -> cast x, the inner one lossless", lambda F, x, C, D: F.cast(F.cast(x, dtype=C), dtype=D),
          lambda F, x, D: F.cast(x, dtype=D), given=lambda x, C, D: lossless(x.dtype, C) and x.dtype.kind + D.kind != "fb",
          stage=STAGE, exactness="exact", examples=({"x": A(2, 3), "C": "complex128", "D": "complex64"},)),
+    Rewrite("a synonym -> the operator that it stands for", _synonym, stage=STAGE, exactness="exact",
+            examples=((lambda F, x: F.transpose(x, dim0=0, dim1=1), (A(2, 3),)), (lambda F, x: F.unsqueeze(x, dim=1), (A(2, 3),)))),
+    Rewrite("op(x, int) -> op(x, float), x floating", _float_literal, stage=STAGE, exactness="exact",
+            examples=((lambda F, x: F.mul(x, 3), (A(2, 3),)),)),
+    Rule("reshape(sum x) -> sum x with kept axes", lambda F, x, D, R: F.reshape(F.sum(x, dim=D, keepdim=False), shape=R),
+         lambda F, x, D: F.sum(x, dim=D, keepdim=True), given=lambda x, D, R: reduced(x.shape, D, True) == R, alone=True,
+         stage=STAGE, exactness="exact", examples=({"x": A(2, 3), "D": (1,), "R": (2, 1)},)),
     Rewrite("op(literal, x) -> op(x, literal), op commutative", _literal_to_the_right,
             stage=STAGE, exactness="exact",
             examples=((lambda F, x: F.add(2.0, x), (A(2, 3),)), (lambda F, x: F.mul(3, x), (A(),)))),

@@ -14,12 +14,11 @@ from tracegrad.ir.node import Node
 from tracegrad.ir.samples import A, M
 from tracegrad.ir.types import Type, broadcast, size_of
 from tracegrad.passes import placing
-from tracegrad.passes.canonicalise import is_inexact, negated
+from tracegrad.passes.canonicalise import is_inexact
 from tracegrad.passes.rewrite import rewrite
 from tracegrad.passes.rules import AnyRule, Rewrite, Rule, Uses
 
 STAGE = "simplify"
-NEVER_MINUS_ZERO = frozenset(("square", "exp", "abs", "sigmoid", "softplus", "cosh", "softmax"))
 
 
 def simplify(graph: Graph) -> Graph:
@@ -39,29 +38,6 @@ def product(c1: Any, c2: Any, t: Type) -> bool:
 def addends(c1: Any, c2: Any, t: Type) -> bool:
     """Whether two added literals can be one: of one sign, so that nothing is cancelled that the user wanted lost."""
     return t.dtype.kind == "f" and not isinstance(c1 + c2, complex) and math.isfinite(c1 + c2) and c1 * c2 >= 0
-
-
-def cannot_be_minus_zero(x: Node) -> bool:
-    """Whether no element of x is -0.0, by the operator that made it."""
-    if x.dtype.kind not in "fc":
-        return True
-    if x.op is None:
-        return False
-    return x.op.name in NEVER_MINUS_ZERO or (x.op.name == "add" and type(x.inputs[1]) is float and x.inputs[1] != 0)
-
-
-def _involution(F: Builder, node: Node, uses: Uses) -> Any:
-    inner = node.inputs[0] if len(node.inputs) == 1 else None
-    if node.op is None or not node.op.involution or not isinstance(inner, Node) or inner.op is not node.op or inner.attrs != node.attrs:
-        return None
-    return inner.inputs[0]
-
-
-def _idempotent(F: Builder, node: Node, uses: Uses) -> Any:
-    inner = node.inputs[0] if len(node.inputs) == 1 else None
-    if node.op is None or not node.op.idempotent or not isinstance(inner, Node) or inner.op is not node.op or inner.attrs != node.attrs:
-        return None
-    return inner
 
 
 def _sum_of_broadcast(F: Builder, node: Node, uses: Uses) -> Any:
@@ -106,13 +82,6 @@ XC = {"x": A(2, 3), "c": 3.0}
 XY = {"x": A(2, 3), "y": A(3, lo=0.5)}
 
 NUMBERS: tuple[AnyRule, ...] = (
-    Rule("x * 1 -> x", lambda F, x: F.mul(x, 1), lambda F, x: x, stage=STAGE, exactness="exact", examples=(X,)),
-    Rule("x / 1 -> x", lambda F, x: F.div(x, 1), lambda F, x: x, stage=STAGE, exactness="exact", examples=(X,)),
-    Rule("x + -0.0 -> x", lambda F, x: F.add(x, -0.0), lambda F, x: x, stage=STAGE, exactness="exact", examples=(X,)),
-    Rule("x + 0 -> x, x never -0.0", lambda F, x: F.add(x, 0), lambda F, x: x, given=lambda x: cannot_be_minus_zero(x),
-         stage=STAGE, exactness="exact", examples=()),
-    Rule("x * -1 -> neg x", lambda F, x: F.mul(x, -1), lambda F, x: F.neg(x), given=lambda out: out.dtype.kind in "fi",
-         stage=STAGE, exactness="exact", examples=(X,)),
     Rule("(x * c1) * c2 -> x * (c1*c2)", lambda F, x, c1, c2: F.mul(F.mul(x, c1), c2), lambda F, x, c1, c2: F.mul(x, c1 * c2),
          given=lambda c1, c2, out: product(c1, c2, out), stage=STAGE, exactness="rounding", examples=({"x": A(2, 3), "c1": 3.0, "c2": -0.7},)),
     Rule("(x / c1) * c2 -> x * (c2/c1)", lambda F, x, c1, c2: F.mul(F.div(x, c1), c2), lambda F, x, c1, c2: F.mul(x, c2 / c1),
@@ -131,32 +100,6 @@ NUMBERS: tuple[AnyRule, ...] = (
     Rule("sum(x * c) -> sum(x) * c", lambda F, x, c, D, K: F.sum(F.mul(x, c), dim=D, keepdim=K), lambda F, x, c, D, K: F.mul(F.sum(x, dim=D, keepdim=K), c),
          alone=True, given=lambda c, out: product(c, 1, out), stage=STAGE, exactness="rounding",
          examples=({"x": A(2, 3), "c": 3.0, "D": (0,), "K": False},)),
-)  # fmt: skip
-
-SIGNS: tuple[AnyRule, ...] = (
-    Rewrite("f(f x) -> x, f an involution", _involution, stage=STAGE, exactness="rounding", examples=((lambda F, x: F.neg(F.neg(x)), (A(2, 3),)),)),
-    Rewrite("f(f x) -> f x, f idempotent", _idempotent, stage=STAGE, exactness="exact", examples=((lambda F, x: F.relu(F.relu(x)), (A(2, 3),)),)),
-    Rule("neg(x * c) -> x * -c", lambda F, x, c: F.neg(F.mul(x, c)), lambda F, x, c: F.mul(x, negated(c)), given=lambda out: out.dtype.kind == "f",
-         stage=STAGE, exactness="exact", examples=(XC,)),
-    Rule("neg(x) * c -> x * -c", lambda F, x, c: F.mul(F.neg(x), c), lambda F, x, c: F.mul(x, negated(c)), given=lambda out: out.dtype.kind == "f",
-         stage=STAGE, exactness="exact", examples=(XC,)),
-    Rule("neg(x) * y -> neg(x * y)", lambda F, x, y: F.mul(F.neg(x), y), lambda F, x, y: F.neg(F.mul(x, y)), alone=True,
-         given=lambda x, out: out.dtype.kind == "f" and x.shape == out.shape, stage=STAGE, exactness="exact", examples=(XY,)),
-    Rule("neg(x) / y -> neg(x / y)", lambda F, x, y: F.div(F.neg(x), y), lambda F, x, y: F.neg(F.div(x, y)), alone=True,
-         given=lambda x, out: out.dtype.kind == "f" and x.shape == out.shape, stage=STAGE, exactness="exact", examples=(XY,)),
-    Rule("x + neg y -> x - y", lambda F, x, y: F.add(x, F.neg(y)), lambda F, x, y: F.sub(x, y),
-         stage=STAGE, exactness="exact", examples=(XY,)),
-    Rule("x - neg y -> x + y", lambda F, x, y: F.sub(x, F.neg(y)), lambda F, x, y: F.add(x, y),
-         stage=STAGE, exactness="exact", examples=(XY,)),
-    Rule("neg(x) + c -> c - x", lambda F, x, c: F.add(F.neg(x), c), lambda F, x, c: F.sub(c, x),
-         stage=STAGE, exactness="exact", examples=(XC,)),
-    Rule("sum(neg x) -> neg(sum x)", lambda F, x, D, K: F.sum(F.neg(x), dim=D, keepdim=K), lambda F, x, D, K: F.neg(F.sum(x, dim=D, keepdim=K)),
-         alone=True, given=lambda out: out.dtype.kind == "f", stage=STAGE, exactness="rounding", examples=({"x": A(2, 3), "D": (0,), "K": False},)),
-    Rule("square(neg x) -> square x", lambda F, x: F.square(F.neg(x)), lambda F, x: F.square(x), stage=STAGE, exactness="exact", examples=(X,)),
-    Rule("abs(neg x) -> abs x", lambda F, x: F.abs(F.neg(x)), lambda F, x: F.abs(x), stage=STAGE, exactness="exact", examples=(X,)),
-    Rule("cos(neg x) -> cos x", lambda F, x: F.cos(F.neg(x)), lambda F, x: F.cos(x), stage=STAGE, exactness="exact", examples=(X,)),
-    Rule("x * reciprocal y -> x / y", lambda F, x, y: F.mul(x, F.reciprocal(y)), lambda F, x, y: F.div(x, y), alone=True,
-         stage=STAGE, exactness="rounding", examples=(XY,)),
 )  # fmt: skip
 
 SELECTIONS: tuple[AnyRule, ...] = (
@@ -197,4 +140,4 @@ def scaled(y: Node) -> bool:
     return y.op is not None and y.op.name == "mul" and not isinstance(y.inputs[1], Node)
 
 
-RULES: tuple[AnyRule, ...] = (*NUMBERS, *SIGNS, *SELECTIONS, *SHAPES, *placing.RULES)
+RULES: tuple[AnyRule, ...] = (*NUMBERS, *SELECTIONS, *SHAPES, *placing.RULES)
