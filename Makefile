@@ -10,6 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 STAMP := $(VENV)/.tracegrad
+ORACLE := $(BIN)/python -c 'import jax, torch; assert torch.__version__.startswith("2.13.0")'
 WORKERS ?= 2
 
 .PHONY: demo test test-oracle lint format types layers bench clean
@@ -22,11 +23,11 @@ test: $(STAMP)-test
 	$(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
 
 test-oracle: $(STAMP)-test
-	@if $(BIN)/python -c 'import torch, jax' 2>/dev/null || $(PIP) install 'torch==2.13.0' jax; then \
-	  files=$$(find tests -name 'test_oracle_*.py' | sort) && \
-	  $(BIN)/python -m pytest -n $(WORKERS) $(ARGS) $$files; \
+	@if $(ORACLE) 2>/dev/null || { echo 'test-oracle: installing torch==2.13.0 and jax into $(VENV)'; \
+	    $(PIP) install 'torch==2.13.0' jax >$(VENV)/oracle.log 2>&1 && $(ORACLE); }; then \
+	  $(BIN)/python -m pytest -n $(WORKERS) $(ARGS) $$(find tests -name 'test_oracle_*.py' | sort); \
 	else \
-	  echo 'test-oracle: skipped, because torch==2.13.0 and jax could not be installed'; \
+	  echo 'test-oracle: skipped, because torch==2.13.0 and jax could not be installed (see $(VENV)/oracle.log)'; \
 	fi
 
 lint: $(STAMP)-dev
