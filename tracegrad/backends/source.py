@@ -78,12 +78,34 @@ def node_expression(node: Node, names: Mapping[Node, str], backend: str) -> str:
         raise NotSupportedError(explain(name, f"the operator has no {backend} expression", "Open composite operators (decompose) before printing"))
     operands = op.group(tuple(operand_source(i, names) for i in node.inputs))
     if op.expression is not None:
-        text: str = op.expression(backend, *operands, *node.attrs)
+        text: str = op.expression(backend, *operands, *map(static, node.attrs))
         if text:
             return text
     values = [tuple_source(o) if isinstance(o, tuple) else o for o in operands]
     values += [literal_source(a) for a in node.attrs]
     return fill_template(getattr(op, backend), dict(zip((*op.operands, *op.attrs), values, strict=True)))
+
+
+class Quoted(str):
+    """A string attribute that formats as a Python literal: an `expression` that prints it cannot let a file's text into source code."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return ascii(str.__str__(self))
+
+    def __str__(self) -> str:
+        return repr(self)
+
+    def __format__(self, spec: str) -> str:
+        return format(repr(self), spec)
+
+
+def static(value: Any) -> Any:
+    """An attribute value as an `expression` gets it: strings that are no plain words are Quoted."""
+    if isinstance(value, str) and not (value.isidentifier() and value.isascii()):
+        return Quoted(value)
+    return tuple(static(v) for v in value) if type(value) is tuple else value
 
 
 def operand_source(operand: Any, names: Mapping[Node, str]) -> str:
