@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad.errors import ArgumentError, explain
+from tracegrad.errors import ArgumentError, DTypeError, explain
 
 NumpyDType = np.dtype[Any]
 
@@ -26,6 +26,17 @@ class dtype:  # noqa: N801  (torch's name)
         self.is_floating_point = self.numpy.kind == "f"
         self.is_complex = self.numpy.kind == "c"
         self.is_signed = self.numpy.kind in "ifc"
+
+    def to_real(self) -> dtype:
+        """The dtype of the parts of a complex dtype; the dtype itself otherwise."""
+        return _ALL[f"float{8 * self.itemsize // 2}"] if self.is_complex else self
+
+    def to_complex(self) -> dtype:
+        """The complex dtype with parts of this floating dtype.  Raises RuntimeError where there is none."""
+        found = self if self.is_complex else {"float32": complex64, "float64": complex128}.get(self.name)
+        if found is None:
+            raise DTypeError(explain("to_complex", "there is no complex dtype with such parts", got=self))
+        return found
 
     def __repr__(self) -> str:
         return f"torch.{self.name}"  # scripts compare printed forms with torch's
@@ -174,8 +185,8 @@ def result_dtype(with_axes: list[NumpyDType], zero_dim: list[NumpyDType], number
         if result is None:
             result = best
         elif kind_rank(best) > kind_rank(result):
-            # a complex number beside a floating tensor takes the tensor's precision
-            result = PROMOTION[result, best] if group is not numbers or result.kind != "f" else PROMOTION[result, complex64.numpy]
+            # something complex of a lower group beside a floating tensor takes the tensor's precision
+            result = PROMOTION[result, complex64.numpy] if best.kind == "c" and result.kind == "f" else PROMOTION[result, best]
     assert result is not None
     return result
 
@@ -188,9 +199,9 @@ class finfo:  # noqa: N801  (torch's name)
         if not isinstance(d, dtype) or not (d.is_floating_point or d.is_complex):
             raise ArgumentError(explain("finfo", "needs a floating-point dtype; iinfo takes integers", got=d))
         info = np.finfo(d.numpy)
-        self.dtype, self.bits = d.name, int(info.bits)
+        self.dtype, self.bits = d.to_real().name, int(info.bits)
         self.eps, self.max, self.min, self.tiny = (float(v) for v in (info.eps, info.max, info.min, info.tiny))
-        self.smallest_normal, self.resolution = self.tiny, float(info.resolution)
+        self.smallest_normal, self.resolution = self.tiny, 10.0 ** -int(info.precision)
 
     def __repr__(self) -> str:
         return (f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, eps={self.eps:g}, "

@@ -102,6 +102,12 @@ def __index__(self: Tensor) -> int:
 def _converted(self: Tensor, target: Any) -> Tensor:
     if self._data.dtype == target:
         return self
+    return _cast(self, target)
+
+
+def _cast(self: Tensor, target: Any) -> Tensor:
+    if local.trace is None and target.kind not in "fc":  # integers have no derivative
+        self = handle(self._data, None)
     made: Tensor = T.cast(self, dtype=target)
     return made
 
@@ -128,8 +134,7 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     check_device("to", where)
     target = self._data.dtype if dtype is None else dtypes.to_numpy(dtype)
     if kwargs.get("copy") or (len(flags) > 1 and flags[1]):
-        made: Tensor = T.cast(self, dtype=target)
-        return made
+        return _cast(self, target)
     return _converted(self, target)
 
 

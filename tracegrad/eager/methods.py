@@ -32,7 +32,7 @@ from tracegrad.slots import slots
 DIRECT = {"__add__": "add", "__radd__": "add", "__mul__": "mul", "__rmul__": "mul", "__sub__": "sub", "__rsub__": "rsub", "__truediv__": "div", "__neg__": "neg",
           "__matmul__": "matmul", "__pow__": "pow"}  # fmt: skip
 # those that go through the public function of torch's name
-PUBLIC = {"__abs__": "abs", "__floordiv__": "floor_divide", "__mod__": "remainder", "__and__": "bitwise_and", "__or__": "bitwise_or", "__xor__": "bitwise_xor",
+PUBLIC = {"__floordiv__": "floor_divide", "__mod__": "remainder", "__and__": "bitwise_and", "__or__": "bitwise_or", "__xor__": "bitwise_xor",
           "__rand__": "bitwise_and", "__ror__": "bitwise_or", "__rxor__": "bitwise_xor", "__lshift__": "bitwise_left_shift",
           "__rshift__": "bitwise_right_shift"}  # fmt: skip
 REVERSED = {"__rpow__": "pow", "__rfloordiv__": "floor_divide", "__rmod__": "remainder", "__rmatmul__": "matmul", "__rlshift__": "bitwise_left_shift",
@@ -349,7 +349,9 @@ def _attach(name: str, value: Any) -> None:
 def _attach_operators() -> None:
     for name, operator in DIRECT.items():
         if operator in REGISTRY:
-            setattr(Tensor, name, operator_function(operator))
+            composite = REGISTRY[operator].composite
+            setattr(Tensor, name, public_function(operator) if composite else operator_function(operator))
+    Tensor.__abs__ = public_function("abs")  # type: ignore[attr-defined]
     for names, make in ((PUBLIC, _takes_operands), (COMPARISONS, _takes_operands), (REVERSED, _swapped)):
         for name, operator in names.items():
             if operator in REGISTRY:
