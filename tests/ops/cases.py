@@ -1,0 +1,160 @@
+"""Every operator with every one of its samples, as arrays: what the generated tests run over."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+
+import tracegrad  # noqa: F401  (fills the registry)
+from tracegrad.autograd.engine import grad
+from tracegrad.eager.dispatch import T
+from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.ir.builder import B
+from tracegrad.ir.graph import Graph, evaluate
+from tracegrad.ir.node import make_leaf
+from tracegrad.ir.op import REGISTRY, Op
+from tracegrad.ir.raw import compute
+from tracegrad.ir.samples import Sample
+from tracegrad.ir.types import Type, type_of
+
+# operators whose samples cannot be values and attributes alone
+EXCUSED = {
+    "project": "its operand is an operator with several results",
+    "custom_call": "its attributes are a user's class and objects",
+}
+# operators whose backward raises on purpose
+NO_BACKWARD = {"floor_divide"}
+
+
+class Case:
+    """One sample of one operator, drawn with a fixed seed."""
+
+    def __init__(self, op: type[Op], number: int) -> None:
+        sample = list(op.samples[number])
+        count = len(sample) - len(op.attrs)
+        self.op, self.number = op, number
+        self.generator = np.random.default_rng(zlib.crc32(f"{op.name} {number}".encode()))
+        self.values: tuple[Any, ...] = tuple(v.draw(self.generator) if isinstance(v, Sample) else v for v in sample[:count])
+        self.attrs: tuple[Any, ...] = tuple(_attribute(name, v) for name, v in zip(op.attrs, sample[count:], strict=True))
+
+    def __repr__(self) -> str:
+        return f"{self.op.name}-{self.number}"
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """The operands that are arrays."""
+        return tuple(v for v in self.values if isinstance(v, np.ndarray))
+
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """The attributes by name."""
+        return dict(zip(self.op.attrs, self.attrs, strict=True))
+
+    def types(self) -> tuple[Any, ...]:
+        """The types of the operands; None for an absent one."""
+        return tuple(None if v is None else type_of(v) for v in self.values)
+
+    def results(self) -> tuple[Type, ...]:
+        """The result types by the type rule."""
+        found = self.op.type_rule(self.types(), self.attrs)
+        return (found,) if isinstance(found, Type) else tuple(found)
+
+    def followed(self) -> tuple[int, ...]:
+        """Positions among `arrays` whose derivative the definition gives."""
+        places = [i for i, v in enumerate(self.values) if isinstance(v, np.ndarray)]
+        last = len(self.op.operands) - 1
+        return tuple(
+            n for n, i in enumerate(places) if self.op.rules[min(i, last)] is not None and self.values[i].dtype.kind in "fc"
+        )
+
+    def differentiable(self) -> tuple[int, ...]:
+        """Positions of the results that have a derivative."""
+        return tuple(
+            i for i, (name, t) in enumerate(zip(self.op.outputs, self.results(), strict=True))
+            if name not in self.op.nondiff_outputs and t.dtype.kind in "fc"
+        )  # fmt: skip
+
+    def raw(self, arrays: Any) -> tuple[np.ndarray, ...]:
+        """The kernel's results for other arrays in the same places."""
+        rest = iter(arrays)
+        found = compute(self.op, tuple(next(rest) if isinstance(v, np.ndarray) else v for v in self.values), self.attrs)
+        return tuple(np.asarray(r) for r in (found if self.op.several() else (found,)))
+
+    def eager(self, tensors: Any) -> tuple[Tensor, ...]:
+        """The operator on Tensors in the places of the arrays."""
+        rest = iter(tensors)
+        inputs = [next(rest) if isinstance(v, np.ndarray) else v for v in self.values]
+        found = getattr(T, self.op.name)(*inputs, **self.keywords)
+        return tuple(found) if self.op.several() else (found,)
+
+    def vjp(self, arrays: Any, cotangents: Any, create_graph: bool = False) -> list[np.ndarray]:
+        """The gradients of the followed arrays, on the tape."""
+        tensors = [handle(np.array(a), None) for a in arrays]
+        wanted = [tensors[i].requires_grad_() for i in self.followed()]
+        made = self.eager(tensors)
+        roots, given = [made[i] for i in self.differentiable()], [handle(np.array(g), None) for g in cotangents]
+        return [g._data for g in grad(roots, wanted, given, create_graph=create_graph, materialize_grads=True)]
+
+    def cotangents(self) -> list[np.ndarray]:
+        """Random cotangents of the differentiable results."""
+        return [np.asarray(self.generator.normal(size=self.results()[i].shape)).astype(self.results()[i].dtype) for i in self.differentiable()]
+
+    def directions(self) -> list[np.ndarray]:
+        """Random tangents of the followed arrays."""
+        return [np.asarray(self.generator.normal(size=self.arrays[i].shape)).astype(self.arrays[i].dtype) for i in self.followed()]
+
+    def graph(self) -> Graph:
+        """The operator as a graph over its arrays."""
+        leaves = [make_leaf(type_of(a)) for a in self.arrays]
+        rest = iter(leaves)
+        inputs = [next(rest) if isinstance(v, np.ndarray) else v for v in self.values]
+        found = getattr(B, self.op.name)(*inputs, **self.keywords)
+        return Graph(leaves, found if self.op.several() else (found,))
+
+
+def _attribute(name: str, value: Any) -> Any:
+    return np.dtype(value) if name == "dtype" and isinstance(value, str) else value
+
+
+def run(graph: Graph, arrays: Any) -> list[Any]:
+    """The outputs of a graph by the raw kernels, node after node: the reference for every backend."""
+    return [np.asarray(v) for v in evaluate(graph, dict(zip(graph.leaves, arrays, strict=True)), lambda op, inputs, attrs, node: compute(op, inputs, attrs))]
+
+
+def shifted(arrays: Any, places: Any, directions: Any, step: float) -> list[np.ndarray]:
+    """The arrays, those at `places` moved by step * direction."""
+    moved = list(arrays)
+    for place, v in zip(places, directions, strict=True):
+        moved[place] = np.asarray(moved[place] + step * v, moved[place].dtype)
+    return moved
+
+
+def dot(xs: Any, ys: Any) -> float:
+    """The sum of all products."""
+    return float(sum(np.sum(np.asarray(x, np.float64) * np.asarray(y, np.float64)) for x, y in zip(xs, ys, strict=True)))
+
+
+OPERATORS = [op for op in sorted(REGISTRY.values(), key=lambda op: op.name) if not op.composite and op.name not in EXCUSED]
+CASES = [(op, number) for op in OPERATORS for number in range(len(op.samples))]
+
+
+def every_case(function: Any) -> Any:
+    """Parametrise a test by operator and sample, so that a failure names both."""
+    return pytest.mark.parametrize(("op", "number"), CASES, ids=[f"{op.name}-{number}" for op, number in CASES])(function)
+
+
+def smooth_cases(function: Any) -> Any:
+    """Like every_case, for the samples that have a derivative."""
+    chosen = [(op, n) for op, n in CASES if op.name not in NO_BACKWARD and _has_derivative(op, n)]
+    return pytest.mark.parametrize(("op", "number"), chosen, ids=[f"{op.name}-{n}" for op, n in chosen])(function)
+
+
+def _has_derivative(op: type[Op], number: int) -> bool:
+    try:
+        case = Case(op, number)
+        return bool(case.followed() and case.differentiable())
+    except (RuntimeError, ValueError, TypeError, IndexError):
+        return True  # a sample that is not valid is reported by the tests, one by one
