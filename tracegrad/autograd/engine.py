@@ -22,7 +22,7 @@ from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import ArgumentError, ArgumentValueError, DifferentiationError, DTypeError, GraphFreedError, ShapeError, explain
 from tracegrad.ir.builder import projections
 from tracegrad.ir.node import FREED, Node
-from tracegrad.ir.op import Op
+from tracegrad.ir.op import REGISTRY, Op
 from tracegrad.ir.prelude import Ops
 from tracegrad.ir.raw import N
 from tracegrad.ir.sweep import cotangents_of_inputs, reachable, sweep
@@ -367,6 +367,7 @@ def _is_node(value: Any) -> bool:
     return type(value) is Node
 
 
-Op.back = staticmethod(_first_back)  # type: ignore[attr-defined]
+for _op in (Op, *REGISTRY.values()):  # each its own: a definition that extends another one must not inherit the backward generated for it
+    _op.back = staticmethod(_first_back)
 slots.backward = backward
 __all__ = ["Ops", "accumulate", "backward", "grad", "run"]

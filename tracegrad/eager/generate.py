@@ -131,7 +131,7 @@ def _unpack(op: type[Op], shown: tuple[str, ...], values: list[str], nodes: list
     """Lines that take arrays and nodes out of the operands, and send everything unusual to the general path."""
     lines: list[str] = []
     promoted = promoted_operands(op)
-    numbers = len(promoted) > 1 and op.elementwise
+    numbers = len(promoted) == 2 and op.elementwise
     for operand, name, value, node in zip(op.operands, shown, values, nodes, strict=True):
         lines.append(f"if type({name}) is Tensor: {value} = {name}._data; {node} = {name}._node")
         if numbers and operand in promoted:
@@ -143,7 +143,7 @@ def _unpack(op: type[Op], shown: tuple[str, ...], values: list[str], nodes: list
     if not numbers:
         first, *others = taking_part
         lines.append(f"d = {first}.dtype")
-        wrong = ["d is not F32 and d is not F64"] if op.promotion == "float" else []
+        wrong = ["d is not F32 and d is not F64"] if op.promotion != "compare" else []  # whole numbers: the type rule may refuse them
         wrong += [f"{v}.dtype is not d" for v in others]
         return [*lines, *([f"if {' or '.join(wrong)}: {slow}"] if wrong else [])]
     left, right = taking_part

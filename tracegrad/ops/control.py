@@ -63,6 +63,10 @@ class Detach(Movement):
         """x's type."""
         return x
 
+    @staticmethod
+    def batch(F: Ops, size: int, batched: Any, x: Value) -> Value:
+        return F.detach(x)
+
 
 class Alias(Movement):
     """x itself, as a node of its own: the place where one level of differentiation begins.  Shape: (*a) -> (*a)."""
