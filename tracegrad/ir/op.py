@@ -70,8 +70,11 @@ class Op:
     batch: ClassVar[Any] = None
     call: ClassVar[Any] = None
     expression: ClassVar[Any] = None
+    # statements(target, operand_names, node) -> lines that assign `target`: the NumPy backend's text where one expression would be slower
+    statements: ClassVar[Any] = None
 
     # derived when the class is made
+    back: ClassVar[Any] = None  # the first-order backward on arrays; autograd/engine.py puts a function that generates it here
     rules: ClassVar[tuple[Rule | None, ...]] = ()
     operands: ClassVar[tuple[str, ...]] = ()
     variadic: ClassVar[bool] = False
@@ -79,6 +82,7 @@ class Op:
     elementwise: ClassVar[bool] = False
 
     def __init_subclass__(cls, family: bool = False) -> None:
+        cls.back = Op.back
         if family:
             return
         cls.name = cls.__dict__.get("name") or snake_case(cls.__name__)
