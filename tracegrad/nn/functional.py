@@ -1,0 +1,166 @@
+"""torch.nn.functional: layers, activations and losses as functions with torch's signatures."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from tracegrad.eager.dispatch import T
+from tracegrad.eager.generate import operator_function, public_function
+from tracegrad.eager.tensor import Tensor
+from tracegrad.errors import ArgumentValueError, explain
+from tracegrad.ops.neural import reduction_of
+
+_linear = operator_function("linear")
+mse_loss = public_function("mse_loss")
+binary_cross_entropy_with_logits = public_function("binary_cross_entropy_with_logits")
+nll_loss = public_function("nll_loss")
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:  # noqa: A002
+    """input @ weight^T + bias.  Shapes: (*p, k), (m, k), (m,) -> (*p, m).  Raises RuntimeError when shapes or dtypes do not fit."""
+    made: Tensor = _linear(input, weight, bias)
+    return made
+
+
+def relu(input: Tensor, inplace: bool = False) -> Tensor:  # noqa: A002
+    """max(input, 0); in input's memory if inplace."""
+    made: Tensor = input.relu_() if inplace else public_function("relu")(input)  # type: ignore[attr-defined]
+    return made
+
+
+def tanh(input: Tensor) -> Tensor:  # noqa: A002
+    """Hyperbolic tangent of every element."""
+    made: Tensor = public_function("tanh")(input)
+    return made
+
+
+def sigmoid(input: Tensor) -> Tensor:  # noqa: A002
+    """1 / (1 + exp(-input)) of every element."""
+    made: Tensor = public_function("sigmoid")(input)
+    return made
+
+
+def logsigmoid(input: Tensor) -> Tensor:  # noqa: A002
+    """log(sigmoid(input)), without overflow."""
+    return -softplus(-input)  # type: ignore[operator, no-any-return]
+
+
+def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:  # noqa: A002
+    """log(1 + exp(beta input)) / beta; input itself where beta input exceeds threshold."""
+    made: Tensor = public_function("softplus")(input, beta, threshold)
+    return made
+
+
+def softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:  # noqa: A002
+    """exp(input) / sum(exp(input)) along dim.  Without dim: the first axis for 0, 1 or 3 axes, else the second, with torch's warning."""
+    made: Tensor = public_function("softmax")(input, _chosen("softmax", dim, input, _stacklevel), dtype=dtype)
+    return made
+
+
+def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:  # noqa: A002
+    """log(softmax(input)) along dim, without overflow; dim as in softmax."""
+    made: Tensor = public_function("log_softmax")(input, _chosen("log_softmax", dim, input, _stacklevel), dtype=dtype)
+    return made
+
+
+def cross_entropy(
+    input: Tensor,  # noqa: A002
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: Any = None,
+    ignore_index: int = -100,
+    reduce: Any = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """The cross entropy of logits (n, c, *q) or (c,) against classes (n, *q) or (), or against probabilities of input's shape.
+
+    Raises ValueError when the batch sizes differ, IndexError for a class out of range.
+    """
+    chosen = reduction_of("cross_entropy", size_average, reduce, reduction)
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise ArgumentValueError(explain("cross_entropy", f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}"))
+    axis = 1 if input.ndim > 1 else 0
+    logs = T.log_softmax(input, dim=axis)
+    if target.shape == input.shape and target._data.dtype.kind == "f":
+        return _against_probabilities(logs, target, weight, chosen, label_smoothing, axis)
+    nll: Tensor = nll_loss(logs, target, weight, ignore_index=ignore_index, reduction=chosen)
+    if not label_smoothing:
+        return nll
+    return _smoothed(logs, target, weight, ignore_index, chosen, label_smoothing, axis, nll)
+
+
+def l1_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> Tensor:  # noqa: A002
+    """|input - target|, its mean or its sum."""
+    distance: Any = T.abs(T.sub(input, target))
+    return _reduced(distance, reduction_of("l1_loss", size_average, reduce, reduction))
+
+
+def _reduced(value: Any, reduction: str) -> Tensor:
+    if reduction == "none":
+        return value  # type: ignore[no-any-return]
+    return value.mean() if reduction == "mean" else value.sum()  # type: ignore[no-any-return]
+
+
+def _chosen(operation: str, dim: int | None, value: Tensor, level: int) -> int:
+    if dim is not None:
+        return dim
+    text = f"Implicit dimension choice for {operation} has been deprecated. Change the call to include dim=X as an argument."
+    warnings.warn(text, UserWarning, stacklevel=level)
+    return 0 if value.ndim in (0, 1, 3) else 1
+
+
+def _along(weight: Tensor, axis: int, ndim: int) -> Any:
+    """Weights of the classes, shaped to broadcast along the class axis."""
+    return T.reshape(weight, shape=tuple(weight._data.size if i == axis else 1 for i in range(ndim)))
+
+
+def _against_probabilities(logs: Any, target: Any, weight: Any, reduction: str, smoothing: float, axis: int) -> Tensor:
+    classes = logs._data.shape[axis]
+    if smoothing:
+        target = target * (1 - smoothing) + smoothing / classes
+    terms = -(logs * target)
+    if weight is not None:
+        terms = terms * _along(weight, axis, logs.ndim)
+    loss = terms.sum(axis)
+    if reduction != "mean":
+        return _reduced(loss, reduction)
+    return loss.sum() / max(logs._data.size // max(classes, 1), 1)  # type: ignore[no-any-return]
+
+
+def _smoothed(logs: Any, target: Any, weight: Any, ignore_index: int, reduction: str, smoothing: float, axis: int, nll: Any) -> Tensor:
+    """(1 - s) nll + s times the mean loss over all classes; the means divide by the weights of the targets, as torch does."""
+    classes = logs._data.shape[axis]
+    spread = -(logs if weight is None else logs * _along(weight, axis, logs.ndim)).sum(axis)
+    counts = target != ignore_index
+    spread = T.where(counts, spread, 0.0)
+    if reduction == "mean":
+        spread = spread.sum() / (_factors(logs, target, weight, counts).sum())
+    else:
+        spread = _reduced(spread, reduction)
+    return nll * (1 - smoothing) + spread * (smoothing / classes)  # type: ignore[no-any-return]
+
+
+def _factors(logs: Any, target: Any, weight: Any, counts: Any) -> Any:
+    if weight is None:
+        return T.cast(counts, dtype=logs._data.dtype)
+    chosen = T.reshape(T.gather(weight, T.reshape(T.where(counts, target, 0), shape=(target._data.size,)), dim=0), shape=target._data.shape)
+    return T.where(counts, chosen, 0.0)
+
+
+__all__ = [
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "l1_loss",
+    "linear",
+    "log_softmax",
+    "logsigmoid",
+    "mse_loss",
+    "nll_loss",
+    "relu",
+    "sigmoid",
+    "softmax",
+    "softplus",
+    "tanh",
+]

@@ -1,0 +1,389 @@
+"""Module: parameters, buffers and other modules under one name, with a forward function."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+from tracegrad import dtypes
+from tracegrad.autograd.hooks import RemovableHandle
+from tracegrad.autograd.modes import no_grad
+from tracegrad.eager.tensor import Tensor
+from tracegrad.errors import ArgumentError, ArgumentValueError, DataError, MissingAttributeError, RegistrationError, explain
+from tracegrad.nn.parameter import Parameter
+
+Self = TypeVar("Self", bound="Module")
+
+
+class IncompatibleKeys(NamedTuple):
+    """What load_state_dict did not find, and what it found too much."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+    def __repr__(self) -> str:
+        if not self.missing_keys and not self.unexpected_keys:
+            return "<All keys matched successfully>"
+        return f"_IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+
+
+class Module:
+    """Base of all layers and models: assign Parameters and Modules as attributes in `__init__` (after `super().__init__()`), write `forward`."""
+
+    training: bool
+    _parameters: dict[str, Tensor | None]
+    _buffers: dict[str, Tensor | None]
+    _modules: dict[str, Module | None]
+
+    def __init__(self) -> None:
+        tables = {"_parameters": {}, "_buffers": {}, "_modules": {}, "_not_saved": set(), "_before_forward": {}, "_after_forward": {}, "training": True}
+        self.__dict__.update(tables)
+
+    def forward(self, *inputs: Any, **named: Any) -> Any:
+        """The computation; every subclass writes its own."""
+        raise NotImplementedError(explain("forward", f'Module [{type(self).__name__}] is missing the required "forward" function'))
+
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
+        """Run the forward hooks and forward."""
+        if not self._before_forward and not self._after_forward:
+            return self.forward(*inputs, **named)
+        for hook in list(self._before_forward.values()):
+            changed = hook(self, inputs)
+            if changed is not None:
+                inputs = changed if isinstance(changed, tuple) else (changed,)
+        result = self.forward(*inputs, **named)
+        for hook in list(self._after_forward.values()):
+            changed = hook(self, inputs, result)
+            result = result if changed is None else changed
+        return result
+
+    # --- attributes
+
+    def __getattr__(self, name: str) -> Any:
+        for table in ("_parameters", "_buffers", "_modules"):
+            entries = self.__dict__.get(table, {})
+            if name in entries:
+                return entries[name]
+        raise MissingAttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, Parameter):
+            self._table("_parameters", "parameters")
+            self._forget(name)
+            self.register_parameter(name, value)
+        elif isinstance(value, Module):
+            self._table("_modules", "module")[name] = value
+            self._forget(name, "_modules")
+        elif name in self.__dict__.get("_parameters", {}):
+            if value is not None:
+                raise ArgumentError(explain("module", f"cannot assign {type(value).__name__!r} as parameter {name!r} (torch.nn.Parameter or None expected)"))
+            self._parameters[name] = None
+        elif name in self.__dict__.get("_modules", {}):
+            if value is not None:
+                raise ArgumentError(explain("module", f"cannot assign {type(value).__name__!r} as child module {name!r} (torch.nn.Module or None expected)"))
+            self._modules[name] = None
+        elif name in self.__dict__.get("_buffers", {}):
+            if value is not None and not isinstance(value, Tensor):
+                raise ArgumentError(explain("module", f"cannot assign {type(value).__name__!r} as buffer {name!r} (torch.Tensor or None expected)"))
+            self._buffers[name] = value
+        else:
+            object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        for table in (self._parameters, self._buffers, self._modules):
+            if name in table:
+                del table[name]  # type: ignore[attr-defined]
+                return
+        object.__delattr__(self, name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*object.__dir__(self), *self._parameters, *self._buffers, *self._modules})
+
+    def _table(self, table: str, what: str) -> dict[str, Any]:
+        if table not in self.__dict__:
+            raise MissingAttributeError(f"cannot assign {what} before Module.__init__() call")
+        found: dict[str, Any] = self.__dict__[table]
+        return found
+
+    def _forget(self, name: str, keep: str = "") -> None:
+        for table in ("_parameters", "_buffers", "_modules"):
+            if table != keep:
+                self.__dict__[table].pop(name, None)
+        self.__dict__.pop(name, None)
+
+    def _check_name(self, what: str, name: str, table: Mapping[str, Any]) -> None:
+        if not isinstance(name, str):
+            raise ArgumentError(explain(what, f"the name must be a string, got {type(name).__name__}"))
+        if "." in name:
+            raise RegistrationError(f"{what} name can't contain \".\", got: {name!r}")
+        if not name:
+            raise RegistrationError(f'{what} name can\'t be empty string ""')
+        if hasattr(self, name) and name not in table:
+            raise RegistrationError(f"attribute {name!r} already exists")
+
+    def register_parameter(self, name: str, param: Tensor | None) -> None:
+        """Add a Parameter (or None, for one that is absent).  Raises KeyError for a bad or taken name, TypeError for another object."""
+        table = self._table("_parameters", "parameters")
+        self._check_name("parameter", name, table)
+        if param is not None and not isinstance(param, Parameter):
+            raise ArgumentError(explain("register_parameter", f"cannot assign {type(param).__name__!r} object to parameter {name!r} (torch.nn.Parameter or None required)"))
+        if param is not None and not param.is_leaf:
+            raise ArgumentError(explain("register_parameter", f"cannot assign non-leaf Tensor to parameter {name!r}"))
+        table[name] = param
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Add a Tensor that is state but no parameter.  persistent says whether state_dict has it."""
+        table = self._table("_buffers", "buffer")
+        self._check_name("buffer", name, table)
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise ArgumentError(explain("register_buffer", f"cannot assign {type(tensor).__name__!r} object to buffer {name!r} (torch Tensor or None required)"))
+        table[name] = tensor
+        (self._not_saved.discard if persistent else self._not_saved.add)(name)
+
+    def register_module(self, name: str, module: Module | None) -> None:
+        """Add a module under a name.  Raises KeyError for a bad or taken name, TypeError for another object."""
+        if module is not None and not isinstance(module, Module):
+            raise ArgumentError(explain("register_module", f"{type(module).__name__} is not a Module subclass"))
+        table = self._table("_modules", "module")
+        self._check_name("module", name, table)
+        table[name] = module
+
+    add_module = register_module
+
+    # --- walks
+
+    def named_modules(self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
+        """This module and all below it, with dotted names, each once."""
+        seen = set() if memo is None else memo
+        if self in seen:
+            return
+        if remove_duplicate:
+            seen.add(self)
+        yield prefix, self
+        for name, module in self._modules.items():
+            if module is not None:
+                yield from module.named_modules(seen, f"{prefix}.{name}" if prefix else name, remove_duplicate)
+
+    def modules(self) -> Iterator[Module]:
+        """This module and all below it."""
+        return (module for _, module in self.named_modules())
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules directly below, with names, each once."""
+        seen = set()
+        for name, module in self._modules.items():
+            if module is not None and module not in seen:
+                seen.add(module)
+                yield name, module
+
+    def children(self) -> Iterator[Module]:
+        """The modules directly below."""
+        return (module for _, module in self.named_children())
+
+    def _named(self, table: str, prefix: str, recurse: bool, remove_duplicate: bool) -> Iterator[tuple[str, Tensor]]:
+        seen: set[int] = set()
+        modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else iter([(prefix, self)])
+        for path, module in modules:
+            for name, value in module.__dict__[table].items():
+                if value is None or (remove_duplicate and id(value) in seen):
+                    continue
+                seen.add(id(value))
+                yield f"{path}.{name}" if path else name, value
+
+    def named_parameters(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator[tuple[str, Tensor]]:
+        """All parameters with dotted names, each once."""
+        return self._named("_parameters", prefix, recurse, remove_duplicate)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Tensor]:
+        """All parameters."""
+        return (p for _, p in self.named_parameters(recurse=recurse))
+
+    def named_buffers(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator[tuple[str, Tensor]]:
+        """All buffers with dotted names, each once."""
+        return self._named("_buffers", prefix, recurse, remove_duplicate)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """All buffers."""
+        return (b for _, b in self.named_buffers(recurse=recurse))
+
+    def get_submodule(self, target: str) -> Module:
+        """The module of a dotted name; this one for "".  Raises AttributeError when there is none."""
+        module: Any = self
+        for name in target.split(".") if target else ():
+            if not isinstance(module, Module) or not hasattr(module, name):
+                raise MissingAttributeError(f"{type(module).__name__} has no attribute `{name}`")
+            module = getattr(module, name)
+        if not isinstance(module, Module):
+            raise MissingAttributeError(f"`{target}` is not an nn.Module")
+        return module
+
+    def get_parameter(self, target: str) -> Tensor:
+        """The parameter of a dotted name.  Raises AttributeError when there is none."""
+        path, _, name = target.rpartition(".")
+        value = getattr(self.get_submodule(path), name)
+        if not isinstance(value, Parameter):
+            raise MissingAttributeError(f"`{name}` is not an nn.Parameter")
+        return value  # type: ignore[return-value]
+
+    # --- the whole tree at once
+
+    def apply(self: Self, fn: Callable[[Module], Any]) -> Self:
+        """Call fn on every module below and then on this one."""
+        for module in self.children():
+            module.apply(fn)
+        fn(self)
+        return self
+
+    def train(self: Self, mode: bool = True) -> Self:
+        """Set `training` here and below.  Raises ValueError unless mode is a bool."""
+        if not isinstance(mode, bool):
+            raise ArgumentValueError(explain("train", "training mode is expected to be boolean", got=type(mode).__name__))
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self: Self) -> Self:
+        """train(False)."""
+        return self.train(False)
+
+    def requires_grad_(self: Self, requires_grad: bool = True) -> Self:
+        """Whether the parameters require grad from now on."""
+        for p in self.parameters():
+            p.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Set every parameter's .grad to None, or to zeros."""
+        for p in self.parameters():
+            if p.grad is None:
+                continue
+            p.grad = None if set_to_none else p.grad.detach() * 0
+
+    def to(self: Self, *args: Any, **kwargs: Any) -> Self:
+        """Convert floating parameters and buffers to a dtype, in place; a device is accepted and must be the CPU.  Returns this module."""
+        probe = [a for a in (*args, *kwargs.values()) if isinstance(a, dtypes.dtype)]
+        if probe and not probe[0].is_floating_point:
+            raise ArgumentError(explain("to", "nn.Module.to only accepts floating point or complex dtypes", got=probe[0]))
+        return self._convert(lambda t: t.to(*args, **kwargs) if t.is_floating_point() or not probe else t)
+
+    def float(self: Self) -> Self:
+        """to(float32)."""
+        return self._convert(lambda t: t.float() if t.is_floating_point() else t)
+
+    def double(self: Self) -> Self:
+        """to(float64)."""
+        return self._convert(lambda t: t.double() if t.is_floating_point() else t)
+
+    def cpu(self: Self) -> Self:
+        """This module: it is on the CPU."""
+        return self
+
+    def _convert(self: Self, fn: Callable[[Tensor], Tensor]) -> Self:
+        with no_grad():
+            for module in self.modules():
+                for p in module._parameters.values():
+                    if p is not None:
+                        _replace_values(p, fn)
+                for name, b in module._buffers.items():
+                    if b is not None:
+                        module._buffers[name] = fn(b)
+        return self
+
+    # --- state
+
+    def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> dict[str, Any]:
+        """Parameters and persistent buffers by dotted name: detached, on the same memory, unless keep_vars."""
+        found: dict[str, Any] = OrderedDict() if destination is None else destination
+        for name, value in (*self._parameters.items(), *self._buffers.items()):
+            if value is not None and name not in self._not_saved:
+                found[prefix + name] = value if keep_vars else value.detach()
+        for name, module in self._modules.items():
+            if module is not None:
+                module.state_dict(destination=found, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
+        return found
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> IncompatibleKeys:
+        """Copy the values of a state_dict into the parameters and buffers.  Raises RuntimeError, with everything that does not fit, before any is changed."""
+        if not isinstance(state_dict, Mapping):
+            raise ArgumentError(explain("load_state_dict", f"Expected state_dict to be dict-like, got {type(state_dict).__name__}"))
+        own = self.state_dict(keep_vars=True)
+        missing, unexpected = [k for k in own if k not in state_dict], [k for k in state_dict if k not in own]
+        problems = []
+        if strict and missing:
+            problems.append("Missing key(s) in state_dict: " + ", ".join(f'"{k}"' for k in missing) + ". ")
+        if strict and unexpected:
+            problems.append("Unexpected key(s) in state_dict: " + ", ".join(f'"{k}"' for k in unexpected) + ". ")
+        fitting = [k for k in own if k in state_dict]
+        for k in fitting:
+            if tuple(state_dict[k].shape) != tuple(own[k].shape):
+                have, want = (list(t.shape) for t in (state_dict[k], own[k]))
+                problems.append(f"size mismatch for {k}: copying a param with shape {have} from checkpoint, the shape in current model is {want}.")
+        if problems:
+            raise DataError(f"load_state_dict: Error(s) in loading state_dict for {type(self).__name__}:\n\t" + "\n\t".join(problems))
+        with no_grad():
+            for k in fitting:
+                if assign:
+                    own[k].data = state_dict[k].detach()
+                else:
+                    own[k].copy_(state_dict[k])
+        return IncompatibleKeys(missing, unexpected)
+
+    # --- hooks
+
+    def register_forward_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook(module, inputs)` before forward; what it returns replaces the inputs."""
+        return _register(self._before_forward, hook)
+
+    def register_forward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook(module, inputs, result)` after forward; what it returns replaces the result."""
+        return _register(self._after_forward, hook)
+
+    # --- text
+
+    def extra_repr(self) -> str:
+        """What stands between the parentheses of the repr."""
+        return ""
+
+    def _get_name(self) -> str:
+        return type(self).__name__
+
+    def __repr__(self) -> str:
+        extra = self.extra_repr()
+        lines = [f"({name}): {_indented(repr(module))}" for name, module in self._modules.items()]
+        return _framed(self._get_name(), extra, lines)
+
+
+def _register(table: dict[int, Any], hook: Callable[..., Any]) -> RemovableHandle:
+    removable = RemovableHandle(table)
+    table[removable.id] = hook
+    return removable
+
+
+def _replace_values(p: Tensor, fn: Callable[[Tensor], Tensor]) -> None:
+    """Give a parameter converted values, and its gradient likewise, without changing the object."""
+    converted, gradient = fn(p.detach()), p.grad
+    if converted._data.dtype == p._data.dtype:
+        return
+    followed = p.requires_grad
+    p.grad = None
+    p.requires_grad_(False)
+    p._data = converted._data
+    p.requires_grad_(followed)
+    if gradient is not None:
+        p.grad = fn(gradient)
+
+
+def _indented(text: str) -> str:
+    return text.replace("\n", "\n  ")
+
+
+def _framed(name: str, extra: str, lines: list[str]) -> str:
+    """`Name(extra)`, or the lines of the children between `Name(` and `)`."""
+    if not lines:
+        return f"{name}({extra})"
+    body = [*extra.split("\n"), *lines] if extra else lines
+    return f"{name}(\n  " + "\n  ".join(body) + "\n)"
+
+
+__all__ = ["IncompatibleKeys", "Module"]
