@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from tracegrad.dtypes import F32, F64, complex64, complex128
 from tracegrad.ir.builder import Builder
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node
@@ -21,6 +22,7 @@ from tracegrad.passes.rules import AnyRule, Rewrite, Rule, Uses
 from tracegrad.passes.signs import negated
 
 STAGE = "canonicalise"
+C64, C128 = complex64.numpy, complex128.numpy
 LOSSLESS = {("bool", d) for d in "uint8 int8 int16 int32 int64 float16 float32 float64 complex64 complex128".split()} | {
     (a, b)
     for a, wider in (
@@ -170,13 +172,13 @@ def _keeps_type(F: Builder, node: Node, inputs: tuple[Any, ...]) -> bool:
 
 RULES: tuple[AnyRule, ...] = (
     Rule("promote x -> cast x", lambda F, x, D: F.promote(x, dtype=D), lambda F, x, D: F.cast(x, dtype=D),
-         stage=STAGE, exactness="exact", examples=({"x": A(2, 3), "D": "float32"},)),
+         stage=STAGE, exactness="exact", examples=({"x": A(2, 3), "D": F32},)),
     Rule("cast x to its own dtype -> x", lambda F, x, D: F.cast(x, dtype=D), lambda F, x: x,
          given=lambda x, out: x.dtype == out.dtype,
-         stage=STAGE, exactness="exact", examples=({"x": A(2, 3), "D": "float64"},)),
+         stage=STAGE, exactness="exact", examples=({"x": A(2, 3), "D": F64},)),
     Rule("cast(cast x) -> cast x, the inner one lossless", lambda F, x, C, D: F.cast(F.cast(x, dtype=C), dtype=D),
          lambda F, x, D: F.cast(x, dtype=D), given=lambda x, C, D: lossless(x.dtype, C) and x.dtype.kind + D.kind != "fb",
-         stage=STAGE, exactness="exact", examples=({"x": A(2, 3), "C": "complex128", "D": "complex64"},)),
+         stage=STAGE, exactness="exact", examples=({"x": A(2, 3), "C": C128, "D": C64},)),
     Rewrite("a synonym -> the operator that it stands for", _synonym, stage=STAGE, exactness="exact",
             examples=((lambda F, x: F.transpose(x, dim0=0, dim1=1), (A(2, 3),)), (lambda F, x: F.unsqueeze(x, dim=1), (A(2, 3),)))),
     Rewrite("op(x, int) -> op(x, float), x floating", _float_literal, stage=STAGE, exactness="exact",

@@ -7,7 +7,7 @@ from typing import Any
 from tracegrad.ir.builder import Builder
 from tracegrad.ir.node import Node
 from tracegrad.ir.samples import A
-from tracegrad.passes.rules import AnyRule, Rewrite, Rule, Uses
+from tracegrad.passes.rules import AnyRule, Rewrite, Rule, Uses, same_number
 
 STAGE = "canonicalise"
 NEVER_MINUS_ZERO = frozenset(("square", "exp", "abs", "sigmoid", "softplus", "cosh", "softmax"))
@@ -25,6 +25,11 @@ def cannot_be_minus_zero(x: Node) -> bool:
     if x.op is None:
         return False
     return x.op.name in NEVER_MINUS_ZERO or (x.op.name == "add" and type(x.inputs[1]) is float and x.inputs[1] != 0)
+
+
+def _plus_zero(F: Builder, node: Node, uses: Uses) -> Any:
+    x, c = node.inputs
+    return x if isinstance(x, Node) and same_number(0, c) and x.shape == node.shape and cannot_be_minus_zero(x) else None
 
 
 def _involution(F: Builder, node: Node, uses: Uses) -> Any:
@@ -49,8 +54,8 @@ RULES: tuple[AnyRule, ...] = (
     Rule("x * 1 -> x", lambda F, x: F.mul(x, 1), lambda F, x: x, stage=STAGE, exactness="exact", examples=(X,)),
     Rule("x / 1 -> x", lambda F, x: F.div(x, 1), lambda F, x: x, stage=STAGE, exactness="exact", examples=(X,)),
     Rule("x + -0.0 -> x", lambda F, x: F.add(x, -0.0), lambda F, x: x, stage=STAGE, exactness="exact", examples=(X,)),
-    Rule("x + 0 -> x, x never -0.0", lambda F, x: F.add(x, 0), lambda F, x: x, given=lambda x: cannot_be_minus_zero(x),
-         stage=STAGE, exactness="exact", examples=()),
+    Rewrite("x + 0 -> x, x never -0.0", _plus_zero, roots=("add",), stage=STAGE, exactness="exact",
+            examples=((lambda F, x: F.add(F.exp(x), 0), (A(2, 3),)), (lambda F, x: F.add(F.add(x, 1.5), 0.0), (A(2, 3),)))),
     Rule("x * -1 -> neg x", lambda F, x: F.mul(x, -1), lambda F, x: F.neg(x), given=lambda out: out.dtype.kind in "fi",
          stage=STAGE, exactness="exact", examples=(X,)),
     Rewrite("f(f x) -> x, f an involution", _involution, stage=STAGE, exactness="rounding", examples=((lambda F, x: F.neg(F.neg(x)), (A(2, 3),)),)),

@@ -96,7 +96,7 @@ EXPONENTIALS: tuple[AnyRule, ...] = (
          stage=STAGE, exactness="domain", examples=({"x": A(2, 3)}, {"x": A(3, lo=1e200, hi=1e300)})),
     Rule("exp x * (g / exp x) -> g", lambda F, x, g: F.mul(F.div(g, F.exp(x)), F.exp(x)), lambda F, g, out: F.expand(g, shape=out.shape),
          stage=STAGE, exactness="domain", examples=({"x": A(2, 3), "g": A(3)}, {"x": BIG, "g": A(6)})),
-    Rule("exp x * reciprocal(exp x) -> 1", lambda F, x: F.mul(F.reciprocal(F.exp(x)), F.exp(x)), lambda F, out: F.ones(out),
+    Rule("exp x / exp x -> 1", lambda F, x: F.div(F.exp(x), F.exp(x)), lambda F, out: F.ones(out),
          stage=STAGE, exactness="domain", examples=BIGS),
     Rule("tanh from exponentials", lambda F, x: F.div(F.sub(F.exp(x), F.exp(F.neg(x))), F.add(F.exp(x), F.exp(F.neg(x)))), lambda F, x: F.tanh(x),
          stage=STAGE, exactness="domain", examples=BIGS),
@@ -128,8 +128,6 @@ SIGMOIDS: tuple[AnyRule, ...] = (
 PROPORTIONS: tuple[AnyRule, ...] = (
     Rule("exp x / sum(exp x) -> softmax x", lambda F, x, D, K: F.div(F.exp(x), F.sum(F.exp(x), dim=D, keepdim=K)), lambda F, x, D: proportion(F, x, D),
          given=lambda x, D, K: in_place(x, D, K), stage=STAGE, exactness="domain", examples=KEPT),
-    Rule("exp x * reciprocal(sum(exp x)) -> softmax x", lambda F, x, D, K: F.mul(F.reciprocal(F.sum(F.exp(x), dim=D, keepdim=K)), F.exp(x)),
-         lambda F, x, D: proportion(F, x, D), given=lambda x, D, K: in_place(x, D, K), stage=STAGE, exactness="domain", examples=KEPT),
     Rule("exp x * (g / sum(exp x)) -> softmax x * g", lambda F, x, g, D, K: F.mul(F.div(g, F.sum(F.exp(x), dim=D, keepdim=K)), F.exp(x)),
          lambda F, x, g, D: F.mul(proportion(F, x, D), g),
          given=lambda x, g, D, K, out: in_place(x, D, K) and out.shape == broadcast("mul", x.shape, g.shape), stage=STAGE, exactness="domain", examples=GKEPT),
