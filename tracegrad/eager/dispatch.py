@@ -110,7 +110,7 @@ def promote_operands(op: type[Op], operands: list[Any]) -> list[Any]:
     """Operands with torch's result dtype; a conversion is an operator of its own, so that backends need no promotion rules."""
     names = op.promoted or op.operands
     places = [i for i, name in enumerate(op.operands) if name in names and operands[i] is not None]
-    if op.promotion == "none":
+    if op.promotion in ("none", "same"):
         return operands
     tensors = [operands[i] for i in places if isinstance(operands[i], Tensor)]
     numbers = [dtypes.number_dtype(operands[i]) for i in places if not isinstance(operands[i], Tensor)]

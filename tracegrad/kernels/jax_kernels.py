@@ -7,6 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from tracegrad.kernels import numpy_kernels, random
+
 Array = Any
 
 
@@ -172,3 +174,125 @@ def softmax(x: Array, dim: int) -> Array:
 def log_softmax(x: Array, dim: int) -> Array:
     """The logarithm of softmax."""
     return jax.nn.log_softmax(x, axis=dim if x.ndim else None)
+
+
+# Slices, positions and pieces
+
+
+def _whole(dim: int) -> tuple[slice, ...]:
+    return (slice(None),) * dim
+
+
+def put_slice(g: Array, shape: tuple[int, ...], dim: int, start: int, stop: int, step: int) -> Array:
+    """Zeros of `shape` with g in the slice."""
+    return jnp.zeros(shape, g.dtype).at[(*_whole(dim), slice(start, stop, step))].set(g)
+
+
+def put_select(g: Array, shape: tuple[int, ...], dim: int, index: int) -> Array:
+    """Zeros of `shape` with g at one position of axis dim."""
+    return jnp.zeros(shape, g.dtype).at[(*_whole(dim), index)].set(g)
+
+
+def put_diagonal(g: Array, shape: tuple[int, ...], offset: int, dim1: int, dim2: int) -> Array:
+    """Zeros of `shape` with g on the diagonal."""
+    out = jnp.moveaxis(jnp.zeros(shape, g.dtype), (dim1, dim2), (-2, -1))
+    i = jnp.arange(g.shape[-1])
+    out = out.at[..., i - min(offset, 0), i + max(offset, 0)].set(g)
+    return jnp.moveaxis(out, (-2, -1), (dim1, dim2))
+
+
+def squeeze(x: Array, dim: Any) -> Array:
+    """x without the axes of size 1 among dim (None: all)."""
+    axes = range(x.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
+    return x.reshape([n for i, n in enumerate(x.shape) if n != 1 or i not in axes])
+
+
+def full_index(ndim: int, indices: tuple[Array, ...], dims: tuple[int, ...]) -> tuple[Any, ...]:
+    """The index tuple for x[...]: whole slices where dims names no index."""
+    at: list[Any] = [slice(None)] * ndim
+    for d, i in zip(dims, indices, strict=True):
+        at[d] = i
+    return tuple(at[: dims[-1] + 1])
+
+
+def index(x: Array, indices: tuple[Array, ...], dims: tuple[int, ...]) -> Array:
+    """x at integer positions.  A position out of range is clamped, as XLA does."""
+    return x[full_index(x.ndim, indices, dims)]
+
+
+def index_put(x: Array, values: Array, indices: tuple[Array, ...], dims: tuple[int, ...], accumulate: bool) -> Array:
+    """x with values written (or added) at integer positions."""
+    places = x.at[full_index(x.ndim, indices, dims)]
+    return places.add(values) if accumulate else places.set(values)
+
+
+def index_select(x: Array, i: Array, dim: int) -> Array:
+    """Slices of x at the positions i of axis dim."""
+    return index(x, (i.reshape(-1),), (dim,)) if x.ndim else x
+
+
+def index_add(x: Array, i: Array, source: Array, dim: int) -> Array:
+    """x with the slices of source added at the positions i of axis dim."""
+    return index_put(x, source, (i.reshape(-1),), (dim,), True) if x.ndim else x + jnp.sum(source)
+
+
+def grid(i: Array, dim: int) -> tuple[Array, ...]:
+    """Index arrays with which x[...] reads x at i along axis dim and at i's own position along the others."""
+    open_axes = [jnp.arange(n).reshape((1,) * d + (n,) + (1,) * (i.ndim - d - 1)) for d, n in enumerate(i.shape)]
+    open_axes[dim] = i
+    return tuple(open_axes)
+
+
+def gather(x: Array, i: Array, dim: int) -> Array:
+    """x at position i along axis dim."""
+    return x[grid(i, dim)] if x.ndim and i.ndim else x.reshape(-1)[i]
+
+
+def scatter_add(x: Array, i: Array, source: Array, dim: int) -> Array:
+    """x with source added at position i along axis dim."""
+    if not x.ndim or not i.ndim:
+        return x.reshape(-1).at[i.reshape(-1)].add(source.reshape(-1)[: i.size]).reshape(x.shape)
+    return x.at[grid(i, dim)].add(source[tuple(slice(n) for n in i.shape)])
+
+
+def index_mask(x: Array, mask: Array, dim: int) -> Array:
+    """The elements of x where the mask is true; only outside jit, where the shape is known."""
+    return x[(*_whole(dim), mask)]
+
+
+def put_mask(g: Array, mask: Array, shape: tuple[int, ...], dim: int) -> Array:
+    """Zeros of `shape` with g where the mask is true."""
+    return jnp.zeros(shape, g.dtype).at[(*_whole(dim), mask)].set(g)
+
+
+# Values made from numbers
+
+
+def arange(start: Any, step: Any, count: int, dtype: Any) -> Array:
+    """start + step * i for i < count, rounded once."""
+    return jnp.asarray(numpy_kernels.arange(start, step, count, dtype))
+
+
+def linspace(start: Any, end: Any, steps: int, dtype: Any) -> Array:
+    """`steps` equidistant values from start to end."""
+    return jnp.asarray(numpy_kernels.linspace(start, end, steps, dtype))
+
+
+def random_uniform(key: Any, shape: tuple[int, ...], dtype: Any) -> Array:
+    """The same uniform numbers as in NumPy."""
+    return random.uniform(jnp, key, shape, dtype)
+
+
+def random_normal(key: Any, shape: tuple[int, ...], dtype: Any) -> Array:
+    """The same normal numbers as in NumPy, to the rounding of log, sin and cos."""
+    return random.normal(jnp, key, shape, dtype)
+
+
+def random_integers(key: Any, low: int, high: int, shape: tuple[int, ...], dtype: Any) -> Array:
+    """The same integers as in NumPy."""
+    return random.integers(jnp, key, low, high, shape, dtype)
+
+
+def random_permutation(key: Any, n: int, dtype: Any) -> Array:
+    """The same permutation as in NumPy."""
+    return random.permutation(jnp, key, n, dtype)

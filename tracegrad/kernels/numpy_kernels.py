@@ -9,6 +9,37 @@ from typing import Any
 
 import numpy as np
 
+from tracegrad.kernels.positions import arange as arange
+from tracegrad.kernels.positions import check_positions as check_positions
+from tracegrad.kernels.positions import diagonal as diagonal
+from tracegrad.kernels.positions import flip as flip
+from tracegrad.kernels.positions import full as full
+from tracegrad.kernels.positions import full_index as full_index
+from tracegrad.kernels.positions import gather as gather
+from tracegrad.kernels.positions import grid as grid
+from tracegrad.kernels.positions import index as index
+from tracegrad.kernels.positions import index_add as index_add
+from tracegrad.kernels.positions import index_mask as index_mask
+from tracegrad.kernels.positions import index_put as index_put
+from tracegrad.kernels.positions import index_select as index_select
+from tracegrad.kernels.positions import linspace as linspace
+from tracegrad.kernels.positions import matmul as matmul
+from tracegrad.kernels.positions import place as place
+from tracegrad.kernels.positions import put_diagonal as put_diagonal
+from tracegrad.kernels.positions import put_mask as put_mask
+from tracegrad.kernels.positions import put_select as put_select
+from tracegrad.kernels.positions import put_slice as put_slice
+from tracegrad.kernels.positions import scatter_add as scatter_add
+from tracegrad.kernels.positions import select_axis as select_axis
+from tracegrad.kernels.positions import slice_axis as slice_axis
+from tracegrad.kernels.positions import squeeze as squeeze
+from tracegrad.kernels.positions import stack as stack
+from tracegrad.kernels.positions import unsqueeze as unsqueeze
+from tracegrad.kernels.random import random_integers as random_integers
+from tracegrad.kernels.random import random_normal as random_normal
+from tracegrad.kernels.random import random_permutation as random_permutation
+from tracegrad.kernels.random import random_uniform as random_uniform
+
 Array = np.ndarray[Any, Any]
 
 
@@ -51,209 +82,6 @@ def broadcast_to(x: Array, shape: tuple[int, ...]) -> Array:
     if x.ndim == 0 and type(x) is np.ndarray:  # several times faster than np.broadcast_to
         return np.ndarray(shape, x.dtype, x, 0, (0,) * len(shape))
     return np.broadcast_to(x, shape)
-
-
-# Slices, positions and pieces
-
-_WHOLE = tuple((slice(None),) * n for n in range(65))  # the leading part of an index: n whole axes
-
-
-def slice_axis(x: Array, dim: int, start: int, stop: int, step: int) -> Array:
-    """The view x[:, ..., start:stop:step] with the slice at axis dim."""
-    return x[(*_WHOLE[dim], slice(start, stop, step))]
-
-
-def select_axis(x: Array, dim: int, index: int) -> Array:
-    """The view of x at one position of axis dim; an array also where it has no axes."""
-    return x[(*_WHOLE[dim], index, ...)]
-
-
-def put_slice(g: Array, shape: tuple[int, ...], dim: int, start: int, stop: int, step: int) -> Array:
-    """Zeros of `shape` with g in the slice."""
-    out = np.zeros(shape, g.dtype)
-    out[(*_WHOLE[dim], slice(start, stop, step))] = g
-    return out
-
-
-def put_select(g: Array, shape: tuple[int, ...], dim: int, index: int) -> Array:
-    """Zeros of `shape` with g at one position of axis dim."""
-    out = np.zeros(shape, g.dtype)
-    out[(*_WHOLE[dim], index)] = g
-    return out
-
-
-def place(xs: tuple[Array, ...], shape: tuple[int, ...], dim: int, starts: tuple[int, ...], steps: tuple[int, ...]) -> Array:
-    """Zeros of `shape` to which each of xs is added in its slice of axis dim."""
-    first, before = xs[0], _WHOLE[dim]
-    if first.shape == shape:
-        out = np.array(first, order="C")
-    else:
-        out = np.zeros(shape, first.dtype)
-        out[(*before, slice(starts[0], starts[0] + first.shape[dim] * steps[0], steps[0]))] = first
-    for x, start, step in zip(xs[1:], starts[1:], steps[1:], strict=True):
-        here = out[(*before, slice(start, start + x.shape[dim] * step, step))]
-        np.add(here, x, here)
-    return out
-
-
-def diagonal(x: Array, offset: int, dim1: int, dim2: int) -> Array:
-    """The diagonal as a view that can be written, unlike NumPy's."""
-    view = x.diagonal(offset, dim1, dim2)
-    if x.flags.writeable:
-        view.flags.writeable = True
-    return view
-
-
-def put_diagonal(g: Array, shape: tuple[int, ...], offset: int, dim1: int, dim2: int) -> Array:
-    """Zeros of `shape` with g on the diagonal."""
-    out = np.zeros(shape, g.dtype)
-    diagonal(out, offset, dim1, dim2)[...] = g
-    return out
-
-
-def squeeze(x: Array, dim: Any) -> Array:
-    """x without the axes of size 1: all (None), one, or a tuple of them; axes of another size stay."""
-    axes = range(x.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
-    return x.reshape([n for i, n in enumerate(x.shape) if n != 1 or i not in axes])
-
-
-def unsqueeze(x: Array, dim: int) -> Array:
-    """The view of x with an axis of size 1 before axis dim."""
-    return x[(*_WHOLE[dim], None)]
-
-
-def flip(x: Array, dims: tuple[int, ...]) -> Array:
-    """x in reverse order along dims, in memory of its own."""
-    return x[tuple(slice(None, None, -1) if i in dims else slice(None) for i in range(x.ndim))].copy()
-
-
-def stack(xs: tuple[Array, ...], dim: int) -> Array:
-    """Arrays of one shape joined along a new axis dim."""
-    return np.concatenate([x[(*_WHOLE[dim], None)] for x in xs], dim)
-
-
-def matmul(a: Array, b: Array) -> Array:
-    """a @ b; a matrix on the right of a stack is one product instead of many."""
-    if b.ndim == 2 and a.ndim > 2 and a.flags.c_contiguous and a.size:
-        return np.matmul(a.reshape(-1, a.shape[-1]), b).reshape(*a.shape[:-1], b.shape[1])
-    return np.matmul(a, b)
-
-
-def index(x: Array, indices: tuple[Array, ...], dims: tuple[int, ...]) -> Array:
-    """x at integer positions, by NumPy's rule for the place of the new axes.  dims: the axis of each index."""
-    if len(dims) == 1:
-        return x.take(indices[0], dims[0])
-    return x[full_index(x.ndim, indices, dims)]
-
-
-def full_index(ndim: int, indices: tuple[Array, ...], dims: tuple[int, ...]) -> tuple[Any, ...]:
-    """The index tuple for x[...]: whole slices where dims names no index."""
-    at: list[Any] = [slice(None)] * ndim
-    for d, i in zip(dims, indices, strict=True):
-        at[d] = i
-    return tuple(at[: dims[-1] + 1])
-
-
-def index_put(x: Array, values: Array, indices: tuple[Array, ...], dims: tuple[int, ...], accumulate: bool) -> Array:
-    """A copy of x with values written (or added, repeated positions as often as they occur) at integer positions."""
-    out = np.array(x, order="C")
-    at = full_index(x.ndim, indices, dims)
-    if not accumulate:
-        out[at] = values
-        return out
-    places = np.arange(out.size).reshape(out.shape)[at]
-    np.add.at(out.reshape(-1), places.reshape(-1), np.broadcast_to(values, places.shape).reshape(-1))
-    return out
-
-
-def check_positions(i: Array, size: int, kind: type[Exception]) -> None:
-    """Raise `kind` unless all positions lie in [0, size)."""
-    if i.size and (i.min() < 0 or i.max() >= size):
-        bad = i[(i < 0) | (i >= size)].flat[0]
-        raise kind(f"index {bad} is out of bounds for an axis with size {size}")
-
-
-def index_select(x: Array, i: Array, dim: int) -> Array:
-    """Slices of x at the positions i of axis dim.  Raises IndexError for a position outside [0, size)."""
-    if not x.ndim:
-        check_positions(i, 1, IndexError)
-        return np.array(x)
-    check_positions(i, x.shape[dim], IndexError)
-    return x.take(i.reshape(-1), dim)
-
-
-def index_add(x: Array, i: Array, source: Array, dim: int) -> Array:
-    """x with the slices of source added at the positions i of axis dim."""
-    if not x.ndim:
-        check_positions(i, 1, IndexError)
-        return np.asarray(x + source.sum(dtype=x.dtype))
-    check_positions(i, x.shape[dim], IndexError)
-    return index_put(x, source, (i.reshape(-1),), (dim,), True)
-
-
-def grid(i: Array, dim: int) -> tuple[Array, ...]:
-    """Index arrays with which x[...] reads x at i along axis dim and at i's own position along the others."""
-    open_axes = [np.arange(n).reshape((1,) * d + (n,) + (1,) * (i.ndim - d - 1)) for d, n in enumerate(i.shape)]
-    open_axes[dim] = i
-    return tuple(open_axes)
-
-
-def gather(x: Array, i: Array, dim: int) -> Array:
-    """x at position i along axis dim.  Raises RuntimeError for a position outside [0, size)."""
-    if not x.ndim or not i.ndim:
-        check_positions(i, x.shape[0] if x.ndim else 1, RuntimeError)
-        return x.reshape(-1)[i]
-    check_positions(i, x.shape[dim], RuntimeError)
-    return x[grid(i, dim)]
-
-
-def scatter_add(x: Array, i: Array, source: Array, dim: int) -> Array:
-    """x with source added at position i along axis dim.  Raises RuntimeError for a position outside [0, size)."""
-    if not x.ndim or not i.ndim:
-        check_positions(i, x.shape[0] if x.ndim else 1, RuntimeError)
-        return index_put(x.reshape(-1), source.reshape(-1)[: i.size], (i.reshape(-1),), (0,), True).reshape(x.shape)
-    check_positions(i, x.shape[dim], RuntimeError)
-    return index_put(x, source[tuple(slice(n) for n in i.shape)], grid(i, dim), tuple(range(x.ndim)), True)
-
-
-def index_mask(x: Array, mask: Array, dim: int) -> Array:
-    """The elements of x where the mask, which covers the axes from dim on, is true."""
-    return x[(*_WHOLE[dim], mask)]
-
-
-def put_mask(g: Array, mask: Array, shape: tuple[int, ...], dim: int) -> Array:
-    """Zeros of `shape` with g where the mask is true."""
-    out = np.zeros(shape, g.dtype)
-    out[(*_WHOLE[dim], mask)] = g
-    return out
-
-
-# Values made from numbers
-
-
-def full(shape: tuple[int, ...], value: Any, dtype: Any) -> Array:
-    """A constant in every element."""
-    if type(value) is int and not value:
-        return np.zeros(shape, dtype)
-    out = np.empty(shape, dtype)
-    out[...] = value
-    return out
-
-
-def arange(start: Any, step: Any, count: int, dtype: Any) -> Array:
-    """start + step * i for i < count, computed in float64 (or int64) and rounded once."""
-    wide = np.int64 if isinstance(start, int) and isinstance(step, int) else np.float64
-    return (np.arange(count).astype(wide) * wide(step) + wide(start)).astype(dtype)
-
-
-def linspace(start: Any, end: Any, steps: int, dtype: Any) -> Array:
-    """`steps` values from start to end, computed from both ends inwards so that both are exact."""
-    if steps == 1:
-        return np.array([start]).astype(dtype)
-    kind = np.dtype(dtype) if np.dtype(dtype).kind in "fc" else np.dtype(np.float64)
-    first, last = kind.type(start), kind.type(end)
-    step, i = (last - first) / kind.type(max(steps - 1, 1)), np.arange(steps)
-    return np.where(i < steps // 2, first + step * i.astype(kind), last - step * (steps - 1 - i).astype(kind)).astype(dtype)
 
 
 def strided_view(x: Array, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Array:

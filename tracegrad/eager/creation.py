@@ -1,0 +1,459 @@
+"""Tensors from a shape, from bounds and from numbers: torch's functions of these names, and the public face of data.py and generator.py."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tracegrad import dtypes
+from tracegrad.config import local
+from tracegrad.devices import check_device
+from tracegrad.eager.data import array_of, as_leaf, as_tensor, asarray, element_type, from_numpy, tensor
+from tracegrad.eager.dispatch import T
+from tracegrad.eager.generator import (
+    Generator,
+    default_generator,
+    get_rng_state,
+    initial_seed,
+    manual_seed,
+    seed,
+    set_rng_state,
+)
+from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.errors import (
+    ArgumentError,
+    ArgumentValueError,
+    DataError,
+    DTypeError,
+    NotSupportedError,
+    ShapeError,
+    explain,
+)
+from tracegrad.kernels import numpy_kernels as K
+
+
+def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+    """A 0-d tensor of the default dtype, or of dtype."""
+    return full((), s, dtype=dtype or dtypes.get_default_dtype(), device=device, requires_grad=requires_grad)
+
+
+def shape_of(operation: str, given: Sequence[Any]) -> tuple[int, ...]:
+    """A size given as several ints or as one sequence.  Raises TypeError for anything but ints, RuntimeError for negative ones."""
+    if not given:
+        raise ArgumentError(explain(operation, 'missing 1 required positional argument: "size"'))
+    items = given[0] if len(given) == 1 and isinstance(given[0], (tuple, list)) else given
+    try:
+        if any(isinstance(n, bool) for n in items):
+            raise TypeError
+        shape = tuple(operator.index(n) for n in items)
+    except TypeError:
+        raise ArgumentError(explain(operation, f"argument 'size' must be tuple of ints, got {items!r}")) from None
+    if any(n < 0 for n in shape):
+        raise ShapeError(explain(operation, "Dimension size must be non-negative.", size=list(shape)))
+    return shape
+
+
+def _constant(shape: tuple[int, ...], value: Any, d: Any) -> Tensor:
+    if local.trace is not None:
+        recorded: Tensor = T.full(shape=shape, value=value, dtype=d)
+        return recorded
+    with np.errstate(all="ignore"):
+        return handle(K.full(shape, value, d), None)
+
+
+def _into(made: Tensor, out: Any) -> Tensor:
+    """The result, written into `out` where one is given."""
+    if out is None:
+        return made
+    result: Tensor = out.copy_(made)
+    return result
+
+
+def zeros(
+    *size: Any,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
+    **named: Any,
+) -> Tensor:
+    """Zeros of the given size (several ints or one sequence), of the default dtype or of dtype."""
+    return _uniform("zeros", size, 0, out, dtype, device, requires_grad, named)
+
+
+def ones(
+    *size: Any,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
+    **named: Any,
+) -> Tensor:
+    """Ones of the given size (several ints or one sequence), of the default dtype or of dtype."""
+    return _uniform("ones", size, 1, out, dtype, device, requires_grad, named)
+
+
+def empty(*size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+          memory_format: Any = None, **named: Any) -> Tensor:  # fmt: skip
+    """A tensor of the given size; the values are zero."""
+    return _uniform("empty", size, 0, out, dtype, device, requires_grad, named)
+
+
+def _size(operation: str, size: tuple[Any, ...], named: dict[str, Any]) -> tuple[int, ...]:
+    if named:
+        if size or set(named) != {"size"}:
+            raise ArgumentError(explain(operation, f"got unexpected arguments {sorted(named)}"))
+        size = (named["size"],)
+    return shape_of(operation, size)
+
+
+def _uniform(
+    operation: str,
+    size: tuple[Any, ...],
+    value: int,
+    out: Any,
+    dtype: Any,
+    device: Any,
+    requires_grad: bool,
+    named: dict[str, Any],
+) -> Tensor:
+    check_device(operation, device)
+    made = _constant(_size(operation, size, named), value, element_type(operation, dtype) or dtypes.default.float)
+    return _into(as_leaf(operation, made, requires_grad), out)
+
+
+def full(
+    size: Any,
+    fill_value: Any,
+    *,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
+) -> Tensor:
+    """fill_value in every element; without dtype that of the number (bool, int64, or the default floating dtype)."""
+    check_device("full", device)
+    if not isinstance(size, (tuple, list)):
+        raise ArgumentError(explain("full", f"argument 'size' must be tuple of ints, not {type(size).__name__}"))
+    shape, d = shape_of("full", (size,)), element_type("full", dtype)
+    if isinstance(fill_value, Tensor):
+        if fill_value._data.size != 1:
+            raise ShapeError(
+                explain("full", "fill_value must be a number or a 0-d tensor", shape=list(fill_value._data.shape))
+            )
+        value = T.cast(T.detach(fill_value), dtype=d or fill_value._data.dtype)
+        made = T.cast(T.broadcast_to(T.reshape(value, shape=()), shape=shape), dtype=value._data.dtype)
+    else:
+        number = array_of(fill_value, d)
+        made = _constant(shape, number.item(), number.dtype)
+    return _into(as_leaf("full", made, requires_grad), out)
+
+
+def _like(operation: str, t: Any, dtype: Any, device: Any) -> Any:
+    check_device(operation, device)
+    if not isinstance(t, Tensor):
+        raise ArgumentError(explain(operation, f"argument 'input' must be Tensor, not {type(t).__name__}"))
+    return element_type(operation, dtype) or t._data.dtype
+
+
+def zeros_like(
+    input: Any,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+) -> Tensor:  # noqa: A002
+    """Zeros of input's shape and dtype (or of dtype)."""
+    d = _like("zeros_like", input, dtype, device)
+    return as_leaf("zeros_like", _constant(input._data.shape, 0, d), requires_grad)
+
+
+def ones_like(
+    input: Any,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+) -> Tensor:  # noqa: A002
+    """Ones of input's shape and dtype (or of dtype)."""
+    d = _like("ones_like", input, dtype, device)
+    return as_leaf("ones_like", _constant(input._data.shape, 1, d), requires_grad)
+
+
+def empty_like(
+    input: Any,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+) -> Tensor:  # noqa: A002
+    """A tensor of input's shape and dtype (or of dtype); the values are zero."""
+    return zeros_like(input, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def full_like(
+    input: Any,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+) -> Tensor:  # noqa: A002
+    """fill_value in every element, with input's shape and dtype (or dtype)."""
+    d = _like("full_like", input, dtype, device)
+    return full(tuple(input._data.shape), fill_value, dtype=dtypes.from_numpy(d), requires_grad=requires_grad)
+
+
+def _number(operation: str, value: Any) -> Any:
+    """A Python number from a number, a NumPy scalar or a tensor of one element."""
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, (int, float)):
+        return value
+    if isinstance(value, Tensor):
+        if local.trace is not None:
+            local.trace.leave(value, f"a bound of {operation}")
+        value = value._data
+    if isinstance(value, (np.generic, np.ndarray)) and value.size == 1:
+        return value.item()
+    raise ArgumentError(explain(operation, f"bounds must be numbers, got {type(value).__name__}"))
+
+
+_MISSING: Any = object()
+
+
+def arange(start: Any = 0, end: Any = _MISSING, step: Any = 1, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False,
+           requires_grad: bool = False) -> Tensor:  # fmt: skip
+    """start, start + step, ... below end: `arange(end)`, `arange(start, end, step)`.  int64 if all are ints, else the default dtype.
+
+    Raises RuntimeError for step 0, for bounds on the wrong side, and for bounds that are not finite.
+    """
+    check_device("arange", device)
+    if end is _MISSING:
+        start, end = 0, start
+    first, last, by = (_number("arange", v) for v in (start, end, step))
+    d = element_type("arange", dtype) or (
+        dtypes.I64 if all(type(v) is int for v in (first, last, by)) else dtypes.default.float
+    )
+    if d.kind not in "iuf":
+        raise NotSupportedError(explain("arange", f"not implemented for {dtypes.from_numpy(d)}"))
+    if not all(math.isfinite(v) for v in (first, last, by)):
+        raise DataError(explain("arange", f"unsupported range: {first} -> {last}, step {by}"))
+    if d.kind in "iu":
+        first, last, by = (
+            int(first),
+            int(last) if type(last) is int else math.ceil(last),
+            int(by) if type(by) is int or int(by) == by else _whole_step(by),
+        )
+    if not by:
+        raise DataError(explain("arange", "step must be nonzero"))
+    if (last - first) * by < 0:
+        raise DataError(
+            explain("arange", f"upper bound and lower bound inconsistent with step sign: {first}, {last}, {by}")
+        )
+    count = -((first - last) // by) if d.kind in "iu" else math.ceil((last - first) / by)
+    return _into(as_leaf("arange", T.arange(start=first, step=by, count=int(count), dtype=d), requires_grad), out)
+
+
+def _whole_step(step: float) -> int:
+    if not int(step):
+        raise ArgumentValueError(explain("arange", f"step must be nonzero: {step} is 0 as an integer"))
+    return int(step)
+
+
+def linspace(start: Any, end: Any, steps: Any = _MISSING, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False,
+             requires_grad: bool = False) -> Tensor:  # fmt: skip
+    """`steps` equidistant values from start to end, both included, of the default dtype or of dtype."""
+    check_device("linspace", device)
+    if steps is _MISSING:
+        raise ArgumentError(explain("linspace", "missing the number of steps"))
+    count = operator.index(steps)
+    if count < 0:
+        raise ShapeError(explain("linspace", f"number of steps must be non-negative, got {count}"))
+    d = element_type("linspace", dtype) or dtypes.default.float
+    made = T.linspace(start=_number("linspace", start), end=_number("linspace", end), steps=count, dtype=d)
+    return _into(as_leaf("linspace", made, requires_grad), out)
+
+
+def eye(
+    n: Any,
+    m: Any = None,
+    *,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
+) -> Tensor:
+    """Ones on the diagonal of n rows and m (or n) columns, zeros elsewhere."""
+    check_device("eye", device)
+    rows, columns = operator.index(n), operator.index(n if m is None else m)
+    if rows < 0 or columns < 0:
+        raise ShapeError(explain("eye", f"n and m must be greater or equal to 0, got {rows} and {columns}"))
+    made = T.eye(n=rows, m=columns, dtype=element_type("eye", dtype) or dtypes.default.float)
+    return _into(as_leaf("eye", made, requires_grad), out)
+
+
+# --- random
+
+
+def _draw(operation: str, d: Any, shape: tuple[int, ...], generator: Any, **attrs: Any) -> Tensor:
+    """Random numbers from the next key of the generator; while recording, of a key that is drawn anew at every call of the compiled function."""
+    if local.trace is not None and generator is None:
+        key = local.trace.random_key()
+    else:
+        key = handle((generator or default_generator).next_key(), None)
+    made: Tensor = getattr(T, operation)(key, **attrs, shape=shape, dtype=d)
+    return made
+
+
+def _floating(operation: str, d: Any) -> Any:
+    if d.kind != "f":
+        raise NotSupportedError(
+            explain(
+                operation, f"not implemented for {dtypes.from_numpy(d)}: random numbers of this kind are floating-point"
+            )
+        )
+    return d
+
+
+def rand(*size: Any, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+         **named: Any) -> Tensor:  # fmt: skip
+    """Uniform numbers in [0, 1) of the given size (several ints or one sequence)."""
+    check_device("rand", device)
+    d = _floating("rand", element_type("rand", dtype) or dtypes.default.float)
+    return _into(as_leaf("rand", _draw("random_uniform", d, _size("rand", size, named), generator), requires_grad), out)
+
+
+def randn(*size: Any, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
+          **named: Any) -> Tensor:  # fmt: skip
+    """Standard normal numbers of the given size (several ints or one sequence)."""
+    check_device("randn", device)
+    d = _floating("randn", element_type("randn", dtype) or dtypes.default.float)
+    return _into(
+        as_leaf("randn", _draw("random_normal", d, _size("randn", size, named), generator), requires_grad), out
+    )
+
+
+def randint(*bounds: Any, low: Any = None, high: Any = None, size: Any = None, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+            pin_memory: bool = False, requires_grad: bool = False) -> Tensor:  # fmt: skip
+    """Integers in [low, high): `randint(high, size)` or `randint(low, high, size)`; int64 unless dtype is given.  Raises RuntimeError for an empty range."""
+    check_device("randint", device)
+    given = list(bounds)
+    if size is None and given:
+        size = given.pop()
+    if high is None and given:
+        high = given.pop()
+    if low is None and given:
+        low = given.pop()
+    if given or high is None or not isinstance(size, (tuple, list)):
+        raise ArgumentError(
+            explain("randint", "takes (high, size) or (low, high, size) with size a tuple of ints", got=bounds)
+        )
+    first, last = int(_number("randint", 0 if low is None else low)), int(_number("randint", high))
+    d = element_type("randint", dtype) or dtypes.I64
+    if first >= last:
+        raise DataError(explain("randint", f"expects 'from' to be less than 'to', but got from={first} >= to={last}"))
+    if d.kind in "iu" and (last - 1 > np.iinfo(d).max or first < np.iinfo(d).min):
+        raise DTypeError(
+            explain("randint", f"the bounds {first} and {last - 1} are out of range for {dtypes.from_numpy(d)}")
+        )
+    made = _draw("random_integers", d, shape_of("randint", (size,)), generator, low=first, high=last)
+    return _into(as_leaf("randint", made, requires_grad), out)
+
+
+def randperm(
+    n: Any,
+    *,
+    generator: Any = None,
+    out: Any = None,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    pin_memory: bool = False,
+    requires_grad: bool = False,
+) -> Tensor:
+    """The integers 0 ... n-1 in random order; int64 unless dtype is given."""
+    check_device("randperm", device)
+    count = operator.index(n)
+    if count < 0:
+        raise ShapeError(explain("randperm", f"Trying to create tensor with negative dimension {count}"))
+    if local.trace is not None and generator is None:
+        key = local.trace.random_key()
+    else:
+        key = handle((generator or default_generator).next_key(), None)
+    made = T.random_permutation(key, n=count, dtype=element_type("randperm", dtype) or dtypes.I64)
+    return _into(as_leaf("randperm", made, requires_grad), out)
+
+
+def rand_like(
+    input: Any,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+    generator: Any = None,
+) -> Tensor:  # noqa: A002
+    """Uniform numbers in [0, 1) of input's shape and dtype (or of dtype)."""
+    d = _floating("rand_like", _like("rand_like", input, dtype, device))
+    return as_leaf("rand_like", _draw("random_uniform", d, input._data.shape, generator), requires_grad)
+
+
+def randn_like(
+    input: Any,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+    generator: Any = None,
+) -> Tensor:  # noqa: A002
+    """Standard normal numbers of input's shape and dtype (or of dtype)."""
+    d = _floating("randn_like", _like("randn_like", input, dtype, device))
+    return as_leaf("randn_like", _draw("random_normal", d, input._data.shape, generator), requires_grad)
+
+
+def randint_like(
+    input: Any,
+    low: Any,
+    high: Any = None,
+    *,
+    dtype: Any = None,
+    layout: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    memory_format: Any = None,
+) -> Tensor:  # noqa: A002
+    """Integers in [low, high) (in [0, low) without high), with input's shape and dtype (or dtype)."""
+    d = dtypes.from_numpy(_like("randint_like", input, dtype, device))
+    first, last = (0, low) if high is None else (low, high)
+    return randint(first, last, tuple(input._data.shape), dtype=d, requires_grad=requires_grad)
+
+
+__all__ = [
+    "Generator", "arange", "as_tensor", "asarray", "default_generator", "empty", "empty_like", "eye", "from_numpy", "full", "full_like", "get_rng_state", "initial_seed",
+    "linspace", "manual_seed", "ones", "ones_like", "rand", "rand_like", "randint", "randint_like", "randn", "randn_like", "randperm", "scalar_tensor", "seed",
+    "set_rng_state", "tensor", "zeros", "zeros_like",
+]  # fmt: skip

@@ -1,0 +1,91 @@
+"""The random generator: a seed and a counter.  What a key gives is in kernels/random.py."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any
+
+import numpy as np
+
+from tracegrad.devices import check_device
+from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.errors import ArgumentValueError, DataError, explain
+
+Array = np.ndarray[Any, Any]
+
+
+class Generator:
+    """A seed and a counter of draws; every draw has a key of its own, so that its numbers are a pure function of the key."""
+
+    def __init__(self, device: Any = None) -> None:
+        check_device("Generator", device)
+        self._lock = threading.Lock()
+        self._seed, self._counter = 67280421310721, 0
+
+    def manual_seed(self, seed: Any) -> Generator:
+        """Start anew from `seed`.  Raises ValueError for one that does not fit into 64 bits."""
+        value = int(seed)
+        if not -(2**63) <= value < 2**64:
+            raise ArgumentValueError(explain("manual_seed", f"Overflow: the seed {value} does not fit into 64 bits"))
+        with self._lock:
+            self._seed, self._counter = value % 2**64, 0
+        return self
+
+    def seed(self) -> int:
+        """Start anew from a seed of the operating system, and return it."""
+        value = int.from_bytes(os.urandom(8), "little")
+        self.manual_seed(value)
+        return value
+
+    def initial_seed(self) -> int:
+        """The seed from which the generator started."""
+        return self._seed
+
+    def next_key(self) -> Array:
+        """The key of the next draw: int64 (seed, counter)."""
+        with self._lock:
+            key = np.array((self._seed, self._counter), np.uint64).view(np.int64)
+            self._counter += 1
+        return key
+
+    def get_state(self) -> Tensor:
+        """The state as a tensor of 16 bytes."""
+        return handle(np.array((self._seed, self._counter), np.uint64).view(np.uint8).copy(), None)
+
+    def set_state(self, new_state: Tensor) -> Generator:
+        """Continue from a state that get_state gave.  Raises RuntimeError for anything else."""
+        if not isinstance(new_state, Tensor) or new_state._data.dtype != np.uint8 or new_state._data.shape != (16,):
+            raise DataError(explain("set_state", "the state must be a uint8 tensor of 16 elements"))
+        seed, counter = np.ascontiguousarray(new_state._data).view(np.uint64).tolist()
+        with self._lock:
+            self._seed, self._counter = seed, counter
+        return self
+
+
+default_generator = Generator()
+
+
+def manual_seed(seed: Any) -> Generator:
+    """Start the global random generator anew from `seed`."""
+    return default_generator.manual_seed(seed)
+
+
+def seed() -> int:
+    """Start the global random generator anew from a seed of the operating system, and return it."""
+    return default_generator.seed()
+
+
+def initial_seed() -> int:
+    """The seed from which the global random generator started."""
+    return default_generator.initial_seed()
+
+
+def get_rng_state() -> Tensor:
+    """The state of the global random generator."""
+    return default_generator.get_state()
+
+
+def set_rng_state(new_state: Tensor) -> None:
+    """Continue the global random generator from a state that get_rng_state gave."""
+    default_generator.set_state(new_state)

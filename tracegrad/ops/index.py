@@ -1,0 +1,643 @@
+"""Operators that read or write at positions given by other values, or under masks (600 lines allowed: they share their shape rules)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tracegrad.config import local
+from tracegrad.dtypes import BOOL, I64
+from tracegrad.errors import ArgumentError, DTypeError, IndexingError, NotSupportedError, ShapeError, explain
+from tracegrad.ir.families import Composite, Elementwise
+from tracegrad.ir.op import Op
+from tracegrad.ir.prelude import Ops, Value
+from tracegrad.ir.samples import A, I, M
+from tracegrad.ir.types import Shape, Type, broadcast, one_axis, size_of
+
+UNKNOWN = -1  # a size that depends on values
+
+
+def adjacent(dims: tuple[int, ...]) -> bool:
+    """Whether the indexed axes are neighbours: then the new axes stand in their place, otherwise in front."""
+    return dims == tuple(range(dims[0], dims[0] + len(dims)))
+
+
+def indexed_shape(operation: str, shape: Shape, indices: Sequence[Shape], dims: tuple[int, ...]) -> Shape:
+    """The shape of x[...] with integer arrays of the shapes `indices` at the axes dims.  Raises IndexError when these do not broadcast."""
+    try:
+        new = broadcast(operation, *indices)
+    except ShapeError:
+        shown = ", ".join(str(list(s)) for s in indices)
+        raise IndexingError(
+            explain(operation, f"shape mismatch: indexing tensors could not be broadcast together with shapes {shown}")
+        ) from None
+    rest = tuple(n for i, n in enumerate(shape) if i not in dims)
+    lead = dims[0] if adjacent(dims) else 0
+    return (*rest[:lead], *new, *rest[lead:])
+
+
+def _check_integers(operation: str, *indices: Type) -> None:
+    for i in indices:
+        if i.dtype.kind not in "iu":
+            raise IndexingError(
+                explain(operation, "tensors used as indices must be long, int, byte or bool tensors", index=i)
+            )
+
+
+class Index(Op):
+    """x at integer positions, by NumPy's rule for the new axes.  dims: the axis that each index selects from.
+
+    Shapes: x (*a), indices that broadcast to s -> s in place of the axes dims if they are neighbours, else s in front.
+    """
+
+    inputs, attrs, linear, nondiff, function, method = ("x", "*indices"), ("dims",), ("x",), ("indices",), False, False
+    numpy = jax = "K.index({x}, {indices}, {dims})"
+    samples = ([A(4, 3), I(2, 3, below=4), (0,)], [A(4, 3), I(2, below=4), I(2, below=3), (0, 1)], [A(2, 4, 3), I(5, below=3), (2,)],
+               [A(2, 4, 3), I(5, below=2), I(2, 1, below=3), (0, 2)], [A(4, 3), I(0, below=4), (0,)], [A(4), I(below=4), (0,)])  # fmt: skip
+
+    @staticmethod
+    def infer(x: Type, indices: tuple[Type, ...], dims: tuple[int, ...]) -> Type:
+        """The indexed shape; x's dtype."""
+        _check_integers("index", *indices)
+        return Type(indexed_shape("index", x.shape, [i.shape for i in indices], dims), x.dtype)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, indices: tuple[Value, ...], x_type: Type, dims: tuple[int, ...]) -> Value:
+        return F.index_put(F.zeros(x_type), g, *indices, dims=dims, accumulate=True)
+
+    @staticmethod
+    def batch(
+        F: Ops, size: int, batched: tuple[bool, ...], x: Value, indices: tuple[Value, ...], dims: tuple[int, ...]
+    ) -> Value:
+        new = len(broadcast("index", *(F.shape(i)[b:] for i, b in zip(indices, batched[1:], strict=True))))
+        lead = dims[0] if adjacent(dims) else 0
+        if not any(batched[1:]):
+            result = F.index(x, *indices, dims=tuple(d + 1 for d in dims))
+            return result if adjacent(dims) else _to_front(F, result, new)
+        widened = _widen(F, batched[1:], indices, new)
+        if not batched[0]:
+            return _to_front(F, F.index(x, *widened, dims=dims), lead)
+        result = F.index(x, _rows(F, size, new), *widened, dims=(0, *(d + 1 for d in dims)))
+        return _new_axes_after(F, result, new, lead)
+
+
+def _to_front(F: Ops, x: Value, axis: int) -> Value:
+    """x with one axis moved to the front."""
+    ndim = len(F.shape(x))
+    return x if not axis else F.permute(x, dims=(axis, *(d for d in range(ndim) if d != axis)))
+
+
+def _rows(F: Ops, size: int, new: int) -> Value:
+    """The positions of the batch, with `new` further axes of size 1."""
+    return F.reshape(F.arange(start=0, step=1, count=size, dtype=I64), shape=(size, *(1,) * new))
+
+
+def _widen(F: Ops, batched: Sequence[bool], indices: Sequence[Value], new: int) -> list[Value]:
+    """Batched indices with 1s after the batch axis up to `new` further axes; an unbatched index broadcasts as it is."""
+    out = []
+    for i, is_batched in zip(indices, batched, strict=True):
+        shape = F.shape(i)
+        out.append(F.reshape(i, shape=(shape[0], *(1,) * (new + 1 - len(shape)), *shape[1:])) if is_batched else i)
+    return out
+
+
+def _new_axes_after(F: Ops, x: Value, new: int, lead: int) -> Value:
+    """(b, *s, *lead, *rest) as (b, *lead, *s, *rest): where a batched index with its batch axis in front puts things, and where they belong."""
+    ndim = len(F.shape(x))
+    order = (0, *range(1 + new, 1 + new + lead), *range(1, 1 + new), *range(1 + new + lead, ndim))
+    return x if order == tuple(range(ndim)) else F.permute(x, dims=order)
+
+
+class IndexPut(Op):
+    """x with values written at integer positions, or added to what is there.  Shapes: x (*a), values that broadcast to x[indices] -> (*a).
+
+    Positions that occur twice add twice with accumulate; without it the last one is kept, and the derivative of values goes to all of them, as in torch.
+    """
+
+    inputs, attrs, nondiff = ("x", "values", "*indices"), ("dims", "accumulate"), ("indices",)
+    linear, inplace = ("x", "values"), True
+    numpy = jax = "K.index_put({x}, {values}, {indices}, {dims}, {accumulate})"
+    samples = ([A(4, 3), A(2, 3), I(2, below=4), (0,), True], [A(4), A(), I(2, below=4), (0,), True], [A(4, 3), A(1, 3), I(1, below=4), (0,), False],
+               [A(2, 4, 3), A(2, 5, 4), I(5, below=2), I(2, 1, below=3), (0, 2), True], [A(2, 4, 3), A(2, 4), I(4, below=3), (2,), True],
+               [A(4, 3), A(3), I(0, below=4), (0,), True])  # fmt: skip
+
+    @staticmethod
+    def call(F: Ops, input: Any, indices: Any, values: Any, accumulate: bool = False) -> Value:  # noqa: A002
+        """input with values at the positions of the first axes, one index (or one mask) for each."""
+        if not isinstance(indices, (tuple, list)):
+            raise ArgumentError(
+                explain("index_put", f"indices must be a tuple of Tensors, not {type(indices).__name__}")
+            )
+        if any(i is None for i in indices):
+            raise ArgumentError(explain("index_put", "expected Tensor as index, but got NoneType"))
+        positions: list[Any] = []
+        for i in indices:
+            positions += mask_positions(i) if F.type(i).dtype.kind == "b" else [i]
+        if F.type(values).dtype != F.type(input).dtype:
+            raise ShapeError(
+                explain(
+                    "index_put",
+                    "Index put requires the source and destination dtypes match",
+                    input=F.type(input),
+                    values=F.type(values),
+                )
+            )
+        if len(positions) > len(F.shape(input)):
+            raise IndexingError(
+                explain(
+                    "index_put",
+                    f"too many indices for tensor of dimension {len(F.shape(input))} (got {len(positions)})",
+                )
+            )
+        return F.index_put(input, values, *positions, dims=tuple(range(len(positions))), accumulate=bool(accumulate))
+
+    @staticmethod
+    def infer(x: Type, values: Type, indices: tuple[Type, ...], dims: tuple[int, ...], accumulate: bool) -> Type:
+        """x's type."""
+        _check_integers("index_put", *indices)
+        shape = indexed_shape("index_put", x.shape, [i.shape for i in indices], dims)
+        lead = len(shape) - len(values.shape)
+        if lead < 0 or any(n not in (1, shape[lead + i]) for i, n in enumerate(values.shape)):
+            raise ShapeError(
+                explain(
+                    "index_put",
+                    f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast to indexing result of shape {list(shape)}",
+                )
+            )
+        return x
+
+    @staticmethod
+    def grad_x(
+        F: Ops, g: Value, indices: tuple[Value, ...], values_type: Type, dims: tuple[int, ...], accumulate: bool
+    ) -> Value:
+        return (
+            g
+            if accumulate
+            else F.index_put(g, F.full(shape=(), value=0, dtype=F.type(g).dtype), *indices, dims=dims, accumulate=False)
+        )
+
+    @staticmethod
+    def grad_values(F: Ops, g: Value, indices: tuple[Value, ...], values_type: Type, dims: tuple[int, ...]) -> Value:
+        return F.sum_to(F.index(g, *indices, dims=dims), shape=values_type.shape)
+
+    @staticmethod
+    def batch(
+        F: Ops,
+        size: int,
+        batched: tuple[bool, ...],
+        x: Value,
+        values: Value,
+        indices: tuple[Value, ...],
+        dims: tuple[int, ...],
+        accumulate: bool,
+    ) -> Value:
+        own = [F.shape(i)[b:] for i, b in zip(indices, batched[2:], strict=True)]
+        shape = F.shape(x)[batched[0] :]
+        new, lead = len(broadcast("index_put", *own)), dims[0] if adjacent(dims) else 0
+        target = indexed_shape("index_put", shape, own, dims)
+        (x,) = F.lift(size, batched[:1], x)
+        value_shape = F.shape(values)[batched[1] :]
+        front = size if batched[1] else 1
+        values = F.reshape(values, shape=(front, *(1,) * (len(target) - len(value_shape)), *value_shape))
+        values = F.expand(values, shape=(size, *target))
+        order = (0, *range(1 + lead, 1 + lead + new), *range(1, 1 + lead), *range(1 + lead + new, 1 + len(target)))
+        values = F.permute(values, dims=order)
+        widened = _widen(F, batched[2:], indices, new)
+        return F.index_put(
+            x, values, _rows(F, size, new), *widened, dims=(0, *(d + 1 for d in dims)), accumulate=accumulate
+        )
+
+
+def read_mask(mask: Any) -> np.ndarray[Any, Any]:
+    """The values of a mask, which decide about shapes; refused while recording.  Raises NotSupportedError for a graph node."""
+    data = getattr(mask, "_data", mask)
+    if not isinstance(data, np.ndarray):
+        raise NotSupportedError(
+            explain(
+                "index", "the shape of a selection by mask depends on values, which a graph does not have", "Use where"
+            )
+        )
+    if local.trace is not None:
+        local.trace.leave(mask, "a boolean mask index")
+    return data
+
+
+def mask_positions(mask: Any) -> list[Any]:
+    """The positions where a mask is true, one index per axis.  Refused while recording: their number depends on values."""
+    return list(np.nonzero(read_mask(mask)))
+
+
+class IndexSelect(Op):
+    """Slices of x at positions of one axis.  Shapes: x (*a, n, *b), index (k,) or () -> (*a, k, *b).  Raises IndexError for a position outside [0, n)."""
+
+    inputs, attrs, linear, nondiff = ("x", "index"), ("dim",), ("x",), ("index",)
+    numpy = jax = "K.index_select({x}, {index}, {dim})"
+    samples = (
+        [A(4, 3), I(2, below=4), 0],
+        [A(4, 3), I(5, below=3), 1],
+        [A(2, 3), I(0, below=2), 0],
+        [A(3), I(below=3), 0],
+    )
+
+    @staticmethod
+    def call(F: Ops, input: Any, dim: int, index: Any) -> Value:  # noqa: A002
+        """The slices of input at the positions index of axis dim."""
+        return F.index_select(input, index, dim=one_axis("index_select", len(F.shape(input)), dim))
+
+    @staticmethod
+    def infer(x: Type, index: Type, dim: int) -> Type:
+        """The number of positions in place of axis dim."""
+        _check_vector("index_select", index)
+        return Type((*x.shape[:dim], size_of(index.shape), *x.shape[dim + 1 :]) if x.shape else (), x.dtype)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, index: Value, x_type: Type, dim: int) -> Value:
+        return F.index_add(F.zeros(x_type), index, g, dim=dim)
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: tuple[bool, ...], x: Value, index: Value, dim: int) -> Value:
+        if not batched[1]:
+            return F.index_select(x, index, dim=dim + 1) if len(F.shape(x)) > 1 else F.alias(x)
+        ndim = len(F.shape(x)) - batched[0]
+        if not ndim:
+            return x if batched[0] else F.broadcast_to(x, shape=(size,))
+        flat = F.reshape(index, shape=(size, size_of(F.shape(index)[1:])))
+        return Index.batch(F, size, batched, x, (flat,), (dim,))
+
+
+def _check_vector(operation: str, index: Type) -> None:
+    if len(index.shape) > 1:
+        raise IndexingError(explain(operation, "Index is supposed to be a vector", index=index))
+    if index.dtype.kind not in "iu":
+        raise DTypeError(explain(operation, "Expected dtype int32 or int64 for index", index=index))
+
+
+class IndexAdd(Op):
+    """x with the slices of source added at positions of one axis.  Shapes: x (*a, n, *b), index (k,), source (*a, k, *b) -> (*a, n, *b)."""
+
+    inputs, attrs, linear, nondiff, inplace = ("x", "index", "source"), ("dim",), ("x", "source"), ("index",), True
+    numpy = jax = "K.index_add({x}, {index}, {source}, {dim})"
+    samples = (
+        [A(4, 3), I(2, below=4), A(2, 3), 0],
+        [A(4, 3), I(5, below=3), A(4, 5), 1],
+        [A(2, 3), I(0, below=2), A(0, 3), 0],
+    )
+
+    @staticmethod
+    def call(F: Ops, input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1) -> Value:  # noqa: A002
+        """input with alpha * source added at the positions index of axis dim."""
+        added = source if alpha == 1 else F.mul(source, alpha)
+        return F.index_add(input, index, added, dim=one_axis("index_add", len(F.shape(input)), dim))
+
+    @staticmethod
+    def infer(x: Type, index: Type, source: Type, dim: int) -> Type:
+        """x's type."""
+        _check_vector("index_add", index)
+        if x.dtype != source.dtype:
+            raise DTypeError(
+                explain("index_add", "self and source expected to have the same dtype", x=x, source=source)
+            )
+        wanted = (*x.shape[:dim], size_of(index.shape), *x.shape[dim + 1 :]) if x.shape else source.shape
+        if source.shape != wanted:
+            raise ShapeError(
+                explain("index_add", f"source must have the shape {list(wanted)}", x=x, index=index, source=source)
+            )
+        return x
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value) -> Value:
+        return g
+
+    @staticmethod
+    def grad_source(F: Ops, g: Value, index: Value, source_type: Type, dim: int) -> Value:
+        return F.reshape(F.index_select(g, index, dim=dim), shape=source_type.shape)
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: tuple[bool, ...], x: Value, index: Value, source: Value, dim: int) -> Value:
+        parts = [
+            F.index_add(*(_row(F, v, b, i) for v, b in zip((x, index, source), batched, strict=True)), dim=dim)
+            for i in range(size)
+        ]
+        if batched[1]:
+            return F.stack(*parts, dim=0)
+        (x,), (source,) = F.lift(size, batched[:1], x), F.lift(size, batched[2:], source)
+        return F.index_add(x, index, source, dim=dim + 1)
+
+
+def _row(F: Ops, value: Value, batched: bool, i: int) -> Value:
+    return F.select(value, dim=0, index=i) if batched else value
+
+
+def _check_gather(operation: str, x: Type, index: Type, dim: int) -> None:
+    if index.dtype.kind not in "iu":
+        raise DTypeError(explain(operation, "Expected dtype int32/int64 for index", index=index))
+    if max(len(index.shape), 1) != max(len(x.shape), 1):
+        raise ShapeError(
+            explain(operation, "Index tensor must have the same number of dimensions as input tensor", x=x, index=index)
+        )
+    if any(i > n for d, (i, n) in enumerate(zip(index.shape, x.shape, strict=False)) if d != dim):
+        raise ShapeError(
+            explain(
+                operation,
+                f"Size does not match: expected index to be no larger than self apart from dimension {dim}",
+                x=x,
+                index=index,
+            )
+        )
+
+
+class Gather(Op):
+    """out[p, j, q] = x[p, index[p, j, q], q] along axis dim.  Shapes: x (*p, n, *q), index (*p', k, *q') with p' <= p, q' <= q -> index's shape.
+
+    Raises RuntimeError for a position outside [0, n).
+    """
+
+    inputs, attrs, linear, nondiff, onnx = ("x", "index"), ("dim",), ("x",), ("index",), "GatherElements"
+    numpy = jax = "K.gather({x}, {index}, {dim})"
+    samples = (
+        [A(4, 3), I(2, 3, below=4), 0],
+        [A(4, 3), I(2, 2, below=3), 1],
+        [A(4), I(6, below=4), 0],
+        [A(4, 3), I(0, 3, below=4), 0],
+        [A(), I(below=1), 0],
+    )
+
+    @staticmethod
+    def call(F: Ops, input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> Value:  # noqa: A002
+        """input at the positions index along dim."""
+        return F.gather(input, index, dim=one_axis("gather", len(F.shape(input)), dim))
+
+    @staticmethod
+    def infer(x: Type, index: Type, dim: int) -> Type:
+        """index's shape, x's dtype."""
+        _check_gather("gather", x, index, dim)
+        return Type(index.shape, x.dtype)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, index: Value, x_type: Type, dim: int) -> Value:
+        return F.scatter_add(F.zeros(x_type), index, g, dim=dim)
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: tuple[bool, ...], x: Value, index: Value, dim: int) -> Value:
+        own = F.shape(index)[batched[1] :]
+        x, index = _with_axis(F, size, batched, x, index)
+        return F.reshape(F.gather(x, index, dim=dim + 1), shape=(size, *own))
+
+
+def _with_axis(F: Ops, size: int, batched: tuple[bool, ...], *values: Value) -> tuple[Value, ...]:
+    """Operands of gather and scatter_add with a batch axis and at least one more, which a scalar stands for."""
+    lifted = F.lift(size, batched, *values)
+    return tuple(v if len(F.shape(v)) > 1 else F.reshape(v, shape=(size, 1)) for v in lifted)
+
+
+class ScatterAdd(Op):
+    """x with source added: out[p, index[p, j, q], q] += source[p, j, q].  Shapes: x (*p, n, *q), index no larger than source -> x's shape.
+
+    Raises RuntimeError for a position outside [0, n).
+    """
+
+    inputs, attrs, linear, nondiff, inplace, onnx = (
+        ("x", "index", "source"),
+        ("dim",),
+        ("x", "source"),
+        ("index",),
+        True,
+        "ScatterElements",
+    )
+    numpy = jax = "K.scatter_add({x}, {index}, {source}, {dim})"
+    samples = (
+        [A(4, 3), I(2, 3, below=4), A(2, 3), 0],
+        [A(4, 3), I(2, 2, below=3), A(3, 2), 1],
+        [A(4), I(6, below=4), A(6), 0],
+        [A(), I(below=1), A(), 0],
+    )
+
+    @staticmethod
+    def call(F: Ops, input: Any, dim: int, index: Any, src: Any) -> Value:  # noqa: A002
+        """input with src added at the positions index along dim."""
+        return F.scatter_add(input, index, src, dim=one_axis("scatter_add", len(F.shape(input)), dim))
+
+    @staticmethod
+    def infer(x: Type, index: Type, source: Type, dim: int) -> Type:
+        """x's type."""
+        if size_of(index.shape):
+            _check_gather("scatter_add", x, index, dim)
+            if len(source.shape) != len(index.shape) or any(
+                i > n for i, n in zip(index.shape, source.shape, strict=True)
+            ):
+                raise ShapeError(
+                    explain("scatter_add", "Expected index to be no larger than src", index=index, src=source)
+                )
+        if x.dtype != source.dtype:
+            raise DTypeError(explain("scatter_add", "Expected self.dtype to be equal to src.dtype", x=x, src=source))
+        return x
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value) -> Value:
+        return g
+
+    @staticmethod
+    def grad_source(F: Ops, g: Value, index: Value, source_type: Type, dim: int) -> Value:
+        part = F.gather(g, index, dim=dim)
+        shape = F.shape(index)
+        for d, (small, n) in enumerate(zip(shape, source_type.shape, strict=True)):
+            if small != n:  # torch reads only the leading part of a larger source
+                shape = (*shape[:d], n, *shape[d + 1 :])
+                part = F.slice_backward(part, shape=shape, dim=d, start=0, stop=small, step=1)
+        return part
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: tuple[bool, ...], x: Value, index: Value, source: Value, dim: int) -> Value:
+        own = F.shape(x)[batched[0] :]
+        x, index, source = _with_axis(F, size, batched, x, index, source)
+        return F.reshape(F.scatter_add(x, index, source, dim=dim + 1), shape=(size, *own))
+
+
+class TakeAlongDim(Composite):
+    """input at positions along dim, its other axes broadcast against those of indices.  Shapes: (*a, n, *b), (*a', k, *b') -> broadcast with k at dim."""
+
+    samples = ([A(2, 3), I(2, 1, below=3), 1], [A(2, 3), I(1, 2, below=6)], [A(4, 3), I(1, 3, below=4), 0])
+
+    @staticmethod
+    def call(F: Ops, input: Any, indices: Any, dim: int | None = None) -> Value:  # noqa: A002
+        """gather with broadcasting; with dim None positions count through all elements."""
+        if dim is None:
+            return F.gather(_flat(F, input), _flat(F, indices), dim=0)
+        shape, own = F.shape(input), F.shape(indices)
+        if len(shape) != len(own):
+            raise ShapeError(
+                explain(
+                    "take_along_dim",
+                    f"input and indices should have the same number of dimensions, but got {len(shape)} and {len(own)}",
+                )
+            )
+        axis = one_axis("take_along_dim", len(shape), dim)
+        common = broadcast("take_along_dim", (*shape[:axis], 1, *shape[axis + 1 :]), (*own[:axis], 1, *own[axis + 1 :]))
+        source = F.expand(input, shape=(*common[:axis], shape[axis], *common[axis + 1 :]))
+        return F.gather(source, F.expand(indices, shape=(*common[:axis], own[axis], *common[axis + 1 :])), dim=axis)
+
+
+def _flat(F: Ops, x: Any) -> Value:
+    return F.reshape(x, shape=(size_of(F.shape(x)),))
+
+
+class IndexMask(Op):
+    """The elements of x where a mask, which covers the axes from dim on, is true.  Shapes: x (*a, *m, *b), mask (*m) -> (*a, count, *b)."""
+
+    inputs, attrs, linear, nondiff, function, method = ("x", "mask"), ("dim",), ("x",), ("mask",), False, False
+    value_dependent = True
+    numpy = jax = "K.index_mask({x}, {mask}, {dim})"
+    torch_name = "IndexBackward0"
+    samples = ()
+
+    @staticmethod
+    def infer(x: Type, mask: Type, dim: int) -> Type:
+        """An unknown count in place of the mask's axes."""
+        own = mask.shape
+        for i, n in enumerate(own):
+            if dim + i >= len(x.shape) or x.shape[dim + i] != n:
+                raise IndexingError(
+                    explain(
+                        "index",
+                        f"The shape of the mask {list(own)} at index {i} does not match the shape of the indexed tensor {list(x.shape)} at index {dim + i}",
+                    )
+                )
+        return Type((*x.shape[:dim], UNKNOWN, *x.shape[dim + len(own) :]), x.dtype)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, mask: Value, x_type: Type, dim: int) -> Value:
+        return F.index_mask_backward(g, mask, shape=x_type.shape, dim=dim)
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: tuple[bool, ...], x: Value, mask: Value, dim: int) -> Value:
+        _refuse_batched_mask(batched[1])
+        return F.index_mask(x, mask, dim=dim + 1)
+
+
+def _refuse_batched_mask(batched: bool) -> None:
+    if batched:
+        raise NotSupportedError(
+            explain(
+                "index",
+                "a mask that differs between the examples of a batch selects different numbers of elements",
+                "Use where",
+            )
+        )
+
+
+class IndexMaskBackward(Op):
+    """Zeros with x where a mask is true.  Shapes: x (*a, count, *b), mask (*m) -> shape = (*a, *m, *b)."""
+
+    inputs, attrs, linear, nondiff, function, method = ("x", "mask"), ("shape", "dim"), ("x",), ("mask",), False, False
+    numpy = jax = "K.put_mask({x}, {mask}, {shape}, {dim})"
+    torch_name = "IndexPutBackward0"
+    samples = ()
+
+    @staticmethod
+    def infer(x: Type, mask: Type, shape: Shape, dim: int) -> Type:
+        """The given shape."""
+        return Type(shape, x.dtype)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, mask: Value, dim: int) -> Value:
+        return F.index_mask(g, mask, dim=dim)
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: tuple[bool, ...], x: Value, mask: Value, shape: Shape, dim: int) -> Value:
+        _refuse_batched_mask(batched[1])
+        return F.index_mask_backward(x, mask, shape=(size, *shape), dim=dim + 1)
+
+
+class MaskedSelectNode(IndexMask):
+    """IndexMask under the name that torch gives masked_select.  Shapes: x (*a), mask (*a) -> (count,)."""
+
+    name = "masked_select_node"
+    torch_name = "MaskedSelectBackward0"
+
+
+class MaskedSelect(Composite):
+    """The elements of input where mask is true, in row-major order.  Shapes: (*a), (*b) -> (count,)."""
+
+    samples = ()
+
+    @staticmethod
+    def call(F: Ops, input: Any, mask: Any) -> Value:  # noqa: A002
+        """input[mask] after broadcasting both."""
+        if F.type(mask).dtype != BOOL:
+            raise DTypeError(explain("masked_select", "expected BoolTensor for mask", mask=F.type(mask)))
+        read_mask(mask)
+        shape = broadcast("masked_select", F.shape(input), F.shape(mask))
+        return F.masked_select_node(F.expand(input, shape=shape), F.expand(mask, shape=shape), dim=0)
+
+
+class MaskedFill(Elementwise):
+    """value where the mask holds, x elsewhere; x's dtype.  Shapes: (*a), (*b), () -> broadcast(a, b)."""
+
+    inputs, promoted, nondiff, linear, inplace = ("x", "mask", "value"), ("x", "value"), ("mask",), ("x", "value"), True
+    quiet = True
+    numpy, jax = "np.where({mask}, {value}, {x})", "jnp.where({mask}, {value}, {x})"
+    samples = ([A(2, 3), M(2, 3), A()], [A(3), M(2, 1), A()], [A(), M(), A()], [A(0, 3), M(3), A()])
+
+    @staticmethod
+    def call(F: Ops, input: Any, mask: Any, value: Any) -> Value:  # noqa: A002
+        """input with value (a number or a 0-d tensor) where mask is true."""
+        if F.type(mask).dtype != BOOL:
+            raise DTypeError(explain("masked_fill", "masked_fill_ only supports boolean masks", mask=F.type(mask)))
+        wanted, given = F.type(input), F.type(value)
+        if given.shape:
+            raise ShapeError(
+                explain(
+                    "masked_fill",
+                    f"only supports a 0-dimensional value tensor, but got tensor with {len(given.shape)} dimension(s).",
+                )
+            )
+        if given.weak:
+            return F.masked_fill(input, mask, number_of(wanted.dtype, value))
+        return F.masked_fill(input, mask, F.as_dtype(value, wanted.dtype))
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, mask: Value) -> Value:
+        return F.where(mask, 0.0, g)
+
+    @staticmethod
+    def grad_value(F: Ops, g: Value, mask: Value) -> Value:
+        return F.where(mask, g, 0.0)
+
+
+def number_of(dtype: Any, value: Any) -> Any:
+    """A Python number as one that a value of this dtype can hold: truncated for integers, a truth value for bool."""
+    if dtype.kind == "b":
+        return bool(value)
+    if dtype.kind in "iu" and not isinstance(value, complex):
+        try:
+            return int(value)
+        except (ValueError, OverflowError) as error:
+            raise DTypeError(
+                explain("fill", f"value {value} cannot be converted to {dtype} without overflow")
+            ) from error
+    if isinstance(value, complex) and dtype.kind != "c":
+        raise DTypeError(explain("fill", f"value {value} cannot be converted to {dtype} without overflow"))
+    return value
+
+
+class MaskPut(Elementwise):
+    """y where the mask c holds, x elsewhere: assignment through one mask, under torch's name.  Shapes: (*c), (*a), (*b) -> broadcast(c, a, b)."""
+
+    inputs, promoted, nondiff, linear = ("x", "c", "y"), ("x", "y"), ("c",), ("x", "y")
+    quiet, function, method, torch_name = True, False, False, "IndexPutBackward0"
+    numpy, jax = "np.where({c}, {y}, {x})", "jnp.where({c}, {y}, {x})"
+    samples = ([A(2, 3), M(2, 3), A(3)], [A(3), M(2, 1), A()], [A(), M(), A()], [A(0, 3), M(3), A()])
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, c: Value) -> Value:
+        return F.where(c, 0.0, g)
+
+    @staticmethod
+    def grad_y(F: Ops, g: Value, c: Value) -> Value:
+        return F.where(c, g, 0.0)
+
+    @staticmethod
+    def decompose(F: Ops, x: Value, c: Value, y: Value) -> Value:
+        return F.where(c, y, x)

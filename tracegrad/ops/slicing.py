@@ -1,0 +1,532 @@
+"""Operators that take pieces of a value, or join values: select, slice, split, cat, stack, diagonals, triangles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tracegrad.dtypes import promote_types
+from tracegrad.errors import ArgumentError, ArgumentValueError, IndexingError, ShapeError, explain
+from tracegrad.ir.families import Composite, Movement
+from tracegrad.ir.op import Op
+from tracegrad.ir.prelude import Ops, Value
+from tracegrad.ir.samples import A
+from tracegrad.ir.types import Shape, Type, one_axis
+
+
+def _replaced(shape: Shape, dim: int, *sizes: int) -> Shape:
+    return (*shape[:dim], *sizes, *shape[dim + 1 :])
+
+
+def _index_source(x: str, dim: int, item: str) -> str:
+    return f"{x}[{':, ' * dim}{item}]"
+
+
+class Select(Movement):
+    """x at one position of an axis.  Shape: (*a, n, *b) -> (*a, *b)."""
+
+    attrs, view = ("dim", "index"), True
+    numpy, jax = "K.select_axis({x}, {dim}, {index})", "jax.lax.index_in_dim({x}, {index}, {dim}, keepdims=False)"
+    samples = ([A(2, 3), 0, 1], [A(2, 3, 4), 1, 2], [A(3), 0, 0])
+
+    @staticmethod
+    def expression(backend: str, x: str, dim: int, index: int) -> str:
+        return _index_source(x, dim, f"{index}, ..." if backend == "numpy" else str(index))
+
+    @staticmethod
+    def call(F: Ops, input: Any, dim: int, index: int) -> Value:  # noqa: A002
+        """input at position index of axis dim; both may be negative."""
+        shape = F.shape(input)
+        if not shape:
+            raise IndexingError(explain("select", "select() cannot be applied to a 0-dim tensor."))
+        axis = one_axis("select", len(shape), dim)
+        return F.select(input, dim=axis, index=position("select", shape, axis, index))
+
+    @staticmethod
+    def infer(x: Type, dim: int, index: int) -> Type:
+        """The shape without the axis."""
+        return Type(_replaced(x.shape, dim), x.dtype)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x_type: Type, dim: int, index: int) -> Value:
+        return F.select_backward(g, shape=x_type.shape, dim=dim, index=index)
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: Any, x: Value, dim: int, index: int) -> Value:
+        return F.select(x, dim=dim + 1, index=index)
+
+
+def position(operation: str, shape: Shape, dim: int, index: Any) -> int:
+    """`index` as a non-negative position on axis dim.  Raises IndexError when it is outside."""
+    size, i = shape[dim], int(index)
+    if not -size <= i < size:
+        raise IndexingError(
+            explain(operation, f"index {i} is out of bounds for dimension {dim} with size {size}", shape=list(shape))
+        )
+    return i + size if i < 0 else i
+
+
+class SelectBackward(Movement):
+    """Zeros with x at one position of an axis.  Shape: (*a, *b) -> shape = (*a, n, *b)."""
+
+    attrs, function, method = ("shape", "dim", "index"), False, False
+    numpy, jax = "K.put_select({x}, {shape}, {dim}, {index})", "K.put_select({x}, {shape}, {dim}, {index})"
+    torch_name = "SelectBackwardBackward0"
+    samples = ([A(3), (2, 3), 0, 1], [A(2, 4), (2, 3, 4), 1, 2], [A(), (3,), 0, 0])
+
+    @staticmethod
+    def infer(x: Type, shape: Shape, dim: int, index: int) -> Type:
+        """The given shape."""
+        return Type(shape, x.dtype)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, dim: int, index: int) -> Value:
+        return F.select(g, dim=dim, index=index)
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: Any, x: Value, shape: Shape, dim: int, index: int) -> Value:
+        return F.select_backward(x, shape=(size, *shape), dim=dim + 1, index=index)
+
+
+class Slice(Movement):
+    """x[start:stop:step] along one axis, with 0 <= start <= stop <= n and step > 0.  Shape: (*a, n, *b) -> (*a, count, *b)."""
+
+    attrs, view, function, method = ("dim", "start", "stop", "step"), True, False, False
+    numpy = "K.slice_axis({x}, {dim}, {start}, {stop}, {step})"
+    jax = "jax.lax.slice_in_dim({x}, {start}, {stop}, {step}, {dim})"
+    samples = ([A(5), 0, 1, 4, 1], [A(2, 6), 1, 0, 6, 2], [A(2, 3), 0, 1, 1, 1], [A(0, 3), 1, 1, 3, 1])
+
+    @staticmethod
+    def expression(backend: str, x: str, dim: int, start: int, stop: int, step: int) -> str:
+        return _index_source(x, dim, f"{start or ''}:{stop}" + (f":{step}" if step != 1 else ""))
+
+    @staticmethod
+    def infer(x: Type, dim: int, start: int, stop: int, step: int) -> Type:
+        """The shape with the number of positions."""
+        return Type(_replaced(x.shape, dim, len(range(start, stop, step))), x.dtype)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x_type: Type, dim: int, start: int, stop: int, step: int) -> Value:
+        return F.slice_backward(g, shape=x_type.shape, dim=dim, start=start, stop=stop, step=step)
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: Any, x: Value, dim: int, start: int, stop: int, step: int) -> Value:
+        return F.slice(x, dim=dim + 1, start=start, stop=stop, step=step)
+
+
+class SliceBackward(Movement):
+    """Zeros with x in a slice of one axis.  Shape: (*a, count, *b) -> shape = (*a, n, *b)."""
+
+    attrs, function, method = ("shape", "dim", "start", "stop", "step"), False, False
+    numpy = jax = "K.put_slice({x}, {shape}, {dim}, {start}, {stop}, {step})"
+    torch_name = "SliceBackwardBackward0"
+    samples = ([A(3), (5,), 0, 1, 4, 1], [A(2, 3), (2, 6), 1, 0, 6, 2], [A(0, 3), (2, 3), 0, 1, 1, 1])
+
+    @staticmethod
+    def infer(x: Type, shape: Shape, dim: int, start: int, stop: int, step: int) -> Type:
+        """The given shape."""
+        return Type(shape, x.dtype)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, dim: int, start: int, stop: int, step: int) -> Value:
+        return F.slice(g, dim=dim, start=start, stop=stop, step=step)
+
+    @staticmethod
+    def batch(
+        F: Ops, size: int, batched: Any, x: Value, shape: Shape, dim: int, start: int, stop: int, step: int
+    ) -> Value:
+        return F.slice_backward(x, shape=(size, *shape), dim=dim + 1, start=start, stop=stop, step=step)
+
+
+class SplitPiece(Slice):
+    """One result of split with one size: a slice, under torch's name.  Shape: (*a, n, *b) -> (*a, count, *b)."""
+
+    torch_name, one_of_many = "SplitBackward0", True
+
+    @staticmethod
+    def decompose(F: Ops, x: Value, dim: int, start: int, stop: int, step: int) -> Value:
+        return F.slice(x, dim=dim, start=start, stop=stop, step=step)
+
+
+class SplitSizesPiece(SplitPiece):
+    """One result of split with several sizes: a slice, under torch's name.  Shape: (*a, n, *b) -> (*a, count, *b)."""
+
+    torch_name = "SplitWithSizesBackward0"
+
+
+class UnbindPiece(Select):
+    """One result of unbind: select, under torch's name.  Shape: (*a, n, *b) -> (*a, *b)."""
+
+    function, method, call = False, False, None
+    torch_name, one_of_many = "UnbindBackward0", True
+
+    @staticmethod
+    def decompose(F: Ops, x: Value, dim: int, index: int) -> Value:
+        return F.select(x, dim=dim, index=index)
+
+
+class Narrow(Composite):
+    """`length` positions of an axis from `start` on.  Shape: (*a, n, *b) -> (*a, length, *b)."""
+
+    samples = ([A(2, 5), 1, 1, 3], [A(4), 0, -2, 2])
+
+    @staticmethod
+    def call(F: Ops, input: Any, dim: int, start: Any, length: int) -> Value:  # noqa: A002
+        """input[start : start + length] along dim; start may be negative."""
+        shape = F.shape(input)
+        if not shape:
+            raise ShapeError(explain("narrow", "narrow() cannot be applied to a 0-dim tensor."))
+        axis, first = one_axis("narrow", len(shape), dim), int(start)
+        size = shape[axis]
+        if not -size <= first <= size:
+            raise IndexingError(
+                explain("narrow", f"start {first} is out of range [-{size}, {size}]", shape=list(shape))
+            )
+        first += size if first < 0 else 0
+        if length < 0:
+            raise ShapeError(explain("narrow", f"length must be non-negative, got {length}"))
+        if first + length > size:
+            raise ShapeError(
+                explain(
+                    "narrow", f"start ({first}) + length ({length}) exceeds dimension size ({size}).", shape=list(shape)
+                )
+            )
+        return F.slice(input, dim=axis, start=first, stop=first + length, step=1)
+
+
+class Split(Composite):
+    """Views of consecutive pieces along an axis: each of one size (the last may be smaller), or of the given sizes.  Shape: (n, ...) -> several (m, ...)."""
+
+    samples = ([A(5), 2], [A(5, 2), [2, 3]], [A(2, 6), 3, 1], [A(0), 2])
+
+    @staticmethod
+    def call(F: Ops, tensor: Any, split_size_or_sections: Any, dim: int = 0) -> tuple[Value, ...]:
+        """The pieces of tensor along dim as a tuple."""
+        shape = F.shape(tensor)
+        if not shape:
+            raise ShapeError(explain("split", "split expects at least a 1-dimensional tensor"))
+        axis = one_axis("split", len(shape), dim)
+        if isinstance(split_size_or_sections, (tuple, list)):
+            return _by_sizes(F, tensor, shape[axis], [int(n) for n in split_size_or_sections], axis)
+        return _by_size(F, tensor, shape[axis], int(split_size_or_sections), axis)
+
+
+def _by_size(F: Ops, x: Any, total: int, size: int, axis: int) -> tuple[Value, ...]:
+    if size < 0:
+        raise ShapeError(explain("split", f"split expects split_size be non-negative, but got split_size={size}"))
+    if not size and total:
+        raise ShapeError(
+            explain("split", f"split_size can only be 0 if dimension size is 0, but got dimension size of {total}")
+        )
+    starts = range(0, total, size) if total else (0,)
+    return tuple(F.split_piece(x, dim=axis, start=i, stop=min(i + size, total), step=1) for i in starts)
+
+
+def _by_sizes(F: Ops, x: Any, total: int, sizes: Sequence[int], axis: int) -> tuple[Value, ...]:
+    if any(n < 0 for n in sizes):
+        raise ShapeError(
+            explain(
+                "split",
+                f"split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={list(sizes)}",
+            )
+        )
+    if sum(sizes) != total:
+        raise ShapeError(
+            explain(
+                "split",
+                f"split_with_sizes expects split_sizes to sum exactly to {total}, but got split_sizes={list(sizes)}",
+            )
+        )
+    ends = np.cumsum(sizes, dtype=int).tolist()
+    return tuple(
+        F.split_sizes_piece(x, dim=axis, start=end - n, stop=end, step=1) for n, end in zip(sizes, ends, strict=True)
+    )
+
+
+class Chunk(Composite):
+    """Views of at most `chunks` pieces of one size (the last may be smaller).  Shape: (n, ...) -> several (m, ...)."""
+
+    samples = ([A(5), 2], [A(2, 6), 3, 1], [A(2), 4])
+
+    @staticmethod
+    def call(F: Ops, input: Any, chunks: int, dim: int = 0) -> tuple[Value, ...]:  # noqa: A002
+        """The pieces of input along dim as a tuple."""
+        shape = F.shape(input)
+        if not shape:
+            raise ShapeError(explain("chunk", "chunk expects at least a 1-dimensional tensor"))
+        if chunks <= 0:
+            raise ShapeError(explain("chunk", f"chunk expects `chunks` to be greater than 0, got: {chunks}"))
+        axis = one_axis("chunk", len(shape), dim)
+        size = -(-shape[axis] // chunks)
+        if not size:  # torch gives as many empty pieces as were asked for
+            return _by_sizes(F, input, 0, [0] * chunks, axis)
+        return _by_size(F, input, shape[axis], size, axis)
+
+
+class Unbind(Composite):
+    """Views of all positions of an axis.  Shape: (*a, n, *b) -> n times (*a, *b)."""
+
+    samples = ([A(2, 3)], [A(2, 3), 1], [A(0, 3)])
+
+    @staticmethod
+    def call(F: Ops, input: Any, dim: int = 0) -> tuple[Value, ...]:  # noqa: A002
+        """The slices of input along dim as a tuple.  Raises IndexError for a 0-d input."""
+        shape = F.shape(input)
+        if not shape:
+            raise IndexingError(explain("unbind", "Dimension specified as 0 but tensor has no dimensions"))
+        axis = one_axis("unbind", len(shape), dim)
+        return tuple(F.unbind_piece(input, dim=axis, index=i) for i in range(shape[axis]))
+
+
+def tensor_list(operation: str, tensors: Any) -> list[Any]:
+    """The items of a list or tuple of tensors.  Raises TypeError for anything else."""
+    if not isinstance(tensors, (tuple, list)):
+        raise ArgumentError(
+            explain(operation, f"argument 'tensors' must be tuple of Tensors, not {type(tensors).__name__}")
+        )
+    for i, t in enumerate(tensors):
+        if isinstance(t, (int, float, complex, str, tuple, list)) or t is None:
+            raise ArgumentError(explain(operation, f"expected Tensor as element {i}, but got {type(t).__name__}"))
+    return list(tensors)
+
+
+def _same_dtype(F: Ops, tensors: list[Any]) -> list[Any]:
+    dtypes = [F.type(t).dtype for t in tensors]
+    best = dtypes[0]
+    for d in dtypes[1:]:
+        best = promote_types(best, d)
+    return [t if d == best else F.promote(t, dtype=best) for t, d in zip(tensors, dtypes, strict=True)]
+
+
+def _check_dtypes(operation: str, xs: Sequence[Type]) -> None:
+    if any(x.dtype != xs[0].dtype for x in xs):
+        raise ShapeError(explain(operation, f"the values have different dtypes: {', '.join(map(str, xs))}"))
+
+
+class Cat(Op):
+    """Values joined along an existing axis.  Shapes: (*a, n, *b), (*a, m, *b), ... -> (*a, n + m + ..., *b)."""
+
+    inputs, attrs, linear, quiet, method, aliases = ("*xs",), ("dim",), ("xs",), True, False, ("concat", "concatenate")
+    numpy, jax, onnx = "np.concatenate({xs}, {dim})", "jnp.concatenate({xs}, {dim})", "Concat"
+    samples = ([A(2, 3), A(1, 3), 0], [A(2, 3), A(2, 1), A(2, 2), 1], [A(0, 3), A(2, 3), 0], [A(2), 0])
+
+    @staticmethod
+    def call(F: Ops, tensors: Any, dim: int = 0) -> Value:
+        """The tensors joined along dim, in torch's common dtype.  Empty vectors are left out, as in torch."""
+        items = tensor_list("cat", tensors)
+        if not items:
+            raise ArgumentValueError(explain("cat", "expected a non-empty list of Tensors"))
+        items = _same_dtype(F, items)
+        shapes = [F.shape(t) for t in items]
+        for i, shape in enumerate(shapes):
+            if not shape:
+                raise ShapeError(explain("cat", f"zero-dimensional tensor (at position {i}) cannot be concatenated"))
+        kept = [t for t, shape in zip(items, shapes, strict=True) if shape != (0,)] or items[:1]
+        return F.cat(*kept, dim=one_axis("cat", len(F.shape(kept[0])), dim))
+
+    @staticmethod
+    def infer(xs: tuple[Type, ...], dim: int) -> Type:
+        """The sum of the sizes along dim; all others equal."""
+        first = xs[0].shape
+        _check_dtypes("cat", xs)
+        for i, x in enumerate(xs):
+            if len(x.shape) != len(first):
+                raise ShapeError(
+                    explain("cat", f"Tensors must have same number of dimensions: got {len(first)} and {len(x.shape)}")
+                )
+            if _replaced(x.shape, dim) != _replaced(first, dim):
+                raise ShapeError(
+                    explain(
+                        "cat",
+                        f"Sizes of tensors must match except in dimension {dim}: {list(first)} and, at position {i}, {list(x.shape)}",
+                    )
+                )
+        return Type(_replaced(first, dim, sum(x.shape[dim] for x in xs)), xs[0].dtype)
+
+    @staticmethod
+    def grad_xs(F: Ops, g: Value, xs_types: tuple[Type, ...], dim: int) -> tuple[Value, ...]:
+        ends = np.cumsum([x.shape[dim] for x in xs_types], dtype=int).tolist()
+        return tuple(
+            F.slice(g, dim=dim, start=end - x.shape[dim], stop=end, step=1)
+            for x, end in zip(xs_types, ends, strict=True)
+        )
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: tuple[bool, ...], xs: tuple[Value, ...], dim: int) -> Value:
+        return F.cat(*F.lift(size, batched, *xs), dim=dim + 1)
+
+
+class Stack(Op):
+    """Values of one shape joined along a new axis.  Shapes: n times (*a, *b) -> (*a, n, *b)."""
+
+    inputs, attrs, linear, quiet, method = ("*xs",), ("dim",), ("xs",), True, False
+    numpy, jax = "K.stack({xs}, {dim})", "jnp.stack({xs}, {dim})"
+    samples = ([A(2, 3), A(2, 3), 0], [A(2), A(2), A(2), 1], [A(), A(), 0], [A(0), A(0), 1])
+
+    @staticmethod
+    def call(F: Ops, tensors: Any, dim: int = 0) -> Value:
+        """The tensors, all of one shape, along a new axis dim."""
+        items = tensor_list("stack", tensors)
+        if not items:
+            raise ShapeError(explain("stack", "stack expects a non-empty TensorList"))
+        items = _same_dtype(F, items)
+        return F.stack(*items, dim=one_axis("stack", len(F.shape(items[0])) + 1, dim))
+
+    @staticmethod
+    def infer(xs: tuple[Type, ...], dim: int) -> Type:
+        """The shape with the number of values at dim."""
+        first = xs[0].shape
+        _check_dtypes("stack", xs)
+        for i, x in enumerate(xs):
+            if x.shape != first:
+                raise ShapeError(
+                    explain(
+                        "stack",
+                        f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 and {list(x.shape)} at entry {i}",
+                    )
+                )
+        return Type((*first[:dim], len(xs), *first[dim:]), xs[0].dtype)
+
+    @staticmethod
+    def grad_xs(F: Ops, g: Value, xs_types: tuple[Type, ...], dim: int) -> tuple[Value, ...]:
+        return tuple(F.select(g, dim=dim, index=i) for i in range(len(xs_types)))
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: tuple[bool, ...], xs: tuple[Value, ...], dim: int) -> Value:
+        return F.stack(*F.lift(size, batched, *xs), dim=dim + 1)
+
+
+class Vstack(Composite):
+    """Values joined row-wise; vectors become rows.  Shapes: (n, *a), (m, *a), ... -> (n + m + ..., *a)."""
+
+    method, samples = False, ([[A(2, 3), A(1, 3)]],)
+
+    @staticmethod
+    def call(F: Ops, tensors: Any) -> Value:
+        """cat along axis 0 of values with at least two axes."""
+        rows = tensor_list("vstack", tensors)
+        rows = [
+            F.reshape(t, shape=(1, 1)) if not F.shape(t) else F.unsqueeze(t, dim=0) if len(F.shape(t)) == 1 else t
+            for t in rows
+        ]
+        return Cat.call(F, rows, 0)
+
+
+class Hstack(Composite):
+    """Values joined along axis 1; vectors along axis 0.  Shapes: (n,), (m,) -> (n + m,); (a, n, *b), (a, m, *b) -> (a, n + m, *b)."""
+
+    method, samples = False, ([[A(2), A(3)]],)
+
+    @staticmethod
+    def call(F: Ops, tensors: Any) -> Value:
+        """cat along axis 1, or 0 for vectors."""
+        items = [F.reshape(t, shape=(1,)) if not F.shape(t) else t for t in tensor_list("hstack", tensors)]
+        return Cat.call(F, items, 0 if items and len(F.shape(items[0])) == 1 else 1)
+
+
+class Diagonal(Movement):
+    """The elements x[..., i, ..., i + offset, ...] on a new last axis.  Shape: x without dim1 and dim2, and the diagonal's length at the end."""
+
+    attrs, view = ("offset", "dim1", "dim2"), True
+    numpy, jax = "K.diagonal({x}, {offset}, {dim1}, {dim2})", "jnp.diagonal({x}, {offset}, {dim1}, {dim2})"
+    samples = ([A(3, 3), 0, 0, 1], [A(2, 4), 1, 0, 1], [A(3, 2, 4), -1, 2, 0], [A(2, 3), 5, 0, 1])
+
+    @staticmethod
+    def call(F: Ops, input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Value:  # noqa: A002
+        """The diagonal of input over the axes dim1 and dim2; a view."""
+        ndim = len(F.shape(input))
+        first, second = one_axis("diagonal", ndim, dim1), one_axis("diagonal", ndim, dim2)
+        if first == second:
+            raise ShapeError(explain("diagonal", f"diagonal dimensions cannot be identical {dim1}, {dim2}"))
+        return F.diagonal(input, offset=int(offset), dim1=first, dim2=second)
+
+    @staticmethod
+    def infer(x: Type, offset: int, dim1: int, dim2: int) -> Type:
+        """The other axes, then the diagonal."""
+        n, m = x.shape[dim1], x.shape[dim2]
+        count = max(min(n, m - offset) if offset >= 0 else min(n + offset, m), 0)
+        return Type((*(size for i, size in enumerate(x.shape) if i not in (dim1, dim2)), count), x.dtype)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x_type: Type, offset: int, dim1: int, dim2: int) -> Value:
+        return F.diagonal_backward(g, shape=x_type.shape, offset=offset, dim1=dim1, dim2=dim2)
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: Any, x: Value, offset: int, dim1: int, dim2: int) -> Value:
+        return F.diagonal(x, offset=offset, dim1=dim1 + 1, dim2=dim2 + 1)
+
+
+class DiagonalBackward(Movement):
+    """Zeros with x on a diagonal.  Shape: (*a, count) -> shape."""
+
+    attrs, function, method = ("shape", "offset", "dim1", "dim2"), False, False
+    numpy = jax = "K.put_diagonal({x}, {shape}, {offset}, {dim1}, {dim2})"
+    torch_name = "DiagonalBackwardBackward0"
+    samples = (
+        [A(3), (3, 3), 0, 0, 1],
+        [A(2), (2, 4), 1, 0, 1],
+        [A(2, 3), (3, 2, 4), -1, 2, 0],
+        [A(0), (2, 3), 5, 0, 1],
+    )
+
+    @staticmethod
+    def infer(x: Type, shape: Shape, offset: int, dim1: int, dim2: int) -> Type:
+        """The given shape."""
+        return Type(shape, x.dtype)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, offset: int, dim1: int, dim2: int) -> Value:
+        return F.diagonal(g, offset=offset, dim1=dim1, dim2=dim2)
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: Any, x: Value, shape: Shape, offset: int, dim1: int, dim2: int) -> Value:
+        return F.diagonal_backward(x, shape=(size, *shape), offset=offset, dim1=dim1 + 1, dim2=dim2 + 1)
+
+
+class Tril(Movement):
+    """x with zeros above the diagonal number `diagonal` of its last two axes.  Shape: (*p, n, m) -> (*p, n, m)."""
+
+    attrs, idempotent = ("diagonal",), True
+    numpy, jax = "np.tril({x}, {diagonal})", "jnp.tril({x}, {diagonal})"
+    samples = ([A(3, 3), 0], [A(2, 3, 4), 1], [A(2, 3), -1], [A(0, 3), 0])
+
+    @staticmethod
+    def call(F: Ops, input: Any, diagonal: int = 0) -> Value:  # noqa: A002
+        """The lower triangle of input.  Raises RuntimeError below two axes."""
+        return F.tril(input, diagonal=int(diagonal))
+
+    @staticmethod
+    def infer(x: Type, diagonal: int) -> Type:
+        """x's type."""
+        if len(x.shape) < 2:
+            raise ShapeError(explain("tril or triu", "input tensor must have at least 2 dimensions", x=x))
+        return x
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, diagonal: int) -> Value:
+        return F.tril(g, diagonal=diagonal)
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: Any, x: Value, diagonal: int) -> Value:
+        return F.tril(x, diagonal=diagonal)
+
+
+class Triu(Tril):
+    """x with zeros below the diagonal number `diagonal` of its last two axes.  Shape: (*p, n, m) -> (*p, n, m)."""
+
+    numpy, jax = "np.triu({x}, {diagonal})", "jnp.triu({x}, {diagonal})"
+
+    @staticmethod
+    def call(F: Ops, input: Any, diagonal: int = 0) -> Value:  # noqa: A002
+        """The upper triangle of input.  Raises RuntimeError below two axes."""
+        return F.triu(input, diagonal=int(diagonal))
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, diagonal: int) -> Value:
+        return F.triu(g, diagonal=diagonal)
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: Any, x: Value, diagonal: int) -> Value:
+        return F.triu(x, diagonal=diagonal)
