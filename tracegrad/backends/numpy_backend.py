@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad.backends.base import Array
-from tracegrad.backends.source import literal_source, node_expression, source_names, types_comment
+from tracegrad.backends.source import literal_source, node_expression, operand_source, source_names, types_comment
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node
 from tracegrad.ir.types import Type, size_of
@@ -94,8 +94,13 @@ def numpy_source(graph: Graph) -> str:
             names[node] = constants.name(node_expression(node, names, "numpy"))
             kept.add(node)
             continue
-        text = reuse(node, position, expression(node, names, constants), names, memory, kept)
-        body.append(f"    {names[node]} = {text}  # {types_comment(node)}")
+        if node.op is not None and node.op.statements is not None:
+            operands = tuple(operand_source(i, names) for i in node.inputs)
+            first, *rest = node.op.statements(names[node], operands, node)
+            body += [f"    {first}  # {types_comment(node)}", *(f"    {line}" for line in rest)]
+        else:
+            text = reuse(node, position, expression(node, names, constants), names, memory, kept)
+            body.append(f"    {names[node]} = {text}  # {types_comment(node)}")
         dead = dict.fromkeys(names[n] for n in memory_released(node, position, graph, memory, kept))
         if dead:
             body.append(f"    del {', '.join(dead)}")

@@ -10,6 +10,7 @@ from tracegrad.autograd.engine import own, run
 from tracegrad.compiler.recorder import user_location
 from tracegrad.compiler.replay import as_tensor_leaf
 from tracegrad.config import local
+from tracegrad.dtypes import default
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import ArgumentValueError, DTypeError, explain
@@ -22,6 +23,8 @@ from tracegrad.ir.types import Type
 def begin(what: str, value: Any) -> Tensor:
     """A new name for an argument, at which this level's derivative begins; outer levels still see through it."""
     t = as_tensor_leaf(what, value)
+    if "_is_number" in t.__dict__:  # a Python float given to a recorded function: the tensor that it would be outside
+        t = T.cast(t, dtype=default.float)
     if t._data.dtype.kind not in "fc":
         raise DTypeError(explain(what, f"only floating point and complex arguments have derivatives, got {t.dtype}"))
     kind = Type(t._data.shape, t._data.dtype)

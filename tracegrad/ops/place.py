@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tracegrad.errors import ShapeError, explain
+from tracegrad.ir.node import Node
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
@@ -39,6 +40,17 @@ class Place(Op):
         if any(x.dtype != xs[0].dtype for x in xs):
             raise ShapeError(explain("place", f"the parts have different dtypes: {', '.join(map(str, xs))}"))
         return Type(shape, xs[0].dtype)
+
+    @staticmethod
+    def statements(target: str, operands: tuple[str, ...], node: Node) -> list[str]:
+        """One line per part: which slices these are is known here, so no loop is left for the run."""
+        shape, dim, starts, steps = node.attrs
+        lines = [f"{target} = np.zeros({shape}, np.{node.dtype.name})"]
+        for i, (name, part, start, step) in enumerate(zip(operands, node.inputs, starts, steps, strict=True)):
+            stop = start + step * (part.shape[dim] - 1) + 1 if part.shape[dim] else start
+            text = f"{start}:{stop}" + (f":{step}" if step != 1 else "")
+            lines.append(f"{target}[{':, ' * dim}{text}] {'+=' if i else '='} {name}")
+        return lines
 
     @staticmethod
     def grad_xs(F: Ops, g: Value, xs_types: tuple[Type, ...], dim: int, starts: tuple[int, ...], steps: tuple[int, ...]) -> tuple[Value, ...]:
