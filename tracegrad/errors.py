@@ -86,6 +86,17 @@ class FormatError(TracegradError, ValueError):
     """A text or file is not what it should be; the message says where."""
 
 
+class RegistrationError(TracegradError, KeyError):
+    """A module cannot take this name for a parameter, buffer or module."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class MissingAttributeError(TracegradError, AttributeError):
+    """A module has no such attribute, or its __init__ was not called."""
+
+
 class NotSupportedError(TracegradError, NotImplementedError):
     """A valid request that this version does not cover."""
 
