@@ -134,7 +134,8 @@ def shifted(arrays: Any, places: Any, directions: Any, step: float) -> list[np.n
 
 def dot(xs: Any, ys: Any) -> float:
     """The sum of all products."""
-    return float(sum(np.sum(np.asarray(x, np.float64) * np.asarray(y, np.float64)) for x, y in zip(xs, ys, strict=True)))
+    with np.errstate(all="ignore"):
+        return float(sum(np.sum(np.asarray(x, np.float64) * np.asarray(y, np.float64)) for x, y in zip(xs, ys, strict=True)))
 
 
 OPERATORS = [op for op in sorted(REGISTRY.values(), key=lambda op: op.name) if not op.composite and op.name not in EXCUSED]

@@ -18,6 +18,7 @@ from tracegrad.ir.parse import parse
 from tracegrad.ir.text import graph_text
 from tracegrad.ir.verify import verify
 from tracegrad.passes.batch import batch_graph
+from tracegrad.passes.decompose import decompose
 from tracegrad.passes.differentiate import vjp_graph
 from tracegrad.passes.jvp import jvp_graph
 
@@ -130,7 +131,7 @@ def test_the_backward_is_linear_in_its_cotangent_and_its_derivative_by_it_is_the
     tangents = grad([f for f, _ in pairs], given, [u for _, u in pairs], materialize_grads=True) if pairs else []
     expected = jvp_by_graph(case, w)
     if tangents:
-        np.testing.assert_allclose(dot([t._data for t in tangents], g), dot(expected, g), rtol=1e-9, atol=1e-11)
+        agree(case, dot([t._data for t in tangents], g), dot(expected, g))
 
 
 @smooth_cases
@@ -140,7 +141,7 @@ def test_the_jvp_is_the_transpose_of_the_vjp(op, number):
     tangents = jvp_by_graph(case, v)
     backward = run(vjp_graph(case.graph(), case.followed(), case.differentiable()), [*case.arrays, *g])
     assert [t.shape for t in tangents] == [c.shape for c in g]
-    np.testing.assert_allclose(dot(tangents, g), dot(backward, v), rtol=1e-9, atol=1e-11)
+    agree(case, dot(tangents, g), dot(backward, v))
     for a, b in zip(backward, case.vjp(case.arrays, g), strict=True):
         np.testing.assert_allclose(a, b, **CLOSE)
 
@@ -184,7 +185,7 @@ def test_emitted_numpy_equals_the_kernel(op, number):
     case = Case(op, number)
     if op.value_dependent:
         pytest.skip("not compiled")
-    for got, want in zip(backend("numpy")(case.graph())(*case.arrays), case.raw(case.arrays), strict=True):
+    for got, want in zip(backend("numpy")(decompose(case.graph()))(*case.arrays), case.raw(case.arrays), strict=True):
         assert (got.shape, got.dtype) == (want.shape, want.dtype)
         np.testing.assert_allclose(got, want, **CLOSE)
 
@@ -196,7 +197,7 @@ def test_emitted_numpy_gradient_equals_the_kernels(op, number):
         pytest.skip("not compiled")
     graph = vjp_graph(case.graph(), case.followed(), case.differentiable())
     arrays = [*case.arrays, *case.cotangents()]
-    for got, want in zip(backend("numpy")(graph)(*arrays), run(graph, arrays), strict=True):
+    for got, want in zip(backend("numpy")(decompose(graph))(*arrays), run(graph, arrays), strict=True):
         assert (got.shape, got.dtype) == (want.shape, want.dtype)
         np.testing.assert_allclose(got, want, **CLOSE)
 
@@ -223,17 +224,33 @@ def sizes(case, cotangents):
 
 
 def check_slope(slope, value, case, scale):
-    """slope is value'(0): within rounding and curvature; at a kink it lies between the slopes on both sides."""
+    """slope is value'(0): within rounding and curvature; at a kink it lies between the slopes on both sides.
+
+    Where the value itself jumps (the first derivative at a tie) or is not finite (a mean of nothing) there is no slope to compare with.
+    """
+    largest = max([1.0, *(float(np.max(np.abs(a), initial=0)) for a in case.arrays)])
     low_precision = any(t.dtype == np.float32 for t in case.results())
-    step, slack = (1e-2, 1e-3) if low_precision else (STEP, 1e-7)
-    forward = (value(step) - value(0.0)) / step
-    backward = (value(0.0) - value(-step)) / step
-    bend = abs(forward - backward)
-    tolerance = slack * (scale + abs(slope)) + 0.02 * bend
-    middle = (forward + backward) / 2
-    if abs(slope - middle) <= tolerance:
+    step, slack = (1e-2, 1e-3) if low_precision else (STEP * largest**0.5, 2e-7)
+    here, ahead, behind = value(0.0), value(step), value(-step)
+    if not np.isfinite([here, ahead, behind]).all():
+        assert not slope or np.isnan(slope)
+        return
+    forward, backward = (ahead - here) / step, (here - behind) / step
+    if abs(forward + backward) > 1e4 * scale + 1e2 * abs(slope):
+        return
+    tolerance = slack * (scale + abs(slope)) + 0.02 * abs(forward - backward)
+    if abs(slope - (forward + backward) / 2) <= tolerance:
         return
     assert min(forward, backward) - tolerance <= slope <= max(forward, backward) + tolerance, (slope, forward, backward, tolerance)
+
+
+def agree(case, left, right, rtol=1e-9):
+    """Two ways to the same number: equal up to rounding; only a derivative that does not exist may be nan on one side."""
+    if not (np.isfinite(left) and np.isfinite(right)):
+        assert case.op.pole or not all(a.size for a in case.arrays)
+        return
+    low_precision = any(t.dtype == np.float32 for t in case.results())
+    np.testing.assert_allclose(left, right, rtol=1e-5 if low_precision else rtol, atol=1e-6 if low_precision else 1e-11)
 
 
 def check_batched(graph, arrays, generator):
