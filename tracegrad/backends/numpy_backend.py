@@ -17,6 +17,7 @@ from tracegrad.kernels import numpy_kernels
 
 CONSTANT_LIMIT = 65_536  # elements up to which a constant array is made once and kept
 DELETE_FROM_BYTES = 32_768  # arrays of this size are released right after their last use
+_KEYWORD_OUT = ("maximum", "minimum")  # NumPy deprecates the positional form for these; for the others it is the faster one
 _UFUNC_CALL = re.compile(r"^np\.(\w+)\((.*)\)$")
 
 
@@ -154,7 +155,8 @@ def reuse(node: Node, position: int, text: str, names: dict[Node, str], memory: 
         if source.shape == node.shape and source.dtype == node.dtype and memory.last_use[source] == position:
             memory.last_use.pop(source)
             names[node] = names[source]
-            return f"{text[:-1]}, {names[source]})"
+            keyword = "out=" if found.group(1) in _KEYWORD_OUT else ""
+            return f"{text[:-1]}, {keyword}{names[source]})"
     return text
 
 

@@ -36,6 +36,7 @@ class Entry:
         self.captures = [None if id(t) in keys else t for t in recorded.captures]
         order = {id(k): i for i, k in enumerate(random_keys)}
         self.draws = len(random_keys)
+        self._first_keys = list(random_keys)  # the first call uses the keys that recording has drawn
         self.draw_of = [order.get(id(t), -1) for t in recorded.captures]
         self.capture_types = [(t._data.shape, t._data.dtype) for t in recorded.captures]
         recorded_graph = recorded.graph
@@ -60,7 +61,8 @@ class Entry:
 
     def captured_tensors(self) -> list[Tensor]:
         """The Tensors to pass after the arguments: captures as they are now, and fresh random keys."""
-        keys = [handle(np.asarray(default_generator.next_key()), None) for _ in range(self.draws)]
+        keys, self._first_keys = self._first_keys, []
+        keys = keys or [handle(np.asarray(default_generator.next_key()), None) for _ in range(self.draws)]
         return [keys[draw] if t is None else t for t, draw in zip(self.captures, self.draw_of, strict=True)]
 
     def run(self, tensors: list[Tensor]) -> Any:

@@ -92,6 +92,8 @@ def capture(function: Callable[..., Any], *example_args: Any) -> Graph:
 
 def argument_names(function: Callable[..., Any], args: Sequence[Any]) -> list[str]:
     """A name for every leaf of the arguments: the parameter's, with a counter where an argument has several leaves."""
+    while hasattr(function, "__wrapped__"):  # grad(f) has the parameters of f
+        function = function.__wrapped__
     code = getattr(getattr(function, "__func__", function), "__code__", None)
     parameters = list(code.co_varnames[: code.co_argcount]) if code is not None else []
     if hasattr(function, "__self__"):
