@@ -26,10 +26,7 @@ from tracegrad.autograd.modes import (  # noqa: E402
     no_grad,
     set_grad_enabled,
 )
-try:
-    from tracegrad.eager import creation as _creation
-except ImportError:
-    _creation = type("C", (), {"__all__": ()})  # type: ignore
+from tracegrad.eager import creation as _creation  # noqa: E402
 from tracegrad.eager import functions as _functions  # noqa: E402
 from tracegrad.eager.generate import public_function as _public_function  # noqa: E402
 from tracegrad.eager.printing import set_printoptions  # noqa: E402

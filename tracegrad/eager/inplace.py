@@ -18,7 +18,7 @@ from tracegrad.dtypes import F32, F64
 from tracegrad.eager.dispatch import NUMBERS, T, tracked
 from tracegrad.eager.generate import public_function
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.eager.views import base_of, cut, is_view, path_of, place_in, shows_twice, views_of
+from tracegrad.eager.views import base_of, cut, is_view, once, path_of, place_in, shows_twice, views_of
 from tracegrad.errors import ArgumentError, DTypeError, InplaceError, OverwrittenError, ShapeError, explain
 from tracegrad.ir.node import Node, tick
 from tracegrad.ir.op import REGISTRY, Op
@@ -107,9 +107,9 @@ def write(t: Tensor, new: Tensor, operation: str) -> Tensor:
     tracked_here = local.grad_enabled and (new._node is not None or t._node is not None or base._node is not None)
     if tracked_here:
         _check_leaf(t, base, operation)
-    _check_memory(t, operation)
+    memory = _memory(t, operation)
     with np.errstate(all="ignore"):
-        np.copyto(t._data, new._data, casting="unsafe")
+        np.copyto(memory, new._data if memory is t._data else new._data.flat[0], casting="unsafe")
     touch(t)
     if tracked_here:
         if new._node is not None and new._data.dtype != t._data.dtype:
@@ -170,15 +170,19 @@ def _check_leaf(t: Tensor, base: Tensor, operation: str) -> None:
         )
 
 
-def _check_memory(t: Tensor, operation: str) -> None:
-    if not t._data.flags.writeable or (0 in t._data.strides and t._data.size > 1):
-        if shows_twice(t._data):
+def _memory(t: Tensor, operation: str) -> Array:
+    """The array to write for t.  Raises InplaceError where two elements lie at one place (one value for all, as in fill_, is no harm) or for read-only memory."""
+    array = t._data
+    if 0 in array.strides and array.size > 1 and shows_twice(array):
+        if operation not in ("fill_", "zero_"):
             raise InplaceError(
                 explain(operation, "unsupported operation: more than one element of the written-to tensor refers to a single memory location",
                         "clone() the tensor before the write")  # fmt: skip
             )
-        if not t._data.flags.writeable:
-            raise InplaceError(explain(operation, "the memory of this tensor is read-only", "clone() the tensor before the write"))
+        array = once(array)
+    if not array.flags.writeable:
+        raise InplaceError(explain(operation, "the memory of this tensor is read-only", "clone() the tensor before the write"))
+    return array
 
 
 # --- names after a write
@@ -347,13 +351,12 @@ def _raw_operands(a: Array, args: tuple[Any, ...], kwargs: dict[str, Any]) -> li
 def _assign(t: Tensor, source: Any, kind: str, operation: str) -> Tensor:
     """Overwrite all of t with a Tensor or number that broadcasts to it, whatever its dtype."""
     followed = isinstance(source, Tensor) and source._node is not None and local.grad_enabled
-    if _direct(t) and not followed and t._data.flags.writeable:
+    if _direct(t) and not followed:
         value = source._data if isinstance(source, Tensor) else source
         _check_source(t, value, operation)
-        if kind == "copy":
-            _check_memory(t, operation)
+        memory = _memory(t, operation)
         with np.errstate(all="ignore"):
-            np.copyto(t._data, value, casting="unsafe")
+            np.copyto(memory, value, casting="unsafe")
         touch(t)
         return t
     return write(t, T.overwrite(t, source, kind=kind), operation)

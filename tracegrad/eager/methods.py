@@ -20,6 +20,7 @@ try:
 except ImportError:
     indexing = None  # type: ignore
 from tracegrad.eager.conversions import leave
+from tracegrad.eager.creation import shape_of, tensor
 from tracegrad.eager.dispatch import NUMBERS, T
 from tracegrad.eager.generate import operator_function, public_function
 from tracegrad.eager.tensor import Size, Tensor, handle
@@ -212,8 +213,7 @@ def _options(operation: str, t: Tensor, dtype: Any, where: Any) -> Any:
 
 
 def _filled(operation: str, t: Tensor, shape: Sequence[Any], value: Any, dtype: Any, where: Any, requires_grad: bool) -> Tensor:
-    sizes = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else tuple(shape)
-    made: Tensor = T.full(shape=tuple(int(n) for n in sizes), value=value, dtype=_options(operation, t, dtype, where))
+    made: Tensor = T.full(shape=shape_of(operation, shape), value=value, dtype=_options(operation, t, dtype, where))
     return made.requires_grad_() if requires_grad else made
 
 
@@ -235,6 +235,11 @@ def new_empty(self: Tensor, *size: Any, dtype: Any = None, device: Any = None, r
 def new_full(self: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """fill_value in every element of the given size, with self's dtype unless dtype is given."""
     return _filled("new_full", self, (tuple(size),), fill_value, dtype, device, requires_grad)
+
+
+def new_tensor(self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, layout: Any = None, pin_memory: bool = False) -> Tensor:
+    """A copy of nested lists, an array or a tensor, with self's dtype unless dtype is given."""
+    return tensor(data, dtype=self.dtype if dtype is None else dtype, device=device, requires_grad=requires_grad)
 
 
 # --- autograd
@@ -325,7 +330,7 @@ PROPERTIES = {
 METHODS = {
     f.__name__: f
     for f in (__rtruediv__, __pos__, __invert__, __len__, __iter__, __reversed__, __contains__, size, stride, dim, numel, is_contiguous, contiguous, element_size,
-              data_ptr, is_floating_point, is_complex, is_signed, is_same_size, get_device, _is_view, new_zeros, new_ones, new_empty, new_full, backward,
+              data_ptr, is_floating_point, is_complex, is_signed, is_same_size, get_device, _is_view, new_zeros, new_ones, new_empty, new_full, new_tensor, backward,
               register_hook, retain_grad, graph, detach_)
 }  # fmt: skip
 

@@ -103,6 +103,17 @@ def shows_twice(array: Array) -> bool:
     return False
 
 
+def once(array: Array) -> Array:
+    """The array with size 1 along the axes that repeat one element; writable if the memory is, which NumPy's broadcast arrays do not say."""
+    shown = tuple(slice(0, 1) if step == 0 else slice(None) for step in array.strides)
+    narrow, memory = array[shown], array
+    while type(memory.base) is np.ndarray:
+        memory = memory.base
+    if narrow.flags.writeable or not (memory.flags.writeable and memory.flags.contiguous and memory.size):
+        return narrow
+    return np.ndarray(narrow.shape, array.dtype, memory, _address(narrow) - _address(memory), narrow.strides)
+
+
 def place_in(base: Array, view: Array) -> Place | None:
     """Where the view's elements lie in a row-major base; None when the base is not row-major or the view shows an element twice."""
     if not base.flags.c_contiguous or base.dtype != view.dtype or shows_twice(view):
