@@ -355,7 +355,7 @@ def _attach_operators() -> None:
     for name, operator in DIRECT.items():
         if operator in REGISTRY:
             composite = REGISTRY[operator].composite
-            setattr(Tensor, name, public_function(operator) if composite else operator_function(operator))
+            setattr(Tensor, name, _takes_operands(name, public_function(operator)) if composite else operator_function(operator))
     Tensor.__abs__ = public_function("abs")  # type: ignore[attr-defined]
     for names, make in ((PUBLIC, _takes_operands), (COMPARISONS, _takes_operands), (REVERSED, _swapped)):
         for name, operator in names.items():

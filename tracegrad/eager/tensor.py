@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad import dtypes
-from tracegrad.errors import DataError, DifferentiationError, explain
+from tracegrad.errors import ArgumentError, DataError, DifferentiationError, explain
 from tracegrad.ir.node import Node, make_leaf
 from tracegrad.ir.types import Type
 from tracegrad.slots import slots
@@ -40,9 +40,12 @@ class Tensor:
         return self
 
     def __init__(self, *data: Any, requires_grad: bool = False) -> None:
-        if len(data) == 1 and not isinstance(data[0], (int, np.integer)):
-            source = data[0]._data if isinstance(data[0], Tensor) else data[0]
-            self._data = np.array(source, dtypes.default.float)
+        if len(data) == 1 and isinstance(data[0], Tensor):
+            self._data = data[0]._data  # the memory is shared, as torch does
+        elif len(data) == 1 and isinstance(data[0], (list, tuple, np.ndarray)):
+            self._data = np.array(data[0], dtypes.default.float)
+        elif len(data) == 1 and not isinstance(data[0], (int, np.integer)):
+            raise ArgumentError(explain("Tensor", f"data must be a sequence, an array, a Tensor, or sizes (got {type(data[0]).__name__})"))
         elif data:
             self._data = np.zeros(tuple(int(n) for n in data), dtypes.default.float)
         if requires_grad:

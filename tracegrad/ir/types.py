@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tracegrad.dtypes import BOOL, F64, I64, NumpyDType
-from tracegrad.errors import AxisError, ShapeError, explain
+from tracegrad.errors import ArgumentError, AxisError, ShapeError, explain
 
 Shape = tuple[int, ...]
 
@@ -84,7 +84,7 @@ def one_axis(operation: str, ndim: int, dim: int) -> int:
     """`dim` as a non-negative axis.  A 0-d value has the axes -1 and 0, as in torch.  Raises AxisError (an IndexError)."""
     limit = max(ndim, 1)
     if not isinstance(dim, (int, np.integer)) or isinstance(dim, bool):
-        raise ShapeError(explain(operation, f"dim must be an int, not {dim!r}"))
+        raise ArgumentError(explain(operation, f"dim must be an int, not {dim!r}"))
     if not -limit <= dim < limit:
         raise AxisError(
             explain(operation, f"Dimension out of range: dim={dim} is outside [-{limit}, {limit - 1}] for a value with {ndim} axes")
