@@ -43,7 +43,7 @@ OPERATIONS: dict[str, tuple[Callable[..., Any], Callable[..., Any], int]] = {
 
 def chain_by_hand() -> np.ndarray:
     """The chain v -> sin(v) * v + v, summed, and its derivative, written for NumPy."""
-    v, saved = X, []
+    v, saved = -X, []
     for _ in range(STEPS):
         s = np.sin(v)
         saved.append((v, s))
@@ -88,7 +88,7 @@ def main() -> None:
     available = libraries()
 
     runs: dict[str, Callable[[], Any]] = {"numpy by hand": chain_by_hand}
-    runs |= {name: chain_of(lib, lib.tensor(X, requires_grad=True)) for name, lib in available.items()}
+    runs |= {name: chain_of(lib, lib.tensor(-X, requires_grad=True)) for name, lib in available.items()}
     for name, run in runs.items():
         np.testing.assert_allclose(np.asarray(run()), chain_by_hand(), rtol=1e-4, err_msg=name)
     report(

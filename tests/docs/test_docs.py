@@ -46,14 +46,14 @@ def blocks(page: str) -> list[Block]:
 
 
 def printed(block: Block, page: str, namespace: dict[str, Any]) -> str:
-    """What a block prints; an expected error is part of it, as `ErrorClass: message`."""
+    """What a block prints when it is the file example.py; an expected error is part of it, as `ErrorClass: message`."""
     out = io.StringIO()
-    code = compile("\n" * block.line + block.text, page, "exec")
     with contextlib.redirect_stdout(out):
         try:
-            exec(code, namespace)
+            exec(compile(block.text, "example.py", "exec"), namespace)
         except Exception as error:
             if block.output is None or type(error).__name__ not in block.output:
+                error.add_note(f"in the block at {page}:{block.line}")
                 raise
             out.write(f"{type(error).__name__}: {error}\n")
     return out.getvalue()

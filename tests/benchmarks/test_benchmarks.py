@@ -1,0 +1,24 @@
+"""The benchmarks run, check their own results, and print ratios.  How large these are is not tested: machines are shared."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["per_op.py", "--chain-only", "--rounds", "3"], ["rosenbrock.py", "--rounds", "3"]]
+)
+def test_a_benchmark_runs_and_prints_ratios(arguments: list[str]):
+    script, *options = arguments
+    command = [sys.executable, "-W", "error", str(FOLDER / script), *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^  numpy by hand +1\.00  \[1\.00, 1\.00\]$", done.stdout, re.MULTILINE)
+    assert re.search(r"^  tracegrad.* +\d+\.\d\d  \[", done.stdout, re.MULTILINE)
