@@ -81,7 +81,7 @@ class CustomCall(Op):
         return tuple(xs[: call.count])
 
     @staticmethod
-    def decompose(F: Ops, *xs: Any, call: Call) -> tuple[Any, ...]:
+    def decompose(F: Ops, xs: tuple[Any, ...], call: Call) -> tuple[Any, ...]:
         """The results."""
         return tuple(xs[: call.count])
 

@@ -34,14 +34,15 @@ class ModuleSource:
 class KernelSource:
     """Collects kernels by name: their functions, constants and imports, each once and after what it uses.
 
-    sources   the collected statements in order       defined   all names they define, imported ones included
+    sources   the collected statements in order       defined   all names they define, imported ones included, and the text that does
     """
 
     def __init__(self) -> None:
         self.sources: list[str] = []
-        self.defined: set[str] = set()
+        self.defined: dict[str, str] = {}
         self._import_lines: dict[str, None] = dict.fromkeys(_FIRST)
         self._modules: dict[str, ModuleSource] = {}
+        self._texts: set[str] = set()
         self._seen: set[tuple[str, int]] = set()
 
     @property
@@ -76,25 +77,30 @@ class KernelSource:
         for used in ast.walk(statement):
             if isinstance(used, ast.Name):
                 self._collect(module, used.id)
-        self._define(*_defined(statement))
-        self.sources.append(self._modules[module].source(statement))
+        source = self._modules[module].source(statement)
+        if self._define(_defined(statement), source):
+            self.sources.append(source)
 
     def _import(self, statement: ast.Import | ast.ImportFrom) -> None:
         origin = statement.module or "" if isinstance(statement, ast.ImportFrom) else ""
         if not origin.startswith(_PACKAGE):
-            self._define(*(name for name in _defined(statement) if name != "np"))
-            self._import_lines[ast.unparse(statement)] = None
+            line = ast.unparse(statement)
+            self._define(_defined(statement), line)
+            self._import_lines[line] = None
             return
         for alias in statement.names:
             if alias.asname not in (None, alias.name):
                 raise NotSupportedError(explain("to_python", f"kernels import {alias.name!r} under another name"))
             self._collect(origin, alias.name)
 
-    def _define(self, *names: str) -> None:
-        for name in names:
-            if name in self.defined:
-                raise NotSupportedError(explain("to_python", f"two kernel modules define {name!r}"))
-            self.defined.add(name)
+    def _define(self, names: list[str], source: str) -> bool:
+        """Note what the names stand for; False if another module has brought the same text."""
+        clashing = [name for name in names if self.defined.setdefault(name, source) != source]
+        if clashing:
+            raise NotSupportedError(explain("to_python", f"two kernel modules define {clashing[0]!r}"))
+        known = source in self._texts
+        self._texts.add(source)
+        return not known
 
 
 def _defined(statement: ast.stmt) -> list[str]:

@@ -24,7 +24,7 @@ def raw_source(op: type[Op]) -> str:
     body = (
         op.numpy.format(**{n: n for n in (*op.operands, *op.attrs)})
         if op.numpy
-        else f"OP.decompose(N, {', '.join([*names[: len(op.operands)], *(f'{a}={a}' for a in op.attrs)])})"
+        else f"OP.decompose(N, {', '.join([*op.operands, *(f'{a}={a}' for a in op.attrs)])})"
     )
     return f"def {op.name}({', '.join(names)}):\n    return {body}\n"
 
