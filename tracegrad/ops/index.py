@@ -1,22 +1,18 @@
-"""Operators that read or write at positions given by other values, or under masks (600 lines allowed: they share their shape rules)."""
+"""Operators that read or write at positions given by other values (600 lines allowed: they share their shape rules)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from tracegrad.config import local
-from tracegrad.dtypes import BOOL, I64
-from tracegrad.errors import ArgumentError, DTypeError, IndexingError, NotSupportedError, ShapeError, explain
-from tracegrad.ir.families import Composite, Elementwise
+from tracegrad.dtypes import I64
+from tracegrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError, explain
+from tracegrad.ir.families import Composite
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
-from tracegrad.ir.samples import A, I, M
+from tracegrad.ir.samples import A, I
 from tracegrad.ir.types import Shape, Type, broadcast, one_axis, size_of
-
-UNKNOWN = -1  # a size that depends on values
+from tracegrad.ops.masks import mask_positions
 
 
 def adjacent(dims: tuple[int, ...]) -> bool:
@@ -120,7 +116,7 @@ class IndexPut(Op):
     linear, inplace = ("x", "values"), True
     numpy = jax = "K.index_put({x}, {values}, {indices}, {dims}, {accumulate})"
     samples = ([A(4, 3), A(2, 3), I(2, below=4), (0,), True], [A(4), A(), I(2, below=4), (0,), True], [A(4, 3), A(1, 3), I(1, below=4), (0,), False],
-               [A(2, 4, 3), A(2, 5, 4), I(5, below=2), I(2, 1, below=3), (0, 2), True], [A(2, 4, 3), A(2, 4), I(4, below=3), (2,), True],
+               [A(2, 4, 3), A(2, 5, 4), I(5, below=2), I(2, 1, below=3), (0, 2), True], [A(2, 4, 3), A(2, 4, 1), I(4, below=3), (2,), True],
                [A(4, 3), A(3), I(0, below=4), (0,), True])  # fmt: skip
 
     @staticmethod
@@ -208,25 +204,6 @@ class IndexPut(Op):
         return F.index_put(
             x, values, _rows(F, size, new), *widened, dims=(0, *(d + 1 for d in dims)), accumulate=accumulate
         )
-
-
-def read_mask(mask: Any) -> np.ndarray[Any, Any]:
-    """The values of a mask, which decide about shapes; refused while recording.  Raises NotSupportedError for a graph node."""
-    data = getattr(mask, "_data", mask)
-    if not isinstance(data, np.ndarray):
-        raise NotSupportedError(
-            explain(
-                "index", "the shape of a selection by mask depends on values, which a graph does not have", "Use where"
-            )
-        )
-    if local.trace is not None:
-        local.trace.leave(mask, "a boolean mask index")
-    return data
-
-
-def mask_positions(mask: Any) -> list[Any]:
-    """The positions where a mask is true, one index per axis.  Refused while recording: their number depends on values."""
-    return list(np.nonzero(read_mask(mask)))
 
 
 class IndexSelect(Op):
@@ -481,163 +458,3 @@ class TakeAlongDim(Composite):
 
 def _flat(F: Ops, x: Any) -> Value:
     return F.reshape(x, shape=(size_of(F.shape(x)),))
-
-
-class IndexMask(Op):
-    """The elements of x where a mask, which covers the axes from dim on, is true.  Shapes: x (*a, *m, *b), mask (*m) -> (*a, count, *b)."""
-
-    inputs, attrs, linear, nondiff, function, method = ("x", "mask"), ("dim",), ("x",), ("mask",), False, False
-    value_dependent = True
-    numpy = jax = "K.index_mask({x}, {mask}, {dim})"
-    torch_name = "IndexBackward0"
-    samples = ()
-
-    @staticmethod
-    def infer(x: Type, mask: Type, dim: int) -> Type:
-        """An unknown count in place of the mask's axes."""
-        own = mask.shape
-        for i, n in enumerate(own):
-            if dim + i >= len(x.shape) or x.shape[dim + i] != n:
-                raise IndexingError(
-                    explain(
-                        "index",
-                        f"The shape of the mask {list(own)} at index {i} does not match the shape of the indexed tensor {list(x.shape)} at index {dim + i}",
-                    )
-                )
-        return Type((*x.shape[:dim], UNKNOWN, *x.shape[dim + len(own) :]), x.dtype)
-
-    @staticmethod
-    def grad_x(F: Ops, g: Value, mask: Value, x_type: Type, dim: int) -> Value:
-        return F.index_mask_backward(g, mask, shape=x_type.shape, dim=dim)
-
-    @staticmethod
-    def batch(F: Ops, size: int, batched: tuple[bool, ...], x: Value, mask: Value, dim: int) -> Value:
-        _refuse_batched_mask(batched[1])
-        return F.index_mask(x, mask, dim=dim + 1)
-
-
-def _refuse_batched_mask(batched: bool) -> None:
-    if batched:
-        raise NotSupportedError(
-            explain(
-                "index",
-                "a mask that differs between the examples of a batch selects different numbers of elements",
-                "Use where",
-            )
-        )
-
-
-class IndexMaskBackward(Op):
-    """Zeros with x where a mask is true.  Shapes: x (*a, count, *b), mask (*m) -> shape = (*a, *m, *b)."""
-
-    inputs, attrs, linear, nondiff, function, method = ("x", "mask"), ("shape", "dim"), ("x",), ("mask",), False, False
-    numpy = jax = "K.put_mask({x}, {mask}, {shape}, {dim})"
-    torch_name = "IndexPutBackward0"
-    samples = ()
-
-    @staticmethod
-    def infer(x: Type, mask: Type, shape: Shape, dim: int) -> Type:
-        """The given shape."""
-        return Type(shape, x.dtype)
-
-    @staticmethod
-    def grad_x(F: Ops, g: Value, mask: Value, dim: int) -> Value:
-        return F.index_mask(g, mask, dim=dim)
-
-    @staticmethod
-    def batch(F: Ops, size: int, batched: tuple[bool, ...], x: Value, mask: Value, shape: Shape, dim: int) -> Value:
-        _refuse_batched_mask(batched[1])
-        return F.index_mask_backward(x, mask, shape=(size, *shape), dim=dim + 1)
-
-
-class MaskedSelectNode(IndexMask):
-    """IndexMask under the name that torch gives masked_select.  Shapes: x (*a), mask (*a) -> (count,)."""
-
-    name = "masked_select_node"
-    torch_name = "MaskedSelectBackward0"
-
-
-class MaskedSelect(Composite):
-    """The elements of input where mask is true, in row-major order.  Shapes: (*a), (*b) -> (count,)."""
-
-    samples = ()
-
-    @staticmethod
-    def call(F: Ops, input: Any, mask: Any) -> Value:  # noqa: A002
-        """input[mask] after broadcasting both."""
-        if F.type(mask).dtype != BOOL:
-            raise DTypeError(explain("masked_select", "expected BoolTensor for mask", mask=F.type(mask)))
-        read_mask(mask)
-        shape = broadcast("masked_select", F.shape(input), F.shape(mask))
-        return F.masked_select_node(F.expand(input, shape=shape), F.expand(mask, shape=shape), dim=0)
-
-
-class MaskedFill(Elementwise):
-    """value where the mask holds, x elsewhere; x's dtype.  Shapes: (*a), (*b), () -> broadcast(a, b)."""
-
-    inputs, promoted, nondiff, linear, inplace = ("x", "mask", "value"), ("x", "value"), ("mask",), ("x", "value"), True
-    quiet = True
-    numpy, jax = "np.where({mask}, {value}, {x})", "jnp.where({mask}, {value}, {x})"
-    samples = ([A(2, 3), M(2, 3), A()], [A(3), M(2, 1), A()], [A(), M(), A()], [A(0, 3), M(3), A()])
-
-    @staticmethod
-    def call(F: Ops, input: Any, mask: Any, value: Any) -> Value:  # noqa: A002
-        """input with value (a number or a 0-d tensor) where mask is true."""
-        if F.type(mask).dtype != BOOL:
-            raise DTypeError(explain("masked_fill", "masked_fill_ only supports boolean masks", mask=F.type(mask)))
-        wanted, given = F.type(input), F.type(value)
-        if given.shape:
-            raise ShapeError(
-                explain(
-                    "masked_fill",
-                    f"only supports a 0-dimensional value tensor, but got tensor with {len(given.shape)} dimension(s).",
-                )
-            )
-        if given.weak:
-            return F.masked_fill(input, mask, number_of(wanted.dtype, value))
-        return F.masked_fill(input, mask, F.as_dtype(value, wanted.dtype))
-
-    @staticmethod
-    def grad_x(F: Ops, g: Value, mask: Value) -> Value:
-        return F.where(mask, 0.0, g)
-
-    @staticmethod
-    def grad_value(F: Ops, g: Value, mask: Value) -> Value:
-        return F.where(mask, g, 0.0)
-
-
-def number_of(dtype: Any, value: Any) -> Any:
-    """A Python number as one that a value of this dtype can hold: truncated for integers, a truth value for bool."""
-    if dtype.kind == "b":
-        return bool(value)
-    if dtype.kind in "iu" and not isinstance(value, complex):
-        try:
-            return int(value)
-        except (ValueError, OverflowError) as error:
-            raise DTypeError(
-                explain("fill", f"value {value} cannot be converted to {dtype} without overflow")
-            ) from error
-    if isinstance(value, complex) and dtype.kind != "c":
-        raise DTypeError(explain("fill", f"value {value} cannot be converted to {dtype} without overflow"))
-    return value
-
-
-class MaskPut(Elementwise):
-    """y where the mask c holds, x elsewhere: assignment through one mask, under torch's name.  Shapes: (*c), (*a), (*b) -> broadcast(c, a, b)."""
-
-    inputs, promoted, nondiff, linear = ("x", "c", "y"), ("x", "y"), ("c",), ("x", "y")
-    quiet, function, method, torch_name = True, False, False, "IndexPutBackward0"
-    numpy, jax = "np.where({c}, {y}, {x})", "jnp.where({c}, {y}, {x})"
-    samples = ([A(2, 3), M(2, 3), A(3)], [A(3), M(2, 1), A()], [A(), M(), A()], [A(0, 3), M(3), A()])
-
-    @staticmethod
-    def grad_x(F: Ops, g: Value, c: Value) -> Value:
-        return F.where(c, 0.0, g)
-
-    @staticmethod
-    def grad_y(F: Ops, g: Value, c: Value) -> Value:
-        return F.where(c, g, 0.0)
-
-    @staticmethod
-    def decompose(F: Ops, x: Value, c: Value, y: Value) -> Value:
-        return F.where(c, y, x)

@@ -1,0 +1,381 @@
+"""x[index] and x[index] = value, with torch's meaning of every index.
+
+Numbers, slices, None and Ellipsis make views, one operator each and in order (`x[1:, 0]` is a slice, then a select).  What is left are positions and masks, which
+one `index` reads; new axes stand where NumPy puts them, counted after the numbers are gone (`x[0, :, i]` differs from NumPy there, as in torch).
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from tracegrad.config import local
+from tracegrad.dtypes import BOOL, I64
+from tracegrad.eager import inplace
+from tracegrad.eager.dispatch import T
+from tracegrad.eager.generate import operator_function
+from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.eager.views import base_of
+from tracegrad.errors import ArgumentError, ArgumentValueError, IndexingError, ShapeError, TracegradError, explain
+from tracegrad.ir.types import Type
+from tracegrad.ops.masks import number_of, read_mask
+
+Array = np.ndarray[Any, Any]
+Advanced = list[tuple[int, Tensor]]  # axis of the view, and the positions or the mask there
+NUMBERS = (bool, int, float, complex, np.generic)
+_WHOLE = slice(None)
+
+_select, _slice, _unsqueeze = (operator_function(name) for name in ("select", "slice", "unsqueeze"))
+
+
+def get_item(self: Tensor, index: Any) -> Tensor:
+    """self[index]: a view for numbers, slices, None and Ellipsis; a copy for positions and masks.
+
+    Raises IndexError for a position out of range, too many indices or an index of the wrong kind, ValueError for a step below 1.
+    """
+    kind = type(index)
+    if kind is int:
+        shape = self._data.shape
+        if shape and -shape[0] <= index < shape[0]:
+            return _select(self, dim=0, index=index if index >= 0 else index + shape[0])  # type: ignore[no-any-return]
+    elif kind is slice and self._data.ndim:
+        return _sliced(self, 0, index)
+    view, advanced = _split(self, _items(index))
+    if not advanced:
+        return T.alias(self) if view is self else view  # type: ignore[no-any-return]
+    if len(advanced) == 1 and advanced[0][1]._data.dtype == BOOL:
+        dim, mask = advanced[0]
+        read_mask(mask)
+        return T.index_mask(view, mask, dim=dim)  # type: ignore[no-any-return]
+    dims, positions = _positions(view, advanced)
+    try:
+        return T.index(view, *positions, dims=dims)  # type: ignore[no-any-return]
+    except IndexError as error:
+        raise _as_ours(error) from None
+
+
+def _as_ours(error: IndexError) -> IndexError:
+    return error if isinstance(error, TracegradError) else IndexingError(explain("index", str(error)))
+
+
+def _items(index: Any) -> tuple[Any, ...]:
+    """The index as a tuple of its parts; a list of lists, tensors, slices, None or Ellipsis counts as a tuple, as in torch."""
+    if isinstance(index, tuple):
+        return index
+    nested = isinstance(index, list) and len(index) < 32
+    if nested and any(i is None or i is Ellipsis or isinstance(i, (Tensor, slice, list, tuple)) for i in index):
+        return tuple(index)
+    return (index,)
+
+
+def _sliced(x: Tensor, dim: int, index: slice) -> Tensor:
+    """The view of a slice at axis dim.  Raises ValueError for a step below 1, TypeError for bounds that are no integers."""
+    size = x._data.shape[dim]
+    start, stop, step = index.indices(size)
+    if step < 1:
+        raise ArgumentValueError(
+            explain("index", "step must be greater than zero", "Use flip to reverse an axis", step=step)
+        )
+    return _slice(x, dim=dim, start=start, stop=stop if stop > start else start, step=step)  # type: ignore[no-any-return]
+
+
+def _split(x: Tensor, items: tuple[Any, ...]) -> tuple[Tensor, Advanced]:
+    """x after the numbers, slices and new axes, and the positions and masks that remain, by axis of that view."""
+    parts = [i if i is None or i is Ellipsis or type(i) in (int, slice, bool) else _part(i) for i in items]
+    taken = sum(_axes_taken(i) for i in parts)
+    ndim = x._data.ndim
+    if taken > ndim:
+        raise IndexingError(
+            explain(
+                "index",
+                f"too many indices for tensor of dimension {ndim}",
+                indices=taken,
+                x=Type(x._data.shape, x._data.dtype),
+            )
+        )
+    dim, advanced, skipped = 0, [], False
+    for part in parts:
+        if part is Ellipsis:
+            dim += 0 if skipped else ndim - taken
+            skipped = True
+        elif part is None:
+            x = _unsqueeze(x, dim=dim)
+            dim += 1
+        elif type(part) is slice:
+            x = x if part == _WHOLE else _sliced(x, dim, part)
+            dim += 1
+        elif type(part) is int:
+            x = _select(x, dim=dim, index=_position(x, dim, part))
+        elif type(part) is bool or (part._data.dtype == BOOL and not part._data.ndim):
+            x = _unsqueeze(x, dim=dim)
+            advanced.append((dim, _one_mask(part)))
+            dim += 1
+        elif not part._data.ndim:
+            x = _at_scalar(x, dim, part)
+        else:
+            advanced.append((dim, part))
+            dim += max(_axes_taken(part), 1)
+    return x, advanced
+
+
+def _axes_taken(part: Any) -> int:
+    """How many axes of x a part of the index stands for."""
+    if part is None or part is Ellipsis or type(part) is bool:
+        return 0
+    if isinstance(part, Tensor) and part._data.dtype == BOOL:
+        return part._data.ndim
+    return 1
+
+
+def _part(item: Any) -> Any:
+    """A part of an index that is none of Python's own: an int, or a tensor of positions or a mask.  Raises IndexError for other kinds."""
+    if isinstance(item, (int, np.integer)):
+        return int(item)
+    if isinstance(item, np.bool_):
+        return bool(item)
+    if isinstance(item, (list, tuple, range, np.ndarray)):
+        data = np.asarray([_plain(i) for i in item] if isinstance(item, (list, tuple)) else item)
+        item = handle(data.astype(I64) if not data.size and data.dtype.kind == "f" else data, None)
+    if isinstance(item, Tensor):
+        if item._data.dtype == np.uint8:
+            return T.cast(item, dtype=BOOL)
+        if item._data.dtype.kind not in "ib":
+            raise IndexingError(
+                explain(
+                    "index",
+                    "tensors used as indices must be long, int, byte or bool tensors",
+                    index=Type(item._data.shape, item._data.dtype),
+                )
+            )
+        return item
+    if isinstance(item, str):
+        raise ArgumentError(explain("index", "new(): invalid data type 'str'"))
+    try:
+        return operator.index(item)
+    except TypeError:
+        raise IndexingError(
+            explain(
+                "index",
+                f"only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got {type(item).__name__})",
+            )
+        ) from None
+
+
+def _plain(item: Any) -> Any:
+    if isinstance(item, Tensor):
+        if local.trace is not None:
+            local.trace.leave(item, "a list index")
+        return item._data
+    return item
+
+
+def _position(x: Tensor, dim: int, index: int) -> int:
+    size = x._data.shape[dim]
+    if not -size <= index < size:
+        raise IndexingError(
+            explain(
+                "index",
+                f"index {index} is out of bounds for dimension {dim} with size {size}",
+                x=Type(x._data.shape, x._data.dtype),
+            )
+        )
+    return index + size if index < 0 else index
+
+
+def _one_mask(part: Any) -> Tensor:
+    """True, False or a 0-d bool tensor as a mask over an axis of size 1."""
+    if isinstance(part, Tensor):
+        return T.reshape(part, shape=(1,))  # type: ignore[no-any-return]
+    return T.full(shape=(1,), value=part, dtype=BOOL)  # type: ignore[no-any-return]
+
+
+def _at_scalar(x: Tensor, dim: int, part: Tensor) -> Tensor:
+    """x at the position that a 0-d tensor holds: a select; while recording an index, so that the position stays a value."""
+    if local.trace is not None:
+        return T.index(x, part, dims=(dim,))  # type: ignore[no-any-return]
+    return _select(x, dim=dim, index=_position(x, dim, int(part._data)))  # type: ignore[no-any-return]
+
+
+def _positions(x: Tensor, advanced: Advanced) -> tuple[tuple[int, ...], list[Tensor]]:
+    """Axes and position tensors, each mask replaced by the positions where it is true."""
+    dims: list[int] = []
+    positions: list[Tensor] = []
+    for dim, part in advanced:
+        found = [part]
+        if part._data.dtype == BOOL:
+            _check_mask(x, dim, part)
+            found = [handle(a, None) for a in np.nonzero(read_mask(part))]
+        dims += range(dim, dim + len(found))
+        positions += found
+    return tuple(dims), positions
+
+
+def _check_mask(x: Tensor, dim: int, mask: Tensor) -> None:
+    shape, own = x._data.shape, mask._data.shape
+    for i, n in enumerate(own):
+        if shape[dim + i] != n:
+            raise IndexingError(
+                explain(
+                    "index",
+                    f"The shape of the mask {list(own)} at index {i} does not match the shape of the indexed tensor {list(shape)} at index {dim + i}",
+                )
+            )
+
+
+# --- assignment
+
+
+def set_item(self: Tensor, index: Any, value: Any) -> None:
+    """self[index] = value: writes the memory, and gradients flow to value.  value is a number, a tensor or an array that broadcasts.
+
+    Raises IndexError as reading does, RuntimeError for a shape that does not fit and for a leaf that requires grad, TypeError for other values.
+    """
+    if isinstance(value, np.ndarray):
+        value = handle(value, None)
+    elif not isinstance(value, (Tensor, *NUMBERS)):
+        raise ArgumentError(explain("index", f"can't assign a {type(value).__name__} to a Tensor"))
+    if _direct(self, value) and _is_plain(index):
+        _write_plain(self, index, value)
+        return
+    if not isinstance(value, Tensor):
+        value = number_of(self._data.dtype, value.item() if isinstance(value, np.generic) else value)
+    view, advanced = _split(self, _items(index))
+    if advanced:
+        _write_positions(view, advanced, value)
+    elif isinstance(value, Tensor):
+        inplace.copy_(view, _fitted(value, view._data.shape))
+    else:
+        inplace.fill_(view, value)
+
+
+def _direct(t: Tensor, value: Any) -> bool:
+    """Whether memory is all that a write changes."""
+    if local.trace is not None or not t._data.flags.writeable:
+        return False
+    if not local.grad_enabled:
+        return True
+    return t._node is None and base_of(t)._node is None and not (isinstance(value, Tensor) and value._node is not None)
+
+
+def _is_plain(index: Any) -> bool:
+    """Whether NumPy reads the index as torch does: ints, slices forward, None and Ellipsis, or one tensor."""
+    if type(index) is int:
+        return True
+    if type(index) is slice:
+        return index.step is None or (type(index.step) is int and index.step > 0)
+    if type(index) is tuple:
+        return all(i is None or i is Ellipsis or (type(i) in (int, slice) and _is_plain(i)) for i in index)
+    return False
+
+
+def _write_plain(t: Tensor, index: Any, value: Any) -> None:
+    """The write by NumPy alone."""
+    data = t._data
+    if isinstance(value, Tensor):
+        value = value._data
+    elif type(value) is not float or data.dtype.kind != "f":
+        value = number_of(data.dtype, value.item() if isinstance(value, np.generic) else value)
+    try:
+        if isinstance(value, np.ndarray) and value.dtype != data.dtype:
+            with np.errstate(all="ignore"):
+                value = (value.real if value.dtype.kind == "c" and data.dtype.kind != "c" else value).astype(data.dtype)
+        data[index] = value
+    except IndexError as error:
+        raise _as_ours(error) from None
+    except OverflowError:
+        raise ArgumentValueError(explain("index", f"Overflow: {value} does not fit into {t.dtype}")) from None
+    except ValueError:
+        raise ShapeError(
+            explain(
+                "index",
+                f"The expanded size of the tensor must match: {list(np.shape(value))} does not broadcast to {list(data[index].shape)}",
+            )
+        ) from None
+    inplace.touch(t)
+
+
+def _fitted(value: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """value without leading axes of size 1 beyond the target's.  Raises RuntimeError when it does not broadcast to shape."""
+    own = value._data.shape
+    extra = len(own) - len(shape)
+    if extra > 0 and all(n == 1 for n in own[:extra]):
+        value = T.reshape(value, shape=own[extra:])
+        own = own[extra:]
+    if len(own) > len(shape) or any(n not in (1, shape[len(shape) - len(own) + i]) for i, n in enumerate(own)):
+        raise ShapeError(
+            explain(
+                "index",
+                f"shape mismatch: value tensor of shape {list(own)} cannot be broadcast to indexing result of shape {list(shape)}",
+            )
+        )
+    return value
+
+
+def _write_positions(view: Tensor, advanced: Advanced, value: Any) -> None:
+    """Write through positions and masks."""
+    if isinstance(value, Tensor):
+        if value._data.dtype != view._data.dtype:
+            raise ShapeError(
+                explain(
+                    "index",
+                    "Index put requires the source and destination dtypes match",
+                    "Convert the value with .to(dtype)",
+                    destination=view.dtype,
+                    source=value.dtype,
+                )
+            )
+    else:
+        value = T.full(shape=(), value=value, dtype=view._data.dtype)
+    if len(advanced) == 1 and advanced[0][1]._data.dtype == BOOL:
+        dim, mask = advanced[0]
+        _check_mask(view, dim, mask)
+        spread = _spread(value, view._data.ndim - dim - mask._data.ndim, dim)
+        if spread is not None:
+            _write_masked(view, dim, mask, spread)
+            return
+    dims, positions = _positions(view, advanced)
+    target = T.index(handle(view._data, None), *positions, dims=dims)._data.shape if local.trace is None else None
+    if target is not None:
+        value = _fitted(value, target)
+    try:
+        new = T.index_put(view, value, *positions, dims=dims, accumulate=False)
+    except IndexError as error:
+        raise _as_ours(error) from None
+    inplace.write(view, new, "index_put_")
+
+
+def _spread(value: Tensor, behind: int, before: int) -> Tensor | None:
+    """value as it broadcasts against the whole view, if every masked element gets the same; else None.  behind, before: axes after and before the mask."""
+    shape = value._data.shape
+    if len(shape) <= behind:
+        return value
+    at = len(shape) - behind - 1  # the place of the masked elements
+    if shape[at] != 1 or at > before:
+        return None
+    return None if at and any(n != 1 for n in shape[:at]) else T.reshape(value, shape=shape[at + 1 :])  # type: ignore[no-any-return]
+
+
+def _write_masked(view: Tensor, dim: int, mask: Tensor, value: Tensor) -> None:
+    shape = view._data.shape
+    behind = len(shape) - dim - mask._data.ndim
+    for n, own in zip(reversed(shape[len(shape) - behind :]), reversed(value._data.shape), strict=False):
+        if own not in (1, n):
+            raise ShapeError(
+                explain(
+                    "index",
+                    f"shape mismatch: value tensor of shape {list(value._data.shape)} cannot be broadcast under a mask in shape {list(shape)}",
+                )
+            )
+    if behind:
+        mask = T.reshape(mask, shape=(*mask._data.shape, *(1,) * behind))
+    if local.trace is None and (
+        not local.grad_enabled or (view._node is None and value._node is None and base_of(view)._node is None)
+    ):
+        inplace._check_memory(view, "index_put_")
+        np.copyto(view._data, value._data, where=np.broadcast_to(mask._data, shape))
+        inplace.touch(view)
+        return
+    new = T.where(mask, value, view) if local.trace is not None else T.mask_put(view, mask, value)
+    inplace.write(view, new, "index_put_")
