@@ -13,12 +13,7 @@ import numpy as np
 from tracegrad import dtypes
 from tracegrad.config import local
 from tracegrad.devices import CPU, check_device, device
-from tracegrad.eager import conversions, inplace, printing, views
-
-try:
-    from tracegrad.eager import indexing
-except ImportError:
-    indexing = None  # type: ignore
+from tracegrad.eager import conversions, indexing, inplace, printing, views
 from tracegrad.eager.conversions import leave
 from tracegrad.eager.creation import shape_of, tensor
 from tracegrad.eager.dispatch import NUMBERS, T
@@ -372,8 +367,7 @@ def attach() -> None:
     for table in (METHODS, PROPERTIES, conversions.METHODS, conversions.SHORTHANDS, inplace.METHODS, printing.METHODS):
         for name, value in table.items():
             _attach(name, value)
-    if indexing is not None:
-        Tensor.__getitem__, Tensor.__setitem__ = indexing.getitem, indexing.setitem  # type: ignore[attr-defined]
+    Tensor.__getitem__, Tensor.__setitem__ = indexing.get_item, indexing.set_item  # type: ignore[attr-defined]
     _attach_registry()
     _attach_operators()
 

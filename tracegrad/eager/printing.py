@@ -166,7 +166,8 @@ def _notes(t: Tensor) -> list[str]:
         notes.append(f"dtype={t.dtype}")
     node = t._node
     if node is not None and node.needs:
-        notes.append("requires_grad=True" if node.op is None else f"grad_fn=<{type(slots.grad_fn(t)).__name__.rpartition("::")[2]}>")
+        history = type(slots.grad_fn(t)).__name__.rpartition("::")[2]
+        notes.append("requires_grad=True" if node.op is None else f"grad_fn=<{history}>")
     return notes
 
 
