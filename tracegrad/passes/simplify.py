@@ -54,9 +54,10 @@ def _sum_of_broadcast(F: Builder, node: Node, uses: Uses) -> Any:
         return None
     kept = [1 if a in repeated else size for a, size in enumerate(source.shape)]
     rest = tuple(a for a in axes if a not in repeated)
-    small = F.broadcast_to(F.reshape(x, shape=(1,) * lead + tuple(x.shape)), shape=tuple(kept))
-    total = F.sum(small, dim=rest, keepdim=True) if rest else small
-    return F.reshape(F.mul(total, float(count)), shape=node.shape)
+    if not rest and size_of(tuple(kept)) == size_of(x.shape):
+        return F.mul(x if x.shape == node.shape else F.reshape(x, shape=node.shape), float(count))
+    total = F.sum(F.expand(x, shape=tuple(kept)), dim=rest, keepdim=True) if rest else F.expand(x, shape=tuple(kept))
+    return F.mul(F.reshape(total, shape=node.shape), float(count))
 
 
 def _reduce_nothing(F: Builder, node: Node, uses: Uses) -> Any:
