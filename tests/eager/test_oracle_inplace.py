@@ -303,7 +303,7 @@ def printed_histories(t):
     y = x * 1
     v, whole = y[0], y.view(6)
     v.mul_(2.0)
-    yield from (y, v, whole, y.grad_fn.next_functions[0][0].name(), y.grad_fn.next_functions[1])
+    yield from (y, v, whole, y.grad_fn.next_functions[0][0].name())
     y.add_(1)
     yield from (y, v, whole, v._version, y._version, whole._version)
     yield from (v._is_view(), y._is_view(), v._base is y, y._base, x.detach()._is_view())

@@ -34,7 +34,7 @@ def given(t):
 EXPRESSIONS = """
 2 / x | 1 - x | 2 ** x | x ** 2 | x // 2 | 5 // f | 5 % f | x % 4 | x @ x | f % f | -x | +x | abs(x) | x + x | x * 2.5 | 3 + x | f - 1 | f / 2 | x ** 0.5 | i ** 2 | i / 2 | i // 2 | i % 2
 7 // i | 7 % i | 7 - i | ~i | ~b | i & 1 | 1 | i | i ^ 3 | b & b | b | b | b ^ True | x == x | f == None | f == 'a' | f != None | f < 2 | f >= 2 | 2 > f | i == 2 | i == 2.0 | b == True
-f < 'a' | f + 'a' | f + None | f + [1.0] | 'a' + f | [1] + f | None * f | ~f | -b | b - b | +b | f @ m | f @ 'a' | i ** -1 | f // 0 | i << 1 | 1 << i | i >> 1
+f < 'a' | f + 'a' | f + None | f + [1.0] | 'a' + f | [1] + f | None * f | ~f | -b | b - b | +b | f @ m | f @ 'a' | i ** -1 | f // 0
 bool(f) | bool(e) | bool(s) | bool(n) | float(f) | float(s) | int(s) | int(n) | int(e) | complex(s) | [1, 2, 3, 4][n] | [1][s] | [1, 2, 3, 4][i] | len(f) | len(s) | list(s) | list(i) | list(x)
 1.5 in f | 7 in f | 'a' in f | f in f | None in f | list(reversed(f)) | reversed(s) | round(f) | n.__index__() | b[0].__index__()
 x.item() | s.item() | n.item() | b.tolist() | m.tolist() | s.tolist() | x.tolist() | e.tolist() | e.item()

@@ -23,7 +23,9 @@ def test_the_graph_shows_the_program():
     x, w = tensor(2, 3), tensor(3)
     data = tensor(2, 3, requires_grad=False)
     loss = ((x * w - data) * 0.5).sum()
-    assert str(loss.graph()) == """\
+    assert (
+        str(loss.graph())
+        == """\
 graph(%a0: f32[2,3], %a1: f32[3]; capture %c0: f32[2,3]) {
   %1: f32[2,3] = mul(%a0, %a1)
   %2: f32[2,3] = sub(%1, %c0)
@@ -31,6 +33,7 @@ graph(%a0: f32[2,3], %a1: f32[3]; capture %c0: f32[2,3]) {
   %4: f32[] = sum(%3, dim=None, keepdim=False)
   return %4
 }"""
+    )
 
 
 def test_inputs_stand_in_the_order_of_their_creation():
@@ -42,7 +45,10 @@ def test_inputs_stand_in_the_order_of_their_creation():
 def test_an_operand_of_another_dtype_has_its_own_type():
     x, y = tensor(3), tensor(3, requires_grad=False)
     graph = tg.where(y > 1, x, 0.0).graph()
-    assert str(graph).splitlines()[:2] == ["graph(%a0: f32[3]; capture %c0: bool[3]) {", "  %1: f32[3] = where(%c0, %a0, 0.0)"]
+    assert str(graph).splitlines()[:2] == [
+        "graph(%a0: f32[3]; capture %c0: bool[3]) {",
+        "  %1: f32[3] = where(%c0, %a0, 0.0)",
+    ]
     picked = tg.index_select(x, 0, tg.tensor([0, 2])).graph()
     assert [str(c.type) for c in picked.captures] == ["i64[2]"]
 
@@ -148,7 +154,9 @@ def test_a_custom_function_is_shown_by_its_name_and_refused_by_the_readers():
     assert text.splitlines()[1] == "  %1: (f32[3],) = custom_call(%c0, %a0, call=<Square>)"
     verify(graph)
     assert "call=<Square>" in graph.to_dot() and graph.to_networkx().nodes["1"]["op"] == "custom_call"
-    with pytest.raises(FormatError, match=re.escape("line 2, column 46: <Square> stands for an object that the text form cannot hold")):
+    with pytest.raises(
+        FormatError, match=re.escape("line 2, column 46: <Square> stands for an object that the text form cannot hold")
+    ):
         Graph.from_text(text)
     with pytest.raises(NotSupportedError, match="<Square> is no literal"):
         graph.to_json()

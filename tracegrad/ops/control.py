@@ -87,3 +87,20 @@ class Alias(Movement):
     @staticmethod
     def batch(F: Ops, size: int, batched: Any, x: Value) -> Value:
         return x
+
+
+class Clone(Elementwise):
+    """A copy of x in memory of its own; gradients flow through.  Shape: (*a) -> (*a)."""
+
+    promotion, linear, quiet = "", ("x",), True
+    numpy, jax, onnx = "np.array({x})", "jnp.array({x})", "Identity"
+    samples = ([A(2, 3)], [A()], [A(0, 4)])
+
+    @staticmethod
+    def call(F: Ops, input: Any, *, memory_format: Any = None) -> Value:  # noqa: A002
+        """A copy; memory_format is accepted and has no effect."""
+        return F.clone(input)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value) -> Value:
+        return g
