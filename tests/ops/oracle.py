@@ -53,19 +53,19 @@ def assert_same(torch: Any, function: Any, *arrays: Any, orders: int = 2, names:
 
 
 def derive(torch: Any, theirs: Any, ours: Any, wanted: Any, got: Any, orders: int) -> None:
-    """Derivatives of weighted sums, order after order."""
+    """Derivatives of weighted sums, order after order; those of a value that does not depend on the inputs are zero."""
     for order in range(1, orders + 1):
-        wanted, got = [w for w in wanted if w.requires_grad], [g for g in got if g.requires_grad]
-        assert len(wanted) == len(got), f"order {order}: another number of results depends on the inputs"
-        if not wanted:
-            return
-        weights = [np.random.default_rng(order).uniform(0.5, 1.5, tuple(w.shape)) for w in wanted]
-        wanted = torch.autograd.grad(wanted, theirs, [torch.tensor(w, dtype=b.dtype) for w, b in zip(weights, wanted, strict=True)],
-                                     create_graph=order < orders, allow_unused=True, materialize_grads=True)  # fmt: skip
-        got = tg.autograd.grad(got, ours, [tg.tensor(w, dtype=b.dtype) for w, b in zip(weights, got, strict=True)],
-                               create_graph=order < orders, allow_unused=True, materialize_grads=True)  # fmt: skip
+        wanted, got = slopes(torch, theirs, wanted, order, orders), slopes(tg, ours, got, order, orders)
         for a, b in zip(got, wanted, strict=True):
             assert_equal(a, b, f"derivative of order {order}")
+
+
+def slopes(t: Any, inputs: Any, values: Any, order: int, orders: int) -> list[Any]:
+    """The gradients of the values, each weighted by its position, at the inputs."""
+    pairs = [(v, t.tensor(np.random.default_rng(order + i).uniform(0.5, 1.5, tuple(v.shape)), dtype=v.dtype)) for i, v in enumerate(values) if v.requires_grad]
+    if not pairs:
+        return [t.zeros_like(x) for x in inputs]
+    return list(t.autograd.grad([v for v, _ in pairs], inputs, [w for _, w in pairs], create_graph=order < orders, allow_unused=True, materialize_grads=True))
 
 
 def assert_equal(a: Any, b: Any, what: str) -> None:
@@ -73,7 +73,7 @@ def assert_equal(a: Any, b: Any, what: str) -> None:
     assert str(a.dtype) == str(b.dtype), f"{what}: dtype {a.dtype}, torch has {b.dtype}"
     assert tuple(a.shape) == tuple(b.shape), f"{what}: shape {tuple(a.shape)}, torch has {tuple(b.shape)}"
     tolerance = TOLERANCE.get(str(b.dtype).removeprefix("torch."), 0)
-    np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=tolerance, atol=tolerance, err_msg=what)
+    np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(force=True), rtol=tolerance, atol=tolerance, err_msg=what)
 
 
 def draw(seed: int, shape: Any, dtype: str = "float64", low: float = -2.0, high: float = 2.0) -> np.ndarray:

@@ -260,6 +260,12 @@ def graph(self: Tensor) -> Any:
     return slots.tape_graph(self)
 
 
+def where(self: Tensor, condition: Tensor, other: Any) -> Tensor:
+    """self where condition holds, other elsewhere.  Raises RuntimeError unless condition is bool."""
+    made: Tensor = public_function("where")(condition, self, other)
+    return made
+
+
 def detach_(self: Tensor) -> Tensor:
     """Cut self from its history, in place.  Raises RuntimeError for a view."""
     if views.is_view(self):
@@ -326,7 +332,7 @@ METHODS = {
     f.__name__: f
     for f in (__rtruediv__, __pos__, __invert__, __len__, __iter__, __reversed__, __contains__, size, stride, dim, numel, is_contiguous, contiguous, element_size,
               data_ptr, is_floating_point, is_complex, is_signed, is_same_size, get_device, _is_view, new_zeros, new_ones, new_empty, new_full, new_tensor, backward,
-              register_hook, retain_grad, graph, detach_)
+              register_hook, retain_grad, graph, where, detach_)
 }  # fmt: skip
 
 

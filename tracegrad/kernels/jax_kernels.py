@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from tracegrad.kernels import numpy_kernels, random
 
@@ -40,6 +41,8 @@ def power(x: Any, y: Any) -> Array:
             return jnp.sqrt(x)
         if y == -1:
             return jnp.reciprocal(x)
+        if y == -0.5:
+            return jnp.reciprocal(jnp.sqrt(x))
         return jnp.power(x, y)
     if y.dtype.kind == "i":
         whole = jnp.power(x, jnp.abs(y))
@@ -296,3 +299,29 @@ def random_integers(key: Any, low: int, high: int, shape: tuple[int, ...], dtype
 def random_permutation(key: Any, n: int, dtype: Any) -> Array:
     """The same permutation as in NumPy."""
     return random.permutation(jnp, key, n, dtype)
+
+
+def place(xs: tuple[Array, ...], shape: tuple[int, ...], dim: int, starts: tuple[int, ...], steps: tuple[int, ...]) -> Array:
+    """Zeros of `shape` to which each part is added in a slice of axis dim."""
+    out = jnp.zeros(shape, xs[0].dtype)
+    for x, start, step in zip(xs, starts, steps, strict=True):
+        out = out.at[(*(slice(None),) * dim, slice(start, start + step * x.shape[dim], step))].add(x)
+    return out
+
+
+def strided_positions(shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Array:
+    """The positions offset + sum(i * strides) in row-major order, as a constant."""
+    found = np.full(shape, offset)
+    for axis, (size, step) in enumerate(zip(shape, strides, strict=True)):
+        found += (np.arange(size) * step).reshape((size,) + (1,) * (len(shape) - axis - 1))
+    return found
+
+
+def strided_view(x: Array, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Array:
+    """The elements offset + sum(i * strides) of x in row-major order."""
+    return x.reshape(-1)[strided_positions(shape, strides, offset)]
+
+
+def copy_slices(x: Array, part: Array, strides: tuple[int, ...], offset: int) -> Array:
+    """x with the elements offset + sum(i * strides), in row-major order, replaced by those of part."""
+    return x.reshape(-1).at[strided_positions(part.shape, strides, offset)].set(part).reshape(x.shape)

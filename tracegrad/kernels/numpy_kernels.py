@@ -68,6 +68,8 @@ def power(x: Array, y: Any) -> Array:
             raise RuntimeError("pow: Integers to negative integer powers are not allowed")
         if y == -1:
             return np.reciprocal(x)
+        if y == -0.5:
+            return np.reciprocal(np.sqrt(x))
         return np.power(x, y)
     if y.dtype.kind == "i" and (y < 0).any():
         whole = np.power(x, np.absolute(y))  # integers below zero: 1/x**|y| rounded toward zero, as torch has it

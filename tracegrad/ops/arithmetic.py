@@ -12,13 +12,16 @@ from tracegrad.ir.node import Node
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Type
-from tracegrad.ops.checks import is_floating, is_number, not_for
+from tracegrad.ops.checks import is_number, not_for
 
 
 def scaled(F: Ops, operation: str, x: Any, other: Any, alpha: Any) -> Any:
     """alpha * other, for add, sub and rsub.  Raises RuntimeError for a fractional alpha between integers."""
-    if isinstance(alpha, float) and not (is_floating(F.type(x).dtype) or is_floating(F.type(other).dtype)):
+    kinds = F.type(x).dtype.kind + F.type(other).dtype.kind
+    if isinstance(alpha, float) and not set(kinds) & set("fc"):
         raise DTypeError(explain(operation, "For integral input tensors, argument alpha must not be a floating point number", alpha=alpha))
+    if kinds == "bb":
+        alpha = bool(alpha)
     return other * alpha if is_number(other) else F.mul(other, alpha)
 
 
@@ -204,7 +207,7 @@ class Pow(Elementwise):
 
 
 class Square(Elementwise):
-    """x * x.  Shape: (*a) -> (*a).  Bools give int64."""
+    """x * x.  Shape: (*a) -> (*a).  Refuses bools."""
 
     torch_name, inplace = "PowBackward0", True
     numpy, jax = "np.square({x})", "jnp.square({x})"
@@ -212,7 +215,7 @@ class Square(Elementwise):
 
     @classmethod
     def infer(cls, *types: Type) -> Type:
-        """x's type; NotImplementedError for bools, which call has converted."""
+        """x's type; NotImplementedError for bools."""
         not_for("square", types[0], "b")
         return super().infer(*types)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tracegrad import dtypes
 from tracegrad.dtypes import I64
 from tracegrad.errors import ArgumentError, AxisError, DTypeError, ShapeError, explain
@@ -111,10 +113,18 @@ def _clamped(F: Ops, operation: str, x: Any, low: Any, high: Any) -> Any:
     if is_number(given[0]):
         own = F.type(x).dtype
         target = own if own.kind == "f" else dtypes.result_dtype([own], [], [dtypes.number_dtype(b) for b in given])
-        return getattr(F, operation)(F.as_dtype(x, target), min=low, max=high)
+        return getattr(F, operation)(F.as_dtype(x, target), min=_in_range(low, target), max=_in_range(high, target))
     if high is None:
         return F.clamp_lower(x, low)
     return F.clamp_upper(x, high) if low is None else F.clamp_tensor(x, low, high)
+
+
+def _in_range(bound: Any, d: dtypes.NumpyDType) -> Any:
+    """The bound itself, or the nearest value that an integer dtype holds: clamping by it is the same."""
+    if bound is None or d.kind not in "iu":
+        return bound
+    info = np.iinfo(d)
+    return min(max(int(bound), int(info.min)), int(info.max))
 
 
 class ClampTensor(Elementwise):
