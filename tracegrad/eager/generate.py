@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad.config import GENERATED
+from tracegrad.config import GENERATED, local
 from tracegrad.dtypes import F32, F64
 from tracegrad.eager.dispatch import T, general
 from tracegrad.eager.tensor import Tensor
@@ -48,7 +48,7 @@ def _typed(value: Any) -> Any:
 
 
 GENERATED.update(
-    np=np, K=numpy_kernels, Tensor=Tensor, Node=Node, new=object.__new__, tick=tick, general=general, asarray=np.asarray, ndarray=np.ndarray, F32=F32, F64=F64,
+    np=np, K=numpy_kernels, local=local, Tensor=Tensor, Node=Node, new=object.__new__, tick=tick, general=general, asarray=np.asarray, ndarray=np.ndarray, F32=F32, F64=F64,
     N=N, T=T, sum_to=numpy_kernels.sum_to, link=link, quiet=_quiet.run, operand=_operand, typed=_typed, input_type=input_type,
 )  # fmt: skip
 
@@ -96,7 +96,7 @@ def operator_source(op: type[Op], names: tuple[str, ...] = ()) -> str:
 
 def _fast_lines(op: type[Op], shown: tuple[str, ...], slow: str, attrs: str) -> list[str]:
     values, nodes = [f"v{i}" for i in range(len(op.operands))], [f"n{i}" for i in range(len(op.operands))]
-    lines = [f"if MODE: {slow}", *_unpack(op, shown, values, nodes, slow)]
+    lines = [f"if MODE and local.trace is not None: {slow}", *_unpack(op, shown, values, nodes, slow)]
     names = {**dict(zip(op.operands, values, strict=True)), **{a: a for a in op.attrs}}
     lines += [
         f"try: r = {kernel_call(op, names)}",
@@ -112,7 +112,7 @@ def _fast_lines(op: type[Op], shown: tuple[str, ...], slow: str, attrs: str) -> 
         kinds = ["operand" if o in same else "typed" for o in op.operands]
         inputs = ", ".join(f"{n} or {kind}({v})" for v, n, kind in zip(values, nodes, kinds, strict=True))
         lines += [
-            f"if {' and '.join(f'{n} is None' for n in followed)}: t._node = None",
+            f"if {' and '.join(f'{n} is None' for n in followed)} or MODE and not local.grad_enabled: t._node = None",
             "else:",
             f"    n = new(Node); n.op = OP_{op.name}; n.inputs = ({inputs},); n.attrs = {attrs}; n.saved = {saved_expression(op, values, nodes)}",
             "    n.shape = r.shape; n.dtype = r.dtype; n.seq = tick(); n.needs = True; n.extra = None; t._node = n",
