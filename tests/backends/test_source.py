@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 import tracegrad.ops  # noqa: F401
-from tracegrad.backends.source import fill_template, has_expression, literal_source, node_expression, source_names, static, tuple_source, types_comment
+from tracegrad.backends.source import (
+    fill_template,
+    has_expression,
+    literal_source,
+    node_expression,
+    source_names,
+    static,
+    tuple_source,
+    types_comment,
+)
 from tracegrad.errors import NotSupportedError
 from tracegrad.ir.builder import B
 from tracegrad.ir.graph import Graph
@@ -65,7 +74,10 @@ def test_names_come_from_a_fixed_alphabet():
     assert list(source_names(graph).values()) == ["a0", "c0", "v0", "v1"]
 
 
-@pytest.mark.parametrize(("backend", "text"), [("numpy", "np.add.reduce(a, axis=(0,), keepdims=False)"), ("jax", "jnp.sum(a, axis=(0,), keepdims=False)")])
+@pytest.mark.parametrize(
+    ("backend", "text"),
+    [("numpy", "np.add.reduce(a, axis=(0,), keepdims=False)"), ("jax", "jnp.sum(a, axis=(0,), keepdims=False)")],
+)
 def test_the_column_of_the_backend_is_used(backend, text):
     x = make_leaf(Type((3,), F32))
     assert node_expression(B.sum(x, dim=(0,), keepdim=False), {x: "a"}, backend) == text

@@ -41,11 +41,22 @@ def test_inputs_captures_nodes_numbers_and_outputs_stand_in_it(graph):
     assert vertices["n3"] == r"%2 = mul\nf32[2,3]\ntrain.py:17"
     assert vertices["n5"] == r"%4 = sum\ndim=(1,)\nkeepdim=False\nf32[2]"
     assert vertices["n2_1"] == "2.0" and vertices["out1"] == r"output 1\n2.0"
-    assert edges == [("n0", "n2", "x"), ("n2_1", "n2", "y"), ("n2", "n3", "x"), ("n2", "n3", "y"), ("n3", "n4", "x"), ("n1", "n4", "y"), ("n4", "n5", "x"), ("n5", "out0", "")]
+    assert edges == [
+        ("n0", "n2", "x"),
+        ("n2_1", "n2", "y"),
+        ("n2", "n3", "x"),
+        ("n2", "n3", "y"),
+        ("n3", "n4", "x"),
+        ("n1", "n4", "y"),
+        ("n4", "n5", "x"),
+        ("n5", "out0", ""),
+    ]
 
 
 def test_labels_are_escaped():
-    full = make_node(REGISTRY["full"], (), ((), 'a"]; evil [label="\\', np.dtype(np.float32)), Type((), np.dtype(np.float32)))
+    full = make_node(
+        REGISTRY["full"], (), ((), 'a"]; evil [label="\\', np.dtype(np.float32)), Type((), np.dtype(np.float32))
+    )
     full.extra = ('we"ird.py', 3)
     vertices, _ = read(Graph([], [full]).to_dot())
     assert set(vertices) == {"n0", "out0"}

@@ -30,7 +30,10 @@ def made(op: type[Op], sample: Any) -> tuple[Graph, list[Any], tuple[Any, ...], 
     """A graph with the operator alone, the arrays for its leaves, and the operands and attributes for the kernel."""
     generator = np.random.default_rng(0)
     split = len(sample) - len(op.attrs)
-    attrs = tuple(np.dtype(v) if name == "dtype" and v is not None else v for name, v in zip(op.attrs, sample[split:], strict=True))
+    attrs = tuple(
+        np.dtype(v) if name == "dtype" and v is not None else v
+        for name, v in zip(op.attrs, sample[split:], strict=True)
+    )
     values = tuple(recipe.draw(generator) if isinstance(recipe, Sample) else recipe for recipe in sample[:split])
     operands = tuple(make_leaf(Type(v.shape, v.dtype)) if isinstance(v, np.ndarray) else v for v in values)
     leaves = [o for o, v in zip(operands, values, strict=True) if isinstance(v, np.ndarray)]

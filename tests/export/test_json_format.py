@@ -35,7 +35,12 @@ def document() -> dict[str, Any]:
         "captures": [{"name": "w", "type": {"dtype": "i64", "shape": []}}],
         "nodes": [
             {"op": "neg", "inputs": [{"value": 0}], "attrs": {}, "types": [f32], "location": ["train.py", 17]},
-            {"op": "sum", "inputs": [{"value": 2}], "attrs": {"dim": {"tuple": [0]}, "keepdim": False}, "types": [{"dtype": "f32", "shape": []}]},
+            {
+                "op": "sum",
+                "inputs": [{"value": 2}],
+                "attrs": {"dim": {"tuple": [0]}, "keepdim": False},
+                "types": [{"dtype": "f32", "shape": []}],
+            },
         ],
         "outputs": [{"value": 3}, {"float": 2.5}],
         "effects": [{"leaf": 0, "value": 2}],
@@ -218,7 +223,9 @@ def test_several_results_are_taken_apart_by_project_only():
     f32 = {"dtype": "f32", "shape": [3]}
     made = document()
     made["nodes"][1] = {"op": "project", "inputs": [{"value": 2}], "attrs": {"index": 0}, "types": [f32]}
-    with pytest.raises(FormatError, match=re.escape("$.nodes[1]: project needs the value of an operator with several results")):
+    with pytest.raises(
+        FormatError, match=re.escape("$.nodes[1]: project needs the value of an operator with several results")
+    ):
         from_json(made)
 
 
@@ -233,4 +240,4 @@ def test_a_string_attribute_cannot_reach_python_source():
     hostile = json.loads(to_json(graph))
     hostile["nodes"][0]["attrs"]["value"] = {"str": "'); import os  #"}
     source = from_json(hostile).to_python()
-    assert "full((), \"'); import os  #\", np.float32)" in source
+    assert 'full((), "\'); import os  #", np.float32)' in source

@@ -17,7 +17,13 @@ def test_vertices_carry_operator_attributes_and_types(graph):
     assert isinstance(made, nx.MultiDiGraph) and list(made) == ["x", "b", "1", "2", "3", "4"]
     assert made.nodes["x"] == {"kind": "input", "op": None, "attrs": {}, "types": (Type((2, 3), F32),), "literals": {}}
     assert made.nodes["b"]["kind"] == "capture"
-    assert made.nodes["4"] == {"kind": "node", "op": "sum", "attrs": {"dim": (1,), "keepdim": False}, "types": (Type((2,), F32),), "literals": {}}
+    assert made.nodes["4"] == {
+        "kind": "node",
+        "op": "sum",
+        "attrs": {"dim": (1,), "keepdim": False},
+        "types": (Type((2,), F32),),
+        "literals": {},
+    }
     assert made.nodes["1"]["literals"] == {1: 2.0}
     assert made.graph == {"outputs": ("4", 2.0), "effects": ()}
 
@@ -25,7 +31,10 @@ def test_vertices_carry_operator_attributes_and_types(graph):
 def test_each_operand_is_an_edge_with_its_index(graph, leaf):
     made = graph.to_networkx()
     assert made.number_of_edges("1", "2") == 2
-    assert [data for _, _, data in made.edges("1", data=True)] == [{"operand": 0, "name": "x"}, {"operand": 1, "name": "y"}]
+    assert [data for _, _, data in made.edges("1", data=True)] == [
+        {"operand": 0, "name": "x"},
+        {"operand": 1, "name": "y"},
+    ]
     x, y = leaf(), leaf()
     swapped = Graph([x, y], [B.sub(y, x)]).to_networkx()
     assert {source: data["operand"] for source, _, data in swapped.edges(data=True)} == {"a0": 1, "a1": 0}

@@ -80,7 +80,10 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[list[A
     for path, (name, (function, arguments)) in zip(paths, PROGRAMS.items(), strict=True):
         stored = np.load(f"{path}.out.npz")
         wanted = function(*arguments)
-        results[name] = [stored[f"arr_{i}"] for i in range(len(stored.files))], list(wanted if isinstance(wanted, tuple) else (wanted,))
+        results[name] = (
+            [stored[f"arr_{i}"] for i in range(len(stored.files))],
+            list(wanted if isinstance(wanted, tuple) else (wanted,)),
+        )
     return results
 
 
@@ -94,7 +97,9 @@ def test_the_module_gives_the_same_numbers_without_the_package(exported, name):
 
 def test_the_module_is_readable(graph):
     source = graph.to_python()
-    assert source == '''\
+    assert (
+        source
+        == '''\
 """compiled: a program of 4 operations, written by tracegrad.  Needs NumPy only."""
 
 from __future__ import annotations
@@ -111,6 +116,7 @@ def compiled(x, b):
     v3 = np.add.reduce(v2, axis=(1,), keepdims=False)  # f32[2]
     return (v3, 2.0)
 '''
+    )
 
 
 def test_kernels_stand_in_the_module_as_plain_functions(leaf):
@@ -128,10 +134,22 @@ def test_every_kernel_can_be_exported_beside_every_other():
             kernels.need(name)
     module = "\n".join(["from __future__ import annotations", *kernels.imports(), *kernels.sources])
     assert "tracegrad" not in {n.id for n in ast.walk(ast.parse(module)) if isinstance(n, ast.Name)}
-    assert not [n for n in ast.walk(ast.parse(module)) if isinstance(n, ast.ImportFrom) and (n.module or "").startswith("tracegrad")]
+    assert not [
+        n
+        for n in ast.walk(ast.parse(module))
+        if isinstance(n, ast.ImportFrom) and (n.module or "").startswith("tracegrad")
+    ]
     scope: dict[str, Any] = {}
     exec(compile(module, "<kernels>", "exec"), scope)
-    assert set(vars(numpy_kernels)) - {"annotations"} - set(scope) <= {"__name__", "__doc__", "__package__", "__loader__", "__spec__", "__file__", "__cached__"}
+    assert set(vars(numpy_kernels)) - {"annotations"} - set(scope) <= {
+        "__name__",
+        "__doc__",
+        "__package__",
+        "__loader__",
+        "__spec__",
+        "__file__",
+        "__cached__",
+    }
 
 
 @pytest.mark.parametrize(
@@ -159,7 +177,7 @@ def test_a_kernel_and_a_parameter_may_have_the_same_name(leaf):
 
 @pytest.mark.parametrize("name", ["class", "a b", "np", "1", "", "K", "é", "f(): pass"])
 def test_a_bad_function_name_is_refused(graph, name):
-    with pytest.raises(ArgumentValueError, match="to_python: .* cannot be the name of a function"):
+    with pytest.raises(ArgumentValueError, match=r"to_python: .* cannot be the name of a function"):
         graph.to_python(name)
 
 
@@ -178,7 +196,9 @@ def test_effects_are_returned_after_the_outputs(leaf):
     assert out.tolist() == [-1, -1, -1] and new.tolist() == [2, 2, 2]
 
 
-@pytest.mark.parametrize(("outputs", "wanted"), [([], ()), ([1.5], 1.5), ([1, True], (1, True)), ([float("inf"), -0.0], (np.inf, -0.0))])
+@pytest.mark.parametrize(
+    ("outputs", "wanted"), [([], ()), ([1.5], 1.5), ([1, True], (1, True)), ([float("inf"), -0.0], (np.inf, -0.0))]
+)
 def test_numbers_and_nothing_can_be_returned(outputs, wanted):
     scope: dict[str, Any] = {}
     exec(Graph([], outputs).to_python(), scope)
@@ -187,7 +207,9 @@ def test_numbers_and_nothing_can_be_returned(outputs, wanted):
 
 def test_special_numbers_keep_their_value(leaf):
     x = leaf(2, dtype="complex128")
-    graph = Graph([x], [B.add(x, complex(-0.0, float("inf"))), B.full(shape=(2,), value=float("nan"), dtype=np.dtype(np.float16))])
+    graph = Graph(
+        [x], [B.add(x, complex(-0.0, float("inf"))), B.full(shape=(2,), value=float("nan"), dtype=np.dtype(np.float16))]
+    )
     scope: dict[str, Any] = {}
     exec(graph.to_python(), scope)
     shifted, filled = scope["compiled"](np.zeros(2, np.complex128))

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from tracegrad.ir.builder import B
 from tracegrad.ir.graph import Graph
+from tracegrad.ir.node import make_node
+from tracegrad.ir.op import REGISTRY
+from tracegrad.ir.types import Type
 
 
 def test_graphs_of_equal_structure_are_equal_whatever_their_names(leaf):
@@ -62,3 +66,12 @@ def test_effects_are_part_of_the_structure(leaf):
     x, y = leaf(3), leaf(3)
     assert Graph([], [], [x], [(x, B.neg(x))]) != Graph([], [], [y], [])
     assert Graph([], [], [x], [(x, B.neg(x))]) == Graph([], [], [y], [(y, B.neg(y))])
+
+
+def test_opaque_operands_are_compared_by_type(leaf):
+    def make(opaque):
+        x = leaf(2, 3, 5)
+        return Graph([x], [make_node(REGISTRY["add"], (x, opaque), (), x.type)])
+
+    full = Type((2, 3, 5), np.dtype(np.float32))
+    assert make(full) == make((2, 3, 5)) and make((2, 3, 5)) != make((2, 3, 1)) != make((3, 5))

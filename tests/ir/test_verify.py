@@ -82,7 +82,10 @@ def test_a_foreign_leaf_is_caught(leaf):
 
 def test_an_operand_that_is_not_followed_is_caught(leaf):
     x = leaf(3)
-    refused(Graph([x], [make_node(REGISTRY["add"], (x, Type((3,), F32)), (), Type((3,), F32))]), "an operand is opaque: the graph is not closed")
+    refused(
+        Graph([x], [make_node(REGISTRY["add"], (x, Type((3,), F32)), (), Type((3,), F32))]),
+        "an operand is opaque: the graph is not closed",
+    )
 
 
 def test_an_input_that_is_no_leaf_is_caught(leaf):
@@ -115,15 +118,23 @@ def test_several_results_are_read_by_project_only(leaf, pair):
     fraction, _ = build(pair, (x,), ())
     both = fraction.inputs[0]
     refused(Graph([x], [both]), "output 0 has several results")
-    refused(Graph([x], [make_node(REGISTRY["neg"], (both,), (), Type((3,), F32))]), "has several results; take one with project")
-    refused(Graph([x], [make_node(REGISTRY["project"], (x,), (0,), Type((3,), F32))]), "project needs the value of an operator with several results")
+    refused(
+        Graph([x], [make_node(REGISTRY["neg"], (both,), (), Type((3,), F32))]),
+        "has several results; take one with project",
+    )
+    refused(
+        Graph([x], [make_node(REGISTRY["project"], (x,), (0,), Type((3,), F32))]),
+        "project needs the value of an operator with several results",
+    )
 
 
 @pytest.mark.parametrize("index", [2, -1, True, 0.0])
 def test_a_projection_out_of_range_is_caught(leaf, pair, index):
     x = leaf(3)
     both = build(pair, (x,), ())[0].inputs[0]
-    refused(Graph([x], [make_node(REGISTRY["project"], (both,), (index,), Type((3,), F32))]), "is not one of the 2 results")
+    refused(
+        Graph([x], [make_node(REGISTRY["project"], (both,), (index,), Type((3,), F32))]), "is not one of the 2 results"
+    )
 
 
 def test_one_type_for_several_results_is_caught(leaf, pair):
@@ -137,14 +148,22 @@ def test_one_type_for_several_results_is_caught(leaf, pair):
 
 def test_attributes_must_be_hashable_and_complete(leaf):
     x = leaf(3)
-    refused(Graph([x], [make_node(REGISTRY["reshape"], (x,), ([3],), Type((3,), F32))]), "the attribute 'shape' is a list, which cannot be hashed")
-    refused(Graph([x], [make_node(REGISTRY["reshape"], (x,), (), Type((3,), F32))]), "0 attribute values for the attributes ('shape',)")
+    refused(
+        Graph([x], [make_node(REGISTRY["reshape"], (x,), ([3],), Type((3,), F32))]),
+        "the attribute 'shape' is a list, which cannot be hashed",
+    )
+    refused(
+        Graph([x], [make_node(REGISTRY["reshape"], (x,), (), Type((3,), F32))]),
+        "0 attribute values for the attributes ('shape',)",
+    )
 
 
 def test_the_number_of_operands_is_checked(leaf):
     x = leaf(3)
     refused(Graph([x], [make_node(REGISTRY["add"], (x,), (), Type((3,), F32))]), "add takes 2 operands (x, y), got 1")
-    refused(Graph([x], [make_node(REGISTRY["add"], (x, None), (), Type((3,), F32))]), "operand 'y' of add cannot be None")
+    refused(
+        Graph([x], [make_node(REGISTRY["add"], (x, None), (), Type((3,), F32))]), "operand 'y' of add cannot be None"
+    )
 
 
 @pytest.mark.parametrize("value", [np.float64(2.0), np.ones(3), "a", [1.0]])

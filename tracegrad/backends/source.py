@@ -44,7 +44,9 @@ def literal_source(value: Any) -> str:
         return f"slice({literal_source(value.start)}, {literal_source(value.stop)}, {literal_source(value.step)})"
     if isinstance(value, tuple):
         return tuple_source(tuple(literal_source(v) for v in value))
-    raise NotSupportedError(explain("source", f"a value of type {type(value).__name__} cannot be written as source text"))
+    raise NotSupportedError(
+        explain("source", f"a value of type {type(value).__name__} cannot be written as source text")
+    )
 
 
 def _float_source(value: float) -> str:
@@ -75,7 +77,13 @@ def node_expression(node: Node, names: Mapping[Node, str], backend: str) -> str:
     op = node.op
     if op is None or not has_expression(op, backend):
         name = "leaf" if op is None else op.name
-        raise NotSupportedError(explain(name, f"the operator has no {backend} expression", "Open composite operators (decompose) before printing"))
+        raise NotSupportedError(
+            explain(
+                name,
+                f"the operator has no {backend} expression",
+                "Open composite operators (decompose) before printing",
+            )
+        )
     operands = op.group(tuple(operand_source(i, names) for i in node.inputs))
     if op.expression is not None:
         text: str = op.expression(backend, *operands, *map(static, node.attrs))

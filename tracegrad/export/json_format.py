@@ -62,8 +62,12 @@ def _type_json(t: Type) -> dict[str, Any]:
 def _node_json(node: Node, places: dict[Node, int]) -> dict[str, Any]:
     op = node.op
     if op is None or REGISTRY.get(op.name) is not op:
-        raise NotSupportedError(explain("to_json", f"the operator {object_text(op)} is not one of the library and cannot be stored"))
-    inputs = [_operand_json(input_type(node, k) if isinstance(i, tuple) else i, places) for k, i in enumerate(node.inputs)]
+        raise NotSupportedError(
+            explain("to_json", f"the operator {object_text(op)} is not one of the library and cannot be stored")
+        )
+    inputs = [
+        _operand_json(input_type(node, k) if isinstance(i, tuple) else i, places) for k, i in enumerate(node.inputs)
+    ]
     entry: dict[str, Any] = {
         "op": op.name,
         "inputs": inputs,
@@ -99,7 +103,9 @@ def _literal_json(value: Any) -> Any:
         return {"slice": [_literal_json(v) for v in (value.start, value.stop, value.step)]}
     if isinstance(value, tuple):
         return {"tuple": [_literal_json(v) for v in value]}
-    raise NotSupportedError(explain("to_json", f"an attribute value {object_text(value)} is no literal and cannot be stored"))
+    raise NotSupportedError(
+        explain("to_json", f"an attribute value {object_text(value)} is no literal and cannot be stored")
+    )
 
 
 def _float_json(value: float) -> float | str:
@@ -158,7 +164,10 @@ class _Reader:
         if isinstance(document, dict) and document.get("format") != FORMAT:
             _fail("$.format", f"expected {FORMAT!r}, got {_shown(document.get('format'))}")
         if isinstance(document, dict) and (type(document.get("version")) is not int or document["version"] != VERSION):
-            _fail("$.version", f"this version of tracegrad reads schema version {VERSION}, got {_shown(document.get('version'))}")
+            _fail(
+                "$.version",
+                f"this version of tracegrad reads schema version {VERSION}, got {_shown(document.get('version'))}",
+            )
         self.object(document, "$", keys)
         names: list[str] = []
         inputs = self.each(document["inputs"], "$.inputs", self.leaf, names)
@@ -288,7 +297,10 @@ class _Reader:
         self.object(value, path, ("leaf", "value"))
         old, new = self.place(value["leaf"], f"{path}.leaf"), self.place(value["value"], f"{path}.value")
         if old not in leaves or old in written:
-            _fail(f"{path}.leaf", "the value is written twice" if old in written else "the value is neither an input nor a capture")
+            _fail(
+                f"{path}.leaf",
+                "the value is written twice" if old in written else "the value is neither an input nor a capture",
+            )
         if new.types != old.types:
             _fail(f"{path}.value", "the new value has another type than the leaf")
         written.add(old)
@@ -321,7 +333,9 @@ class _Reader:
             return self.float(content, path)
         if kind == "complex":
             parts = self.each(content, path, self.float)
-            return complex(*parts) if len(parts) == 2 else _fail(path, f"a complex number has 2 parts, got {len(parts)}")
+            return (
+                complex(*parts) if len(parts) == 2 else _fail(path, f"a complex number has 2 parts, got {len(parts)}")
+            )
         if kind == "str":
             return self.string(content, path)
         if kind == "dtype":
@@ -345,7 +359,11 @@ def _shown(value: Any) -> str:
     """A short form of a file's value for a message."""
     if isinstance(value, (dict, list)):
         return "an object" if isinstance(value, dict) else "a list"
-    text = f"an integer of {value.bit_length()} bits" if isinstance(value, int) and value.bit_length() > 200 else json.dumps(value, default=object_text)
+    text = (
+        f"an integer of {value.bit_length()} bits"
+        if isinstance(value, int) and value.bit_length() > 200
+        else json.dumps(value, default=object_text)
+    )
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 

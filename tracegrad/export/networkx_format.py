@@ -36,10 +36,14 @@ def to_networkx(graph: Graph) -> networkx.MultiDiGraph[str]:
     for node in graph.nodes:
         op = node.op
         assert op is not None
-        literals = {i: value for i, value in enumerate(node.inputs) if not isinstance(value, Node) and value is not None}
+        literals = {
+            i: value for i, value in enumerate(node.inputs) if not isinstance(value, Node) and value is not None
+        }
         attrs = dict(zip(op.attrs, node.attrs, strict=False))
         result.add_node(names[node], kind="node", op=op.name, attrs=attrs, types=node.types, literals=literals)
         for position, value in enumerate(node.inputs):
             if isinstance(value, Node):
-                result.add_edge(names[value], names[node], key=position, operand=position, name=operand_name(op, position))
+                result.add_edge(
+                    names[value], names[node], key=position, operand=position, name=operand_name(op, position)
+                )
     return result

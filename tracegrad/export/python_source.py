@@ -64,7 +64,13 @@ def _refuse_custom(graph: Graph) -> None:
 def parameter_name(given: str, taken: set[str]) -> str:
     """A parameter's name that is no keyword, no built-in, no variable of the function and not taken."""
     plain = safe_name(given)
-    if keyword.iskeyword(plain) or keyword.issoftkeyword(plain) or plain in _BUILTINS or _VARIABLE.match(plain) or plain.startswith("__"):
+    if (
+        keyword.iskeyword(plain)
+        or keyword.issoftkeyword(plain)
+        or plain in _BUILTINS
+        or _VARIABLE.match(plain)
+        or plain.startswith("__")
+    ):
         plain = f"x_{plain}"
     return unique_name(plain, taken)
 
@@ -102,7 +108,11 @@ def _head(graph: Graph, name: str, kernels: KernelSource) -> list[str]:
 def _function(graph: Graph, name: str, names: dict[Node, str], kernels: KernelSource) -> list[str]:
     parameters = ", ".join(names[leaf] for leaf in graph.leaves)
     returned = [*graph.outputs, *(new for _, new in graph.effects)]
-    lines = ['@np.errstate(all="ignore")', f"def {name}({parameters}):", f'    """{_signature(graph, names, returned)}"""']
+    lines = [
+        '@np.errstate(all="ignore")',
+        f"def {name}({parameters}):",
+        f'    """{_signature(graph, names, returned)}"""',
+    ]
     for node in graph.nodes:
         text = plain_calls(node_expression(node, names, "numpy"), kernels)
         lines.append(f"    {names[node]} = {text}  # {types_comment(node)}")

@@ -60,7 +60,9 @@ def check_operands(op: type[Op], inputs: tuple[Any, ...]) -> None:
     fixed = len(op.operands) - (1 if op.variadic else 0)
     if len(inputs) < fixed or (len(inputs) > fixed and not op.variadic):
         least = "at least " if op.variadic else ""
-        raise Problem(f"{op.name} takes {least}{fixed} operand{'s' if fixed != 1 else ''} {_listed(op.inputs)}, got {len(inputs)}")
+        raise Problem(
+            f"{op.name} takes {least}{fixed} operand{'s' if fixed != 1 else ''} {_listed(op.inputs)}, got {len(inputs)}"
+        )
     for position, value in enumerate(inputs):
         spec = op.inputs[min(position, len(op.inputs) - 1)]
         if value is None and not spec.endswith("?"):
@@ -97,7 +99,9 @@ def infer(op: type[Op], inputs: tuple[Any, ...], attrs: tuple[Any, ...]) -> tupl
         raise Problem(f"{op.name} does not take these operands and attributes: {error}") from error
 
 
-def assemble(op: type[Op], inputs: tuple[Any, ...], given: dict[str, Any], types: tuple[Type, ...], location: Any) -> Node:
+def assemble(
+    op: type[Op], inputs: tuple[Any, ...], given: dict[str, Any], types: tuple[Type, ...], location: Any
+) -> Node:
     """A node from words that a file gave, with the recorded types checked against those that the operator infers."""
     attrs = ordered_attributes(op, given)
     check_operands(op, inputs)
@@ -114,7 +118,9 @@ def assemble(op: type[Op], inputs: tuple[Any, ...], given: dict[str, Any], types
 def check_count(op: type[Op], types: tuple[Type, ...]) -> None:
     """As many types as the operator has results."""
     if len(types) != len(op.outputs):
-        raise Problem(f"{op.name} has {len(op.outputs)} result{'s' if op.several() else ''}, the type names {len(types)}")
+        raise Problem(
+            f"{op.name} has {len(op.outputs)} result{'s' if op.several() else ''}, the type names {len(types)}"
+        )
 
 
 def types_text(types: tuple[Type, ...]) -> str:

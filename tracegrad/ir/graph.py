@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from tracegrad.errors import VerifyError, explain
 from tracegrad.ir.builder import build
 from tracegrad.ir.literals import literal_key
-from tracegrad.ir.node import Node, make_leaf
+from tracegrad.ir.node import Node, input_type, make_leaf
 from tracegrad.ir.op import Op
 from tracegrad.ir.text import graph_text
 
@@ -67,12 +67,15 @@ class Graph:
         places = {node: ("value", i) for i, node in enumerate((*self.leaves, *self.nodes))}
 
         def key(value: Any) -> Any:
-            return places[value] if isinstance(value, Node) else value[:2] if isinstance(value, tuple) else literal_key(value)
+            return places[value] if isinstance(value, Node) else literal_key(value)
+
+        def operands(node: Node) -> tuple[Any, ...]:
+            return tuple(input_type(node, i)[:2] if isinstance(v, tuple) else key(v) for i, v in enumerate(node.inputs))
 
         return (
             tuple(leaf.types for leaf in self.inputs),
             tuple(leaf.types for leaf in self.captures),
-            tuple((n.op, n.types, tuple(map(key, n.inputs)), tuple(map(literal_key, n.attrs))) for n in self.nodes),
+            tuple((n.op, n.types, operands(n), tuple(map(literal_key, n.attrs))) for n in self.nodes),
             tuple(map(key, self.outputs)),
             tuple((key(old), key(new)) for old, new in self.effects),
         )

@@ -28,7 +28,9 @@ def parse(text: str, limits: Limits = LIMITS) -> Graph:
     undefined or repeated names, types that differ from what the operators infer, and texts beyond the limits.
     """
     if len(text) > limits.characters:
-        raise FormatError(explain("parse", f"the text has {len(text)} characters, more than the limit of {limits.characters}"))
+        raise FormatError(
+            explain("parse", f"the text has {len(text)} characters, more than the limit of {limits.characters}")
+        )
     return _Parser(text, limits).graph()
 
 
@@ -163,7 +165,10 @@ class _Parser(Tokens):
         inputs, attrs = self.arguments()
         place = self.end_of_line()
         if several != op.several():
-            self.fail(types_at, f"{op.name} has {'several results: expected (type, ...)' if op.several() else 'one result: expected one type'}")
+            self.fail(
+                types_at,
+                f"{op.name} has {'several results: expected (type, ...)' if op.several() else 'one result: expected one type'}",
+            )
         self.define(target, self.checked(name.at, assemble, op, inputs, attrs, types, place))
 
     def arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:

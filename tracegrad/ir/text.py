@@ -1,12 +1,12 @@
 """The text form of a graph, printed.  ir/parse.py reads it back; the round trip is exact.
 
-    graph(%x: f32[3,4], %w: f32[4,5]; capture %b: f32[5]) {
-      %1: f32[3,5] = matmul(%x, %w)
-      %2: f32[3,5] = add(%1, %b)
-      %3: f32[3] = sum(%2, dim=(1,), keepdim=False)  # train.py:17
-      effect %b <- %3
-      return %3, 2.0
-    }
+graph(%x: f32[3,4], %w: f32[4,5]; capture %b: f32[5]) {
+  %1: f32[3,5] = matmul(%x, %w)
+  %2: f32[3,5] = add(%1, %b)
+  %3: f32[3] = sum(%2, dim=(1,), keepdim=False)  # train.py:17
+  effect %b <- %3
+  return %3, 2.0
+}
 """
 
 from __future__ import annotations
@@ -106,7 +106,9 @@ def value_text(value: Any, names: Mapping[Node, str]) -> str:
 def location_of(node: Node) -> tuple[str, int] | None:
     """The user's (file, line) on a node of a graph; None where there is none (other uses of `extra` are not locations)."""
     extra = node.extra
-    is_place = type(extra) is tuple and len(extra) == 2 and type(extra[0]) is str and type(extra[1]) is int and extra[1] >= 0
+    is_place = (
+        type(extra) is tuple and len(extra) == 2 and type(extra[0]) is str and type(extra[1]) is int and extra[1] >= 0
+    )
     return extra if is_place else None
 
 
@@ -120,4 +122,13 @@ def location_text(node: Node) -> str:
     return f"{shown}:{place[1]}"
 
 
-__all__ = ["graph_lines", "graph_text", "location_of", "location_text", "node_text", "safe_name", "text_names", "unique_name"]
+__all__ = [
+    "graph_lines",
+    "graph_text",
+    "location_of",
+    "location_text",
+    "node_text",
+    "safe_name",
+    "text_names",
+    "unique_name",
+]

@@ -47,7 +47,10 @@ class Tokens:
             if found is None:
                 custom = _OBJECT.match(self.text, at)
                 if custom is not None:
-                    self.fail(at, f"{custom.group()} stands for an object that the text form cannot hold (a custom Function, for instance)")
+                    self.fail(
+                        at,
+                        f"{custom.group()} stands for an object that the text form cannot hold (a custom Function, for instance)",
+                    )
                 self.fail(at, f"unexpected character {self.text[at]!r}")
             kind = found.lastgroup or ""
             if kind not in ("blank", "newline"):

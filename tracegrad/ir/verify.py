@@ -90,7 +90,9 @@ class _Verifier:
         for name, value in zip(op.attrs, node.attrs, strict=True):
             _check_hashable(name, value)
         if isinstance(node.dtype, tuple) != op.several():
-            raise Problem(f"the type is {node_types_text(node)}, but the operator has {'several results' if op.several() else 'one result'}")
+            raise Problem(
+                f"the type is {node_types_text(node)}, but the operator has {'several results' if op.several() else 'one result'}"
+            )
         _check_type(self, node, node.types)
         if not self.composites and op.decompose is not None and not op.numpy and op.expression is None:
             raise Problem("a composite operator is left, but all should have been decomposed")
@@ -102,13 +104,19 @@ class _Verifier:
             return
         inferred = infer(op, node.inputs, node.attrs)
         if tuple(t[:2] for t in inferred) != tuple(t[:2] for t in node.types):
-            raise Problem(f"the recorded type is {types_text(node.types)}, but the operator infers {types_text(inferred)}")
+            raise Problem(
+                f"the recorded type is {types_text(node.types)}, but the operator infers {types_text(inferred)}"
+            )
 
     def check_operand(self, value: Any) -> None:
         """A defined node, a number or None."""
         if isinstance(value, Node):
             if value not in self.defined:
-                problem = "an operand is defined after this node" if value in self.nodes else "an operand is a value of another graph"
+                problem = (
+                    "an operand is defined after this node"
+                    if value in self.nodes
+                    else "an operand is a value of another graph"
+                )
                 raise Problem(problem)
         elif isinstance(value, tuple):
             raise Problem("an operand is opaque: the graph is not closed")
@@ -125,7 +133,9 @@ class _Verifier:
         written: set[Node] = set()
         for old, new in self.graph.effects:
             if old not in self.leaves:
-                self.fail(old if isinstance(old, Node) else None, "an effect writes what is neither an input nor a capture")
+                self.fail(
+                    old if isinstance(old, Node) else None, "an effect writes what is neither an input nor a capture"
+                )
             if old in written:
                 self.fail(old, "two effects write the same leaf")
             written.add(old)
@@ -149,7 +159,9 @@ def _reached(graph: Graph, leaves: set[Node]) -> list[Node]:
 
 def _check_type(verifier: _Verifier, node: Node, types: tuple[Type, ...]) -> None:
     for t in types:
-        good = isinstance(t.dtype, np.dtype) and type(t.shape) is tuple and all(type(n) is int and n >= 0 for n in t.shape)
+        good = (
+            isinstance(t.dtype, np.dtype) and type(t.shape) is tuple and all(type(n) is int and n >= 0 for n in t.shape)
+        )
         if not good:
             verifier.fail(node, f"a type must have a tuple of sizes and a NumPy dtype, not {t.shape!r} and {t.dtype!r}")
 
