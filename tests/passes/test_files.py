@@ -10,7 +10,20 @@ from tests.passes.helpers import assert_same, draw, run
 from tracegrad.ir.parse import parse
 from tracegrad.ir.text import graph_text
 from tracegrad.ir.verify import verify
-from tracegrad.passes import batch_graph, canonicalise, cse, dce, decompose, fold, grad_graph, jvp_graph, optimise, simplify, stabilise, vjp_graph
+from tracegrad.passes import (
+    batch_graph,
+    canonicalise,
+    cse,
+    dce,
+    decompose,
+    fold,
+    grad_graph,
+    jvp_graph,
+    optimise,
+    simplify,
+    stabilise,
+    vjp_graph,
+)
 from tracegrad.passes.canonicalise import finish
 
 HERE = Path(__file__).parent

@@ -79,7 +79,7 @@ def test_tangents_do_not_flow_through_detach():
 @pytest.mark.parametrize("mask", [(True, False, False), (False, True, True), (True, True, True)])
 def test_batched_gradient_is_a_loop_over_gradients(mask):
     graph = grad_graph(graph_of(network, SHAPES), (0, 1, 2))
-    at = [a for a in arrays(*((2, *s.shape) if m else s.shape for s, m in zip(SHAPES, mask, strict=True)))]
+    at = list(arrays(*((2, *s.shape) if m else s.shape for s, m in zip(SHAPES, mask, strict=True))))
     found = run(verify(batch_graph(graph, mask, 2)), at)
     for row in range(2):
         expected = run(graph, [a[row] if m else a for a, m in zip(at, mask, strict=True)])

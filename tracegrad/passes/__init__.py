@@ -14,12 +14,12 @@ from tracegrad.passes.decompose import decompose
 from tracegrad.passes.differentiate import grad_graph, vjp_graph
 from tracegrad.passes.fold import fold
 from tracegrad.passes.jvp import jvp_graph
-from tracegrad.passes.pipeline import optimise
+from tracegrad.passes.pipeline import optimise, prepare
 from tracegrad.passes.simplify import simplify
 from tracegrad.passes.stabilise import stabilise
 
 __all__ = ["batch_graph", "batched_outputs", "canonicalise", "cse", "dce", "decompose", "fold", "grad_graph", "jvp_graph", "optimise",
-           "simplify", "stabilise", "vjp_graph"]  # fmt: skip
+           "prepare", "simplify", "stabilise", "vjp_graph"]  # fmt: skip
 
 for _name, _function in (("vjp", vjp_graph), ("grad", grad_graph), ("jvp", jvp_graph), ("batch", batch_graph), ("optimise", optimise)):
     setattr(Graph, _name, _function)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tracegrad import config
-from tracegrad.errors import DefinitionError, PassError, explain
+from tracegrad.errors import DefinitionError, PassError, TracegradError, explain
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.text import graph_text
 from tracegrad.ir.verify import verify
@@ -100,6 +100,9 @@ LEVELS: dict[str, tuple[Pass, ...]] = {
     ),
 }
 
+# what is worth doing before differentiation: the derivative of a stable form is stable, that of a naive one often cannot be repaired
+BEFORE_DIFFERENTIATION: tuple[Pass, ...] = (FOLD, CSE, CANONICALISE, STABILISE, CANONICALISE, SIMPLIFY, CSE)
+
 
 def check_order(passes: tuple[Pass, ...], given: frozenset[str] = frozenset()) -> frozenset[str]:
     """The facts that hold after `passes` on a graph for which `given` hold.  Raises DefinitionError where a pass comes too early."""
@@ -115,7 +118,7 @@ def check_order(passes: tuple[Pass, ...], given: frozenset[str] = frozenset()) -
     return holds
 
 
-for _level in LEVELS.values():
+for _level in (*LEVELS.values(), BEFORE_DIFFERENTIATION):
     check_order(_level)
 
 
@@ -129,6 +132,11 @@ def optimise(graph: Graph, backend: str = "numpy", *, level: str = "O2", record:
     if level not in LEVELS:
         raise PassError(explain("optimise", f"level={level!r} is not one of {tuple(LEVELS)}"))
     return run_passes(graph, LEVELS[level], backend, record)
+
+
+def prepare(graph: Graph, record: list[Step] | None = None) -> Graph:
+    """The graph in the form that is best differentiated: stable and short, with every detach in place.  Raises PassError as `optimise` does."""
+    return run_passes(graph, BEFORE_DIFFERENTIATION, record=record)
 
 
 def run_passes(graph: Graph, passes: tuple[Pass, ...], backend: str = "numpy", record: list[Step] | None = None) -> Graph:
@@ -170,7 +178,7 @@ def check_interface(before: Graph, after: Graph) -> None:
 def _fault(step: Pass, before: Graph, after: Graph | None, error: Exception) -> PassError:
     shown = str(error)
     text = shown if shown.startswith(f"{step.name}:") else explain(step.name, shown)
-    texts = graph_text(before), graph_text(after) if after is not None else "(none: the pass did not end)"
+    texts = graph_text(before), _text(after) if after is not None else "(none: the pass did not end)"
     if config.settings.dump:
         path = _write(f"fault-{step.name}", "\n===>\n".join(texts))
         text = f"{text}. IR before and after: {path}"
@@ -178,6 +186,14 @@ def _fault(step: Pass, before: Graph, after: Graph | None, error: Exception) -> 
     fault.before, fault.after = texts
     fault.add_note(f"IR before {step.name}:\n{texts[0]}\nIR after:\n{texts[1]}")
     return fault
+
+
+def _text(graph: Graph) -> str:
+    """The text of a graph that may be broken."""
+    try:
+        return graph_text(graph)
+    except TracegradError as error:
+        return f"(no text: {error})"
 
 
 def _dump(graph: Graph, name: str) -> None:
