@@ -367,13 +367,13 @@ class LinalgVectorNorm(Op):
             return F.mul(F.sign(x), F.unreduce(g, shape=x_type.shape, dim=dim))
         g, norm = (F.unreduce(v, shape=x_type.shape, dim=dim) for v in (g, out))
         if ord == 2:
-            return F.mul(x, F.where(F.eq(norm, 0), 0.0, F.div(g, norm)))
+            return F.mul(x, F.div(g, F.where(F.eq(norm, 0), 1.0, norm)))  # 0 where the norm is 0, in forward mode too
         if math.isinf(ord):
             hit = F.eq(F.abs(x), norm)
             share = F.div(g, F.sum(F.cast(hit, dtype=x_type.dtype), dim=dim, keepdim=True))
             return F.where(hit, F.mul(F.sign(x), share), 0.0)
         inner = F.mul(F.sign(x), F.where(F.eq(x, 0), 0.0, F.pow(F.abs(x), ord - 1)))
-        return F.mul(inner, F.where(F.eq(norm, 0), 0.0, F.mul(g, F.pow(norm, 1 - ord))))
+        return F.mul(inner, F.mul(g, F.pow(F.where(F.eq(norm, 0), 1.0, norm), 1 - ord)))
 
     @staticmethod
     def batch(F: Ops, size: int, batched: Any, x: Value, ord: float, dim: Dim, keepdim: bool) -> Value:  # noqa: A002
