@@ -47,7 +47,12 @@ def test_every_file_with_code_says_what_it_is_for(file: str):
 
 def public_callables() -> list[str]:
     """The callable names that `import tracegrad` offers."""
-    return sorted(n for n in dir(tracegrad) if not n.startswith("_") and callable(getattr(tracegrad, n)))
+    return sorted(n for n in dir(tracegrad) if not n.startswith("_") and callable(getattr(tracegrad, n, None)))
+
+
+@pytest.mark.parametrize("name", dir(tracegrad))
+def test_a_name_that_the_package_lists_exists(name: str):
+    getattr(tracegrad, name)
 
 
 @pytest.mark.parametrize("name", public_callables())

@@ -31,5 +31,5 @@ def test_two_hundred_steps_read_95_percent_of_the_held_out_digits(main, tmp_path
 def test_the_plot_the_program_and_its_source_are_written(main, tmp_path):
     main(["--backend", "numpy", "--steps", "2", "--out", str(tmp_path)])
     assert (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")
-    assert "matmul(" in (tmp_path / "gradient_numpy.ir").read_text()
+    assert "= mm(" in (tmp_path / "gradient_numpy.ir").read_text()
     compile((tmp_path / "gradient_numpy.py").read_text(), "gradient_numpy.py", "exec")
