@@ -172,7 +172,7 @@ class _Reader:
         names: list[str] = []
         inputs = self.each(document["inputs"], "$.inputs", self.leaf, names)
         captures = self.each(document["captures"], "$.captures", self.leaf, names)
-        if len(document["nodes"]) > self.limits.nodes:
+        if len(self.array(document["nodes"], "$.nodes")) > self.limits.nodes:
             _fail("$.nodes", f"more nodes than the limit of {self.limits.nodes}")
         self.each(document["nodes"], "$.nodes", self.node)
         outputs = self.each(document["outputs"], "$.outputs", self.output)
