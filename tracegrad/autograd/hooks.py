@@ -174,3 +174,4 @@ def _name(hook: Any) -> str:
 
 slots.register_hook = register_hook
 slots.retain_grad = retain_grad
+Tensor.register_post_accumulate_grad_hook = register_post_accumulate_grad_hook  # type: ignore[attr-defined]

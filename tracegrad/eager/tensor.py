@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from typing import Any
 
@@ -14,6 +15,10 @@ from tracegrad.ir.types import Type
 from tracegrad.slots import slots
 
 Array = np.ndarray[Any, Any]
+NON_LEAF_GRAD = (
+    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be populated during autograd.backward(). "
+    "If you indeed want the .grad field to be populated for a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor."
+)
 
 
 class Tensor:
@@ -104,11 +109,11 @@ class Tensor:
 
     @property
     def grad(self) -> Tensor | None:
-        """The gradient that backward accumulated, or None."""
-        try:
-            return self._grad
-        except AttributeError:
-            return None
+        """The gradient that backward accumulated, or None.  Reading that of a non-leaf warns unless retain_grad() was called."""
+        found: Tensor | None = getattr(self, "_grad", None)
+        if found is None and not self.is_leaf and getattr(self._node.extra, "retained", None) is None:  # type: ignore[union-attr]
+            warnings.warn(NON_LEAF_GRAD, UserWarning, stacklevel=2)
+        return found
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
