@@ -164,6 +164,11 @@ def _check_leaf(t: Tensor, base: Tensor, operation: str) -> None:
         return
     if base._node is not None and base._node.op is None:
         raise InplaceError(explain(operation, "a view of a leaf Variable that requires grad is being used in an in-place operation", "Update it under no_grad()"))
+    if any(op.one_of_many for op, _ in path_of(t)):
+        raise InplaceError(
+            explain(operation, "this tensor is a view and is being modified inplace. This view is the output of a function that returns multiple views",
+                    "Take the piece by slicing, or clone() it")  # fmt: skip
+        )
     if "_made_without_grad" in t.__dict__:
         raise InplaceError(
             explain(operation, "A view was created in no_grad mode and is being modified inplace with grad mode enabled", "Make the view, or the write, in the other mode")
@@ -283,7 +288,11 @@ def replace_memory(t: Tensor, value: Tensor) -> None:
 
 def _direct(t: Tensor) -> bool:
     """Whether a write to t needs no node: nobody records, and t is not followed or grad mode is off."""
-    return local.trace is None and (not local.grad_enabled or (t._node is None and type(t) is Tensor and not hasattr(t, "_view")))
+    if local.trace is not None:
+        return False
+    if t._node is None and (not hasattr(t, "_view") or base_of(t)._node is None):
+        return True
+    return not local.grad_enabled
 
 
 _UFUNC = re.compile(r"^np\.(\w+)\(\{(\w+)\}(?:, \{(\w+)\})?\)$")
@@ -355,8 +364,11 @@ def _assign(t: Tensor, source: Any, kind: str, operation: str) -> Tensor:
         value = source._data if isinstance(source, Tensor) else source
         _check_source(t, value, operation)
         memory = _memory(t, operation)
-        with np.errstate(all="ignore"):
-            np.copyto(memory, value, casting="unsafe")
+        if isinstance(value, np.ndarray) and value.dtype == memory.dtype:
+            np.copyto(memory, value)
+        else:
+            with np.errstate(all="ignore"):
+                np.copyto(memory, value, casting="unsafe")
         touch(t)
         return t
     return write(t, T.overwrite(t, source, kind=kind), operation)
@@ -364,7 +376,7 @@ def _assign(t: Tensor, source: Any, kind: str, operation: str) -> Tensor:
 
 def _check_source(t: Tensor, value: Any, operation: str) -> None:
     shape = value.shape if isinstance(value, np.ndarray) else ()
-    if shape != t._data.shape and (len(shape) > t._data.ndim or broadcast(operation, t._data.shape, shape) != t._data.shape):
+    if shape and shape != t._data.shape and (len(shape) > t._data.ndim or broadcast(operation, t._data.shape, shape) != t._data.shape):
         raise ShapeError(explain(operation, f"source of shape {list(shape)} does not broadcast to shape {list(t._data.shape)}"))
 
 
@@ -388,6 +400,10 @@ def fill_(self: Tensor, value: Any) -> Tensor:
 
 def zero_(self: Tensor) -> Tensor:
     """Overwrite every element with zero."""
+    if _direct(self) and self._data.flags.writeable:
+        self._data.fill(0)
+        touch(self)
+        return self
     return _assign(self, 0, "zero", "zero_")
 
 
