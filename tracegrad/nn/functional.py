@@ -145,7 +145,7 @@ def _smoothed(logs: Any, target: Any, weight: Any, ignore_index: int, reduction:
 def _factors(logs: Any, target: Any, weight: Any, counts: Any) -> Any:
     if weight is None:
         return T.cast(counts, dtype=logs._data.dtype)
-    chosen = T.reshape(T.gather(weight, T.reshape(T.where(counts, target, 0), shape=(target._data.size,)), dim=0), shape=target._data.shape)
+    chosen = T.reshape(T.index_select(weight, T.reshape(T.where(counts, target, 0), shape=(target._data.size,)), dim=0), shape=target._data.shape)
     return T.where(counts, chosen, 0.0)
 
 

@@ -51,6 +51,11 @@ class Linear(Op):
         return Type(shape, x.dtype)
 
     @staticmethod
+    def edges(node: Node) -> tuple[int, ...]:
+        """torch's order of the operands, which is that of addmm."""
+        return (0, 1) if node.inputs[2] is None else (2, 0, 1)
+
+    @staticmethod
     def decompose(F: Ops, x: Value, weight: Value, bias: Value | None) -> Value:
         product: Value = F.matmul(x, F.mT(weight) if len(F.shape(weight)) == 2 else weight)
         return product if bias is None else F.add(product, bias)
@@ -345,10 +350,9 @@ def _class_weights(F: Ops, x: Type, target: Value, weight: Any, ignore_index: in
     counts = F.ne(target, ignore_index)
     at = F.where(counts, target, 0)
     shape = F.shape(target)
-    if weight is None:
-        chosen = F.ones(Type(shape, x.dtype))
-    else:
-        chosen = F.reshape(F.gather(weight, F.reshape(at, shape=(size_of(shape),)), dim=0), shape=shape)
+    weights = F.ones(Type((x.shape[_class_axis(x)],), x.dtype)) if weight is None else weight
+    # index_select also refuses a class that is out of range, with torch's IndexError
+    chosen = F.reshape(F.index_select(weights, F.reshape(at, shape=(size_of(shape),)), dim=0), shape=shape)
     return F.where(counts, chosen, 0.0), at
 
 
