@@ -69,6 +69,31 @@ def _reduce_nothing(F: Builder, node: Node, uses: Uses) -> Any:
     return F.reshape(x, shape=node.shape)
 
 
+def is_vector(x: Node) -> bool:
+    """Whether x is a vector of a dtype that BLAS multiplies."""
+    return len(x.shape) == 1 and x.dtype.kind == "f" and x.dtype.itemsize >= 4
+
+
+def is_product(x: Any, uses: Uses) -> bool:
+    """Whether x is a product of vectors, perhaps scaled, that nothing else reads: its sum is a dot product."""
+    if not isinstance(x, Node) or x.op is None or not is_vector(x) or uses(x) > 1:
+        return False
+    if x.op.name == "mul" and not isinstance(x.inputs[1], Node):
+        return is_product(x.inputs[0], uses)
+    return x.op.name in ("square", "mul") and all(i.shape == x.shape for i in x.inputs)
+
+
+def _sum_of_products(F: Builder, node: Node, uses: Uses) -> Any:
+    """The sum of a sum of products of vectors is a sum of dot products."""
+    source, (dim, keepdim) = node.inputs[0], node.attrs
+    if not isinstance(source, Node) or source.op is None or source.op.name != "add" or uses(source) > 1 or keepdim:
+        return None
+    x, y = source.inputs
+    if not is_product(x, uses) or not is_product(y, uses):
+        return None
+    return F.add(F.sum(x, dim=dim, keepdim=False), F.sum(y, dim=dim, keepdim=False))
+
+
 def merged_axes(x: Type, inner: Any, keep: bool, outer: Any) -> tuple[int, ...]:
     """The axes of x that a fold over `inner` and then over `outer` folds."""
     all_axes = tuple(range(len(x.shape)))
@@ -125,6 +150,17 @@ SELECTIONS: tuple[AnyRule, ...] = (
          given=lambda m: m.dtype.kind == "b", stage=STAGE, exactness="exact", examples=({"m": M(3), "x": A(2, 3), "c": 0.0},)),
 )  # fmt: skip
 
+VECTOR = {"x": A(5), "D": None}
+
+PRODUCTS: tuple[AnyRule, ...] = (
+    Rule("sum(square x) -> dot(x, x), x a vector", lambda F, x, D: F.sum(F.square(x), dim=D, keepdim=False), lambda F, x: F.dot(x, x),
+         given=lambda x: is_vector(x), alone=True, stage=STAGE, exactness="rounding", examples=(VECTOR,)),
+    Rule("sum(x * y) -> dot(x, y), vectors", lambda F, x, y, D: F.sum(F.mul(x, y), dim=D, keepdim=False), lambda F, x, y: F.dot(x, y),
+         given=lambda x, y: is_vector(x) and x.shape == y.shape, alone=True, stage=STAGE, exactness="rounding", examples=({**VECTOR, "y": A(5)},)),
+    Rewrite("sum(x + y) -> sum x + sum y, products of vectors", _sum_of_products, roots=("sum",), stage=STAGE, exactness="rounding",
+            examples=((lambda F, x, y: F.sum(F.add(F.square(x), F.mul(F.mul(x, y), 3.0)), dim=None, keepdim=False), (A(5), A(5))),)),
+)  # fmt: skip
+
 SHAPES: tuple[AnyRule, ...] = (
     Rewrite("sum(broadcast_to x) -> sum(x) * count", _sum_of_broadcast, roots=("sum",), stage=STAGE, exactness="rounding",
             examples=((lambda F, x: F.sum(F.broadcast_to(x, shape=(4, 2, 3)), dim=(0, 2), keepdim=False), (A(2, 1),)),)),
@@ -141,4 +177,4 @@ def scaled(y: Node) -> bool:
     return y.op is not None and y.op.name == "mul" and not isinstance(y.inputs[1], Node)
 
 
-RULES: tuple[AnyRule, ...] = (*NUMBERS, *SELECTIONS, *SHAPES, *placing.RULES)
+RULES: tuple[AnyRule, ...] = (*NUMBERS, *SELECTIONS, *PRODUCTS, *SHAPES, *placing.RULES)
