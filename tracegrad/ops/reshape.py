@@ -146,6 +146,8 @@ class View(Composite):
     @staticmethod
     def call(F: Ops, input: Any, *size: Any) -> Value:  # noqa: A002
         """input in the shape given as a sequence or as several ints; one size may be -1."""
+        if len(size) == 1 and isinstance(size[0], str):
+            raise ArgumentError(explain("view", f"sizes must be ints, got {size[0]!r}"))
         if len(size) == 1 and not isinstance(size[0], (tuple, list)) and not hasattr(size[0], "__index__"):
             raise NotSupportedError(explain("view", f"a view under another dtype is not supported, got {size[0]!r}"))
         wanted = complete("view", sizes("view", size), size_of(F.shape(input)))
@@ -225,6 +227,8 @@ class Unflatten(Composite):
         """input with the axis dim opened into `sizes`; one of them may be -1."""
         shape = F.shape(input)
         axis = one_axis("unflatten", len(shape), dim)
+        if not shape:
+            raise ShapeError(explain("unflatten", "a value without axes has none to open"))
         return Reshape.call(
             F, input, (*shape[:axis], *complete("unflatten", tuple(sizes), shape[axis]), *shape[axis + 1 :])
         )
