@@ -25,6 +25,7 @@ from tracegrad.passes import (
     vjp_graph,
 )
 from tracegrad.passes.canonicalise import finish
+from tracegrad.passes.schedule import schedule
 
 HERE = Path(__file__).parent
 PASSES = {
@@ -36,6 +37,7 @@ PASSES = {
     "cse": cse,
     "dce": dce,
     "decompose": lambda graph: decompose(graph, every=True),
+    "schedule": schedule,
     "vjp": vjp_graph,
     "grad": grad_graph,
     "jvp": jvp_graph,

@@ -26,6 +26,7 @@ from tracegrad.passes.cse import cse
 from tracegrad.passes.dce import dce
 from tracegrad.passes.decompose import decompose
 from tracegrad.passes.fold import fold
+from tracegrad.passes.schedule import schedule
 from tracegrad.passes.simplify import simplify
 from tracegrad.passes.stabilise import stabilise
 
@@ -68,6 +69,7 @@ SIMPLIFY = _pass("simplify", simplify, requires="canonical", loses="canonical")
 FOLD = _pass("fold", fold)
 CSE = _pass("cse", cse, loses="canonical")
 DCE = _pass("dce", dce)
+SCHEDULE = _pass("schedule", schedule)
 FINISH = _pass("finish", finish, establishes="plain", loses="canonical")
 DECOMPOSE = Pass("decompose", decompose, frozenset(), frozenset({"supported"}), frozenset({"plain"}))
 
@@ -97,6 +99,7 @@ LEVELS: dict[str, tuple[Pass, ...]] = {
         FOLD,
         CSE,
         DCE,
+        SCHEDULE,
     ),
 }
 
