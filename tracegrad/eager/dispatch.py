@@ -38,6 +38,9 @@ T = TensorOps()
 def general(op: type[Op], args: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
     """Apply an operator to Tensors, arrays and Python numbers with normalised attributes."""
     operands = [_operand(op, a) for a in args]
+    strangers = [a for a in operands if not isinstance(a, Tensor)]
+    if operands and (len(strangers) == len(operands) or (op.promotion == "none" and strangers)):
+        raise ArgumentError(explain(op.name, f"its operands must be Tensors, not {type(strangers[-1]).__name__}"))
     if op.promotion:
         operands = promote_operands(op, operands)
     types = tuple(None if a is None else type_of(a._data if isinstance(a, Tensor) else a) for a in operands)
@@ -97,8 +100,10 @@ def saved_values(op: type[Op], values: list[Any], results: tuple[Any, ...], node
 def _operand(op: type[Op], value: Any) -> Any:
     if isinstance(value, Tensor):
         return value
-    if isinstance(value, (np.ndarray, np.generic)):
-        return handle(np.asarray(value), None)
+    if isinstance(value, np.generic):  # a NumPy scalar counts as a Python number, as in torch
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return handle(value, None)
     if value is None and any(i.endswith("?") for i in op.inputs):
         return None
     if isinstance(value, NUMBERS):
