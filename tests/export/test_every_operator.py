@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import json
 from typing import Any
 
 import numpy as np
 import pytest
 
 import tracegrad  # noqa: F401  (all operators)
+from tracegrad.errors import TracegradError
 from tracegrad.ir.builder import build
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.literals import is_literal
@@ -64,3 +67,26 @@ def test_the_exported_module_gives_the_numbers_of_the_operator(op, sample):
     for a, b in zip(found if op.several() else [found], want if op.several() else [want], strict=True):
         np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
         assert np.asarray(a).dtype == np.asarray(b).dtype
+
+
+HOSTILE = [{"str": "x); import os  #"}, {"tuple": [{"str": "x]; import os  #"}]}, {"str": "__import__('os')"}, None, -1, 10**30, {"tuple": [10**18, 10**18]}, {"float": "nan"}, {"slice": [None, 1, 0]}]  # fmt: skip
+
+
+@pytest.mark.parametrize(("op", "sample"), [case for case in CASES if case.id.endswith("-0") and case.values[0].attrs])
+def test_a_wrong_attribute_in_a_file_is_refused_or_stays_a_value(op, sample):
+    document = json.loads(made(op, sample)[0].to_json())
+    given = document["nodes"][0]["attrs"]
+    for name, value in list(given.items()):
+        for hostile in HOSTILE:
+            given[name] = hostile
+            try:
+                source = Graph.from_json(document).to_python()
+            except (
+                TracegradError,
+                AttributeError,
+            ):  # AttributeError: opening a composite whose type rule reads no such attribute
+                continue
+            words = list(ast.walk(ast.parse(source).body[-1]))
+            assert not any(isinstance(word, (ast.Import, ast.ImportFrom)) for word in words)
+            assert not any(isinstance(word, ast.Name) and word.id == "__import__" for word in words)
+        given[name] = value

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tracegrad.ir.literals import Limits
 from tracegrad.ir.node import Node, make_leaf, make_node
 from tracegrad.ir.op import REGISTRY, Op, result_types
-from tracegrad.ir.types import DTYPE_OF_SHORT, Type, literal_type, size_of
+from tracegrad.ir.types import DTYPE_OF_SHORT, SHORT_NAMES, Type, literal_type, size_of
 
 
 class Problem(Exception):
@@ -92,11 +94,22 @@ def infer(op: type[Op], inputs: tuple[Any, ...], attrs: tuple[Any, ...]) -> tupl
             raise Problem(f"project: index={index!r} is not one of the {len(types)} results")
         return (types[index],)
     try:
-        return result_types(op.type_rule(tuple(operand_type(i) for i in inputs), attrs))
+        found = result_types(op.type_rule(tuple(operand_type(i) for i in inputs), attrs))
+        if all(is_well_formed(t) for t in found):
+            return found
+        raise Problem(f"{op.name} does not take these attributes: they make no valid type")
+    except Problem:
+        raise
     except RecursionError:
         raise Problem(f"{op.name}: an attribute is nested too deeply") from None
     except Exception as error:  # a rule may raise anything for attributes of the wrong kind
         raise Problem(f"{op.name} does not take these operands and attributes: {error}") from error
+
+
+def is_well_formed(t: Type) -> bool:
+    """Whether a Type has a tuple of sizes and one of the known NumPy dtypes."""
+    sizes = type(t.shape) is tuple and all(type(n) is int and n >= 0 for n in t.shape)
+    return sizes and isinstance(t.dtype, np.dtype) and t.dtype.name in SHORT_NAMES
 
 
 def assemble(

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NoReturn
 
-import numpy as np
-
 from tracegrad.errors import VerifyError, explain
-from tracegrad.ir.assemble import Problem, check_count, check_operands, infer, types_text
+from tracegrad.ir.assemble import Problem, check_count, check_operands, infer, is_well_formed, types_text
 from tracegrad.ir.graph import BY_SEQUENCE, Graph
 from tracegrad.ir.literals import is_number
 from tracegrad.ir.node import Node
@@ -159,10 +157,7 @@ def _reached(graph: Graph, leaves: set[Node]) -> list[Node]:
 
 def _check_type(verifier: _Verifier, node: Node, types: tuple[Type, ...]) -> None:
     for t in types:
-        good = (
-            isinstance(t.dtype, np.dtype) and type(t.shape) is tuple and all(type(n) is int and n >= 0 for n in t.shape)
-        )
-        if not good:
+        if not is_well_formed(t):
             verifier.fail(node, f"a type must have a tuple of sizes and a NumPy dtype, not {t.shape!r} and {t.dtype!r}")
 
 
