@@ -8,7 +8,9 @@ from tracegrad import config
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--bless", action="store_true", help="rewrite the expected half of the before/after files of the passes")
+    parser.addoption(
+        "--bless", action="store_true", help="rewrite the expected half of the before/after files of the passes"
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -35,7 +35,9 @@ def draw(graph, seed=0):
     arrays = []
     for node in graph.leaves:
         x = generator.uniform(-2, 2, node.shape)
-        arrays.append(np.asarray(x > 0 if node.dtype.kind == "b" else x * 3 if node.dtype.kind in "iu" else x).astype(node.dtype))
+        arrays.append(
+            np.asarray(x > 0 if node.dtype.kind == "b" else x * 3 if node.dtype.kind in "iu" else x).astype(node.dtype)
+        )
     return arrays
 
 

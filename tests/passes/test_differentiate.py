@@ -118,7 +118,10 @@ def test_methods_of_graph_are_the_passes():
 
 
 def test_gradient_of_a_vector_is_refused():
-    with pytest.raises(DifferentiationError, match=r"grad: can be computed for one real floating-point output only \(first_output: f64\[3\]\)"):
+    with pytest.raises(
+        DifferentiationError,
+        match=r"grad: can be computed for one real floating-point output only \(first_output: f64\[3\]\)",
+    ):
         grad_graph(graph_of(lambda F, x: F.sin(x), [A(3)]))
 
 

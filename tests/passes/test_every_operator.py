@@ -29,7 +29,16 @@ def one_node(op, index):
     count = len(sample) - len(op.attrs)
     arrays = [s.draw(generator) for s in sample[:count] if isinstance(s, Sample)]
     inputs = [leaf_for(s) if isinstance(s, Sample) else s for s in sample[:count]]
-    attrs = dict(zip(op.attrs, (np.dtype(a) if isinstance(a, str) and n == "dtype" else a for n, a in zip(op.attrs, sample[count:], strict=True)), strict=True))
+    attrs = dict(
+        zip(
+            op.attrs,
+            (
+                np.dtype(a) if isinstance(a, str) and n == "dtype" else a
+                for n, a in zip(op.attrs, sample[count:], strict=True)
+            ),
+            strict=True,
+        )
+    )
     result = getattr(B, op.name)(*inputs, **attrs)
     leaves = [i for i in inputs if not isinstance(i, (bool, int, float, complex, type(None)))]
     return Graph(leaves, result if isinstance(result, tuple) else (result,)), arrays
@@ -122,7 +131,10 @@ def test_batching_is_a_loop(op, index):
             continue
         batched = verify(batch_graph(graph, mask, 2))
         generator = np.random.default_rng(4)
-        copies = [np.stack([a, generator.permutation(a.reshape(-1)).reshape(a.shape)]) if m else a for a, m in zip(arrays, mask, strict=True)]
+        copies = [
+            np.stack([a, generator.permutation(a.reshape(-1)).reshape(a.shape)]) if m else a
+            for a, m in zip(arrays, mask, strict=True)
+        ]
         found = run(batched, copies)
         for row in range(2):
             expected = run(graph, [c[row] if m else c for c, m in zip(copies, mask, strict=True)])
@@ -135,4 +147,8 @@ def test_optimising_value_and_derivative_keeps_them(op, index):
     whole = vjp_graph(graph, wrt, outputs, keep_outputs=True)
     cotangents = random_like([np.empty(n.shape, n.dtype) for n in whole.inputs[len(arrays) :]], 5)
     values = [*arrays, *cotangents]
-    assert_same(run(optimise(whole), values), run(whole, values), rtol=1e-6 if any(n.dtype == np.float32 for n in whole.nodes) else 1e-9)
+    assert_same(
+        run(optimise(whole), values),
+        run(whole, values),
+        rtol=1e-6 if any(n.dtype == np.float32 for n in whole.nodes) else 1e-9,
+    )

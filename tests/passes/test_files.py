@@ -66,7 +66,9 @@ def test_pass_gives_the_expected_graph(path, request):
     assert found.strip() == expected.strip()
 
 
-@pytest.mark.parametrize("path", [f for f in FILES if f.parent.name not in TRANSFORMS], ids=lambda path: f"{path.parent.name}/{path.stem}")
+@pytest.mark.parametrize(
+    "path", [f for f in FILES if f.parent.name not in TRANSFORMS], ids=lambda path: f"{path.parent.name}/{path.stem}"
+)
 def test_pass_keeps_the_values(path):
     _, before, _ = split(path)
     after = PASSES[path.parent.name](before)

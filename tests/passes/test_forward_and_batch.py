@@ -113,7 +113,9 @@ def test_operator_without_batching_rule_is_named_with_its_line(monkeypatch):
     with B.at(("train.py", 41)):
         y = B.cumsum(x, dim=0)
     monkeypatch.setattr(y.op, "batch", None)
-    with pytest.raises(PassError, match=r"batch: the operator of cumsum: f64\[3\] \(train.py:41\) has no batching rule"):
+    with pytest.raises(
+        PassError, match=r"batch: the operator of cumsum: f64\[3\] \(train.py:41\) has no batching rule"
+    ):
         batch_graph(Graph([x], [y]), (True,), 2)
 
 

@@ -101,7 +101,9 @@ def test_a_fault_names_pass_and_shows_the_graph_before():
 def test_a_pass_that_changes_the_outputs_is_a_fault():
     graph = graph_of(lambda F, x: F.exp(x), [A(3)])
     with pytest.raises(PassError, match="the outputs changed"):
-        run_pass(graph, broken(lambda graph: graph.with_outputs([B.sum(graph.outputs[0], dim=None, keepdim=False)])), "numpy")
+        run_pass(
+            graph, broken(lambda graph: graph.with_outputs([B.sum(graph.outputs[0], dim=None, keepdim=False)])), "numpy"
+        )
 
 
 def test_a_pass_that_breaks_an_invariant_is_a_fault():
@@ -119,7 +121,9 @@ def test_a_wrong_rule_is_named_with_the_users_line(monkeypatch):
     rule = pipeline.canonicalise.__globals__["RULES"][0]
     monkeypatch.setattr(rule, "roots", ("exp",))
     monkeypatch.setattr(rule, "apply", lambda F, node, uses: F.sum(node, dim=None, keepdim=False))
-    with pytest.raises(PassError, match=r"canonicalise: rule '.*' left f64\[\] where exp: f64\[3\] \(train.py:41\) stood") as caught:
+    with pytest.raises(
+        PassError, match=r"canonicalise: rule '.*' left f64\[\] where exp: f64\[3\] \(train.py:41\) stood"
+    ) as caught:
         optimise(graph)
     assert "exp(%a0)" in caught.value.before
 

@@ -112,22 +112,41 @@ def test_placing_is_part_of_simplify():
 
 
 def test_a_rule_that_changes_the_type_is_an_error_that_names_it():
-    wrong = Rule("wrong", lambda F, x: F.exp(x), lambda F, x: F.sum(x, dim=None, keepdim=False), stage="simplify", exactness="exact", examples=())
+    wrong = Rule(
+        "wrong",
+        lambda F, x: F.exp(x),
+        lambda F, x: F.sum(x, dim=None, keepdim=False),
+        stage="simplify",
+        exactness="exact",
+        examples=(),
+    )
     x = graph_of(lambda F, x: F.exp(x), [Sample("array", (3,), 0, 1)])
     with pytest.raises(RuntimeError, match=r"rule 'wrong' left f64\[\] where exp: f64\[3\] stood"):
         rewrite(x, [wrong], "simplify")
 
 
 def test_a_rule_that_undoes_itself_is_an_error():
-    swap = Rule("swap", lambda F, x, y: F.sub(x, y), lambda F, x, y: F.sub(y, x), stage="simplify", exactness="exact", examples=())
+    swap = Rule(
+        "swap",
+        lambda F, x, y: F.sub(x, y),
+        lambda F, x, y: F.sub(y, x),
+        stage="simplify",
+        exactness="exact",
+        examples=(),
+    )
     x, y = (graph_of(lambda F, x: x, [Sample("array", (3,), 0, 1)]).inputs[0] for _ in range(2))
     with pytest.raises(RuntimeError, match="do not come to an end"):
         rewrite(Graph([x, y], [B.sub(x, y)]), [swap], "simplify")
 
 
 def test_same_wildcard_matches_the_same_value_only():
-    rule = Rule("x * x", lambda F, x: F.mul(x, x), lambda F, x: F.square(x), stage="simplify", exactness="exact", examples=())
-    same, other = (graph_of(f, [Sample("array", (3,), 0, 1)] * 2) for f in (lambda F, x, y: F.mul(x, x), lambda F, x, y: F.mul(x, y)))
+    rule = Rule(
+        "x * x", lambda F, x: F.mul(x, x), lambda F, x: F.square(x), stage="simplify", exactness="exact", examples=()
+    )
+    same, other = (
+        graph_of(f, [Sample("array", (3,), 0, 1)] * 2)
+        for f in (lambda F, x, y: F.mul(x, x), lambda F, x, y: F.mul(x, y))
+    )
     assert rewrite(same, [rule], "simplify") is not same
     assert rewrite(other, [rule], "simplify") is other
 

@@ -32,11 +32,22 @@ class Place(Op):
     def infer(xs: tuple[Type, ...], shape: Shape, dim: int, starts: tuple[int, ...], steps: tuple[int, ...]) -> Type:
         """The given shape and the parts' common dtype."""
         if not xs or not len(xs) == len(starts) == len(steps) or not 0 <= dim < len(shape):
-            raise ShapeError(explain("place", f"{len(xs)} parts do not go with {len(starts)} starts and {len(steps)} steps on axis {dim} of {list(shape)}"))
+            raise ShapeError(
+                explain(
+                    "place",
+                    f"{len(xs)} parts do not go with {len(starts)} starts and {len(steps)} steps on axis {dim} of {list(shape)}",
+                )
+            )
         for x, start, step in zip(xs, starts, steps, strict=True):
             fits = len(x.shape) == len(shape) and (*x.shape[:dim], shape[dim], *x.shape[dim + 1 :]) == tuple(shape)
             if not fits or start < 0 or step < 1 or (x.shape[dim] and start + step * (x.shape[dim] - 1) >= shape[dim]):
-                raise ShapeError(explain("place", f"a part does not fit into shape {list(shape)} at {start} with step {step} of axis {dim}", part=x))
+                raise ShapeError(
+                    explain(
+                        "place",
+                        f"a part does not fit into shape {list(shape)} at {start} with step {step} of axis {dim}",
+                        part=x,
+                    )
+                )
         if any(x.dtype != xs[0].dtype for x in xs):
             raise ShapeError(explain("place", f"the parts have different dtypes: {', '.join(map(str, xs))}"))
         return Type(shape, xs[0].dtype)
@@ -53,12 +64,16 @@ class Place(Op):
         return lines
 
     @staticmethod
-    def grad_xs(F: Ops, g: Value, xs_types: tuple[Type, ...], dim: int, starts: tuple[int, ...], steps: tuple[int, ...]) -> tuple[Value, ...]:
+    def grad_xs(
+        F: Ops, g: Value, xs_types: tuple[Type, ...], dim: int, starts: tuple[int, ...], steps: tuple[int, ...]
+    ) -> tuple[Value, ...]:
         return tuple(
             F.slice(g, dim=dim, start=start, stop=max(start, start + (x.shape[dim] - 1) * step + 1), step=step)
             for x, start, step in zip(xs_types, starts, steps, strict=True)
         )
 
     @staticmethod
-    def batch(F: Ops, size: int, batched: Any, xs: tuple[Value, ...], shape: Shape, dim: int, starts: Any, steps: Any) -> Value:
+    def batch(
+        F: Ops, size: int, batched: Any, xs: tuple[Value, ...], shape: Shape, dim: int, starts: Any, steps: Any
+    ) -> Value:
         return F.place(*F.lift(size, batched, *xs), shape=(size, *shape), dim=dim + 1, starts=starts, steps=steps)

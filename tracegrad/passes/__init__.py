@@ -21,5 +21,11 @@ from tracegrad.passes.stabilise import stabilise
 __all__ = ["batch_graph", "batched_outputs", "canonicalise", "cse", "dce", "decompose", "fold", "grad_graph", "jvp_graph", "optimise",
            "prepare", "simplify", "stabilise", "vjp_graph"]  # fmt: skip
 
-for _name, _function in (("vjp", vjp_graph), ("grad", grad_graph), ("jvp", jvp_graph), ("batch", batch_graph), ("optimise", optimise)):
+for _name, _function in (
+    ("vjp", vjp_graph),
+    ("grad", grad_graph),
+    ("jvp", jvp_graph),
+    ("batch", batch_graph),
+    ("optimise", optimise),
+):
     setattr(Graph, _name, _function)

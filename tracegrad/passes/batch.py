@@ -32,7 +32,10 @@ def batched_outputs(graph: Graph, batched: Sequence[bool], size: int) -> tuple[b
 def _batch(graph: Graph, batched: Sequence[bool], size: int, spread: bool) -> tuple[Graph, tuple[bool, ...]]:
     F = Builder()
     flags = dict(zip(graph.leaves, (*batched, *(False,) * (len(graph.leaves) - len(batched))), strict=True))
-    leaves = {leaf: _batched_leaf(leaf, size) if flags[leaf] else make_leaf(leaf.type, extra=leaf.extra) for leaf in graph.leaves}
+    leaves = {
+        leaf: _batched_leaf(leaf, size) if flags[leaf] else make_leaf(leaf.type, extra=leaf.extra)
+        for leaf in graph.leaves
+    }
     values: dict[Node, Any] = dict(leaves)
     carries: dict[Node, bool] = dict(flags)
     for node in graph.nodes:
@@ -50,7 +53,10 @@ def _batch(graph: Graph, batched: Sequence[bool], size: int, spread: bool) -> tu
         value = values[output] if isinstance(output, Node) else output
         out_flags.append(has)
         outputs.append(spread_out(F, value, size) if spread and not has and isinstance(output, Node) else value)
-    effects = [(leaves[old], values[new] if carries[new] == carries[old] else spread_out(F, values[new], size)) for old, new in graph.effects]
+    effects = [
+        (leaves[old], values[new] if carries[new] == carries[old] else spread_out(F, values[new], size))
+        for old, new in graph.effects
+    ]
     captures = [leaves[c] for c in graph.captures]
     return Graph([leaves[i] for i in graph.inputs], outputs, captures, effects, graph.names), tuple(out_flags)
 
@@ -83,7 +89,11 @@ def batch_node(F: Builder, node: Node, size: int, mask: tuple[bool, ...], inputs
     elif op.decompose is not None:
         return _opened(F, node, size, mask, inputs)
     else:
-        raise PassError(explain("batch", f"the operator of {describe(node)} has no batching rule", "Write `batch` in its definition"))
+        raise PassError(
+            explain(
+                "batch", f"the operator of {describe(node)} has no batching rule", "Write `batch` in its definition"
+            )
+        )
     check_batched(node, size, found)
     return tuple(found) if op.several() else found
 
@@ -125,6 +135,8 @@ def _opened(F: Builder, node: Node, size: int, mask: tuple[bool, ...], inputs: t
     for step in inner.nodes:
         here = tuple(isinstance(i, Node) and carries[i] for i in step.inputs)
         carries[step] = any(here)
-        values[step] = batch_node(F, step, size, here, tuple(values[i] if isinstance(i, Node) else i for i in step.inputs))
+        values[step] = batch_node(
+            F, step, size, here, tuple(values[i] if isinstance(i, Node) else i for i in step.inputs)
+        )
     answers = tuple(values[r] if carries[r] else spread_out(F, values[r], size) for r in results)
     return answers if op.several() else answers[0]

@@ -1,8 +1,8 @@
 """canonicalise: one form for each expression, so that later passes have one pattern to look for.
 
-    promote -> cast; sub of a literal -> add; literal to the right of commutative operators; division by a power of two -> mul;
-    pow with a small exponent -> square, sqrt, reciprocal; chains of reshape, permute, broadcast_to and cast merged; those that change
-    nothing removed; for elementwise operators, which broadcast by themselves, constants are numbers and operands are not expanded.
+promote -> cast; sub of a literal -> add; literal to the right of commutative operators; division by a power of two -> mul;
+pow with a small exponent -> square, sqrt, reciprocal; chains of reshape, permute, broadcast_to and cast merged; those that change
+nothing removed; for elementwise operators, which broadcast by themselves, constants are numbers and operands are not expanded.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from tracegrad.passes.signs import negated
 
 STAGE = "canonicalise"
 C64, C128 = complex64.numpy, complex128.numpy
-LOSSLESS = {("bool", d) for d in "uint8 int8 int16 int32 int64 float16 float32 float64 complex64 complex128".split()} | {
+LOSSLESS = {
+    ("bool", d) for d in "uint8 int8 int16 int32 int64 float16 float32 float64 complex64 complex128".split()
+} | {
     (a, b)
     for a, wider in (
         ("uint8", "int16 int32 int64 float16 float32 float64"),
@@ -82,7 +84,9 @@ def _synonym(F: Builder, node: Node, uses: Uses) -> Any:
     if op.decompose is None or op.several() or op.name in _NO_SYNONYMS:
         return None
     other = op.decompose(F, *op.group(node.inputs), **dict(zip(op.attrs, node.attrs, strict=True)))
-    if other in node.inputs or (isinstance(other, Node) and all(not isinstance(i, Node) or i in node.inputs for i in other.inputs)):
+    if other in node.inputs or (
+        isinstance(other, Node) and all(not isinstance(i, Node) or i in node.inputs for i in other.inputs)
+    ):
         return other
     _NO_SYNONYMS.add(op.name)
     return None
@@ -94,7 +98,11 @@ _NO_SYNONYMS: set[str] = set()  # operators that decompose into several others, 
 def _float_literal(F: Builder, node: Node, uses: Uses) -> Any:
     op = node.op
     assert op is not None
-    if not op.elementwise or not any(type(i) is int for i in node.inputs) or op.promotion not in ("arithmetic", "float", "compare"):
+    if (
+        not op.elementwise
+        or not any(type(i) is int for i in node.inputs)
+        or op.promotion not in ("arithmetic", "float", "compare")
+    ):
         return None
     strong = [i for i in node.inputs if isinstance(i, Node)]
     if any(i.dtype.kind != "f" for i in strong) or any(type(i) is int and abs(i) > 2**24 for i in node.inputs):

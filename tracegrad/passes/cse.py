@@ -33,4 +33,3 @@ def structural_key(node: Node) -> Any:
     if node.op.commutative:
         inputs.sort()
     return (node.op, *inputs, literal_key(node.attrs))
-

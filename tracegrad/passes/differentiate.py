@@ -15,7 +15,9 @@ from tracegrad.ir.types import Type
 from tracegrad.passes.rewrite import remake
 
 
-def vjp_graph(graph: Graph, wrt: Sequence[int] | None = None, outputs: Sequence[int] | None = None, *, keep_outputs: bool = False) -> Graph:
+def vjp_graph(
+    graph: Graph, wrt: Sequence[int] | None = None, outputs: Sequence[int] | None = None, *, keep_outputs: bool = False
+) -> Graph:
     """The graph (inputs, one cotangent per chosen output) -> cotangents of the leaves `wrt`.
 
     wrt           positions among the inputs followed by the captures; all floating-point inputs by default
@@ -46,7 +48,9 @@ def grad_graph(graph: Graph, wrt: Sequence[int] = (0,)) -> Graph:
     value = graph.outputs[0] if graph.outputs else None
     if not isinstance(value, Node) or value.dtype.kind != "f" or any(size != 1 for size in value.shape):
         shown = value.type if isinstance(value, Node) else repr(value)
-        raise DifferentiationError(explain("grad", "can be computed for one real floating-point output only", first_output=shown))
+        raise DifferentiationError(
+            explain("grad", "can be computed for one real floating-point output only", first_output=shown)
+        )
     graph = track(graph, wrt)
     F = Builder()
     found = backward(F, [graph.outputs[0]], [F.ones(value.type)], [graph.leaves[p] for p in wrt])
@@ -60,10 +64,14 @@ def track(graph: Graph, wrt: Sequence[int]) -> Graph:
         chosen = position in wrt
         if chosen and leaf.dtype.kind not in "fc":
             name = graph.names[position]
-            raise DifferentiationError(explain("differentiate", f"only floating-point leaves have a derivative, not %{name}: {leaf.type}"))
+            raise DifferentiationError(
+                explain("differentiate", f"only floating-point leaves have a derivative, not %{name}: {leaf.type}")
+            )
         leaves[leaf] = make_leaf(leaf.type, needs=chosen, extra=leaf.extra)
     if any(not 0 <= position < len(leaves) for position in wrt):
-        raise DifferentiationError(explain("differentiate", f"wrt={tuple(wrt)} names a leaf outside 0..{len(leaves) - 1}"))
+        raise DifferentiationError(
+            explain("differentiate", f"wrt={tuple(wrt)} names a leaf outside 0..{len(leaves) - 1}")
+        )
     values: dict[Node, Any] = dict(leaves)
     for node in graph.nodes:
         assert node.op is not None

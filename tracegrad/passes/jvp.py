@@ -89,7 +89,8 @@ def _own_rule(F: Builder, op: type[Op], node: Node, incoming: tuple[Any, ...]) -
     for position, name in enumerate(op.operands):
         if op.variadic and position == len(op.operands) - 1:
             known[f"t_{name}"] = tuple(
-                F.zeros(i.type) if t is None else t for t, i in zip(incoming[position:], node.inputs[position:], strict=True)
+                F.zeros(i.type) if t is None else t
+                for t, i in zip(incoming[position:], node.inputs[position:], strict=True)
             )
             continue
         source = node.inputs[position]
@@ -160,7 +161,9 @@ def transposed(F: Builder, node: Node, incoming: tuple[Any, ...]) -> Any:
     assert op is not None
     placeholders = [make_leaf(t, needs=True) if t.dtype.kind in "fc" else None for t in node.types]
     wanted = {i for i, t in zip(node.inputs, incoming, strict=True) if t is not None}
-    parts = cotangents_of_inputs(F, node, tuple(placeholders), read_node, lambda value: isinstance(value, Node) and value in wanted)
+    parts = cotangents_of_inputs(
+        F, node, tuple(placeholders), read_node, lambda value: isinstance(value, Node) and value in wanted
+    )
     roots: dict[Node, Any] = {}
     for part, t in zip(parts, incoming, strict=True):
         if isinstance(part, Node) and t is not None and part.needs:

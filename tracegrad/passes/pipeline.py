@@ -60,7 +60,13 @@ class Step(NamedTuple):
 
 def _pass(name: str, run: Callable[[Graph], Graph], requires: str = "", establishes: str = "", loses: str = "") -> Pass:
     lost = frozenset(loses.split())
-    return Pass(name, lambda graph, backend: run(graph), frozenset(requires.split()), frozenset(establishes.split()), FACTS - lost)
+    return Pass(
+        name,
+        lambda graph, backend: run(graph),
+        frozenset(requires.split()),
+        frozenset(establishes.split()),
+        FACTS - lost,
+    )
 
 
 CANONICALISE = _pass("canonicalise", canonicalise, establishes="canonical", loses="stable")
@@ -114,9 +120,16 @@ def check_order(passes: tuple[Pass, ...], given: frozenset[str] = frozenset()) -
         missing = step.requires - holds
         unknown = (step.requires | step.establishes) - FACTS
         if unknown:
-            raise DefinitionError(explain("pipeline", f"{step.name} names facts that do not exist", facts=sorted(unknown)))
+            raise DefinitionError(
+                explain("pipeline", f"{step.name} names facts that do not exist", facts=sorted(unknown))
+            )
         if missing:
-            raise DefinitionError(explain("pipeline", f"{step.name} at position {position} needs {sorted(missing)}, which nothing before it gives"))
+            raise DefinitionError(
+                explain(
+                    "pipeline",
+                    f"{step.name} at position {position} needs {sorted(missing)}, which nothing before it gives",
+                )
+            )
         holds = (holds & step.preserves) | step.establishes
     return holds
 
@@ -142,7 +155,9 @@ def prepare(graph: Graph, record: list[Step] | None = None) -> Graph:
     return run_passes(graph, BEFORE_DIFFERENTIATION, record=record)
 
 
-def run_passes(graph: Graph, passes: tuple[Pass, ...], backend: str = "numpy", record: list[Step] | None = None) -> Graph:
+def run_passes(
+    graph: Graph, passes: tuple[Pass, ...], backend: str = "numpy", record: list[Step] | None = None
+) -> Graph:
     """The graph after `passes`, checked and recorded as `optimise` says."""
     if config.settings.dump:
         _dump(graph, "start")

@@ -51,8 +51,12 @@ def placed(F: Builder, shape: Shape, parts: Parts) -> Any:
         (start, step, count), x = next(iter(at.items()))
         if x.shape == shape:
             return x
-        return F.slice_backward(x, shape=shape, dim=parts.dim, start=start, stop=min(start + step * count, shape[parts.dim]), step=step)
-    return F.place(*at.values(), shape=shape, dim=parts.dim, starts=tuple(k[0] for k in at), steps=tuple(k[1] for k in at))
+        return F.slice_backward(
+            x, shape=shape, dim=parts.dim, start=start, stop=min(start + step * count, shape[parts.dim]), step=step
+        )
+    return F.place(
+        *at.values(), shape=shape, dim=parts.dim, starts=tuple(k[0] for k in at), steps=tuple(k[1] for k in at)
+    )
 
 
 def _sum_of_placed(F: Builder, node: Node, uses: Uses) -> Any:

@@ -100,7 +100,9 @@ class Rewriter:
                 with self.builder.at(node.extra):
                     after = rule.apply(self.builder, node, self.uses)
             except Exception as error:
-                raise PassError(explain(self.stage, f"rule {rule.name!r} failed at {describe(node)}: {error}")) from error
+                raise PassError(
+                    explain(self.stage, f"rule {rule.name!r} failed at {describe(node)}: {error}")
+                ) from error
             if after is None or after is node:
                 continue
             if not isinstance(after, Node) or after.type != node.type:

@@ -192,4 +192,3 @@ def same_number(a: Any, b: Any) -> bool:
     if isinstance(b, bool) or not isinstance(b, (int, float)) or a != b:
         return False
     return a != 0 or math.copysign(1.0, a) == math.copysign(1.0, b)
-

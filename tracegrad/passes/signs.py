@@ -29,19 +29,33 @@ def cannot_be_minus_zero(x: Node) -> bool:
 
 def _plus_zero(F: Builder, node: Node, uses: Uses) -> Any:
     x, c = node.inputs
-    return x if isinstance(x, Node) and same_number(0, c) and x.shape == node.shape and cannot_be_minus_zero(x) else None
+    return (
+        x if isinstance(x, Node) and same_number(0, c) and x.shape == node.shape and cannot_be_minus_zero(x) else None
+    )
 
 
 def _involution(F: Builder, node: Node, uses: Uses) -> Any:
     inner = node.inputs[0] if len(node.inputs) == 1 else None
-    if node.op is None or not node.op.involution or not isinstance(inner, Node) or inner.op is not node.op or inner.attrs != node.attrs:
+    if (
+        node.op is None
+        or not node.op.involution
+        or not isinstance(inner, Node)
+        or inner.op is not node.op
+        or inner.attrs != node.attrs
+    ):
         return None
     return inner.inputs[0]
 
 
 def _idempotent(F: Builder, node: Node, uses: Uses) -> Any:
     inner = node.inputs[0] if len(node.inputs) == 1 else None
-    if node.op is None or not node.op.idempotent or not isinstance(inner, Node) or inner.op is not node.op or inner.attrs != node.attrs:
+    if (
+        node.op is None
+        or not node.op.idempotent
+        or not isinstance(inner, Node)
+        or inner.op is not node.op
+        or inner.attrs != node.attrs
+    ):
         return None
     return inner
 
@@ -82,4 +96,3 @@ RULES: tuple[AnyRule, ...] = (
     Rule("x * reciprocal y -> x / y", lambda F, x, y: F.mul(x, F.reciprocal(y)), lambda F, x, y: F.div(x, y), alone=True,
          stage=STAGE, exactness="rounding", examples=(XY,)),
 )  # fmt: skip
-

@@ -43,7 +43,12 @@ def addends(c1: Any, c2: Any, t: Type) -> bool:
 def _sum_of_broadcast(F: Builder, node: Node, uses: Uses) -> Any:
     """Summing what was repeated: sum what was there, times the number of repetitions."""
     source = node.inputs[0]
-    if not isinstance(source, Node) or source.op is None or source.op.name != "broadcast_to" or not is_inexact(node.type):
+    if (
+        not isinstance(source, Node)
+        or source.op is None
+        or source.op.name != "broadcast_to"
+        or not is_inexact(node.type)
+    ):
         return None
     x, dim = source.inputs[0], node.attrs[0]
     axes = tuple(range(len(source.shape))) if dim is None else dim

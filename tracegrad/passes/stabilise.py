@@ -57,8 +57,16 @@ def wide(out: Type) -> bool:
 
 BIG = A(6, lo=-900.0, hi=900.0)
 BIGS = ({"x": A(2, 3)}, {"x": BIG})
-FOLDS = ({"x": A(2, 3), "D": (1,), "K": False}, {"x": A(2, 3, lo=-900.0, hi=900.0), "D": (0,), "K": True}, {"x": BIG, "D": None, "K": False})
-KEPT = ({"x": A(2, 3), "D": (1,), "K": True}, {"x": A(2, 3, lo=-900.0, hi=900.0), "D": (1,), "K": True}, {"x": A(2, 3), "D": None, "K": False})
+FOLDS = (
+    {"x": A(2, 3), "D": (1,), "K": False},
+    {"x": A(2, 3, lo=-900.0, hi=900.0), "D": (0,), "K": True},
+    {"x": BIG, "D": None, "K": False},
+)
+KEPT = (
+    {"x": A(2, 3), "D": (1,), "K": True},
+    {"x": A(2, 3, lo=-900.0, hi=900.0), "D": (1,), "K": True},
+    {"x": A(2, 3), "D": None, "K": False},
+)
 GKEPT = ({**KEPT[0], "g": A(2, 1)}, {**KEPT[1], "g": A(2, 1)}, {**KEPT[2], "g": A()})
 
 LOGARITHMS: tuple[AnyRule, ...] = (
