@@ -111,6 +111,18 @@ def _operand(op: type[Op], value: Any) -> Any:
     raise ArgumentError(explain(op.name, f"operands must be Tensors or numbers, got {type(value).__name__}"))
 
 
+_REFLECTED = {"add": "__radd__", "sub": "__rsub__", "mul": "__rmul__", "div": "__rtruediv__", "pow": "__rpow__"}
+
+
+def _reflected(op: type[Op], args: tuple[Any, ...]) -> Any:
+    """What an object of another library on the right makes of `tensor + object`; NotImplemented if it does not say.  Tensor.__add__ is T.add itself."""
+    other = args[-1]
+    if op.name not in _REFLECTED or isinstance(other, (str, bytes, list, tuple)):
+        return NotImplemented
+    method = getattr(type(other), _REFLECTED[op.name], None)
+    return NotImplemented if method is None else method(other, args[0])
+
+
 def promote_operands(op: type[Op], operands: list[Any]) -> list[Any]:
     """Operands with torch's result dtype; a conversion is an operator of its own, so that backends need no promotion rules."""
     names = op.promoted or op.operands
