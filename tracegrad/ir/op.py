@@ -5,7 +5,7 @@ What a definition may contain is listed in docs/add_an_operator.md.  Nothing abo
 
 from __future__ import annotations
 
-import string
+import re
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
@@ -13,6 +13,9 @@ from tracegrad.errors import DefinitionError
 from tracegrad.ir.types import Type
 
 RESERVED = frozenset({"F", "out", "g", "batched", "size"})
+
+
+_PLACEHOLDER = re.compile(r"(?<!\{)\{([^{}]+)\}")
 
 
 class Rule(NamedTuple):
@@ -45,6 +48,7 @@ class Op:
     involution: ClassVar[bool] = False
     idempotent: ClassVar[bool] = False
     view: ClassVar[bool] = False
+    one_of_many: ClassVar[bool] = False  # a view made by a function with several results, which torch protects from in-place writes
     pure: ClassVar[bool] = True
     value_dependent: ClassVar[bool] = False
     quiet: ClassVar[bool] = False
@@ -69,7 +73,7 @@ class Op:
     jvp: ClassVar[Any] = None
     batch: ClassVar[Any] = None
     call: ClassVar[Any] = None
-    expression: ClassVar[Any] = None
+    expression: ClassVar[Any] = None  # (backend, *operand sources, *attribute values) -> source text, or "" to use the template
     # statements(target, operand_names, node) -> lines that assign `target`: the NumPy backend's text where one expression would be slower
     statements: ClassVar[Any] = None
 
@@ -127,7 +131,7 @@ def parameters(function: Callable[..., Any]) -> tuple[str, ...]:
 
 def placeholders(template: str) -> set[str]:
     """Names in braces in a template."""
-    return {field for _, field, _, _ in string.Formatter().parse(template) if field}
+    return set(_PLACEHOLDER.findall(template))
 
 
 def cotangent_names(cls: type[Op]) -> tuple[str, ...]:
