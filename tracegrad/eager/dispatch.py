@@ -37,7 +37,13 @@ T = TensorOps()
 
 def general(op: type[Op], args: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
     """Apply an operator to Tensors, arrays and Python numbers with normalised attributes."""
-    operands = [_operand(op, a) for a in args]
+    try:
+        operands = [_operand(op, a) for a in args]
+    except ArgumentError:
+        answer = _reflected(op, args)
+        if answer is NotImplemented:
+            raise
+        return answer
     strangers = [a for a in operands if not isinstance(a, Tensor)]
     if operands and (len(strangers) == len(operands) or (op.promotion == "none" and strangers)):
         raise ArgumentError(explain(op.name, f"its operands must be Tensors, not {type(strangers[-1]).__name__}"))
