@@ -40,8 +40,12 @@ class Case:
         count = len(sample) - len(op.attrs)
         self.op, self.number = op, number
         self.generator = np.random.default_rng(zlib.crc32(f"{op.name} {number}".encode()))
-        self.values: tuple[Any, ...] = tuple(v.draw(self.generator) if isinstance(v, Sample) else v for v in sample[:count])
-        self.attrs: tuple[Any, ...] = tuple(_attribute(name, v) for name, v in zip(op.attrs, sample[count:], strict=True))
+        self.values: tuple[Any, ...] = tuple(
+            v.draw(self.generator) if isinstance(v, Sample) else v for v in sample[:count]
+        )
+        self.attrs: tuple[Any, ...] = tuple(
+            _attribute(name, v) for name, v in zip(op.attrs, sample[count:], strict=True)
+        )
 
     def __repr__(self) -> str:
         return f"{self.op.name}-{self.number}"
@@ -70,7 +74,9 @@ class Case:
         places = [i for i, v in enumerate(self.values) if isinstance(v, np.ndarray)]
         last = len(self.op.operands) - 1
         return tuple(
-            n for n, i in enumerate(places) if self.op.rules[min(i, last)] is not None and self.values[i].dtype.kind in "fc"
+            n
+            for n, i in enumerate(places)
+            if self.op.rules[min(i, last)] is not None and self.values[i].dtype.kind in "fc"
         )
 
     def differentiable(self) -> tuple[int, ...]:
@@ -103,11 +109,17 @@ class Case:
 
     def cotangents(self) -> list[np.ndarray]:
         """Random cotangents of the differentiable results."""
-        return [np.asarray(self.generator.normal(size=self.results()[i].shape)).astype(self.results()[i].dtype) for i in self.differentiable()]
+        return [
+            np.asarray(self.generator.normal(size=self.results()[i].shape)).astype(self.results()[i].dtype)
+            for i in self.differentiable()
+        ]
 
     def directions(self) -> list[np.ndarray]:
         """Random tangents of the followed arrays."""
-        return [np.asarray(self.generator.normal(size=self.arrays[i].shape)).astype(self.arrays[i].dtype) for i in self.followed()]
+        return [
+            np.asarray(self.generator.normal(size=self.arrays[i].shape)).astype(self.arrays[i].dtype)
+            for i in self.followed()
+        ]
 
     def graph(self) -> Graph:
         """The operator as a graph over its arrays."""
@@ -124,7 +136,14 @@ def _attribute(name: str, value: Any) -> Any:
 
 def run(graph: Graph, arrays: Any) -> list[Any]:
     """The outputs of a graph by the raw kernels, node after node: the reference for every backend."""
-    return [np.asarray(v) for v in evaluate(graph, dict(zip(graph.leaves, arrays, strict=True)), lambda op, inputs, attrs, node: compute(op, inputs, attrs))]
+    return [
+        np.asarray(v)
+        for v in evaluate(
+            graph,
+            dict(zip(graph.leaves, arrays, strict=True)),
+            lambda op, inputs, attrs, node: compute(op, inputs, attrs),
+        )
+    ]
 
 
 def shifted(arrays: Any, places: Any, directions: Any, step: float) -> list[np.ndarray]:
@@ -138,16 +157,22 @@ def shifted(arrays: Any, places: Any, directions: Any, step: float) -> list[np.n
 def dot(xs: Any, ys: Any) -> float:
     """The sum of all products."""
     with np.errstate(all="ignore"):
-        return float(sum(np.sum(np.asarray(x, np.float64) * np.asarray(y, np.float64)) for x, y in zip(xs, ys, strict=True)))
+        return float(
+            sum(np.sum(np.asarray(x, np.float64) * np.asarray(y, np.float64)) for x, y in zip(xs, ys, strict=True))
+        )
 
 
-OPERATORS = [op for op in sorted(REGISTRY.values(), key=lambda op: op.name) if not op.composite and op.name not in EXCUSED]
+OPERATORS = [
+    op for op in sorted(REGISTRY.values(), key=lambda op: op.name) if not op.composite and op.name not in EXCUSED
+]
 CASES = [(op, number) for op in OPERATORS for number in range(len(op.samples))]
 
 
 def every_case(function: Any) -> Any:
     """Parametrise a test by operator and sample, so that a failure names both."""
-    return pytest.mark.parametrize(("op", "number"), CASES, ids=[f"{op.name}-{number}" for op, number in CASES])(function)
+    return pytest.mark.parametrize(("op", "number"), CASES, ids=[f"{op.name}-{number}" for op, number in CASES])(
+        function
+    )
 
 
 def smooth_cases(function: Any) -> Any:

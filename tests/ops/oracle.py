@@ -37,7 +37,9 @@ def assert_same(torch: Any, function: Any, *arrays: Any, orders: int = 2, names:
     ours, got = outcome(tg, function, arrays, orders > 0)
     if isinstance(wanted, BaseException):
         assert isinstance(got, BaseException), f"torch raises {type(wanted).__name__}: {wanted}; this gave {got}"
-        assert same_class(got, wanted), f"torch raises {type(wanted).__name__}: {wanted}; this {type(got).__name__}: {got}"
+        assert same_class(got, wanted), (
+            f"torch raises {type(wanted).__name__}: {wanted}; this {type(got).__name__}: {got}"
+        )
         return
     if isinstance(got, BaseException):
         raise got
@@ -62,10 +64,23 @@ def derive(torch: Any, theirs: Any, ours: Any, wanted: Any, got: Any, orders: in
 
 def slopes(t: Any, inputs: Any, values: Any, order: int, orders: int) -> list[Any]:
     """The gradients of the values, each weighted by its position, at the inputs."""
-    pairs = [(v, t.tensor(np.random.default_rng(order + i).uniform(0.5, 1.5, tuple(v.shape)), dtype=v.dtype)) for i, v in enumerate(values) if v.requires_grad]
+    pairs = [
+        (v, t.tensor(np.random.default_rng(order + i).uniform(0.5, 1.5, tuple(v.shape)), dtype=v.dtype))
+        for i, v in enumerate(values)
+        if v.requires_grad
+    ]
     if not pairs:
         return [t.zeros_like(x) for x in inputs]
-    return list(t.autograd.grad([v for v, _ in pairs], inputs, [w for _, w in pairs], create_graph=order < orders, allow_unused=True, materialize_grads=True))
+    return list(
+        t.autograd.grad(
+            [v for v, _ in pairs],
+            inputs,
+            [w for _, w in pairs],
+            create_graph=order < orders,
+            allow_unused=True,
+            materialize_grads=True,
+        )
+    )
 
 
 def assert_equal(a: Any, b: Any, what: str) -> None:
@@ -73,7 +88,9 @@ def assert_equal(a: Any, b: Any, what: str) -> None:
     assert str(a.dtype) == str(b.dtype), f"{what}: dtype {a.dtype}, torch has {b.dtype}"
     assert tuple(a.shape) == tuple(b.shape), f"{what}: shape {tuple(a.shape)}, torch has {tuple(b.shape)}"
     tolerance = TOLERANCE.get(str(b.dtype).removeprefix("torch."), 0)
-    np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(force=True), rtol=tolerance, atol=tolerance, err_msg=what)
+    np.testing.assert_allclose(
+        a.detach().numpy(), b.detach().numpy(force=True), rtol=tolerance, atol=tolerance, err_msg=what
+    )
 
 
 def draw(seed: int, shape: Any, dtype: str = "float64", low: float = -2.0, high: float = 2.0) -> np.ndarray:

@@ -59,7 +59,9 @@ def test_float32_stays_float32(op, number):
     case = Case(op, number)
     if op.value_dependent or "dtype" in op.attrs:
         pytest.skip("the result's type does not follow from the operands' types")
-    case.values = tuple(v.astype(np.float32) if isinstance(v, np.ndarray) and v.dtype == np.float64 else v for v in case.values)
+    case.values = tuple(
+        v.astype(np.float32) if isinstance(v, np.ndarray) and v.dtype == np.float64 else v for v in case.values
+    )
     found = case.raw(case.arrays)
     assert [(r.shape, r.dtype) for r in found] == [(t.shape, t.dtype) for t in case.results()]
     assert not any(t.dtype == np.float64 for t in case.results())
@@ -109,7 +111,13 @@ def test_the_second_derivative_is_the_finite_difference_of_the_first(op, number)
     tensors = [handle(np.array(a), None) for a in case.arrays]
     wanted = [tensors[i].requires_grad_() for i in case.followed()]
     made = case.eager(tensors)
-    first = grad([made[i] for i in case.differentiable()], wanted, [handle(c, None) for c in g], create_graph=True, materialize_grads=True)
+    first = grad(
+        [made[i] for i in case.differentiable()],
+        wanted,
+        [handle(c, None) for c in g],
+        create_graph=True,
+        materialize_grads=True,
+    )
     weighted = [(f, handle(u, None)) for f, u in zip(first, w, strict=True) if f.requires_grad]
     if not weighted:
         check_slope(0.0, value, case, sizes(case, g))
@@ -220,7 +228,9 @@ def sizes(case, cotangents):
     """The scale of the numbers whose rounding the finite difference sees."""
     results = case.raw(case.arrays)
     finite = [np.abs(results[i][np.isfinite(results[i])]) for i in case.differentiable()]
-    return 1.0 + sum(float(np.sum(a)) for a in finite) * max([1.0, *(float(np.max(np.abs(g), initial=0)) for g in cotangents)])
+    return 1.0 + sum(float(np.sum(a)) for a in finite) * max(
+        [1.0, *(float(np.max(np.abs(g), initial=0)) for g in cotangents)]
+    )
 
 
 def check_slope(slope, value, case, scale):
@@ -241,7 +251,12 @@ def check_slope(slope, value, case, scale):
     tolerance = slack * (scale + abs(slope)) + 0.02 * abs(forward - backward)
     if abs(slope - (forward + backward) / 2) <= tolerance:
         return
-    assert min(forward, backward) - tolerance <= slope <= max(forward, backward) + tolerance, (slope, forward, backward, tolerance)
+    assert min(forward, backward) - tolerance <= slope <= max(forward, backward) + tolerance, (
+        slope,
+        forward,
+        backward,
+        tolerance,
+    )
 
 
 def agree(case, left, right, rtol=1e-9):

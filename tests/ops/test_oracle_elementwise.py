@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
-
 from tests.ops.oracle import assert_same, draw
 
+torch = pytest.importorskip("torch")
+
+
 inf, nan = float("inf"), float("nan")
-SPECIAL = np.array([0.0, -0.0, 1.0, -1.0, 0.5, 1.5, -2.5, 2.5, inf, -inf, nan, 40.0, -40.0, 800.0, -800.0, 1e-12, 1e300])
+SPECIAL = np.array(
+    [0.0, -0.0, 1.0, -1.0, 0.5, 1.5, -2.5, 2.5, inf, -inf, nan, 40.0, -40.0, 800.0, -800.0, 1e-12, 1e300]
+)
 UNARY = {
     name: (lambda t, x, name=name: getattr(t, name)(x))
     for name in ("neg", "square", "reciprocal", "abs", "sign", "exp", "expm1", "log", "log1p", "sin", "cos", "tan", "tanh", "sigmoid", "sqrt", "rsqrt", "relu", "erf",
@@ -47,7 +50,16 @@ BINARY = {
     "operators": lambda t, x, y: x + y * 2 - x / 4,
 }  # fmt: skip
 SHAPES = [(), (0,), (2, 0), (3,), (2, 3), (2, 1, 3)]
-PAIRS = [((), ()), ((3,), ()), ((), (2, 3)), ((2, 3), (3,)), ((2, 1), (1, 3)), ((0, 3), (3,)), ((2, 3), (2, 3)), ((2,), (3,))]
+PAIRS = [
+    ((), ()),
+    ((3,), ()),
+    ((), (2, 3)),
+    ((2, 3), (3,)),
+    ((2, 1), (1, 3)),
+    ((0, 3), (3,)),
+    ((2, 3), (2, 3)),
+    ((2,), (3,)),
+]
 # where torch's derivative at one of the special values is a matter of its kernels' branches
 TIES = np.array([0.0, 1.0, -1.0, 2.0, nan, inf])
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-pytest.importorskip("jax")
-
 from tests.ops.cases import Case, every_case, run
 from tracegrad.backends.base import backend
 from tracegrad.passes.decompose import decompose
 from tracegrad.passes.differentiate import vjp_graph
 
-
+pytest.importorskip("jax")
 
 
 @every_case
@@ -28,4 +26,6 @@ def test_emitted_jax_equals_the_kernels_with_the_gradient(op, number):
     for got, want in zip(found, run(graph, arrays), strict=True):
         assert (got.shape, got.dtype) == (want.shape, want.dtype)
         low_precision = want.dtype == np.float32
-        np.testing.assert_allclose(got, want, rtol=1e-5 if low_precision else 1e-10, atol=1e-6 if low_precision else 1e-11)
+        np.testing.assert_allclose(
+            got, want, rtol=1e-5 if low_precision else 1e-10, atol=1e-6 if low_precision else 1e-11
+        )

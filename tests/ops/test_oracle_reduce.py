@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 import tracegrad as tg
+from tests.ops.oracle import assert_same, draw
 
 torch = pytest.importorskip("torch")
 
-from tests.ops.oracle import assert_same, draw
 
 inf, nan = float("inf"), float("nan")
 WHOLE = {
@@ -62,7 +62,13 @@ def test_along_one_axis(name, dim, keepdim):
 def test_along_the_axis_of_a_0d_tensor(name):
     for dim in (0, -1):
         # torch shows the name of the form with axes for sum(0) of a number; here that is the same as sum()
-        assert_same(torch, lambda t, x: ALONG[name](t, x, dim, False), draw(1, ()), orders=1, names=name not in ("sum", "sum method", "mean", "prod"))
+        assert_same(
+            torch,
+            lambda t, x, dim=dim: ALONG[name](t, x, dim, False),
+            draw(1, ()),
+            orders=1,
+            names=name not in ("sum", "sum method", "mean", "prod"),
+        )
 
 
 @pytest.mark.parametrize("keepdim", [False, True])
@@ -71,7 +77,9 @@ def test_along_the_axis_of_a_0d_tensor(name):
 def test_along_several_axes(name, dim, keepdim):
     if not dim and name in ("any", "all", "logsumexp"):
         return  # torch reduces nothing for any and all, and fails for logsumexp
-    orders = 0 if not dim and name in ("var", "std") else 2  # torch's derivative for dim=() counts no elements and is infinite
+    orders = (
+        0 if not dim and name in ("var", "std") else 2
+    )  # torch's derivative for dim=() counts no elements and is infinite
     assert_same(torch, lambda t, x: ALONG[name](t, x, dim, keepdim), draw(2, (2, 3, 2)), names=bool(dim), orders=orders)
 
 
@@ -84,7 +92,12 @@ def test_along_axes_next_to_or_of_size_zero(name):
 @pytest.mark.parametrize("dtype", ["float32", "int64", "int32", "uint8", "bool"])
 @pytest.mark.parametrize("name", ALONG)
 def test_dtypes_along_an_axis(name, dtype):
-    assert_same(torch, lambda t, x: ALONG[name](t, x, 1, False), draw(1, (2, 3, 4), dtype), orders=1 if dtype == "float32" else 0)
+    assert_same(
+        torch,
+        lambda t, x: ALONG[name](t, x, 1, False),
+        draw(1, (2, 3, 4), dtype),
+        orders=1 if dtype == "float32" else 0,
+    )
 
 
 @pytest.mark.parametrize("name", ALONG)
@@ -100,16 +113,42 @@ def test_axes_that_are_not_there_raise_torchs_class(name, dim):
     assert_same(torch, lambda t, x: ALONG[name](t, x, dim, False), draw(1, (2, 3, 4)), orders=0)
 
 
-TIES = [np.array([1.0, 2.0, 2.0]), np.array([0.0, 0.0]), np.array([-3.0, 3.0, 1.0]), np.array([nan, 1.0, nan]), np.array([inf, -inf, 1.0]), np.array([[1.0, 1.0], [1.0, 0.0]])]
+TIES = [
+    np.array([1.0, 2.0, 2.0]),
+    np.array([0.0, 0.0]),
+    np.array([-3.0, 3.0, 1.0]),
+    np.array([nan, 1.0, nan]),
+    np.array([inf, -inf, 1.0]),
+    np.array([[1.0, 1.0], [1.0, 0.0]]),
+]
 
 
-@pytest.mark.parametrize("name", ["amax", "amin", "max", "min", "norm", "norm 1", "norm inf", "norm -inf", "norm 3", "norm 1.5", "std", "var", "prod"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "amax",
+        "amin",
+        "max",
+        "min",
+        "norm",
+        "norm 1",
+        "norm inf",
+        "norm -inf",
+        "norm 3",
+        "norm 1.5",
+        "std",
+        "var",
+        "prod",
+    ],
+)
 def test_derivatives_at_ties_zeros_and_nan(name):
     for x in TIES[: 3 if name == "prod" else None]:  # torch's prod divides, so that an infinity or nan spreads further
         assert_same(torch, WHOLE[name], x, orders=1)
 
 
-@pytest.mark.parametrize("name", ["amax", "amin", "max", "min", "norm", "std", "prod", "logsumexp", "softmax", "log_softmax", "cumsum"])
+@pytest.mark.parametrize(
+    "name", ["amax", "amin", "max", "min", "norm", "std", "prod", "logsumexp", "softmax", "log_softmax", "cumsum"]
+)
 def test_derivatives_at_ties_along_an_axis(name):
     for x in TIES[: 3 if name == "prod" else None]:
         assert_same(torch, lambda t, x: ALONG[name](t, x, 0, False), x, orders=1)
@@ -121,7 +160,11 @@ def test_prod_with_zeros_to_second_order(form, zeros):
     x = draw(1, (5, 2), low=0.5)
     for place in zeros:
         x[place, place % 2] = 0.0
-    function = {"whole": lambda t, x: x.prod(), "axis 0": lambda t, x: x.prod(0), "axis 1": lambda t, x: t.prod(x, 1, keepdim=True)}[form]
+    function = {
+        "whole": lambda t, x: x.prod(),
+        "axis 0": lambda t, x: x.prod(0),
+        "axis 1": lambda t, x: t.prod(x, 1, keepdim=True),
+    }[form]
     assert_same(torch, function, x)
 
 

@@ -2,6 +2,7 @@
 
 from tracegrad.ops import (
     arithmetic,
+    bounds,
     compare,
     control,
     create,
@@ -21,10 +22,12 @@ from tracegrad.ops import (
     reshape,
     rounding,
     slicing,
+    spread,
 )
 
 __all__ = [
     "arithmetic",
+    "bounds",
     "compare",
     "control",
     "create",
@@ -44,4 +47,5 @@ __all__ = [
     "reshape",
     "rounding",
     "slicing",
+    "spread",
 ]

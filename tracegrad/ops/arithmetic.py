@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 from tracegrad.dtypes import BOOL
 from tracegrad.errors import DTypeError, explain
@@ -19,7 +19,11 @@ def scaled(F: Ops, operation: str, x: Any, other: Any, alpha: Any) -> Any:
     """alpha * other, for add, sub and rsub.  Raises RuntimeError for a fractional alpha between integers."""
     kinds = F.type(x).dtype.kind + F.type(other).dtype.kind
     if isinstance(alpha, float) and not set(kinds) & set("fc"):
-        raise DTypeError(explain(operation, "For integral input tensors, argument alpha must not be a floating point number", alpha=alpha))
+        raise DTypeError(
+            explain(
+                operation, "For integral input tensors, argument alpha must not be a floating point number", alpha=alpha
+            )
+        )
     if kinds == "bb":
         alpha = bool(alpha)
     return other * alpha if is_number(other) else F.mul(other, alpha)
@@ -58,7 +62,13 @@ class Sub(Elementwise):
         """Broadcast shape, common dtype; RuntimeError for bools."""
         result = super().infer(*types)
         if result.dtype == BOOL:
-            raise DTypeError(explain(cls.name, "Subtraction with two bool tensors is not supported", "Use the ^ operator or logical_xor()"))
+            raise DTypeError(
+                explain(
+                    cls.name,
+                    "Subtraction with two bool tensors is not supported",
+                    "Use the ^ operator or logical_xor()",
+                )
+            )
         return result
 
     @staticmethod
@@ -80,7 +90,7 @@ class Rsub(Sub):
 
     method, inplace, aliases = False, False, ()
     numpy, jax, onnx = "np.subtract({y}, {x})", "jnp.subtract({y}, {x})", ""
-    samples = ([A(2, 3), A(2, 3)], [A(2, 1), A(3)], [A(4), 1.0])
+    samples: ClassVar[Any] = ([A(2, 3), A(2, 3)], [A(2, 1), A(3)], [A(4), 1.0])
 
     @staticmethod
     def torch_name(node: Node) -> str:
@@ -123,7 +133,14 @@ class Div(Elementwise):
     inputs, promotion, pole, inplace = ("x", "y"), "float", "y == 0", True
     aliases = ("divide", "true_divide")
     numpy, jax, onnx = "np.divide({x}, {y})", "jnp.divide({x}, {y})", "Div"
-    samples = ([A(2, 3), A(3, lo=0.5)], [A(2, 1), A(1, 3, lo=0.5)], [A(), A(lo=0.5)], [A(0, 3), A(3, lo=0.5)], [A(2, 3), 2.5], [1.5, A(3, lo=0.5)])
+    samples = (
+        [A(2, 3), A(3, lo=0.5)],
+        [A(2, 1), A(1, 3, lo=0.5)],
+        [A(), A(lo=0.5)],
+        [A(0, 3), A(3, lo=0.5)],
+        [A(2, 3), 2.5],
+        [1.5, A(3, lo=0.5)],
+    )
 
     @staticmethod
     def call(F: Ops, input: Any, other: Any, *, rounding_mode: str | None = None) -> Value:  # noqa: A002
@@ -134,7 +151,9 @@ class Div(Elementwise):
             return F.div_floor(input, other)
         if rounding_mode == "trunc":
             return F.div_trunc(input, other)
-        raise DTypeError(explain("div", f"expected rounding_mode to be one of None, 'trunc', or 'floor' but found {rounding_mode!r}"))
+        raise DTypeError(
+            explain("div", f"expected rounding_mode to be one of None, 'trunc', or 'floor' but found {rounding_mode!r}")
+        )
 
     @staticmethod
     def grad_x(F: Ops, g: Value, y: Value) -> Value:
@@ -156,7 +175,13 @@ class Neg(Elementwise):
     def infer(cls, *types: Type) -> Type:
         """x's type; RuntimeError for bools."""
         if types[0].dtype == BOOL:
-            raise DTypeError(explain("neg", "Negation, the `-` operator, on a bool tensor is not supported", "Use the ~ operator or logical_not()"))
+            raise DTypeError(
+                explain(
+                    "neg",
+                    "Negation, the `-` operator, on a bool tensor is not supported",
+                    "Use the ~ operator or logical_not()",
+                )
+            )
         return super().infer(*types)
 
     @staticmethod
@@ -170,7 +195,12 @@ class Pow(Elementwise):
     Integers to a negative integer number raise RuntimeError.  The derivative by x is 0 where y is 0, and the one by y is 0 where x is 0 and y >= 0.
     """
 
-    inputs, pole, public, inplace = ("x", "y"), "x == 0 with y < 1; the derivative by y at x <= 0", ("input", "exponent"), True
+    inputs, pole, public, inplace = (
+        ("x", "y"),
+        "x == 0 with y < 1; the derivative by y at x <= 0",
+        ("input", "exponent"),
+        True,
+    )
     numpy, jax, onnx = "K.power({x}, {y})", "K.power({x}, {y})", "Pow"
     samples = (
         [A(2, 3, lo=0.5), A(3)], [A(2, 1, lo=0.5), A(1, 3)], [A(lo=0.5), A()], [A(0, 3), A(3)], [A(2, 3), 2], [A(4), 3.0], [A(4), 1], [A(4), 0],
@@ -186,7 +216,13 @@ class Pow(Elementwise):
 
     @staticmethod
     def torch_name(node: Node) -> str:
-        return "PowBackward0" if is_number(node.inputs[1]) else "PowBackward2" if is_number(node.inputs[0]) else "PowBackward1"
+        return (
+            "PowBackward0"
+            if is_number(node.inputs[1])
+            else "PowBackward2"
+            if is_number(node.inputs[0])
+            else "PowBackward1"
+        )
 
     @staticmethod
     def grad_x(F: Ops, g: Value, x: Value, y: Any) -> Value:

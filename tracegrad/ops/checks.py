@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tracegrad.dtypes import BOOL, TORCH_CLASS, NumpyDType
-from tracegrad.errors import AxisError, NotSupportedError, ShapeError, explain
-from tracegrad.ir.prelude import Ops
+from tracegrad.dtypes import TORCH_CLASS, NumpyDType
+from tracegrad.errors import AxisError, DTypeError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.types import Type, size_of
 
 NUMBERS = (bool, int, float, complex)
@@ -23,12 +22,23 @@ def has_elements(operation: str, x: Type, dim: Any) -> None:
     if dim is None:
         if size_of(x.shape) == 0:
             raise ShapeError(
-                explain(operation, "Expected reduction dim to be specified for input.numel() == 0", "Specify the reduction dim with the 'dim' argument", x=x)
+                explain(
+                    operation,
+                    "Expected reduction dim to be specified for input.numel() == 0",
+                    "Specify the reduction dim with the 'dim' argument",
+                    x=x,
+                )
             )
         return
     for d in (dim,) if isinstance(dim, int) else dim:
         if x.shape and x.shape[d] == 0:
             raise AxisError(explain(operation, f"Expected reduction dim {d} to have non-zero size", x=x))
+
+
+def needs_floating(operation: str, d: NumpyDType, problem: str) -> None:
+    """Raise RuntimeError with torch's text for this operation unless the dtype is floating or complex."""
+    if not is_floating(d):
+        raise DTypeError(explain(operation, f"{problem}. Got: {TORCH_CLASS[d.name]}"))
 
 
 def is_floating(d: NumpyDType) -> bool:
@@ -39,8 +49,3 @@ def is_floating(d: NumpyDType) -> bool:
 def is_number(value: Any) -> bool:
     """Whether an operand is a Python number, whose value is a static part of the program."""
     return isinstance(value, NUMBERS)
-
-
-def is_bool(F: Ops, x: Any) -> bool:
-    """Whether the operand's dtype is bool."""
-    return F.type(x).dtype == BOOL

@@ -160,7 +160,14 @@ class Where(Elementwise):
     inputs, promoted, nondiff, linear = ("c", "x", "y"), ("x", "y"), ("c",), ("x", "y")
     numpy, jax, onnx = "np.where({c}, {x}, {y})", "jnp.where({c}, {x}, {y})", "Where"
     quiet, method = True, False  # the method takes input first: eager/methods.py
-    samples = ([M(2, 3), A(2, 3), A(3)], [M(3), A(2, 1), A()], [M(), A(), A()], [M(0, 3), A(3), A(0, 3)], [M(3), A(3), 0.5], [M(3), 0.5, A(3)])
+    samples = (
+        [M(2, 3), A(2, 3), A(3)],
+        [M(3), A(2, 1), A()],
+        [M(), A(), A()],
+        [M(0, 3), A(3), A(0, 3)],
+        [M(3), A(3), 0.5],
+        [M(3), 0.5, A(3)],
+    )
 
     @classmethod
     def infer(cls, *types: Type) -> Type:
@@ -188,4 +195,8 @@ class Where(Elementwise):
 def check_condition(c: Type) -> None:
     """Raise RuntimeError unless c is bool."""
     if c.dtype != BOOL:
-        raise DTypeError(explain("where", f"expected condition to be a boolean tensor, but got a tensor with dtype {from_numpy(c.dtype)}"))
+        raise DTypeError(
+            explain(
+                "where", f"expected condition to be a boolean tensor, but got a tensor with dtype {from_numpy(c.dtype)}"
+            )
+        )

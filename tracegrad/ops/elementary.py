@@ -209,7 +209,13 @@ class Softplus(Elementwise):
 
     attrs, function, method, onnx = ("beta", "threshold"), False, False, "Softplus"
     numpy, jax = "K.softplus({x}, {beta}, {threshold})", "K.softplus({x}, {beta}, {threshold})"
-    samples = ([A(2, 3), 1.0, 20.0], [A(), 2.0, 20.0], [A(0, 4), 1.0, 20.0], [A(6, lo=-900.0, hi=900.0), 1.0, 20.0], [A(6, lo=-9.0, hi=9.0), 0.5, 1.0])
+    samples = (
+        [A(2, 3), 1.0, 20.0],
+        [A(), 2.0, 20.0],
+        [A(0, 4), 1.0, 20.0],
+        [A(6, lo=-900.0, hi=900.0), 1.0, 20.0],
+        [A(6, lo=-9.0, hi=9.0), 0.5, 1.0],
+    )
 
     @classmethod
     def infer(cls, x: Type, beta: float, threshold: float) -> Type:

@@ -1,14 +1,11 @@
-"""Larger and smaller values: of two operands, within bounds, and over axes."""
+"""Larger and smaller values: of two operands and over axes."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from tracegrad import dtypes
 from tracegrad.dtypes import I64
-from tracegrad.errors import ArgumentError, AxisError, DTypeError, ShapeError, explain
+from tracegrad.errors import ArgumentError, AxisError, DTypeError, explain
 from tracegrad.ir.families import Composite, Elementwise, Reduction
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
@@ -30,7 +27,13 @@ class Maximum(Elementwise):
     def call(F: Ops, input: Any, other: Any) -> Value:  # noqa: A002
         """The larger of two tensors, elementwise; TypeError for a number, which clamp takes."""
         if is_number(other):
-            raise ArgumentError(explain("maximum", f"argument 'other' must be Tensor, not {type(other).__name__}", "Use clamp for a bound that is a number"))
+            raise ArgumentError(
+                explain(
+                    "maximum",
+                    f"argument 'other' must be Tensor, not {type(other).__name__}",
+                    "Use clamp for a bound that is a number",
+                )
+            )
         return F.maximum(input, other)
 
     @staticmethod
@@ -52,7 +55,13 @@ class Minimum(Elementwise):
     def call(F: Ops, input: Any, other: Any) -> Value:  # noqa: A002
         """The smaller of two tensors, elementwise; TypeError for a number, which clamp takes."""
         if is_number(other):
-            raise ArgumentError(explain("minimum", f"argument 'other' must be Tensor, not {type(other).__name__}", "Use clamp for a bound that is a number"))
+            raise ArgumentError(
+                explain(
+                    "minimum",
+                    f"argument 'other' must be Tensor, not {type(other).__name__}",
+                    "Use clamp for a bound that is a number",
+                )
+            )
         return F.minimum(input, other)
 
     @staticmethod
@@ -64,147 +73,6 @@ class Minimum(Elementwise):
         return F.where(F.gt(y, x), 0.0, F.where(F.eq(x, y), F.mul(g, 0.5), g))
 
 
-# --- bounds
-
-
-class Clamp(Elementwise):
-    """x within [min, max], numbers or None for no bound; max wins where they cross.  Shape: (*a) -> (*a).  The derivative is 1 on the bounds."""
-
-    attrs, torch_name, quiet, inplace, onnx, aliases = ("min", "max"), "ClampBackward1", True, True, "Clip", ("clip",)
-    numpy, jax = "K.clamp({x}, {min}, {max})", "K.clamp({x}, {min}, {max})"
-    samples = ([A(2, 3), -1.0, 1.0], [A(5), None, 0.5], [A(5), 0, None], [A(), 0.0, 1.0], [A(0, 2), 0.0, 1.0], [A(3), 1.0, -1.0])
-
-    @classmethod
-    def infer(cls, x: Type, min: Any, max: Any) -> Type:  # noqa: A002
-        """x's type; RuntimeError without any bound."""
-        if min is None and max is None:
-            raise ShapeError(explain(cls.name, "At least one of 'min' or 'max' must not be None"))
-        return x
-
-    @staticmethod
-    def call(F: Ops, input: Any, min: Any = None, max: Any = None) -> Value:  # noqa: A002
-        """input within [min, max]: numbers or tensors, or None for no bound."""
-        return _clamped(F, "clamp", input, min, max)
-
-    @staticmethod
-    def grad_x(F: Ops, g: Value, x: Value, min: Any, max: Any) -> Value:  # noqa: A002
-        inside = F.le(x, max) if min is None else F.ge(x, min)
-        if min is not None and max is not None:
-            inside = F.logical_and(inside, F.le(x, max))
-        return F.where(inside, g, 0.0)
-
-
-class ClampMin(Clamp):
-    """x, but not less than the number min.  Shape: (*a) -> (*a).  The derivative is 1 on the bound."""
-
-    name, torch_name, onnx, aliases = "clamp_min", "ClampMinBackward0", "", ()
-    samples = ([A(2, 3), -1.0, None], [A(), 0.5, None])
-
-    @staticmethod
-    def call(F: Ops, input: Any, min: Any) -> Value:  # noqa: A002
-        """input, but not less than min, a number or a tensor."""
-        return F.clamp_min_tensor(input, min) if not is_number(min) else _clamped(F, "clamp_min", input, min, None)
-
-
-class ClampMax(Clamp):
-    """x, but not more than the number max.  Shape: (*a) -> (*a).  The derivative is 1 on the bound."""
-
-    name, torch_name, onnx, aliases = "clamp_max", "ClampMaxBackward0", "", ()
-    samples = ([A(2, 3), None, 1.0], [A(), None, 0.5])
-
-    @staticmethod
-    def call(F: Ops, input: Any, max: Any) -> Value:  # noqa: A002
-        """input, but not more than max, a number or a tensor."""
-        return F.clamp_max_tensor(input, max) if not is_number(max) else _clamped(F, "clamp_max", input, None, max)
-
-
-def _clamped(F: Ops, operation: str, x: Any, low: Any, high: Any) -> Any:
-    given = [b for b in (low, high) if b is not None]
-    if not given:
-        raise ShapeError(explain(operation, "At least one of 'min' or 'max' must not be None"))
-    if any(isinstance(b, (str, bytes, list, tuple, dict)) for b in given) or len({is_number(b) for b in given}) > 1:
-        raise ArgumentError(explain(operation, "min and max must be two numbers or two tensors", min=type(low).__name__, max=type(high).__name__))
-    if is_number(given[0]):
-        own = F.type(x).dtype
-        target = own if own.kind == "f" else dtypes.result_dtype([own], [], [dtypes.number_dtype(b) for b in given])
-        return getattr(F, operation)(F.as_dtype(x, target), min=_in_range(low, target), max=_in_range(high, target))
-    if high is None:
-        return F.clamp_lower(x, low)
-    return F.clamp_upper(x, high) if low is None else F.clamp_tensor(x, low, high)
-
-
-def _in_range(bound: Any, d: dtypes.NumpyDType) -> Any:
-    """The bound itself, or the nearest value that an integer dtype holds: clamping by it is the same."""
-    if bound is None or d.kind not in "iu":
-        return bound
-    info = np.iinfo(d)
-    return min(max(int(bound), int(info.min)), int(info.max))
-
-
-class ClampTensor(Elementwise):
-    """x within the bounds min and max, elementwise; max wins where they cross.  Shapes: (*a), (*b), (*c) -> broadcast(a, b, c)."""
-
-    inputs, torch_name, quiet, function, method = ("x", "min", "max"), "ClampBackward0", True, False, False
-    numpy, jax = "np.minimum(np.maximum({x}, {min}), {max})", "jnp.minimum(jnp.maximum({x}, {min}), {max})"
-    samples = ([A(2, 3), A(3, hi=0.0), A(2, 1, lo=0.0)], [A(5), A(5), A(5)], [A(), A(), A()])
-
-    @staticmethod
-    def grad_x(F: Ops, g: Value, x: Value, min: Value, max: Value) -> Value:  # noqa: A002
-        return F.where(F.logical_and(F.ge(x, min), F.le(x, max)), g, 0.0)
-
-    @staticmethod
-    def grad_min(F: Ops, g: Value, x: Value, min: Value, max: Value) -> Value:  # noqa: A002
-        return F.where(F.logical_and(F.lt(min, max), F.lt(x, min)), g, 0.0)
-
-    @staticmethod
-    def grad_max(F: Ops, g: Value, x: Value, min: Value, max: Value) -> Value:  # noqa: A002
-        return F.where(F.logical_or(F.lt(max, min), F.gt(x, max)), g, 0.0)
-
-
-class ClampMinTensor(Elementwise):
-    """x, but not less than the tensor min.  Shapes: (*a), (*b) -> broadcast(a, b).  On the bound the derivative is x's."""
-
-    inputs, torch_name, quiet, function, method = ("x", "min"), "ClampMinBackward1", True, False, False
-    numpy, jax = "np.maximum({x}, {min})", "jnp.maximum({x}, {min})"
-    samples = ([A(2, 3), A(3)], [A(), A()])
-
-    @staticmethod
-    def grad_x(F: Ops, g: Value, x: Value, min: Value) -> Value:  # noqa: A002
-        return F.where(F.ge(x, min), g, 0.0)
-
-    @staticmethod
-    def grad_min(F: Ops, g: Value, x: Value, min: Value) -> Value:  # noqa: A002
-        return F.where(F.lt(x, min), g, 0.0)
-
-
-class ClampLower(ClampMinTensor):
-    """clamp(x, min=tensor): clamp_min under the name that torch shows for it.  Shapes: (*a), (*b) -> broadcast(a, b)."""
-
-    name, torch_name = "clamp_lower", "ClampBackward0"
-
-
-class ClampMaxTensor(Elementwise):
-    """x, but not more than the tensor max.  Shapes: (*a), (*b) -> broadcast(a, b).  On the bound the derivative is x's."""
-
-    inputs, torch_name, quiet, function, method = ("x", "max"), "ClampMaxBackward1", True, False, False
-    numpy, jax = "np.minimum({x}, {max})", "jnp.minimum({x}, {max})"
-    samples = ([A(2, 3), A(3)], [A(), A()])
-
-    @staticmethod
-    def grad_x(F: Ops, g: Value, x: Value, max: Value) -> Value:  # noqa: A002
-        return F.where(F.le(x, max), g, 0.0)
-
-    @staticmethod
-    def grad_max(F: Ops, g: Value, x: Value, max: Value) -> Value:  # noqa: A002
-        return F.where(F.gt(x, max), g, 0.0)
-
-
-class ClampUpper(ClampMaxTensor):
-    """clamp(x, max=tensor): clamp_max under the name that torch shows for it.  Shapes: (*a), (*b) -> broadcast(a, b)."""
-
-    name, torch_name = "clamp_upper", "ClampBackward0"
-
-
 # --- over axes
 
 
@@ -214,7 +82,14 @@ class Amax(Reduction):
     quiet, onnx = True, "ReduceMax"
     numpy = "np.maximum.reduce({x}, axis={dim}, keepdims={keepdim})"
     jax = "jnp.max({x}, axis={dim}, keepdims={keepdim})"
-    samples = ([A(2, 3), (0,), False], [A(2, 3), (1,), True], [A(2, 3), None, False], [A(2, 3, 2), (0, 2), False], [A(0, 3), (1,), False], [A(), None, False])
+    samples = (
+        [A(2, 3), (0,), False],
+        [A(2, 3), (1,), True],
+        [A(2, 3), None, False],
+        [A(2, 3, 2), (0, 2), False],
+        [A(0, 3), (1,), False],
+        [A(), None, False],
+    )
 
     @classmethod
     def infer(cls, x: Type, dim: tuple[int, ...] | None, keepdim: bool) -> Type:
@@ -279,7 +154,13 @@ class MaxDim(Op):
     attrs, outputs, nondiff_outputs = ("dim", "keepdim"), ("values", "indices"), ("indices",)
     torch_name, function, method, quiet = "MaxBackward0", False, False, True
     numpy, jax = "K.max_dim({x}, {dim}, {keepdim})", "K.max_dim({x}, {dim}, {keepdim})"
-    samples = ([A(2, 3), 0, False], [A(2, 3), 1, True], [A(2, 3, 2), 1, False], [A(0, 3), 1, False], [A(4, lo=1, hi=1), 0, False])
+    samples = (
+        [A(2, 3), 0, False],
+        [A(2, 3), 1, True],
+        [A(2, 3, 2), 1, False],
+        [A(0, 3), 1, False],
+        [A(4, lo=1, hi=1), 0, False],
+    )
 
     @classmethod
     def infer(cls, x: Type, dim: int, keepdim: bool) -> tuple[Type, Type]:
@@ -316,7 +197,9 @@ def _extreme(F: Ops, operation: str, x: Any, dim: Any, keepdim: bool, other: Any
     if not isinstance(dim, int):
         second = dim if other is None else other
         if (dim is not None and other is not None) or is_number(second) or isinstance(second, (str, list, tuple)):
-            raise ArgumentError(explain(operation, "takes (input), (input, dim, keepdim) or (input, other)", got=type(second).__name__))
+            raise ArgumentError(
+                explain(operation, "takes (input), (input, dim, keepdim) or (input, other)", got=type(second).__name__)
+            )
         return getattr(F, f"{operation}imum")(x, second)
     axis = one_axis(operation, len(F.shape(x)), dim)
     whole = x if F.shape(x) else F.reshape(x, shape=(1,))
@@ -351,7 +234,13 @@ class Argmax(Op):
 
     attrs, nondiff_outputs, quiet, onnx = ("dim", "keepdim"), ("out",), True, "ArgMax"
     numpy, jax = "{x}.argmax({dim}, keepdims={keepdim})", "jnp.argmax({x}, {dim}, keepdims={keepdim})"
-    samples = ([A(2, 3), 0, False], [A(2, 3), 1, True], [A(2, 3), None, False], [A(2, 3), None, True], [A(), None, False])
+    samples = (
+        [A(2, 3), 0, False],
+        [A(2, 3), 1, True],
+        [A(2, 3), None, False],
+        [A(2, 3), None, True],
+        [A(), None, False],
+    )
 
     @classmethod
     def infer(cls, x: Type, dim: int | None, keepdim: bool) -> Type:
@@ -369,9 +258,9 @@ class Argmax(Op):
         """The same one axis further in; the flattened form over all axes but the first."""
         function, shape = getattr(F, cls.name), F.shape(x)
         if dim is not None:
-            return function(x, dim=dim + 1, keepdim=keepdim)  # type: ignore[no-any-return]
+            return function(x, dim=dim + 1, keepdim=keepdim)
         found = function(F.reshape(x, shape=(size, size_of(shape[1:]))), dim=1, keepdim=False)
-        return F.reshape(found, shape=(size, *(1,) * (len(shape) - 1))) if keepdim else found  # type: ignore[no-any-return]
+        return F.reshape(found, shape=(size, *(1,) * (len(shape) - 1))) if keepdim else found
 
 
 class Argmin(Argmax):
@@ -396,6 +285,10 @@ def _check_search(operation: str, x: Type, dim: int | None) -> None:
 
 def _search_attrs(F: Ops, operation: str, x: Any, dim: Any, keepdim: bool) -> dict[str, Any]:
     t = F.type(x)
-    axis = None if dim is None or (not t.shape and one_axis(operation, 0, dim) == 0) else one_axis(operation, len(t.shape), dim)
+    axis = (
+        None
+        if dim is None or (not t.shape and one_axis(operation, 0, dim) == 0)
+        else one_axis(operation, len(t.shape), dim)
+    )
     _check_search(operation, t, axis)
     return {"dim": axis, "keepdim": bool(keepdim)}

@@ -19,7 +19,13 @@ class Logsumexp(Reduction):
 
     onnx = "ReduceLogSumExp"
     numpy, jax = "K.logsumexp({x}, {dim}, {keepdim})", "K.logsumexp({x}, {dim}, {keepdim})"
-    samples = ([A(2, 3), (1,), True], [A(2, 3, lo=-900.0, hi=900.0), (0,), False], [A(2, 3), None, False], [A(0, 3), (0,), False], [A(), None, False])
+    samples = (
+        [A(2, 3), (1,), True],
+        [A(2, 3, lo=-900.0, hi=900.0), (0,), False],
+        [A(2, 3), None, False],
+        [A(0, 3), (0,), False],
+        [A(), None, False],
+    )
 
     @staticmethod
     def call(F: Ops, input: Any, dim: Any, keepdim: bool = False) -> Value:  # noqa: A002
@@ -74,7 +80,15 @@ def _axes(x_type: Type, dim: int) -> tuple[int, ...] | None:
     return (dim,) if x_type.shape else None
 
 
-_SAMPLES = ([A(2, 3), 1], [A(2, 3), 0], [A(3, 2, 2), 1], [A(2, 3, lo=-900.0, hi=900.0), 1], [A(), 0], [A(0, 3), 1], [A(2, 0), 1])
+_SAMPLES = (
+    [A(2, 3), 1],
+    [A(2, 3), 0],
+    [A(3, 2, 2), 1],
+    [A(2, 3, lo=-900.0, hi=900.0), 1],
+    [A(), 0],
+    [A(0, 3), 1],
+    [A(2, 0), 1],
+)
 
 
 class Softmax(_Proportion):

@@ -1,22 +1,28 @@
-"""Sums, products, means and other folds over axes."""
+"""Sums, products, means and tests over axes, and running sums."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 from tracegrad import dtypes
-from tracegrad.dtypes import BOOL, I64, TORCH_CLASS, NumpyDType
-from tracegrad.errors import DTypeError, NotSupportedError, ShapeError, explain
-from tracegrad.ir.families import Composite, Reduction
+from tracegrad.dtypes import BOOL, I64
+from tracegrad.errors import DTypeError, NotSupportedError, explain
+from tracegrad.ir.families import Reduction
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A, M
 from tracegrad.ir.types import Shape, Type, many_axes, one_axis, reduced, size_of
-from tracegrad.ops.checks import is_floating
+from tracegrad.ops.checks import is_floating, needs_floating
 
-_FOLDS = ([A(2, 3), (0,), False], [A(2, 3), (1,), True], [A(2, 3), None, False], [A(2, 3, 2), (0, 2), False], [A(0, 3), (0,), False], [A(), None, False])
+_FOLDS = (
+    [A(2, 3), (0,), False],
+    [A(2, 3), (1,), True],
+    [A(2, 3), None, False],
+    [A(2, 3, 2), (0, 2), False],
+    [A(0, 3), (0,), False],
+    [A(), None, False],
+)
 _FOLDS_OF_SOME = (*_FOLDS[:4], [A(0, 3), (1,), False], [A(), None, False])
 Dim = tuple[int, ...] | None
 
@@ -26,17 +32,12 @@ def folded(F: Ops, operation: str, x: Any, dtype: Any, attrs: dict[str, Any]) ->
     fold = getattr(F, operation)
     own = F.type(x).dtype
     if dtype is None:
-        return fold(x if is_floating(own) else F.as_dtype(x, I64), **attrs)  # type: ignore[no-any-return]
+        return fold(x if is_floating(own) else F.as_dtype(x, I64), **attrs)
     target = dtypes.to_numpy(dtype)
     x = F.as_dtype(x, target)
     if is_floating(target):
-        return fold(x, **attrs)  # type: ignore[no-any-return]
-    return F.as_dtype(fold(F.as_dtype(x, I64), **attrs), target)  # type: ignore[no-any-return]
-
-
-def _needs_floating(operation: str, d: NumpyDType, problem: str) -> None:
-    if not is_floating(d):
-        raise DTypeError(explain(operation, f"{problem}. Got: {TORCH_CLASS[d.name]}"))
+        return fold(x, **attrs)
+    return F.as_dtype(fold(F.as_dtype(x, I64), **attrs), target)
 
 
 def _needs_wide(operation: str, x: Type) -> None:
@@ -70,7 +71,9 @@ class Sum(Reduction):
     @staticmethod
     def call(F: Ops, input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Value:  # noqa: A002
         """Sum over dim (an int or a tuple; None for all), computed in dtype if given."""
-        return folded(F, "sum", input, dtype, {"dim": many_axes("sum", len(F.shape(input)), dim), "keepdim": bool(keepdim)})
+        return folded(
+            F, "sum", input, dtype, {"dim": many_axes("sum", len(F.shape(input)), dim), "keepdim": bool(keepdim)}
+        )
 
     @classmethod
     def infer(cls, x: Type, dim: Dim, keepdim: bool) -> Type:
@@ -99,13 +102,21 @@ class Mean(Reduction):
         """Mean over dim (an int or a tuple; None for all), computed in dtype if given."""
         x = input if dtype is None else F.as_dtype(input, dtypes.to_numpy(dtype))
         t = F.type(x)
-        _needs_floating("mean", t.dtype, "could not infer output dtype. Input dtype must be either a floating point or complex dtype")
+        needs_floating(
+            "mean",
+            t.dtype,
+            "could not infer output dtype. Input dtype must be either a floating point or complex dtype",
+        )
         return F.mean(x, dim=many_axes("mean", len(t.shape), dim), keepdim=bool(keepdim))
 
     @classmethod
     def infer(cls, x: Type, dim: Dim, keepdim: bool) -> Type:
         """The reduced shape; x's dtype, which must be floating."""
-        _needs_floating("mean", x.dtype, "could not infer output dtype. Input dtype must be either a floating point or complex dtype")
+        needs_floating(
+            "mean",
+            x.dtype,
+            "could not infer output dtype. Input dtype must be either a floating point or complex dtype",
+        )
         return Type(reduced(x.shape, dim, keepdim), x.dtype)
 
     @staticmethod
@@ -119,7 +130,14 @@ class Prod(Sum):
     linear, onnx = (), "ReduceProd"
     numpy = "np.multiply.reduce({x}, axis={dim}, keepdims={keepdim})"
     jax = "jnp.prod({x}, axis={dim}, keepdims={keepdim})"
-    samples = ([A(2, 3), (0,), False], [A(2, 5), (1,), True], [A(2, 3), None, False], [A(0, 3), (0,), False], [A(), None, False], [A(7, lo=0, hi=0), None, False])
+    samples = (
+        [A(2, 3), (0,), False],
+        [A(2, 5), (1,), True],
+        [A(2, 3), None, False],
+        [A(0, 3), (0,), False],
+        [A(), None, False],
+        [A(7, lo=0, hi=0), None, False],
+    )
 
     @staticmethod
     def torch_name(dim: Dim, keepdim: bool) -> str:
@@ -128,7 +146,9 @@ class Prod(Sum):
     @staticmethod
     def call(F: Ops, input: Any, dim: int | None = None, keepdim: bool = False, *, dtype: Any = None) -> Value:  # noqa: A002
         """Product over one axis (None: over all), computed in dtype if given."""
-        axes = None if dim is None else many_axes("prod", len(F.shape(input)), one_axis("prod", len(F.shape(input)), dim))
+        axes = (
+            None if dim is None else many_axes("prod", len(F.shape(input)), one_axis("prod", len(F.shape(input)), dim))
+        )
         return folded(F, "prod", input, dtype, {"dim": axes, "keepdim": bool(keepdim)})
 
     @staticmethod
@@ -139,7 +159,9 @@ class Prod(Sum):
         if dim is None or len(dim) == len(x_type.shape):
             others = F.products_of_others(F.reshape(x, shape=(size_of(x_type.shape),)), dim=0)
             return F.mul(g, F.reshape(others, shape=x_type.shape))
-        raise NotSupportedError(explain("prod", "has a derivative over one axis or all axes, not over several", dim=dim))
+        raise NotSupportedError(
+            explain("prod", "has a derivative over one axis or all axes, not over several", dim=dim)
+        )
 
 
 class ProductsOfOthers(Op):
@@ -233,7 +255,13 @@ class Any_(Reduction):
     name, nondiff_outputs, quiet = "any", ("out",), True
     numpy = "np.logical_or.reduce({x}, axis={dim}, keepdims={keepdim})"
     jax = "jnp.any({x}, axis={dim}, keepdims={keepdim})"
-    samples = ([M(2, 3), (0,), False], [A(2, 3), None, False], [A(2, 3), None, True], [A(0, 3), (0,), False], [A(), None, False])
+    samples = (
+        [M(2, 3), (0,), False],
+        [A(2, 3), None, False],
+        [A(2, 3), None, True],
+        [A(0, 3), (0,), False],
+        [A(), None, False],
+    )
 
     @staticmethod
     def call(F: Ops, input: Any, dim: Any = None, keepdim: bool = False) -> Value:  # noqa: A002
@@ -261,140 +289,3 @@ class All(Any_):
         t = F.type(input)
         found = F.all(input, dim=many_axes("all", len(t.shape), dim), keepdim=bool(keepdim))
         return F.cast(found, dtype=t.dtype) if t.dtype.kind == "u" else found
-
-
-class _Spread(Reduction, family=True):
-    """Variance and standard deviation: sum of squared deviations over (count - correction)."""
-
-    attrs = ("dim", "keepdim", "correction")
-    samples = (
-        [A(2, 3), (0,), False, 1], [A(2, 3), (1,), True, 0], [A(2, 3), None, False, 1], [A(2, 3, 2), (0, 2), False, 1.5], [A(4, lo=1e6, hi=1000002.0), None, False, 1],
-    )  # fmt: skip
-
-    @classmethod
-    def infer(cls, x: Type, dim: Dim, keepdim: bool, correction: float) -> Type:
-        """The reduced shape; x's dtype, which must be floating."""
-        _needs_floating(cls.name, x.dtype, "std and var only support floating point and complex dtypes")
-        return Type(reduced(x.shape, dim, keepdim), x.dtype)
-
-    @classmethod
-    def batch(cls, F: Any, size: int, batched: Any, x: Any, dim: Dim, keepdim: bool, correction: float = 1) -> Any:
-        """The same reduction one axis further in."""
-        axes = range(len(F.shape(x)) - 1) if dim is None else dim
-        return getattr(F, cls.name)(x, dim=tuple(d + 1 for d in axes), keepdim=keepdim, correction=correction)
-
-
-def _spread_attrs(F: Ops, operation: str, x: Any, dim: Any, unbiased: Any, keepdim: bool, correction: Any) -> dict[str, Any]:
-    """dim, keepdim and correction from torch's two forms: (dim, unbiased, keepdim), (unbiased) and (dim, correction=, keepdim=)."""
-    if isinstance(dim, bool):
-        dim, unbiased = None, dim
-    t = F.type(x)
-    _needs_floating(operation, t.dtype, "std and var only support floating point and complex dtypes")
-    degrees = (1 if unbiased is None or unbiased else 0) if correction is None else correction
-    return {"dim": many_axes(operation, len(t.shape), dim), "keepdim": bool(keepdim), "correction": degrees}
-
-
-def _variance_slope(F: Ops, g: Value, x: Value, x_type: Type, dim: Dim, correction: float) -> Value:
-    """The derivative of the variance times g, whose folded axes are kept."""
-    degrees = folded_count(x_type.shape, dim) - correction
-    deviation = F.sub(x, F.mean(x, dim=dim, keepdim=True))
-    return F.mul(F.mul(g, 2 / degrees if degrees else math.inf), deviation)
-
-
-class Var(_Spread):
-    """Variance over the axes dim, with `correction` subtracted from the count.  Shape: (*a) -> a without dim.  nan without degrees of freedom."""
-
-    pole = "fewer elements than the correction"
-    numpy, jax = "K.var({x}, {dim}, {keepdim}, {correction})", "K.var({x}, {dim}, {keepdim}, {correction})"
-
-    @staticmethod
-    def call(F: Ops, input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> Value:  # noqa: A002
-        """Variance over dim; correction=1 (unbiased) unless given."""
-        return F.var(input, **_spread_attrs(F, "var", input, dim, unbiased, keepdim, correction))
-
-    @staticmethod
-    def grad_x(F: Ops, g: Value, x: Value, x_type: Type, dim: Dim, correction: float) -> Value:
-        return _variance_slope(F, F.unreduce(g, shape=x_type.shape, dim=dim), x, x_type, dim, correction)
-
-
-class Std(_Spread):
-    """Standard deviation: the root of var.  Shape: (*a) -> a without dim.  Its derivative is 0 where it is 0, as in torch."""
-
-    pole = "fewer elements than the correction"
-    numpy, jax = "np.sqrt(K.var({x}, {dim}, {keepdim}, {correction}))", "jnp.sqrt(K.var({x}, {dim}, {keepdim}, {correction}))"
-
-    @staticmethod
-    def call(F: Ops, input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> Value:  # noqa: A002
-        """Standard deviation over dim; correction=1 (unbiased) unless given."""
-        return F.std(input, **_spread_attrs(F, "std", input, dim, unbiased, keepdim, correction))
-
-    @staticmethod
-    def grad_x(F: Ops, g: Value, x: Value, out: Value, x_type: Type, dim: Dim, correction: float) -> Value:
-        g, out = (F.unreduce(v, shape=x_type.shape, dim=dim) for v in (g, out))
-        half = F.where(F.eq(out, 0), 0.0, F.div(g, F.mul(out, 2)))
-        return _variance_slope(F, half, x, x_type, dim, correction)
-
-
-class LinalgVectorNorm(Op):
-    """(sum of |x|**ord)**(1/ord) over the axes dim; ord inf, -inf and 0 give maximum, minimum and count of |x|.  Shape: (*a) -> a without dim.
-
-    The derivative is 0 where the norm is 0, as in torch; ties of a maximum share evenly.
-    """
-
-    attrs, function, method, pole = ("ord", "dim", "keepdim"), False, False, "zeros of x for ord < 1"
-    numpy, jax = "K.vector_norm({x}, {ord}, {dim}, {keepdim})", "K.vector_norm({x}, {ord}, {dim}, {keepdim})"
-    samples = (
-        [A(2, 3), 2.0, None, False], [A(2, 3), 2.0, (1,), True], [A(2, 3), 1.0, (0,), False], [A(2, 3), math.inf, (1,), False], [A(2, 3), -math.inf, None, False],
-        [A(2, 3, lo=0.5), 3.0, (0,), False], [A(2, 3, lo=0.5), 1.5, None, False], [A(2, 3, lo=0.5), 0.5, None, False], [A(2, 3), 0.0, (1,), False],
-        [A(2, 3, lo=0.5), -1.0, (1,), False], [A(0, 3), 2.0, (0,), False], [A(), 2.0, None, False], [A(3, lo=0, hi=0), 2.0, None, False],
-    )  # fmt: skip
-
-    @staticmethod
-    def infer(x: Type, ord: float, dim: Dim, keepdim: bool) -> Type:  # noqa: A002
-        """The reduced shape; x's dtype, which must be floating."""
-        _needs_floating("linalg_vector_norm", x.dtype, "Expected a floating point or complex tensor as input")
-        if ord in (math.inf, -math.inf) or ord < 0:
-            axes = range(len(x.shape)) if dim is None else dim
-            if any(x.shape[d] == 0 for d in axes):
-                raise ShapeError(explain("linalg_vector_norm", f"cannot compute the {ord} norm on an empty tensor because the operation does not have an identity", x=x))
-        return Type(reduced(x.shape, dim, keepdim), x.dtype)
-
-    @staticmethod
-    def grad_x(F: Ops, g: Value, x: Value, out: Value, x_type: Type, ord: float, dim: Dim) -> Value:  # noqa: A002
-        if ord == 0:
-            return F.zeros(x_type)
-        if ord == 1:
-            return F.mul(F.sign(x), F.unreduce(g, shape=x_type.shape, dim=dim))
-        g, norm = (F.unreduce(v, shape=x_type.shape, dim=dim) for v in (g, out))
-        if ord == 2:
-            return F.mul(x, F.div(g, F.where(F.eq(norm, 0), 1.0, norm)))  # 0 where the norm is 0, in forward mode too
-        if math.isinf(ord):
-            hit = F.eq(F.abs(x), norm)
-            share = F.div(g, F.sum(F.cast(hit, dtype=x_type.dtype), dim=dim, keepdim=True))
-            return F.where(hit, F.mul(F.sign(x), share), 0.0)
-        inner = F.mul(F.sign(x), F.where(F.eq(x, 0), 0.0, F.pow(F.abs(x), ord - 1)))
-        return F.mul(inner, F.mul(g, F.pow(F.where(F.eq(norm, 0), 1.0, norm), 1 - ord)))
-
-    @staticmethod
-    def batch(F: Ops, size: int, batched: Any, x: Value, ord: float, dim: Dim, keepdim: bool) -> Value:  # noqa: A002
-        axes = range(len(F.shape(x)) - 1) if dim is None else dim
-        return F.linalg_vector_norm(x, ord=ord, dim=tuple(d + 1 for d in axes), keepdim=keepdim)
-
-
-class Norm(Composite):
-    """torch.norm: the vector p-norm over dim.  Shape: (*a) -> a without dim (1s there if keepdim)."""
-
-    samples = ([A(2, 3)], [A(2, 3), 1.0, 1])
-
-    @staticmethod
-    def call(F: Ops, input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Value:  # noqa: A002
-        """The p-norm over dim ("fro" is 2; None for all axes), computed in dtype if given."""
-        if isinstance(p, str) and p != "fro":
-            if p == "nuc":
-                raise NotSupportedError(explain("norm", "the nuclear norm needs a singular value decomposition, which this version does not have"))
-            raise DTypeError(explain("norm", f"Order {p} not supported"))
-        x = input if dtype is None or not is_floating(F.type(input).dtype) else F.as_dtype(input, dtypes.to_numpy(dtype))
-        t = F.type(x)
-        _needs_floating("linalg.vector_norm", t.dtype, "Expected a floating point or complex tensor as input")
-        order = 2.0 if p in ("fro", None) else float(p)
-        return F.linalg_vector_norm(x, ord=order, dim=many_axes("norm", len(t.shape), dim), keepdim=bool(keepdim))

@@ -14,7 +14,11 @@ def named_result(name: str, fields: tuple[str, ...], values: Iterable[Any]) -> A
     found = _CLASSES.get((name, fields))
     if found is None:
         base = namedtuple(name, fields)  # type: ignore[misc]  # noqa: PYI024
-        found = _CLASSES[name, fields] = type(name, (base,), {"__slots__": (), "__repr__": _shown, "__reduce__": _reduced, "__module__": "torch.return_types"})
+        found = _CLASSES[name, fields] = type(
+            name,
+            (base,),
+            {"__slots__": (), "__repr__": _shown, "__reduce__": _reduced, "__module__": "torch.return_types"},
+        )
     return found(*values)
 
 

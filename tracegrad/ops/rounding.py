@@ -118,7 +118,11 @@ class FloorDivide(DivFloor):
     @staticmethod
     def grad_x(F: Ops, g: Value) -> Value:
         raise DifferentiationError(
-            explain("floor_divide", "derivative for floor_divide is not implemented", "Use div(x, y, rounding_mode='floor'), whose derivative is zero")
+            explain(
+                "floor_divide",
+                "derivative for floor_divide is not implemented",
+                "Use div(x, y, rounding_mode='floor'), whose derivative is zero",
+            )
         )
 
     @staticmethod
