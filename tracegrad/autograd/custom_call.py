@@ -15,12 +15,14 @@ from tracegrad.eager.inplace import version
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import ArgumentError, DifferentiationError, GraphFreedError, OverwrittenError, ShapeError, TracegradError, explain
 from tracegrad.ir.builder import projections
+from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import FREED, Node, make_leaf, tick
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops
 from tracegrad.ir.raw import N
 from tracegrad.ir.types import Type
 from tracegrad.kernels.numpy_kernels import broadcast_to
+from tracegrad.slots import slots
 
 
 class Call:
@@ -86,6 +88,13 @@ class CustomCall(Op):
         return tuple(xs[: call.count])
 
     @staticmethod
+    def batch(F: Ops, size: int, mask: tuple[bool, ...], xs: tuple[Any, ...], call: Call) -> Any:
+        """Many calls in one: the results are there already, and the recorded backward is batched."""
+        first, count = call.count + len(call.boundary), call.count
+        spread = [x if has else F.broadcast_to(x, shape=(size, *F.shape(x))) for x, has in zip(xs, mask, strict=True)]
+        return F.custom_call(*spread[:count], *xs[count:first], *spread[first:], call=_batched(call, size, mask[count:first]))
+
+    @staticmethod
     def edges(node: Node) -> range:
         """The positions of the Tensor arguments."""
         call: Call = node.attrs[0]
@@ -99,7 +108,7 @@ class CustomCall(Op):
         found: list[Any] = [None] * len(node.inputs)
         if not any(wanted(i) for i in node.inputs[first:]):
             return found
-        if F is not T and F is not N:
+        if call.template is not None or (F is not T and F is not N):
             parts = _apply_template(F, node, call, given, read)
         elif F is N:
             before = config.set_grad_enabled(False)
@@ -227,13 +236,15 @@ def backward_template(call: Call, ctx: Any, sources: list[Tensor], results: list
     stand_ins = {id(t): handle(t._data, make_leaf(Type(t._data.shape, t._data.dtype))) for t in results}
     own = {id(s) for s in sources}
     ctx._unpack = lambda: tuple(stand_ins.get(id(t), t) if id(t) not in own else t for t in ctx._to_save)
-    before = config.set_grad_enabled(False)
+    before, reads = config.set_grad_enabled(False), trace.reads
+    trace.reads = False  # the stand-ins for cotangents have no values worth reading
     try:
         parts = _run_backward(call, [c._node.type for c in cotangents], [Type(s._data.shape, s._data.dtype) for s in sources], cotangents)
     except (TracegradError, NotImplementedError) as error:
         call.template = error
         return []
     finally:
+        trace.reads = reads
         config.set_grad_enabled(before)
         ctx._unpack = None
     call.template = tuple(None if p is None else trace.node_of(p) for p in parts)
@@ -242,6 +253,22 @@ def backward_template(call: Call, ctx: Any, sources: list[Tensor], results: list
     call.boundary = _boundary(call, start)
     captured = {n: t for t, n in trace.captured.values()}
     return [captured[n] if n in captured else handle(broadcast_to(np.zeros((), n.dtype), n.shape), n) for n in call.boundary]
+
+
+def _batched(call: Call, size: int, boundary: Sequence[bool]) -> Call:
+    """The call whose template works on values with a leading axis; a boundary node has one where `boundary` says so."""
+    made = Call(call.function, call.ctx, call.arguments)
+    made.results, made.template = call.results, call.template
+    if not isinstance(call.template, tuple):
+        return made
+    known = [n for n in call.template if n is not None]
+    flags = (*(True,) * 2 * call.count, *boundary)
+    graph = slots.batch_graph(Graph((*call.cotangents, *call.outputs, *call.boundary), known), flags, size)
+    left = iter(graph.outputs)
+    made.template = tuple(None if n is None else next(left) for n in call.template)
+    made.cotangents, made.outputs = graph.inputs[: call.count], graph.inputs[call.count : 2 * call.count]
+    made.boundary = graph.inputs[2 * call.count :]
+    return made
 
 
 def _boundary(call: Call, start: int) -> tuple[Node, ...]:
@@ -271,7 +298,7 @@ def _apply_template(F: Ops, node: Node, call: Call, given: tuple[Any, ...], read
     count = call.count
     values: dict[Node, Any] = {leaf: F.zeros(leaf.type) if g is None else g for leaf, g in zip(call.cotangents, given, strict=True)}
     values.update({leaf: read(node, -1 - k) for k, leaf in enumerate(call.outputs)})
-    values.update(zip(call.boundary, node.inputs[count : count + len(call.boundary)], strict=True))
+    values.update({source: read(node, count + k) for k, source in enumerate(call.boundary)})
     for step in _steps(call, values):
         assert step.op is not None
         inputs = [values[i] if isinstance(i, Node) else i for i in step.inputs]

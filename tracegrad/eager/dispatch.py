@@ -79,10 +79,12 @@ def tracked(op: type[Op], operands: list[Any], attrs: tuple[Any, ...], arrays: t
     inputs = tuple(n if n is not None else untracked(a) for n, a in zip(nodes, operands, strict=True))
     types = tuple(Type(a.shape, a.dtype) for a in arrays)
     node = make_node(op, inputs, attrs, types if op.several() else types[0])
-    node.saved = saved_values(op, [a._data if isinstance(a, Tensor) else a for a in operands], arrays, nodes)
+    values = tuple(a._data if isinstance(a, Tensor) else a for a in operands)
+    custom = hasattr(op, "vjp")  # may read anything, and have any number of results
+    node.saved = (*op.group(values), *arrays) if custom else saved_values(op, list(values), arrays, nodes)
     if not op.several():
         return (handle(arrays[0], node),)
-    nondiff = [o in op.nondiff_outputs for o in op.outputs]
+    nondiff = [False] * len(arrays) if custom else [o in op.nondiff_outputs for o in op.outputs]
     pieces = projections(node)
     return tuple(handle(a, None if dead else p) for a, p, dead in zip(arrays, pieces, nondiff, strict=True))
 

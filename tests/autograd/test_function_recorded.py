@@ -1,0 +1,129 @@
+"""autograd.Function inside compile and func: the user's backward is recorded, batched and differentiated."""
+
+import pytest
+
+import tracegrad as tg
+from tracegrad.autograd import Function
+
+
+class Marked(Function):
+    """x^3 with a hundred times x^2 as its slope, so that the derivative tells whose rule was used.  Saves an argument, a result and an attribute."""
+
+    @staticmethod
+    def forward(ctx, x, factor):
+        y = x * x * x
+        ctx.save_for_backward(x, y)
+        ctx.factor = factor
+        return y
+
+    @staticmethod
+    def backward(ctx, g):
+        x, y = ctx.saved_tensors
+        return ctx.factor * y / x * g, None
+
+
+class Pair(Function):
+    """Two results of two arguments."""
+
+    @staticmethod
+    def forward(ctx, x, y):
+        ctx.save_for_backward(x, y)
+        return x * y, (x + y).sum()
+
+    @staticmethod
+    def backward(ctx, g, h):
+        x, y = ctx.saved_tensors
+        return 10 * g * y + h, 10 * g * x + h
+
+
+def f(x):
+    return Marked.apply(x, 100.0).sum()
+
+
+X = tg.tensor([1.0, 2.0])
+
+
+def test_a_compiled_function_uses_forward():
+    assert tg.compile(f)(X).item() == 9.0
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_the_gradient_is_the_user_s(compiled):
+    g = tg.func.grad(f)
+    assert (tg.compile(g) if compiled else g)(X).tolist() == [100.0, 400.0]
+
+
+def test_a_compiled_gradient_follows_its_argument():
+    g = tg.compile(tg.func.grad(f))
+    g(X)
+    assert g(X * 2).tolist() == [400.0, 1600.0]
+
+
+def test_the_second_derivative_differentiates_the_user_s_backward():
+    def eager(x):
+        (g,) = tg.autograd.grad(f(x), x, create_graph=True)
+        return tg.autograd.grad(g.sum(), x)[0].tolist()
+
+    expected = eager(X.clone().requires_grad_())
+    assert tg.func.grad(lambda v: tg.func.grad(f)(v).sum())(X).tolist() == expected
+
+
+def test_several_results_keep_the_user_s_derivative():
+    def h(x, y):
+        a, b = Pair.apply(x, y)
+        return (a * a).sum() + b
+
+    x, y = X.clone().requires_grad_(), tg.tensor([3.0, 4.0], requires_grad=True)
+    h(x, y).backward()
+    gx, gy = tg.compile(tg.func.grad(h, argnums=(0, 1)))(x.detach(), y.detach())
+    assert gx.tolist() == x.grad.tolist()
+    assert gy.tolist() == y.grad.tolist()
+
+
+def test_vmap_keeps_the_user_s_derivative_inside_and_outside():
+    rows = tg.tensor([[1.0, 2.0], [3.0, 4.0]])
+    expected = (rows**2 * 100).tolist()
+    assert tg.func.vmap(f)(rows).tolist() == [9.0, 91.0]
+    assert tg.func.vmap(tg.func.grad(f))(rows).tolist() == expected
+    assert tg.func.grad(lambda v: tg.func.vmap(f)(v).sum())(rows).tolist() == expected
+
+
+def test_vmap_over_one_of_two_arguments_sums_for_the_other():
+    rows = tg.tensor([[1.0, 2.0], [3.0, 4.0]])
+
+    def h(x, y):
+        return tg.func.vmap(lambda row: Pair.apply(row, y)[0])(x).sum()
+
+    assert tg.func.grad(h, argnums=1)(rows, X).tolist() == [40.0, 60.0]
+
+
+def test_forward_mode_uses_the_user_s_backward():
+    value, tangent = tg.func.jvp(f, (X,), (tg.ones(2),))
+    assert (value.item(), tangent.item()) == (9.0, 500.0)
+
+
+def test_a_backward_that_reads_values_is_refused_only_when_needed():
+    class Choosing(Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2 if g.sum() > 0 else g * 3
+
+    def h(x):
+        return Choosing.apply(x).sum()
+
+    assert tg.compile(h)(X).item() == 6.0
+    with pytest.raises(RuntimeError, match="recorded"):
+        tg.compile(tg.func.grad(h))(X)
+
+
+def test_autograd_grad_inside_a_compiled_function_runs_the_user_s_backward():
+    w = tg.tensor([1.0, 1.0], requires_grad=True)
+
+    def h(x):
+        return tg.autograd.grad(f(w * x), w)[0]
+
+    assert tg.compile(h)(X).tolist() == [100.0, 800.0]
