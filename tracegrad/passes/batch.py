@@ -11,6 +11,7 @@ from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node, make_leaf
 from tracegrad.ir.types import Type
 from tracegrad.passes.rewrite import describe, remake
+from tracegrad.slots import slots
 
 
 def batch_graph(graph: Graph, batched: Sequence[bool], size: int, *, spread: bool = True) -> Graph:
@@ -140,3 +141,6 @@ def _opened(F: Builder, node: Node, size: int, mask: tuple[bool, ...], inputs: t
         )
     answers = tuple(values[r] if carries[r] else spread_out(F, values[r], size) for r in results)
     return answers if op.several() else answers[0]
+
+
+slots.batch_graph = batch_graph

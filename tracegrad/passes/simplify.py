@@ -12,7 +12,7 @@ from tracegrad.ir.builder import Builder
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node
 from tracegrad.ir.samples import A, M
-from tracegrad.ir.types import Type, broadcast, size_of
+from tracegrad.ir.types import Type, broadcast, reduced, size_of
 from tracegrad.passes import placing
 from tracegrad.passes.canonicalise import is_inexact
 from tracegrad.passes.rewrite import rewrite
@@ -99,6 +99,23 @@ def _sum_of_products(F: Builder, node: Node, uses: Uses) -> Any:
     return F.add(F.sum(x, dim=dim, keepdim=False), F.sum(y, dim=dim, keepdim=False))
 
 
+def _reshape_once(F: Builder, node: Node, uses: Uses) -> Any:
+    """An elementwise operator whose operands are all reshaped from one shape is applied before the reshape."""
+    op = node.op
+    assert op is not None
+    nodes = [i for i in node.inputs if isinstance(i, Node)]
+    if (
+        not op.elementwise
+        or len(nodes) < 2
+        or any(n.op is None or n.op.name != "reshape" or uses(n) > 1 for n in nodes)
+    ):
+        return None
+    if len({n.inputs[0].shape for n in nodes}) != 1 or any(n.shape != node.shape for n in nodes):
+        return None
+    inputs = tuple(i.inputs[0] if isinstance(i, Node) else i for i in node.inputs)
+    return F.reshape(getattr(F, op.name)(*inputs, **dict(zip(op.attrs, node.attrs, strict=True))), shape=node.shape)
+
+
 def merged_axes(x: Type, inner: Any, keep: bool, outer: Any) -> tuple[int, ...]:
     """The axes of x that a fold over `inner` and then over `outer` folds."""
     all_axes = tuple(range(len(x.shape)))
@@ -128,6 +145,23 @@ NUMBERS: tuple[AnyRule, ...] = (
     Rule("(x * c) * y -> (x * y) * c", lambda F, x, y, c: F.mul(F.mul(x, c), y), lambda F, x, y, c: F.mul(F.mul(x, y), c), alone=True,
          given=lambda x, y, c, out: product(c, 1, out) and out.shape == x.shape and not scaled(y),
          stage=STAGE, exactness="rounding", examples=({"x": A(2, 3), "y": A(3), "c": 3.0},)),
+    Rule("c1 / (x * c2) -> (c1/c2) / x", lambda F, x, c1, c2: F.div(c1, F.mul(x, c2)),
+         lambda F, x, c1, c2: F.div(c1 / c2, x), given=lambda c1, c2, out: c2 != 0 and product(c1, 1 / c2, out),
+         stage=STAGE, exactness="rounding", examples=({"x": A(2, 3, lo=0.5), "c1": 3.0, "c2": -0.7},)),
+    Rule("(c1 / x) * c2 -> (c1*c2) / x", lambda F, x, c1, c2: F.mul(F.div(c1, x), c2), lambda F, x, c1, c2: F.div(c1 * c2, x),
+         given=lambda c1, c2, out: product(c1, c2, out),
+         stage=STAGE, exactness="rounding", examples=({"x": A(2, 3, lo=0.5), "c1": 3.0, "c2": -0.7},)),
+    Rule("(c / x) * y -> (y / x) * c", lambda F, x, y, c: F.mul(F.div(c, x), y), lambda F, x, y, c: F.mul(F.div(y, x), c),
+         alone=True, given=lambda y, c, out: product(c, 1, out) and y.shape == out.shape,
+         stage=STAGE, exactness="rounding", examples=({"x": A(2, 3, lo=0.5), "y": A(2, 3), "c": -0.7},)),
+    Rule("y / (x * c) -> (y / x) * (1/c)", lambda F, x, y, c: F.div(y, F.mul(x, c)), lambda F, x, y, c: F.mul(F.div(y, x), 1 / c),
+         alone=True, given=lambda x, c, out: c != 0 and product(1 / c, 1, out) and x.shape == out.shape,
+         stage=STAGE, exactness="rounding", examples=({"x": A(2, 3, lo=0.5), "y": A(3), "c": -0.7},)),
+    Rule("(x * c) / y -> (x / y) * c", lambda F, x, y, c: F.div(F.mul(x, c), y), lambda F, x, y, c: F.mul(F.div(x, y), c),
+         alone=True, given=lambda x, c, out: product(c, 1, out) and x.shape == out.shape,
+         stage=STAGE, exactness="rounding", examples=({"x": A(2, 3), "y": A(3, lo=0.5), "c": -0.7},)),
+    Rule("x + x -> x * 2", lambda F, x: F.add(x, x), lambda F, x: F.mul(x, 2.0), given=lambda out: out.dtype.kind == "f",
+         stage=STAGE, exactness="exact", examples=(X,)),
     Rule("sum(x * c) -> sum(x) * c", lambda F, x, c, D, K: F.sum(F.mul(x, c), dim=D, keepdim=K), lambda F, x, c, D, K: F.mul(F.sum(x, dim=D, keepdim=K), c),
          alone=True, given=lambda c, out: product(c, 1, out), stage=STAGE, exactness="rounding",
          examples=({"x": A(2, 3), "c": 3.0, "D": (0,), "K": False},)),
@@ -171,6 +205,11 @@ SHAPES: tuple[AnyRule, ...] = (
             examples=((lambda F, x: F.sum(F.broadcast_to(x, shape=(4, 2, 3)), dim=(0, 2), keepdim=False), (A(2, 1),)),)),
     Rewrite("fold over axes of size 1 -> reshape", _reduce_nothing, roots=("sum", "mean", "prod", "amax", "amin"),
             stage=STAGE, exactness="exact", examples=((lambda F, x: F.sum(x, dim=(1,), keepdim=False), (A(2, 1),)),)),
+    Rewrite("op(reshape x, reshape y) -> reshape(op(x, y))", _reshape_once, stage=STAGE, exactness="exact",
+            examples=((lambda F, x, y: F.add(F.reshape(x, shape=(3, 2)), F.reshape(y, shape=(3, 2))), (A(2, 3), A(2, 3))),)),
+    Rule("reshape(sum x with kept axes) -> sum x", lambda F, x, D, R: F.reshape(F.sum(x, dim=D, keepdim=True), shape=R),
+         lambda F, x, D: F.sum(x, dim=D, keepdim=False), given=lambda x, D, R: reduced(x.shape, D, False) == R, alone=True,
+         stage=STAGE, exactness="exact", examples=({"x": A(2, 3), "D": (0,), "R": (3,)},)),
     Rule("sum(sum x) -> sum x", lambda F, x, D, K, E, L: F.sum(F.sum(x, dim=D, keepdim=K), dim=E, keepdim=L),
          lambda F, x, D, K, E, out: F.reshape(F.sum(x, dim=merged_axes(x, D, K, E), keepdim=False), shape=out.shape), alone=True,
          stage=STAGE, exactness="rounding", examples=({"x": A(2, 3, 4), "D": (1,), "K": False, "E": (1,), "L": True},)),
