@@ -21,6 +21,7 @@ class Slots:
     retain_grad: Callable[..., Any] = staticmethod(_empty)  # autograd/hooks: Tensor.retain_grad
     grad_fn: Callable[..., Any] = staticmethod(_empty)  # autograd/grad_fn: the view of a node that torch programs expect
     tape_graph: Callable[..., Any] = staticmethod(_empty)  # eager/tape: Tensor.graph
+    batch_graph: Callable[..., Any] = staticmethod(_empty)  # passes/batch: the batching rule of a custom Function
 
 
 slots = Slots()
