@@ -25,6 +25,14 @@ NUMBERS = (bool, int, float, complex)
 class TensorOps(Ops):
     """T: operators on Tensors.  eager/generate.py fills in the functions."""
 
+    def type(self, x: Any) -> Type:
+        """Shape and NumPy dtype of x; weak for a Python number."""
+        return Type(x._data.shape, x._data.dtype) if isinstance(x, Tensor) else type_of(x)
+
+    def shape(self, x: Any) -> tuple[int, ...]:
+        """Shape of x; () for a Python number."""
+        return x._data.shape if isinstance(x, Tensor) else type_of(x).shape
+
     def zeros(self, like: Type) -> Any:
         """Zeros of a type; a recorded operator while tracing, so that it is never taken for a constant of the outside world."""
         if local.trace is None:

@@ -9,36 +9,39 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad.kernels.positions import arange as arange
-from tracegrad.kernels.positions import check_positions as check_positions
-from tracegrad.kernels.positions import diagonal as diagonal
-from tracegrad.kernels.positions import flip as flip
-from tracegrad.kernels.positions import full as full
-from tracegrad.kernels.positions import full_index as full_index
-from tracegrad.kernels.positions import gather as gather
-from tracegrad.kernels.positions import grid as grid
-from tracegrad.kernels.positions import index as index
-from tracegrad.kernels.positions import index_add as index_add
-from tracegrad.kernels.positions import index_mask as index_mask
-from tracegrad.kernels.positions import index_put as index_put
-from tracegrad.kernels.positions import index_select as index_select
-from tracegrad.kernels.positions import linspace as linspace
-from tracegrad.kernels.positions import matmul as matmul
-from tracegrad.kernels.positions import place as place
-from tracegrad.kernels.positions import put_diagonal as put_diagonal
-from tracegrad.kernels.positions import put_mask as put_mask
-from tracegrad.kernels.positions import put_select as put_select
-from tracegrad.kernels.positions import put_slice as put_slice
-from tracegrad.kernels.positions import scatter_add as scatter_add
-from tracegrad.kernels.positions import select_axis as select_axis
-from tracegrad.kernels.positions import slice_axis as slice_axis
-from tracegrad.kernels.positions import squeeze as squeeze
-from tracegrad.kernels.positions import stack as stack
-from tracegrad.kernels.positions import unsqueeze as unsqueeze
-from tracegrad.kernels.random import random_integers as random_integers
-from tracegrad.kernels.random import random_normal as random_normal
-from tracegrad.kernels.random import random_permutation as random_permutation
-from tracegrad.kernels.random import random_uniform as random_uniform
+from tracegrad.kernels.positions import (  # noqa: F401  (kernels under one name)
+    arange,
+    bmm,
+    check_positions,
+    diagonal,
+    dot,
+    flip,
+    full,
+    full_index,
+    gather,
+    grid,
+    index,
+    index_add,
+    index_mask,
+    index_put,
+    index_select,
+    linspace,
+    matmul,
+    mm,
+    mv,
+    place,
+    put_diagonal,
+    put_mask,
+    put_select,
+    put_slice,
+    scatter_add,
+    select_axis,
+    slice_axis,
+    squeeze,
+    stack,
+    unsqueeze,
+)
+from tracegrad.kernels.random import random_integers, random_normal, random_permutation, random_uniform  # noqa: F401
 
 Array = np.ndarray[Any, Any]
 
@@ -241,7 +244,8 @@ def min_dim(x: Array, dim: int, keepdim: bool) -> tuple[Array, Array]:
 
 def largest(x: Array, dim: Any) -> Array:
     """The maximum over axes, which are kept, for use as an offset: 0 where it is infinite or there is no element."""
-    found = np.maximum.reduce(x, axis=dim, keepdims=True, initial=-np.inf)
+    start = {} if x.size else {"initial": -np.inf}
+    found = np.maximum.reduce(x, axis=dim, keepdims=True, **start)
     return np.where(np.isinf(found), x.dtype.type(0), found)
 
 

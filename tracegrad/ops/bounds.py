@@ -74,22 +74,17 @@ class ClampMax(Clamp):
 
 
 def _clamped(F: Ops, operation: str, x: Any, low: Any, high: Any) -> Any:
-    given = [b for b in (low, high) if b is not None]
-    if not given:
-        raise ShapeError(explain(operation, "At least one of 'min' or 'max' must not be None"))
-    if any(isinstance(b, (str, bytes, list, tuple, dict)) for b in given) or len({is_number(b) for b in given}) > 1:
-        raise ArgumentError(
-            explain(
-                operation,
-                "min and max must be two numbers or two tensors",
-                min=type(low).__name__,
-                max=type(high).__name__,
-            )
-        )
-    if is_number(given[0]):
+    if (low is None or is_number(low)) and (high is None or is_number(high)):
         own = F.type(x).dtype
-        target = own if own.kind == "f" else dtypes.result_dtype([own], [], [dtypes.number_dtype(b) for b in given])
-        return getattr(F, operation)(F.as_dtype(x, target), min=_in_range(low, target), max=_in_range(high, target))
+        if own.kind != "f" and not (low is None and high is None):
+            numbers = [dtypes.number_dtype(b) for b in (low, high) if b is not None]
+            own = dtypes.result_dtype([own], [], numbers)
+            x, low, high = F.as_dtype(x, own), _in_range(low, own), _in_range(high, own)
+        return getattr(F, operation)(x, min=low, max=high)
+    strange = [b for b in (low, high) if is_number(b) or isinstance(b, (str, bytes, list, tuple, dict))]
+    if strange:
+        kinds = {"min": type(low).__name__, "max": type(high).__name__}
+        raise ArgumentError(explain(operation, "min and max must be two numbers or two tensors", **kinds))
     if high is None:
         return F.clamp_lower(x, low)
     return F.clamp_upper(x, high) if low is None else F.clamp_tensor(x, low, high)

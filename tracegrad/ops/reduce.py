@@ -30,9 +30,8 @@ Dim = tuple[int, ...] | None
 def folded(F: Ops, operation: str, x: Any, dtype: Any, attrs: dict[str, Any]) -> Value:
     """The operator sum, prod or cumsum applied in the dtype torch computes in: the given one, else x's own if floating, else int64."""
     fold = getattr(F, operation)
-    own = F.type(x).dtype
     if dtype is None:
-        return fold(x if is_floating(own) else F.as_dtype(x, I64), **attrs)
+        return fold(x if is_floating(F.type(x).dtype) else F.as_dtype(x, I64), **attrs)
     target = dtypes.to_numpy(dtype)
     x = F.as_dtype(x, target)
     if is_floating(target):
