@@ -40,7 +40,10 @@ newaxis = None
 
 # what is loaded on first use: name -> (module, attribute of it or None for the module itself)
 _LAZY = {
-    **{name: (f"tracegrad.{name}", None) for name in ("func", "nn", "optim", "utils", "export", "compiler", "linalg", "special", "testing")},
+    **{
+        name: (f"tracegrad.{name}", None)
+        for name in ("func", "nn", "optim", "utils", "export", "compiler", "linalg", "special", "testing")
+    },
     "compile": ("tracegrad.compiler", "compile"),
     "capture": ("tracegrad.compiler", "capture"),
     "vmap": ("tracegrad.func", "vmap"),
@@ -78,7 +81,9 @@ _slots.tape_graph = _tape_graph
 
 def _public_names() -> dict[str, Any]:
     """dtypes, constructors, and every operator's public function."""
-    names: dict[str, Any] = {d.name: d for d in (_dtypes.from_numpy(numpy_dtype) for numpy_dtype in _dtypes._FROM_NUMPY)}
+    names: dict[str, Any] = {
+        d.name: d for d in (_dtypes.from_numpy(numpy_dtype) for numpy_dtype in _dtypes._FROM_NUMPY)
+    }
     names |= _dtypes.ALIASES
     names |= _functions.TYPED
     names |= _functions.FUNCTIONS

@@ -23,9 +23,13 @@ class device:  # noqa: N801  (torch's name)
             raise ArgumentError(explain("device", f"type must be a string such as 'cpu', got {type!r}"))
         kind, colon, number = type.partition(":")
         if kind not in KINDS or (colon and not number.isdigit()):
-            raise DataError(explain("device", f"Expected one of {', '.join(KINDS)} device type at start of device string: {type}"))
+            raise DataError(
+                explain("device", f"Expected one of {', '.join(KINDS)} device type at start of device string: {type}")
+            )
         if colon and index is not None:
-            raise DataError(explain("device", f"type must not include an index because index was passed explicitly: {type}"))
+            raise DataError(
+                explain("device", f"type must not include an index because index was passed explicitly: {type}")
+            )
         self.type: str = kind
         self.index: int | None = int(number) if colon else index
 

@@ -61,10 +61,7 @@ float64 = dtype("float64", np.float64)
 complex64 = dtype("complex64", np.complex64)
 complex128 = dtype("complex128", np.complex128)
 
-_ALL = {
-    d.name: d
-    for d in (bool_, uint8, int8, int16, int32, int64, float16, float32, float64, complex64, complex128)
-}
+_ALL = {d.name: d for d in (bool_, uint8, int8, int16, int32, int64, float16, float32, float64, complex64, complex128)}
 ALIASES = {"half": float16, "float": float32, "double": float64, "short": int16, "int": int32, "long": int64,
            "cfloat": complex64, "cdouble": complex128}  # fmt: skip
 _FROM_NUMPY: dict[NumpyDType, dtype] = {d.numpy: d for d in _ALL.values()}
@@ -186,7 +183,11 @@ def result_dtype(with_axes: list[NumpyDType], zero_dim: list[NumpyDType], number
             result = best
         elif kind_rank(best) > kind_rank(result):
             # something complex of a lower group beside a floating tensor takes the tensor's precision
-            result = PROMOTION[result, complex64.numpy] if best.kind == "c" and result.kind == "f" else PROMOTION[result, best]
+            result = (
+                PROMOTION[result, complex64.numpy]
+                if best.kind == "c" and result.kind == "f"
+                else PROMOTION[result, best]
+            )
     assert result is not None
     return result
 

@@ -52,7 +52,9 @@ class TreeDef:
         """The tree of this nesting with these leaves, in flatten's order.  Raises ValueError when their number does not fit."""
         given = list(leaves)
         if len(given) != self.leaf_count:
-            raise ArgumentValueError(explain("unflatten", f"the tree has {self.leaf_count} leaves but {len(given)} were given", tree=self))
+            raise ArgumentValueError(
+                explain("unflatten", f"the tree has {self.leaf_count} leaves but {len(given)} were given", tree=self)
+            )
         return _build(self, iter(given))
 
     def paths(self) -> list[str]:
@@ -66,7 +68,9 @@ _EMPTY = TreeDef(_NONE)
 _registered: dict[type, tuple[Callable[[Any], tuple[Iterable[Any], Any]], Callable[[Any, list[Any]], Any]]] = {}
 
 
-def register(cls: type, flatten: Callable[[Any], tuple[Iterable[Any], Any]], unflatten: Callable[[Any, list[Any]], Any]) -> None:
+def register(
+    cls: type, flatten: Callable[[Any], tuple[Iterable[Any], Any]], unflatten: Callable[[Any, list[Any]], Any]
+) -> None:
     """Make instances of `cls` containers: flatten(instance) -> (children, static data), unflatten(static data, children) -> instance.
 
     The static data must be hashable.  Raises ValueError when cls is registered already.
@@ -144,7 +148,9 @@ def _flatten(tree: Any, out: list[Any], is_leaf: Callable[[Any], bool] | None) -
     try:
         hash(meta)
     except TypeError as error:
-        raise ArgumentError(explain("flatten", f"the static data of {type(tree).__name__} is not hashable", got=meta)) from error
+        raise ArgumentError(
+            explain("flatten", f"the static data of {type(tree).__name__} is not hashable", got=meta)
+        ) from error
     return TreeDef(type(tree), meta, tuple(_flatten(child, out, is_leaf) for child in children))
 
 

@@ -15,7 +15,10 @@ def test_a_device_has_kind_and_index():
     assert pickle.loads(pickle.dumps(d)) == d
 
 
-@pytest.mark.parametrize(("args", "error"), [(("foo",), RuntimeError), (("cuda:x",), RuntimeError), (("cuda:0", 1), RuntimeError), ((2.5,), TypeError)])
+@pytest.mark.parametrize(
+    ("args", "error"),
+    [(("foo",), RuntimeError), (("cuda:x",), RuntimeError), (("cuda:0", 1), RuntimeError), ((2.5,), TypeError)],
+)
 def test_a_bad_device_is_refused(args, error):
     with pytest.raises(error):
         tg.device(*args)

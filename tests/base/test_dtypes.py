@@ -18,7 +18,15 @@ def test_there_is_one_object_per_dtype():
 
 @pytest.mark.parametrize(
     ("given", "name"),
-    [(tg.int8, "int8"), (float, "float32"), (int, "int64"), (bool, "bool"), (complex, "complex64"), ("float64", "float64"), (np.float16, "float16")],
+    [
+        (tg.int8, "int8"),
+        (float, "float32"),
+        (int, "int64"),
+        (bool, "bool"),
+        (complex, "complex64"),
+        ("float64", "float64"),
+        (np.float16, "float16"),
+    ],
 )
 def test_to_numpy_takes_dtypes_python_classes_and_names(given, name):
     assert dtypes.to_numpy(given) == np.dtype(name)

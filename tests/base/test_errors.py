@@ -13,7 +13,9 @@ CLASSES = [c for _, c in inspect.getmembers(errors, inspect.isclass) if issubcla
 def test_class_is_documented_and_derives_from_the_builtin_that_torch_raises(cls):
     assert cls.__doc__
     if cls is not errors.TracegradError:
-        assert any(base.__module__ == "builtins" and base not in (Exception, BaseException, object) for base in cls.__mro__)
+        assert any(
+            base.__module__ == "builtins" and base not in (Exception, BaseException, object) for base in cls.__mro__
+        )
 
 
 def test_message_has_operation_problem_values_and_remedy():

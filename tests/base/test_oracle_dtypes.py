@@ -25,7 +25,9 @@ def shown(d):
 
 @pytest.mark.parametrize(("a", "b"), list(itertools.product(NAMES, NAMES)))
 def test_promote_types_is_torchs_table(a, b):
-    assert shown(tg.promote_types(getattr(tg, a), getattr(tg, b))) == shown(torch.promote_types(getattr(torch, a), getattr(torch, b)))
+    assert shown(tg.promote_types(getattr(tg, a), getattr(tg, b))) == shown(
+        torch.promote_types(getattr(torch, a), getattr(torch, b))
+    )
     assert tg.can_cast(getattr(tg, a), getattr(tg, b)) == torch.can_cast(getattr(torch, a), getattr(torch, b))
 
 

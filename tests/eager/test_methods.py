@@ -13,7 +13,15 @@ from tracegrad.ir.op import REGISTRY
 
 @pytest.mark.parametrize(
     ("method", "operator"),
-    [("__add__", "add"), ("__mul__", "mul"), ("__sub__", "sub"), ("__truediv__", "div"), ("__neg__", "neg"), ("__pow__", "pow"), ("__rsub__", "rsub")],
+    [
+        ("__add__", "add"),
+        ("__mul__", "mul"),
+        ("__sub__", "sub"),
+        ("__truediv__", "div"),
+        ("__neg__", "neg"),
+        ("__pow__", "pow"),
+        ("__rsub__", "rsub"),
+    ],
 )
 def test_arithmetic_operators_are_the_generated_functions(method, operator):
     assert tg.Tensor.__dict__[method] is operator_function(operator)
@@ -29,7 +37,11 @@ def test_every_operator_has_its_function_and_methods():
 
 def test_all_of_pythons_operators_are_there():
     names = "add sub mul truediv floordiv mod pow matmul and or xor".split()
-    for name in [*(f"__{n}__" for n in names), *(f"__r{n}__" for n in names), *(f"__i{n}__" for n in names if n != "matmul")]:
+    for name in [
+        *(f"__{n}__" for n in names),
+        *(f"__r{n}__" for n in names),
+        *(f"__i{n}__" for n in names if n != "matmul"),
+    ]:
         assert name in tg.Tensor.__dict__, name
 
 
@@ -65,7 +77,14 @@ def test_equality_with_foreign_objects_is_false():
 @pytest.mark.parametrize("bad", ["a", None, [1.0], object()])
 def test_arithmetic_with_foreign_objects_is_a_type_error(bad):
     x = tg.tensor([1.0])
-    for compute in (lambda: x + bad, lambda: bad - x, lambda: x / bad, lambda: x @ bad, lambda: x < bad, lambda: x % bad):
+    for compute in (
+        lambda: x + bad,
+        lambda: bad - x,
+        lambda: x / bad,
+        lambda: x @ bad,
+        lambda: x < bad,
+        lambda: x % bad,
+    ):
         with pytest.raises(TypeError):
             compute()
     with pytest.raises(TypeError):

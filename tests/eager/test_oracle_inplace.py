@@ -275,7 +275,11 @@ def clone_is_not_a_view(t, x):
     return (y * c).sum()
 
 
-CASES = [value for value in list(globals().values()) if callable(value) and getattr(value, "__code__", None) and value.__code__.co_varnames[:2] == ("t", "x")]
+CASES = [
+    value
+    for value in list(globals().values())
+    if callable(value) and getattr(value, "__code__", None) and value.__code__.co_varnames[:2] == ("t", "x")
+]
 
 
 def outcome(t, case):

@@ -7,7 +7,25 @@ torch = pytest.importorskip("torch")
 
 import tracegrad as tg  # noqa: E402
 
-SHAPES = [(), (0,), (1,), (5,), (30,), (2, 3), (0, 3), (3, 0), (2, 3, 4), (1001,), (40, 40), (3, 1200), (1200, 2), (7, 8, 9, 3), (1, 1, 1), (1000,), (2, 0, 3)]
+SHAPES = [
+    (),
+    (0,),
+    (1,),
+    (5,),
+    (30,),
+    (2, 3),
+    (0, 3),
+    (3, 0),
+    (2, 3, 4),
+    (1001,),
+    (40, 40),
+    (3, 1200),
+    (1200, 2),
+    (7, 8, 9, 3),
+    (1, 1, 1),
+    (1000,),
+    (2, 0, 3),
+]
 DTYPES = ["float32", "float64", "int64", "bool", "int32", "float16", "uint8", "complex64", "complex128", "int8"]
 PROFILES = [{"profile": name} for name in ("default", "short", "full")]
 
@@ -40,11 +58,19 @@ def draw(rng, shape, dtype):
     if kind == "b":
         return rng.random(shape) < 0.5
     if kind in "ui":
-        low, high = (0, 255) if kind == "u" else (-127, 127) if dtype == "int8" else (-(10 ** int(rng.integers(1, 9))), 10 ** int(rng.integers(1, 9)))
+        low, high = (
+            (0, 255)
+            if kind == "u"
+            else (-127, 127)
+            if dtype == "int8"
+            else (-(10 ** int(rng.integers(1, 9))), 10 ** int(rng.integers(1, 9)))
+        )
         return rng.integers(low, high, shape)
     if kind == "f":
         return floats(rng, shape)
-    return floats(rng, shape) + 1j * np.round(rng.standard_normal(shape), int(rng.integers(0, 5))) * 10.0 ** rng.integers(-3, 4)
+    return floats(rng, shape) + 1j * np.round(
+        rng.standard_normal(shape), int(rng.integers(0, 5))
+    ) * 10.0 ** rng.integers(-3, 4)
 
 
 @pytest.mark.parametrize("seed", range(400))
@@ -61,7 +87,10 @@ def test_random_tensor_prints_as_in_torch(seed):
     tg.set_printoptions(**options)
     torch.set_printoptions(**options)
     requires_grad = bool(rng.random() < 0.4) and array.dtype.kind in "fc"
-    ours, theirs = tg.from_numpy(array.copy()).requires_grad_(requires_grad), torch.from_numpy(array.copy()).requires_grad_(requires_grad)
+    ours, theirs = (
+        tg.from_numpy(array.copy()).requires_grad_(requires_grad),
+        torch.from_numpy(array.copy()).requires_grad_(requires_grad),
+    )
     assert repr(ours) == repr(theirs), f"seed {seed}"
     assert str(ours) == str(theirs) and f"{ours}" == f"{theirs}"
 

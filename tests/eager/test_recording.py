@@ -104,13 +104,17 @@ def detached(x):
     return y
 
 
-@pytest.mark.parametrize("function", [write_through_view, zero_fill_copy, chain, square, buffer, detached], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "function", [write_through_view, zero_fill_copy, chain, square, buffer, detached], ids=lambda f: f.__name__
+)
 def test_writes_to_values_of_the_recording_are_recorded(function):
     eager, compiled = both(function, tg.tensor([1.0, 2.0, 4.0]))
     assert eager == compiled
 
 
-@pytest.mark.parametrize("function", [write_through_view, zero_fill_copy, chain, square, buffer], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "function", [write_through_view, zero_fill_copy, chain, square, buffer], ids=lambda f: f.__name__
+)
 def test_recorded_writes_have_the_eager_gradient(function):
     x = tg.tensor([1.0, 2.0, 4.0], requires_grad=True)
     function(x).sum().backward()
@@ -118,7 +122,9 @@ def test_recorded_writes_have_the_eager_gradient(function):
     assert g.tolist() == pytest.approx(x.grad.tolist())
 
 
-@pytest.mark.parametrize("write", [lambda x: x.add_(1), lambda x: x.zero_(), lambda x: x[0].mul_(2), lambda x: setattr(x, "data", x * 2)])
+@pytest.mark.parametrize(
+    "write", [lambda x: x.add_(1), lambda x: x.zero_(), lambda x: x[0].mul_(2), lambda x: setattr(x, "data", x * 2)]
+)
 def test_writes_to_arguments_are_refused(write):
     def function(x):
         write(x)

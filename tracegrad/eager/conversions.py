@@ -45,7 +45,11 @@ def item(self: Tensor) -> Any:
     leave(self, "item")
     if self._data.size != 1:
         raise DataError(
-            explain("item", f"a Tensor with {self._data.size} elements cannot be converted to Scalar", shape=list(self._data.shape))
+            explain(
+                "item",
+                f"a Tensor with {self._data.size} elements cannot be converted to Scalar",
+                shape=list(self._data.shape),
+            )
         )
     return self._data.item()
 
@@ -61,7 +65,14 @@ def __bool__(self: Tensor) -> bool:
     leave(self, "bool")
     if self._data.size != 1:
         what = "more than one value" if self._data.size else "no values"
-        raise DataError(explain("bool", f"Boolean value of Tensor with {what} is ambiguous", "Use any() or all()", shape=list(self._data.shape)))
+        raise DataError(
+            explain(
+                "bool",
+                f"Boolean value of Tensor with {what} is ambiguous",
+                "Use any() or all()",
+                shape=list(self._data.shape),
+            )
+        )
     return bool(self._data.item())
 
 
@@ -70,7 +81,9 @@ def __float__(self: Tensor) -> float:
     value = _single(self, "float")
     if isinstance(value, complex):
         if value.imag:
-            raise DataError(explain("float", f"value cannot be converted to type double without overflow: {value} is complex"))
+            raise DataError(
+                explain("float", f"value cannot be converted to type double without overflow: {value} is complex")
+            )
         return value.real
     return float(value)
 
@@ -91,7 +104,12 @@ def __index__(self: Tensor) -> int:
     leave(self, "index")
     if self._data.size != 1 or self._data.dtype.kind not in "biu":
         raise ArgumentError(
-            explain("index", "only integer tensors of a single element can be converted to an index", shape=list(self._data.shape), dtype=self.dtype)
+            explain(
+                "index",
+                "only integer tensors of a single element can be converted to an index",
+                shape=list(self._data.shape),
+                dtype=self.dtype,
+            )
         )
     return int(self._data.item())
 
@@ -175,7 +193,9 @@ def _shorthand(name: str, target: dtypes.dtype) -> Any:
 
 SHORTHANDS = {
     **{name: _shorthand(name, target) for name, target in dtypes.ALIASES.items()},
-    **{name: _shorthand(name, t) for name, t in (("bool", dtypes.bool_), ("byte", dtypes.uint8), ("char", dtypes.int8))},
+    **{
+        name: _shorthand(name, t) for name, t in (("bool", dtypes.bool_), ("byte", dtypes.uint8), ("char", dtypes.int8))
+    },
 }
 
 
@@ -186,7 +206,9 @@ def numpy(self: Tensor, *, force: bool = False) -> Array:
     """The array itself: writes are seen by both.  Raises RuntimeError for a tensor that requires grad unless force, which detaches."""
     leave(self, "numpy")
     if self.requires_grad and not force:
-        raise DifferentiationError(explain("numpy", "Can't call numpy() on Tensor that requires grad", "Use tensor.detach().numpy() instead"))
+        raise DifferentiationError(
+            explain("numpy", "Can't call numpy() on Tensor that requires grad", "Use tensor.detach().numpy() instead")
+        )
     return self._data
 
 
@@ -195,7 +217,11 @@ def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Arra
     array = numpy(self)
     target = array.dtype if dtype is None else np.dtype(dtype)
     if copy is False and target != array.dtype:
-        raise ArgumentValueError(explain("__array__", "the dtype differs, so a copy is needed, but copy=False", have=array.dtype, want=target))
+        raise ArgumentValueError(
+            explain(
+                "__array__", "the dtype differs, so a copy is needed, but copy=False", have=array.dtype, want=target
+            )
+        )
     return np.array(array, target) if copy or target != array.dtype else array
 
 
@@ -249,7 +275,11 @@ def __deepcopy__(self: Tensor, memo: dict[int, Any]) -> Tensor:
         return found
     if not self.is_leaf:
         raise DifferentiationError(
-            explain("deepcopy", "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol", "deepcopy(x.detach()) copies the values")
+            explain(
+                "deepcopy",
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol",
+                "deepcopy(x.detach()) copies the values",
+            )
         )
     leave(self, "deepcopy")
     made = _rebuild(self.__class__, np.array(self._data), self.requires_grad, dict(self.__dict__))

@@ -10,8 +10,8 @@ import numpy as np
 from tracegrad import dtypes
 from tracegrad.eager.conversions import CLASS_OF_DTYPE, leave
 from tracegrad.eager.dispatch import NUMBERS
-from tracegrad.eager.methods import is_complex as _is_complex
-from tracegrad.eager.methods import is_floating_point as _is_floating_point
+from tracegrad.eager.facts import is_complex as _is_complex
+from tracegrad.eager.facts import is_floating_point as _is_floating_point
 from tracegrad.eager.tensor import Size, Tensor, handle
 from tracegrad.errors import ArgumentError, DataError, DTypeError, explain
 from tracegrad.ir.types import broadcast
@@ -95,7 +95,9 @@ def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
     operands = (tensor1, tensor2)
     for value in operands:
         if not isinstance(value, (Tensor, *NUMBERS)):
-            raise ArgumentError(explain("result_type", f"arguments must be Tensors or numbers, got {type(value).__name__}"))
+            raise ArgumentError(
+                explain("result_type", f"arguments must be Tensors or numbers, got {type(value).__name__}")
+            )
     arrays = [v._data for v in operands if isinstance(v, Tensor)]
     numbers = [dtypes.number_dtype(v) for v in operands if not isinstance(v, Tensor)]
     found = dtypes.result_dtype([a.dtype for a in arrays if a.ndim], [a.dtype for a in arrays if not a.ndim], numbers)
@@ -128,8 +130,23 @@ class TypedTensor:
         return f"<class 'torch.{self.__name__}'>"
 
 
-TYPED = {made.__name__: made for made in (TypedTensor(dtypes.from_numpy(np.dtype(name))) for name in dtypes.TORCH_CLASS)}
+TYPED = {
+    made.__name__: made for made in (TypedTensor(dtypes.from_numpy(np.dtype(name))) for name in dtypes.TORCH_CLASS)
+}
 FUNCTIONS = {
     f.__name__: f
-    for f in (is_tensor, numel, is_floating_point, is_complex, is_nonzero, typename, equal, allclose, broadcast_shapes, promote_types, result_type, can_cast)
+    for f in (
+        is_tensor,
+        numel,
+        is_floating_point,
+        is_complex,
+        is_nonzero,
+        typename,
+        equal,
+        allclose,
+        broadcast_shapes,
+        promote_types,
+        result_type,
+        can_cast,
+    )
 }

@@ -12,16 +12,14 @@ import numpy as np
 
 from tracegrad import dtypes
 from tracegrad.config import local
-from tracegrad.devices import CPU, check_device, device
-from tracegrad.eager import conversions, indexing, inplace, printing, views
-from tracegrad.eager.conversions import leave
+from tracegrad.devices import CPU, check_device
+from tracegrad.eager import conversions, facts, indexing, inplace, printing, views
 from tracegrad.eager.creation import shape_of, tensor
 from tracegrad.eager.dispatch import NUMBERS, T
 from tracegrad.eager.generate import operator_function, public_function
-from tracegrad.eager.tensor import Size, Tensor, handle
-from tracegrad.errors import ArgumentError, AxisError, DataError, DefinitionError, DifferentiationError, InplaceError, ShapeError, explain
+from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.errors import ArgumentError, DataError, DefinitionError, InplaceError, ShapeError, explain
 from tracegrad.ir.op import REGISTRY
-from tracegrad.ir.types import Type, one_axis
 from tracegrad.slots import slots
 
 # Python's operators that are an operator function as it stands, also with a number on the left where the order does not matter
@@ -78,7 +76,11 @@ def __pos__(self: Tensor) -> Tensor:
 def __invert__(self: Tensor) -> Tensor:
     """Every bit flipped; not x for bool.  Raises TypeError for floating-point tensors."""
     if self._data.dtype.kind not in "biu":
-        raise ArgumentError(explain("invert", "~ (operator.invert) is only implemented on integer and Boolean-type tensors", got=self.dtype))
+        raise ArgumentError(
+            explain(
+                "invert", "~ (operator.invert) is only implemented on integer and Boolean-type tensors", got=self.dtype
+            )
+        )
     made: Tensor = public_function("bitwise_not")(self)
     return made
 
@@ -108,95 +110,12 @@ def __reversed__(self: Tensor) -> Any:
 def __contains__(self: Tensor, element: Any) -> bool:
     """Whether some element equals `element`, a number or tensor.  Raises RuntimeError for anything else."""
     if not isinstance(element, (Tensor, *NUMBERS)):
-        raise DataError(explain("in", f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {element.__class__}"))
+        raise DataError(
+            explain(
+                "in", f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {element.__class__}"
+            )
+        )
     return bool(public_function("any")(public_function("eq")(self, element)))
-
-
-# --- what a tensor is
-
-
-def size(self: Tensor, dim: int | None = None) -> Any:
-    """The shape, or the size of one axis.  Raises IndexError for an axis out of range."""
-    if dim is None:
-        return self.shape
-    return self._data.shape[_axis("size", self, dim)]
-
-
-def stride(self: Tensor, dim: int | None = None) -> Any:
-    """Steps between neighbours along each axis (or one axis), in elements."""
-    steps = tuple(s // self._data.itemsize for s in self._data.strides)
-    return steps if dim is None else steps[_axis("stride", self, dim)]
-
-
-def _axis(operation: str, t: Tensor, dim: int) -> int:
-    if not t._data.ndim:
-        raise AxisError(explain(operation, f"Dimension specified as {dim} but tensor has no dimensions"))
-    return one_axis(operation, t._data.ndim, dim)
-
-
-def dim(self: Tensor) -> int:
-    """Number of axes."""
-    return self._data.ndim
-
-
-def numel(self: Tensor) -> int:
-    """Number of elements."""
-    return self._data.size
-
-
-def is_contiguous(self: Tensor, memory_format: Any = None) -> bool:
-    """Whether the elements lie in memory in row-major order."""
-    return self._data.flags.c_contiguous
-
-
-def contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
-    """self if it is contiguous, else a contiguous copy."""
-    if self._data.flags.c_contiguous:
-        return self
-    made: Tensor = public_function("clone")(self)
-    made._data = np.ascontiguousarray(made._data)
-    return made
-
-
-def element_size(self: Tensor) -> int:
-    """Bytes of one element."""
-    return self._data.itemsize
-
-
-def data_ptr(self: Tensor) -> int:
-    """Address of the first element."""
-    leave(self, "data_ptr")
-    return int(self._data.__array_interface__["data"][0])
-
-
-def is_floating_point(self: Tensor) -> bool:
-    """Whether the dtype is a floating one."""
-    return self._data.dtype.kind == "f"
-
-
-def is_complex(self: Tensor) -> bool:
-    """Whether the dtype is a complex one."""
-    return self._data.dtype.kind == "c"
-
-
-def is_signed(self: Tensor) -> bool:
-    """Whether the dtype has negative numbers."""
-    return self._data.dtype.kind in "ifc"
-
-
-def is_same_size(self: Tensor, other: Tensor) -> bool:
-    """Whether the shapes are equal."""
-    return self._data.shape == other._data.shape
-
-
-def get_device(self: Tensor) -> int:
-    """-1: the CPU."""
-    return -1
-
-
-def _is_view(self: Tensor) -> bool:
-    """Whether this tensor shows the memory of another one that autograd knows."""
-    return views.is_view(self)
 
 
 # --- new tensors of this dtype
@@ -207,32 +126,69 @@ def _options(operation: str, t: Tensor, dtype: Any, where: Any) -> Any:
     return t._data.dtype if dtype is None else dtypes.to_numpy(dtype)
 
 
-def _filled(operation: str, t: Tensor, shape: Sequence[Any], value: Any, dtype: Any, where: Any, requires_grad: bool) -> Tensor:
+def _filled(
+    operation: str, t: Tensor, shape: Sequence[Any], value: Any, dtype: Any, where: Any, requires_grad: bool
+) -> Tensor:
     made: Tensor = T.full(shape=shape_of(operation, shape), value=value, dtype=_options(operation, t, dtype, where))
     return made.requires_grad_() if requires_grad else made
 
 
-def new_zeros(self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, layout: Any = None, pin_memory: bool = False) -> Tensor:
+def new_zeros(
+    self: Tensor,
+    *size: Any,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    layout: Any = None,
+    pin_memory: bool = False,
+) -> Tensor:
     """Zeros of the given size, with self's dtype unless dtype is given."""
     return _filled("new_zeros", self, size, 0, dtype, device, requires_grad)
 
 
-def new_ones(self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, layout: Any = None, pin_memory: bool = False) -> Tensor:
+def new_ones(
+    self: Tensor,
+    *size: Any,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    layout: Any = None,
+    pin_memory: bool = False,
+) -> Tensor:
     """Ones of the given size, with self's dtype unless dtype is given."""
     return _filled("new_ones", self, size, 1, dtype, device, requires_grad)
 
 
-def new_empty(self: Tensor, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False, layout: Any = None, pin_memory: bool = False) -> Tensor:
+def new_empty(
+    self: Tensor,
+    *size: Any,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    layout: Any = None,
+    pin_memory: bool = False,
+) -> Tensor:
     """A tensor of the given size, with self's dtype unless dtype is given; the values are zero."""
     return _filled("new_empty", self, size, 0, dtype, device, requires_grad)
 
 
-def new_full(self: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
+def new_full(
+    self: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+) -> Tensor:
     """fill_value in every element of the given size, with self's dtype unless dtype is given."""
     return _filled("new_full", self, (tuple(size),), fill_value, dtype, device, requires_grad)
 
 
-def new_tensor(self: Tensor, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, layout: Any = None, pin_memory: bool = False) -> Tensor:
+def new_tensor(
+    self: Tensor,
+    data: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    layout: Any = None,
+    pin_memory: bool = False,
+) -> Tensor:
     """A copy of nested lists, an array or a tensor, with self's dtype unless dtype is given."""
     return tensor(data, dtype=self.dtype if dtype is None else dtype, device=device, requires_grad=requires_grad)
 
@@ -240,7 +196,9 @@ def new_tensor(self: Tensor, data: Any, *, dtype: Any = None, device: Any = None
 # --- autograd
 
 
-def backward(self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None) -> None:
+def backward(
+    self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+) -> None:
     """Add the gradients of self, weighted by `gradient`, to `.grad` of the leaves (of `inputs`, if given)."""
     slots.backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
@@ -284,10 +242,6 @@ def _set_data(self: Tensor, value: Any) -> None:
     inplace.replace_memory(self, value)
 
 
-def _set_grad_off(self: Tensor) -> None:
-    self._grad = None
-
-
 def _transposed(self: Tensor) -> Tensor:
     """self with its axes in reverse order."""
     made: Tensor = public_function("permute")(self, tuple(range(self._data.ndim))[::-1])
@@ -297,7 +251,11 @@ def _transposed(self: Tensor) -> Tensor:
 def _matrix_transposed(self: Tensor) -> Tensor:
     """self with its last two axes exchanged.  Raises RuntimeError below two axes."""
     if self._data.ndim < 2:
-        raise ShapeError(explain("mT", f"tensor.mT is only supported on matrices or batches of matrices. Got {self._data.ndim}-D tensor"))
+        raise ShapeError(
+            explain(
+                "mT", f"tensor.mT is only supported on matrices or batches of matrices. Got {self._data.ndim}-D tensor"
+            )
+        )
     made: Tensor = public_function("transpose")(self, -2, -1)
     return made
 
@@ -319,19 +277,23 @@ PROPERTIES = {
     "device": property(lambda self: CPU, doc="Where the tensor lives: the CPU."),
     "nbytes": property(lambda self: self._data.nbytes, doc="Bytes of all elements."),
     "itemsize": property(lambda self: self._data.itemsize, doc="Bytes of one element."),
-    "grad_fn": property(lambda self: slots.grad_fn(self), doc="The operation that made self, for gradients; None for a leaf."),
+    "grad_fn": property(
+        lambda self: slots.grad_fn(self), doc="The operation that made self, for gradients; None for a leaf."
+    ),
     "output_nr": property(_output_number, doc="Which result of its operation self is."),
     "retains_grad": property(_retains_grad, doc="Whether a non-leaf keeps its gradient."),
     "_version": property(inplace.version, doc="How often the memory was written in place."),
-    "_base": property(lambda self: views.base_of(self) if views.is_view(self) else None, doc="The tensor that a view shows; None otherwise."),
+    "_base": property(
+        lambda self: views.base_of(self) if views.is_view(self) else None,
+        doc="The tensor that a view shows; None otherwise.",
+    ),
     "is_cuda": property(lambda self: False, doc="False: tensors live on the CPU."),
     "is_sparse": property(lambda self: False, doc="False: all tensors are dense."),
     "name": property(lambda self: None, doc="None, as in torch."),
 }
 METHODS = {
     f.__name__: f
-    for f in (__rtruediv__, __pos__, __invert__, __len__, __iter__, __reversed__, __contains__, size, stride, dim, numel, is_contiguous, contiguous, element_size,
-              data_ptr, is_floating_point, is_complex, is_signed, is_same_size, get_device, _is_view, new_zeros, new_ones, new_empty, new_full, new_tensor, backward,
+    for f in (__rtruediv__, __pos__, __invert__, __len__, __iter__, __reversed__, __contains__, new_zeros, new_ones, new_empty, new_full, new_tensor, backward,
               register_hook, retain_grad, graph, where, detach_)
 }  # fmt: skip
 
@@ -356,7 +318,11 @@ def _attach_operators() -> None:
     for name, operator in DIRECT.items():
         if operator in REGISTRY:
             composite = REGISTRY[operator].composite
-            setattr(Tensor, name, _takes_operands(name, public_function(operator)) if composite else operator_function(operator))
+            setattr(
+                Tensor,
+                name,
+                _takes_operands(name, public_function(operator)) if composite else operator_function(operator),
+            )
     Tensor.__abs__ = public_function("abs")  # type: ignore[attr-defined]
     for names, make in ((PUBLIC, _takes_operands), (COMPARISONS, _takes_operands), (REVERSED, _swapped)):
         for name, operator in names.items():
@@ -369,13 +335,17 @@ def _attach_operators() -> None:
 
 def attach() -> None:
     """Give Tensor its operators, methods and properties."""
-    Tensor.ndimension, Tensor.nelement = dim, numel  # type: ignore[attr-defined]
-    for table in (METHODS, PROPERTIES, conversions.METHODS, conversions.SHORTHANDS, inplace.METHODS, printing.METHODS):
+    for table in (
+        METHODS,
+        PROPERTIES,
+        facts.METHODS,
+        conversions.METHODS,
+        conversions.SHORTHANDS,
+        inplace.METHODS,
+        printing.METHODS,
+    ):
         for name, value in table.items():
             _attach(name, value)
     Tensor.__getitem__, Tensor.__setitem__ = indexing.get_item, indexing.set_item  # type: ignore[attr-defined]
     _attach_registry()
     _attach_operators()
-
-
-__all__ = ["DifferentiationError", "Size", "Type", "attach", "device"]

@@ -43,9 +43,16 @@ def set_printoptions(
     """
     if profile is not None:
         if profile not in _PROFILES:
-            raise ArgumentValueError(explain("set_printoptions", f"profile must be one of {list(_PROFILES)}, got {profile!r}"))
+            raise ArgumentValueError(
+                explain("set_printoptions", f"profile must be one of {list(_PROFILES)}, got {profile!r}")
+            )
         _options.precision, _options.threshold, _options.edgeitems, _options.linewidth = _PROFILES[profile]
-    for name, value in (("precision", precision), ("threshold", threshold), ("edgeitems", edgeitems), ("linewidth", linewidth)):
+    for name, value in (
+        ("precision", precision),
+        ("threshold", threshold),
+        ("edgeitems", edgeitems),
+        ("linewidth", linewidth),
+    ):
         if value is not None:
             setattr(_options, name, value)
     _options.sci_mode = sci_mode

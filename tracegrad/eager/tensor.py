@@ -50,7 +50,11 @@ class Tensor:
         elif len(data) == 1 and isinstance(data[0], (list, tuple, np.ndarray)):
             self._data = np.array(data[0], dtypes.default.float)
         elif len(data) == 1 and not isinstance(data[0], (int, np.integer)):
-            raise ArgumentError(explain("Tensor", f"data must be a sequence, an array, a Tensor, or sizes (got {type(data[0]).__name__})"))
+            raise ArgumentError(
+                explain(
+                    "Tensor", f"data must be a sequence, an array, a Tensor, or sizes (got {type(data[0]).__name__})"
+                )
+            )
         elif data:
             self._data = np.zeros(tuple(int(n) for n in data), dtypes.default.float)
         if requires_grad:
@@ -87,16 +91,24 @@ class Tensor:
         if requires_grad:
             if self._data.dtype.kind not in "fc":
                 raise DifferentiationError(
-                    explain("requires_grad_", "only Tensors of floating point dtype can require gradients", got=self.dtype)
+                    explain(
+                        "requires_grad_", "only Tensors of floating point dtype can require gradients", got=self.dtype
+                    )
                 )
             if node is None:
                 self._node = make_leaf(Type(self._data.shape, self._data.dtype), needs=True, extra=weakref.ref(self))
             elif not node.needs:
-                raise DifferentiationError(explain("requires_grad_", "a value computed while recording cannot become a leaf"))
+                raise DifferentiationError(
+                    explain("requires_grad_", "a value computed while recording cannot become a leaf")
+                )
         elif node is not None and node.needs:
             if node.op is not None:
                 raise DifferentiationError(
-                    explain("requires_grad_", "you can only change requires_grad flags of leaf variables", "Use detach() to get a value that stands alone")
+                    explain(
+                        "requires_grad_",
+                        "you can only change requires_grad flags of leaf variables",
+                        "Use detach() to get a value that stands alone",
+                    )
                 )
             self._node = None
         return self
@@ -163,7 +175,11 @@ def element(t: Tensor) -> Any:
     """The one element of t as a Python number.  Raises RuntimeError when there are more."""
     if t._data.size != 1:
         raise DataError(
-            explain("item", f"a Tensor with {t._data.size} elements cannot be converted to Scalar", shape=list(t._data.shape))
+            explain(
+                "item",
+                f"a Tensor with {t._data.size} elements cannot be converted to Scalar",
+                shape=list(t._data.shape),
+            )
         )
     return t._data.item()
 

@@ -31,7 +31,9 @@ class Overwrite(Op):
     def infer(x: Type, source: Type, kind: str) -> Type:
         """x's type."""
         if len(source.shape) > len(x.shape) or broadcast(f"{kind}_", x.shape, source.shape) != x.shape:
-            raise ShapeError(explain(f"{kind}_", f"source of shape {list(source.shape)} does not broadcast to shape {list(x.shape)}"))
+            raise ShapeError(
+                explain(f"{kind}_", f"source of shape {list(source.shape)} does not broadcast to shape {list(x.shape)}")
+            )
         return Type(x.shape, x.dtype)
 
     @staticmethod
@@ -54,7 +56,10 @@ class StridedView(Op):
 
     attrs, linear, function, method = ("shape", "strides", "offset"), ("x",), False, False
     quiet, torch_name = True, "AsStridedBackward0"
-    numpy, jax = "K.strided_view({x}, {shape}, {strides}, {offset})", "K.strided_view({x}, {shape}, {strides}, {offset})"
+    numpy, jax = (
+        "K.strided_view({x}, {shape}, {strides}, {offset})",
+        "K.strided_view({x}, {shape}, {strides}, {offset})",
+    )
     samples = ([A(2, 3), (3, 2), (1, 3), 0], [A(4, 3), (2, 2), (6, 1), 1], [A(4), (), (), 2])
 
     @staticmethod
@@ -107,4 +112,6 @@ def _check_reach(operation: str, x: Type, shape: Shape, strides: Shape, offset: 
     last = offset + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
     lowest = offset + sum(min(0, (n - 1) * step) for n, step in zip(shape, strides, strict=True))
     if size_of(shape) and (lowest < 0 or last >= size_of(x.shape)):
-        raise ShapeError(explain(operation, f"shape {list(shape)} with strides {list(strides)} and offset {offset} leaves x", x=x))
+        raise ShapeError(
+            explain(operation, f"shape {list(shape)} with strides {list(strides)} and offset {offset} leaves x", x=x)
+        )

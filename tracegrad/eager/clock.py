@@ -1,0 +1,91 @@
+"""The clock of writes: how often and when each block of memory was written in place, and whether a saved value was overwritten since.
+
+Ordinary operators keep no version numbers; a backward compares the sequence numbers of nodes with those of writes.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import numpy as np
+
+from tracegrad.eager.tensor import Tensor
+from tracegrad.errors import OverwrittenError, explain
+from tracegrad.ir.node import Node, tick
+from tracegrad.ir.types import Type
+
+Array = np.ndarray[Any, Any]
+
+
+class Write:
+    """How often one block of memory was written, and when last."""
+
+    __slots__ = ("count", "last", "reference")
+
+    def __init__(self, reference: Any) -> None:
+        self.reference, self.count, self.last = reference, 0, 0
+
+
+_written: dict[int, Write] = {}
+
+
+class _Clock:
+    last = 0  # sequence number of the last write anywhere
+
+
+def owner(array: Array) -> Array:
+    """The array that owns the memory that `array` shows."""
+    while type(array.base) is np.ndarray:
+        array = array.base
+    return array
+
+
+def touch(t: Tensor) -> None:
+    """Note that t's memory was written now."""
+    memory = owner(t._data)
+    write = _written.get(id(memory))
+    if write is None:
+        key = id(memory)
+        write = _written[key] = Write(weakref.ref(memory, lambda _: _written.pop(key, None)))
+    write.count += 1
+    write.last = _Clock.last = tick()
+
+
+def version(t: Tensor) -> int:
+    """How often t's memory was written in place (torch's `_version`)."""
+    write = _written.get(id(owner(t._data)))
+    return 0 if write is None else write.count
+
+
+def check_not_overwritten(order: list[Node]) -> None:
+    """Raise OverwrittenError if a saved value of these nodes (latest first) was written after it was saved."""
+    if not _Clock.last:
+        return
+    oldest = next((n.seq for n in reversed(order) if n.op is not None), _Clock.last)
+    if oldest > _Clock.last:  # the ordinary training step: all writes came before the forward pass
+        return
+    for node in order:
+        if node.op is not None and node.saved is not None:
+            _check_node(node)
+
+
+def _check_node(node: Node) -> None:
+    op, saved = node.op, node.saved
+    assert op is not None
+    if not isinstance(saved, tuple):
+        return
+    names = [*op.operands, *op.outputs]
+    for name, entry in zip(names, saved, strict=False):
+        for value in entry if isinstance(entry, tuple) else (entry,):
+            write = _written.get(id(owner(value))) if isinstance(value, np.ndarray) else None
+            if write is not None and write.last > node.seq:
+                raise OverwrittenError(
+                    explain(
+                        op.name,
+                        f"its derivative needs the value of {name!r}, but one of the variables needed for gradient computation has been modified "
+                        f"by an inplace operation since: version {write.count}",
+                        "Write the update out of place, or clone() the value first",
+                        value=Type(value.shape, value.dtype),
+                    )
+                )

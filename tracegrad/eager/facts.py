@@ -1,0 +1,119 @@
+"""Methods that say what a tensor is: sizes, strides, memory, kind of dtype."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tracegrad.eager import views
+from tracegrad.eager.conversions import leave
+from tracegrad.eager.generate import public_function
+from tracegrad.eager.tensor import Tensor
+from tracegrad.errors import AxisError, explain
+from tracegrad.ir.types import one_axis
+
+
+def size(self: Tensor, dim: int | None = None) -> Any:
+    """The shape, or the size of one axis.  Raises IndexError for an axis out of range."""
+    if dim is None:
+        return self.shape
+    return self._data.shape[_axis("size", self, dim)]
+
+
+def stride(self: Tensor, dim: int | None = None) -> Any:
+    """Steps between neighbours along each axis (or one axis), in elements."""
+    steps = tuple(s // self._data.itemsize for s in self._data.strides)
+    return steps if dim is None else steps[_axis("stride", self, dim)]
+
+
+def _axis(operation: str, t: Tensor, dim: int) -> int:
+    if not t._data.ndim:
+        raise AxisError(explain(operation, f"Dimension specified as {dim} but tensor has no dimensions"))
+    return one_axis(operation, t._data.ndim, dim)
+
+
+def dim(self: Tensor) -> int:
+    """Number of axes."""
+    return self._data.ndim
+
+
+def numel(self: Tensor) -> int:
+    """Number of elements."""
+    return self._data.size
+
+
+def is_contiguous(self: Tensor, memory_format: Any = None) -> bool:
+    """Whether the elements lie in memory in row-major order."""
+    return self._data.flags.c_contiguous
+
+
+def contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
+    """self if it is contiguous, else a contiguous copy."""
+    if self._data.flags.c_contiguous:
+        return self
+    made: Tensor = public_function("clone")(self)
+    made._data = np.ascontiguousarray(made._data)
+    return made
+
+
+def element_size(self: Tensor) -> int:
+    """Bytes of one element."""
+    return self._data.itemsize
+
+
+def data_ptr(self: Tensor) -> int:
+    """Address of the first element."""
+    leave(self, "data_ptr")
+    return int(self._data.__array_interface__["data"][0])
+
+
+def is_floating_point(self: Tensor) -> bool:
+    """Whether the dtype is a floating one."""
+    return self._data.dtype.kind == "f"
+
+
+def is_complex(self: Tensor) -> bool:
+    """Whether the dtype is a complex one."""
+    return self._data.dtype.kind == "c"
+
+
+def is_signed(self: Tensor) -> bool:
+    """Whether the dtype has negative numbers."""
+    return self._data.dtype.kind in "ifc"
+
+
+def is_same_size(self: Tensor, other: Tensor) -> bool:
+    """Whether the shapes are equal."""
+    return self._data.shape == other._data.shape
+
+
+def get_device(self: Tensor) -> int:
+    """-1: the CPU."""
+    return -1
+
+
+def _is_view(self: Tensor) -> bool:
+    """Whether this tensor shows the memory of another one that autograd knows."""
+    return views.is_view(self)
+
+
+METHODS = {
+    f.__name__: f
+    for f in (
+        size,
+        stride,
+        dim,
+        numel,
+        is_contiguous,
+        contiguous,
+        element_size,
+        data_ptr,
+        is_floating_point,
+        is_complex,
+        is_signed,
+        is_same_size,
+        get_device,
+        _is_view,
+    )
+} | {"ndimension": dim, "nelement": numel}

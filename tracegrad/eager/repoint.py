@@ -1,0 +1,81 @@
+"""Names after a write: the written name, its base and all live views get the nodes of their new values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tracegrad.eager.dispatch import T, tracked
+from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.eager.views import path_of, place_in, views_of
+from tracegrad.ir.op import REGISTRY
+from tracegrad.ir.types import Type
+
+
+def repoint(t: Tensor, base: Tensor, new: Tensor, in_memory: bool) -> None:
+    """Point t at the node of `new`; if t shares memory, give the base and all live views their new values."""
+    views = [(v, place_in(base._data, v._data)) for v in views_of(base)]
+    value = new if base is t else _with_part(base, t, new, in_memory)
+    base._node = value._node
+    if not in_memory:
+        base._data = value._data
+    if views:
+        _reread(base, views, in_memory)
+
+
+def _with_part(base: Tensor, t: Tensor, new: Tensor, in_memory: bool) -> Tensor:
+    """The base's value with the elements that t shows replaced by those of `new`."""
+    place = place_in(base._data, t._data)
+    if place is None:
+        return _put_back_along(base, t, new)
+    source = handle(base._data, base._node)
+    if not in_memory:
+        made: Tensor = T.copy_slices(source, new, strides=place.strides, offset=place.offset)
+        return made
+    # the memory holds the result already: only the node is wanted
+    return tracked(REGISTRY["copy_slices"], [source, new], tuple(place), (base._data,))[0]
+
+
+def _reread(base: Tensor, views: list[tuple[Tensor, Any]], in_memory: bool) -> None:
+    """Give live views the node (and, while recording, the array) that reads their elements from the base's new value."""
+    whole = handle(base._data, base._node)
+    for view, place in views:
+        if place is None:
+            value = _along(whole, path_of(view))
+        elif in_memory:
+            value = tracked(REGISTRY["strided_view"], [whole], (view._data.shape, *place), (view._data,))[0]
+        else:
+            value = T.strided_view(whole, shape=view._data.shape, strides=place.strides, offset=place.offset)
+        view._node = value._node
+        if not in_memory:
+            view._data = value._data
+
+
+def _along(x: Tensor, path: list[Any]) -> Tensor:
+    for op, attrs in path:
+        x = getattr(T, op.name)(x, **dict(zip(op.attrs, attrs, strict=True)))
+        x = x[attrs[0]] if isinstance(x, tuple) else x
+    return x
+
+
+def _put_back_along(base: Tensor, t: Tensor, new: Tensor) -> Tensor:
+    """The base with t's elements replaced, by the derivative rules of the view operators: for bases that are not row-major."""
+    path = path_of(t)
+    outers = [_along(handle(base._data, base._node), path[:i]) for i in range(len(path))]
+    value = handle(new._data, new._node)
+    for (op, attrs), outer in zip(reversed(path), reversed(outers), strict=True):
+        value = _put_back(op, attrs, outer, value)
+    return value
+
+
+def _put_back(op: Any, attrs: tuple[Any, ...], outer: Tensor, part: Tensor) -> Tensor:
+    """`outer` with the elements that the view operator shows replaced by `part`: the view's own VJP puts them in place."""
+    rule = op.rules[0]
+    known = {"x_type": Type(outer._data.shape, outer._data.dtype), **dict(zip(op.attrs, attrs, strict=True))}
+
+    def spread(g: Tensor) -> Any:
+        return rule.function(T, *(g if name == "g" else known[name] for name in rule.reads))
+
+    if part._data.size == outer._data.size:  # a view of all elements: its VJP is its inverse
+        return spread(part)  # type: ignore[no-any-return]
+    shown = spread(T.ones(Type(part._data.shape, part._data.dtype)))
+    return T.where(T.ne(shown, 0), spread(part), outer)  # type: ignore[no-any-return]
