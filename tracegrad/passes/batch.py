@@ -17,8 +17,10 @@ from tracegrad.slots import slots
 def batch_graph(graph: Graph, batched: Sequence[bool], size: int, *, spread: bool = True) -> Graph:
     """The graph that runs `size` independent copies of `graph` at once.
 
-    batched   one bool per leaf (inputs, then captures; missing ones are False): whether it gets a leading axis of `size`
-    spread    repeat outputs that depend on no batched leaf, so that every output has the leading axis; `batched_outputs` tells which do
+    batched   one bool per leaf (inputs, then captures; missing ones are False): whether it gets a leading
+              axis of `size`
+    spread    repeat outputs that depend on no batched leaf, so that every output has the leading axis;
+              `batched_outputs` tells which do
 
     Raises PassError naming the operator and the user's line where an operator has no batching rule.
     """
@@ -72,7 +74,8 @@ def spread_out(F: Builder, value: Node, size: int) -> Any:
 
 
 def batch_node(F: Builder, node: Node, size: int, mask: tuple[bool, ...], inputs: tuple[Any, ...]) -> Any:
-    """The value of `node` for batched inputs where `mask` says so: as before without any, else with a leading axis.
+    """The value of `node` for batched inputs where `mask` says so: as before without any, else with a
+    leading axis.
 
     For an operator with several results: its node, or the tuple of its batched results.
     """
@@ -112,7 +115,8 @@ def align(F: Builder, mask: tuple[bool, ...], inputs: tuple[Any, ...], node: Nod
 
 
 def check_batched(node: Node, size: int, found: Any) -> None:
-    """A batching rule must give every result with one more axis in front.  Raises PassError naming the operator."""
+    """A batching rule must give every result with one more axis in front.  Raises PassError naming the
+    operator."""
     assert node.op is not None
     for result, expected in zip(found if node.op.several() else (found,), node.types, strict=True):
         if result.shape != (size, *expected.shape) or result.dtype != expected.dtype:

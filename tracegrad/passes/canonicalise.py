@@ -1,8 +1,9 @@
 """canonicalise: one form for each expression, so that later passes have one pattern to look for.
 
-promote -> cast; sub of a literal -> add; literal to the right of commutative operators; division by a power of two -> mul;
-pow with a small exponent -> square, sqrt, reciprocal; chains of reshape, permute, broadcast_to and cast merged; those that change
-nothing removed; for elementwise operators, which broadcast by themselves, constants are numbers and operands are not expanded.
+promote -> cast; sub of a literal -> add; literal to the right of commutative operators; division by a power
+of two -> mul; pow with a small exponent -> square, sqrt, reciprocal; chains of reshape, permute, broadcast_to
+and cast merged; those that change nothing removed; for elementwise operators, which broadcast by themselves,
+constants are numbers and operands are not expanded.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ def is_inexact(t: Type) -> bool:
 
 
 def is_power_of_two(c: Any) -> bool:
-    """Whether multiplying by 1/c is the same as dividing by c, in every floating dtype (2**-8 to 2**8, both signs)."""
+    """Whether multiplying by 1/c is the same as dividing by c, in every floating dtype (2**-8 to 2**8, both
+    signs)."""
     if isinstance(c, (bool, complex)) or c == 0 or not math.isfinite(c):
         return False
     mantissa, exponent = math.frexp(abs(c))
@@ -78,7 +80,8 @@ def _literal_to_the_right(F: Builder, node: Node, uses: Uses) -> Any:
 
 
 def _synonym(F: Builder, node: Node, uses: Uses) -> Any:
-    """Operators that exist for torch's name of their gradient, or for their arguments, are one other operator each."""
+    """Operators that exist for torch's name of their gradient, or for their arguments, are one other
+    operator each."""
     op = node.op
     assert op is not None
     if op.decompose is None or op.several() or op.name in _NO_SYNONYMS:
@@ -112,7 +115,8 @@ def _float_literal(F: Builder, node: Node, uses: Uses) -> Any:
 
 
 def _without_leading_ones(F: Builder, node: Node, uses: Uses) -> Any:
-    """Elementwise operators broadcast by themselves: an operand reshaped only to gain leading 1s is taken as it was."""
+    """Elementwise operators broadcast by themselves: an operand reshaped only to gain leading 1s is taken as
+    it was."""
     op = node.op
     assert op is not None
     if not op.elementwise or len(node.inputs) < 2:
@@ -143,7 +147,8 @@ def number(value: Any, t: Type) -> Any:
 
 
 def _operands_in_place(F: Builder, node: Node, uses: Uses) -> Any:
-    """Operands of elementwise operators: a full becomes a number, a broadcast_to is left out, where the result's type stays."""
+    """Operands of elementwise operators: a full becomes a number, a broadcast_to is left out, where the
+    result's type stays."""
     op = node.op
     assert op is not None
     if not op.elementwise or len(node.inputs) < 2 or op.promotion not in ("arithmetic", "float", "compare"):
@@ -167,7 +172,8 @@ def _smaller(value: Any) -> Any:
 
 
 def _keeps_type(F: Builder, node: Node, inputs: tuple[Any, ...]) -> bool:
-    """Whether the operator gives the same type for these operands, at least one promoted operand being no literal."""
+    """Whether the operator gives the same type for these operands, at least one promoted operand being no
+    literal."""
     op = node.op
     assert op is not None
     types = tuple(F.type(i) for i in inputs)
@@ -184,15 +190,20 @@ RULES: tuple[AnyRule, ...] = (
     Rule("cast x to its own dtype -> x", lambda F, x, D: F.cast(x, dtype=D), lambda F, x: x,
          given=lambda x, out: x.dtype == out.dtype,
          stage=STAGE, exactness="exact", examples=({"x": A(2, 3), "D": F64},)),
-    Rule("cast(cast x) -> cast x, the inner one lossless", lambda F, x, C, D: F.cast(F.cast(x, dtype=C), dtype=D),
-         lambda F, x, D: F.cast(x, dtype=D), given=lambda x, C, D: lossless(x.dtype, C) and x.dtype.kind + D.kind != "fb",
+    Rule("cast(cast x) -> cast x, the inner one lossless",
+         lambda F, x, C, D: F.cast(F.cast(x, dtype=C), dtype=D),
+         lambda F, x, D: F.cast(x, dtype=D),
+         given=lambda x, C, D: lossless(x.dtype, C) and x.dtype.kind + D.kind != "fb",
          stage=STAGE, exactness="exact", examples=({"x": A(2, 3), "C": C128, "D": C64},)),
     Rewrite("a synonym -> the operator that it stands for", _synonym, stage=STAGE, exactness="exact",
-            examples=((lambda F, x: F.transpose(x, dim0=0, dim1=1), (A(2, 3),)), (lambda F, x: F.unsqueeze(x, dim=1), (A(2, 3),)))),
+            examples=((lambda F, x: F.transpose(x, dim0=0, dim1=1), (A(2, 3),)),
+                      (lambda F, x: F.unsqueeze(x, dim=1), (A(2, 3),)))),
     Rewrite("op(x, int) -> op(x, float), x floating", _float_literal, stage=STAGE, exactness="exact",
             examples=((lambda F, x: F.mul(x, 3), (A(2, 3),)),)),
-    Rule("reshape(sum x) -> sum x with kept axes", lambda F, x, D, R: F.reshape(F.sum(x, dim=D, keepdim=False), shape=R),
-         lambda F, x, D: F.sum(x, dim=D, keepdim=True), given=lambda x, D, R: reduced(x.shape, D, True) == R, alone=True,
+    Rule("reshape(sum x) -> sum x with kept axes",
+         lambda F, x, D, R: F.reshape(F.sum(x, dim=D, keepdim=False), shape=R),
+         lambda F, x, D: F.sum(x, dim=D, keepdim=True), given=lambda x, D, R: reduced(x.shape, D, True) == R,
+         alone=True,
          stage=STAGE, exactness="exact", examples=({"x": A(2, 3), "D": (1,), "R": (2, 1)},)),
     Rewrite("op(literal, x) -> op(x, literal), op commutative", _literal_to_the_right,
             stage=STAGE, exactness="exact",
@@ -203,45 +214,58 @@ RULES: tuple[AnyRule, ...] = (
          stage=STAGE, exactness="exact", examples=({"x": A(2, 3), "c": 1},)),
     Rule("rsub(c, x) -> x - c", lambda F, x, c: F.rsub(c, x), lambda F, x, c: F.sub(x, c),
          stage=STAGE, exactness="exact", examples=({"x": A(2, 3), "c": 1},)),
-    Rule("x - c -> x + -c", lambda F, x, c: F.sub(x, c), lambda F, x, c: F.add(x, negated(c)), given=lambda out: is_inexact(out),
+    Rule("x - c -> x + -c", lambda F, x, c: F.sub(x, c), lambda F, x, c: F.add(x, negated(c)),
+         given=lambda out: is_inexact(out),
          stage=STAGE, exactness="exact", examples=({"x": A(2, 3), "c": 1.5}, {"x": A(), "c": 0})),
     Rule("x / c -> x * (1/c), c a power of two", lambda F, x, c: F.div(x, c), lambda F, x, c: F.mul(x, 1.0 / c),
          given=lambda c, out: is_power_of_two(c) and is_inexact(out),
          stage=STAGE, exactness="exact", examples=({"x": A(2, 3), "c": 4.0}, {"x": A(3), "c": -2})),
-    Rule("1 / x -> reciprocal x", lambda F, x: F.div(1, x), lambda F, x: F.reciprocal(x), given=lambda out: is_float(out),
+    Rule("1 / x -> reciprocal x", lambda F, x: F.div(1, x), lambda F, x: F.reciprocal(x),
+         given=lambda out: is_float(out),
          stage=STAGE, exactness="exact", examples=({"x": A(2, 3, lo=0.5)},)),
-    Rule("x * x -> square x", lambda F, x: F.mul(x, x), lambda F, x: F.square(x), given=lambda out: out.dtype.kind != "b",
+    Rule("x * x -> square x", lambda F, x: F.mul(x, x), lambda F, x: F.square(x),
+         given=lambda out: out.dtype.kind != "b",
          stage=STAGE, exactness="exact", examples=({"x": A(2, 3)},)),
     Rule("pow(x, 2) -> square x", lambda F, x: F.pow(x, 2), lambda F, x: F.square(x),
          stage=STAGE, exactness="exact", examples=({"x": A(2, 3)},)),
     Rule("pow(x, 1) -> x", lambda F, x: F.pow(x, 1), lambda F, x: x,
          stage=STAGE, exactness="exact", examples=({"x": A(2, 3)},)),
-    Rule("pow(x, 0.5) -> sqrt x", lambda F, x: F.pow(x, 0.5), lambda F, x: F.sqrt(x), given=lambda out: is_float(out),
+    Rule("pow(x, 0.5) -> sqrt x", lambda F, x: F.pow(x, 0.5), lambda F, x: F.sqrt(x),
+         given=lambda out: is_float(out),
          stage=STAGE, exactness="rounding", examples=({"x": A(2, 3, lo=0.5)},)),
-    Rule("pow(x, -1) -> reciprocal x", lambda F, x: F.pow(x, -1), lambda F, x: F.reciprocal(x), given=lambda out: is_float(out),
+    Rule("pow(x, -1) -> reciprocal x", lambda F, x: F.pow(x, -1), lambda F, x: F.reciprocal(x),
+         given=lambda out: is_float(out),
          stage=STAGE, exactness="rounding", examples=({"x": A(2, 3, lo=0.5)},)),
     Rule("reshape(reshape x) -> reshape x", lambda F, x, S, R: F.reshape(F.reshape(x, shape=S), shape=R),
          lambda F, x, R: F.reshape(x, shape=R),
          stage=STAGE, exactness="exact", examples=({"x": A(2, 6), "S": (3, 4), "R": (4, 3)},)),
     Rule("reshape x to its own shape -> x", lambda F, x, S: F.reshape(x, shape=S), lambda F, x: x,
-         given=lambda x, S: x.shape == S, stage=STAGE, exactness="exact", examples=({"x": A(2, 3), "S": (2, 3)},)),
+         given=lambda x, S: x.shape == S, stage=STAGE, exactness="exact",
+         examples=({"x": A(2, 3), "S": (2, 3)},)),
     Rule("permute(permute x) -> permute x", lambda F, x, S, R: F.permute(F.permute(x, dims=S), dims=R),
          lambda F, x, S, R: F.permute(x, dims=tuple(S[r] for r in R)),
          stage=STAGE, exactness="exact", examples=({"x": A(2, 3, 4), "S": (2, 0, 1), "R": (1, 0, 2)},)),
     Rule("permute x in order -> x", lambda F, x, R: F.permute(x, dims=R), lambda F, x: x,
-         given=lambda R: tuple(range(len(R))) == R, stage=STAGE, exactness="exact", examples=({"x": A(2, 3), "R": (0, 1)},)),
-    Rule("permute of axes of size 1 -> reshape", lambda F, x, R: F.permute(x, dims=R), lambda F, x, out: F.reshape(x, shape=out.shape),
-         given=lambda x, R: keeps_order(x.shape, R), stage=STAGE, exactness="exact", examples=({"x": A(1, 3), "R": (1, 0)},)),
+         given=lambda R: tuple(range(len(R))) == R, stage=STAGE, exactness="exact",
+         examples=({"x": A(2, 3), "R": (0, 1)},)),
+    Rule("permute of axes of size 1 -> reshape", lambda F, x, R: F.permute(x, dims=R),
+         lambda F, x, out: F.reshape(x, shape=out.shape),
+         given=lambda x, R: keeps_order(x.shape, R), stage=STAGE, exactness="exact",
+         examples=({"x": A(1, 3), "R": (1, 0)},)),
     Rule("broadcast_to(broadcast_to x) -> broadcast_to x",
-         lambda F, x, S, R: F.broadcast_to(F.broadcast_to(x, shape=S), shape=R), lambda F, x, R: F.broadcast_to(x, shape=R),
+         lambda F, x, S, R: F.broadcast_to(F.broadcast_to(x, shape=S), shape=R),
+         lambda F, x, R: F.broadcast_to(x, shape=R),
          stage=STAGE, exactness="exact", examples=({"x": A(3), "S": (2, 3), "R": (4, 2, 3)},)),
     Rule("broadcast_to its own shape -> x", lambda F, x, S: F.broadcast_to(x, shape=S), lambda F, x: x,
-         given=lambda x, S: x.shape == S, stage=STAGE, exactness="exact", examples=({"x": A(2, 3), "S": (2, 3)},)),
+         given=lambda x, S: x.shape == S, stage=STAGE, exactness="exact",
+         examples=({"x": A(2, 3), "S": (2, 3)},)),
     Rule("broadcast_to(reshape x) -> broadcast_to x, the reshape adding leading 1s",
-         lambda F, x, S, R: F.broadcast_to(F.reshape(x, shape=S), shape=R), lambda F, x, R: F.broadcast_to(x, shape=R),
+         lambda F, x, S, R: F.broadcast_to(F.reshape(x, shape=S), shape=R),
+         lambda F, x, R: F.broadcast_to(x, shape=R),
          given=lambda x, S: len(S) > len(x.shape) and (1,) * (len(S) - len(x.shape)) + x.shape == S,
          stage=STAGE, exactness="exact", examples=({"x": A(3), "S": (1, 3), "R": (2, 3)},)),
-    Rewrite("op(full, y) -> op(number, y); op(broadcast_to x, y) -> op(x, y)", _operands_in_place, stage=STAGE, exactness="exact",
+    Rewrite("op(full, y) -> op(number, y); op(broadcast_to x, y) -> op(x, y)", _operands_in_place, stage=STAGE,
+            exactness="exact",
             examples=((lambda F, x: F.mul(x, F.full(shape=(3,), value=2, dtype=x.dtype)), (A(2, 3),)),
                       (lambda F, x, y: F.sub(F.broadcast_to(x, shape=(2, 3)), y), (A(3), A(2, 3))))),
     Rewrite("op(reshape x, y) -> op(x, y), the reshape adding leading 1s", _without_leading_ones,

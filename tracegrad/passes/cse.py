@@ -1,4 +1,5 @@
-"""cse: equal nodes become one.  Operands of commutative operators are compared in either order; only pure operators are merged."""
+"""cse: equal nodes become one.  Operands of commutative operators are compared in either order; only pure
+operators are merged."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""dce: what nothing reads is removed.  A Graph holds only nodes that its outputs and effects reach, so what is left to remove are
-effects that write a value back to where it came from."""
+"""dce: what nothing reads is removed.  A Graph holds only nodes that its outputs and effects reach, so what is
+left to remove are effects that write a value back to where it came from."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from tracegrad.ir.graph import Graph
 
 
 def dce(graph: Graph) -> Graph:
-    """The graph without effects that change nothing.  Effects that write, and the nodes that they need, are kept."""
+    """The graph without effects that change nothing.  Effects that write, and the nodes that they need, are
+    kept."""
     effects = [(old, new) for old, new in graph.effects if old is not new]
     if len(effects) == len(graph.effects):
         return graph

@@ -12,7 +12,8 @@ from tracegrad.passes.rewrite import transform
 
 
 def decompose(graph: Graph, backend: str = "numpy", *, every: bool = False, names: Collection[str] = ()) -> Graph:
-    """The graph without operators that `backend` has no expression for; with every=True without any that can be opened.
+    """The graph without operators that `backend` has no expression for; with every=True without any that can
+    be opened.
 
     `names` opens those operators as well.  Rounding may differ from the composite's own kernel.
     """

@@ -1,4 +1,5 @@
-"""differentiate: the reverse mode as a pass.  A graph becomes the graph of its vector-Jacobian product, by type rules alone."""
+"""differentiate: the reverse mode as a pass.  A graph becomes the graph of its vector-Jacobian product, by
+type rules alone."""
 
 from __future__ import annotations
 
@@ -24,8 +25,8 @@ def vjp_graph(
     outputs       positions of the outputs that get a cotangent; all floating-point ones by default
     keep_outputs  give the original outputs first
 
-    A leaf that the outputs do not depend on gets zeros.  Effects are dropped.  Raises DifferentiationError for a leaf or an output without
-    derivative (integers, booleans).
+    A leaf that the outputs do not depend on gets zeros.  Effects are dropped.  Raises DifferentiationError for
+    a leaf or an output without derivative (integers, booleans).
     """
     wrt = differentiable(graph.inputs) if wrt is None else tuple(wrt)
     outputs = differentiable(graph.outputs) if outputs is None else tuple(outputs)
@@ -42,8 +43,8 @@ def vjp_graph(
 def grad_graph(graph: Graph, wrt: Sequence[int] = (0,)) -> Graph:
     """The graph inputs -> (value, further outputs, gradients of the value for the leaves `wrt`).
 
-    The first output must be one real floating-point number (any shape with one element); further outputs are passed through.
-    Raises DifferentiationError otherwise.
+    The first output must be one real floating-point number (any shape with one element); further outputs are
+    passed through. Raises DifferentiationError otherwise.
     """
     value = graph.outputs[0] if graph.outputs else None
     if not isinstance(value, Node) or value.dtype.kind != "f" or any(size != 1 for size in value.shape):

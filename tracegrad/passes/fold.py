@@ -21,7 +21,8 @@ LARGEST = 4096  # elements of a result that is computed to see whether it is uni
 
 
 def fold(graph: Graph) -> Graph:
-    """The graph with each operator over constants replaced by its value, where that is one number in every element."""
+    """The graph with each operator over constants replaced by its value, where that is one number in every
+    element."""
     return transform(graph, fold_node)
 
 

@@ -1,7 +1,8 @@
 """jvp: the forward mode as a pass, derived from the same definitions as the reverse mode.
 
-The tangent of an operator's result is found in this order: the operator's own `jvp`; for an elementwise operator its derivative rule applied to
-the tangent; for linear operands the operator applied to the tangent; otherwise the transpose of the reverse rule.
+The tangent of an operator's result is found in this order: the operator's own `jvp`; for an elementwise
+operator its derivative rule applied to the tangent; for linear operands the operator applied to the tangent;
+otherwise the transpose of the reverse rule.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ def jvp_graph(graph: Graph, wrt: Sequence[int] | None = None) -> Graph:
 
     wrt   positions among the inputs followed by the captures; all floating-point inputs by default
 
-    An output that does not depend on `wrt` gets zeros; integer and boolean outputs get no tangent.  Effects are dropped.
-    Raises DifferentiationError for a leaf without derivative.
+    An output that does not depend on `wrt` gets zeros; integer and boolean outputs get no tangent.  Effects
+    are dropped. Raises DifferentiationError for a leaf without derivative.
     """
     wrt = differentiable(graph.inputs) if wrt is None else tuple(wrt)
     track(graph, wrt)  # refuses leaves without derivative
@@ -45,7 +46,8 @@ def _tangent_or_zeros(F: Builder, output: Node, tangents: dict[Node, Any]) -> An
 
 
 def push(F: Builder, node: Node, tangents: dict[Node, Any]) -> None:
-    """Put the tangent of `node`'s value into `tangents`, if it has one; that of several results is a tuple with None for zeros."""
+    """Put the tangent of `node`'s value into `tangents`, if it has one; that of several results is a tuple
+    with None for zeros."""
     op = node.op
     assert op is not None
     F.location = node.extra
@@ -63,7 +65,8 @@ def push(F: Builder, node: Node, tangents: dict[Node, Any]) -> None:
 
 
 def tangent(F: Builder, node: Node, incoming: tuple[Any, ...]) -> Any:
-    """The tangent of the value of `node` from those of its inputs (None: zero); a tuple for several results; None for zero."""
+    """The tangent of the value of `node` from those of its inputs (None: zero); a tuple for several results;
+    None for zero."""
     op = node.op
     assert op is not None
     if set(op.outputs) == set(op.nondiff_outputs) or all(t.dtype.kind not in "fc" for t in node.types):
@@ -133,7 +136,8 @@ def _read(F: Builder, op: type[Op], node: Node, name: str, t: Any) -> Any:
 
 
 def _linear(F: Builder, op: type[Op], node: Node, incoming: tuple[Any, ...], moving: list[int]) -> Any:
-    """The operator applied to the tangents: all linear operands at once, or one at a time where it is linear in each alone."""
+    """The operator applied to the tangents: all linear operands at once, or one at a time where it is linear
+    in each alone."""
     if op.multilinear:
         total = None
         for position in moving:
@@ -153,9 +157,11 @@ def _apply(F: Builder, op: type[Op], inputs: tuple[Any, ...], node: Node) -> Any
 
 
 def transposed(F: Builder, node: Node, incoming: tuple[Any, ...]) -> Any:
-    """The tangent as the transpose of the reverse rule: run the rule on a placeholder cotangent, then sweep back from it with the tangents.
+    """The tangent as the transpose of the reverse rule: run the rule on a placeholder cotangent, then sweep
+    back from it with the tangents.
 
-    The rule is linear in the cotangent, so the placeholder's value does not matter, and nothing depends on it in the end.
+    The rule is linear in the cotangent, so the placeholder's value does not matter, and nothing depends on
+    it in the end.
     """
     op = node.op
     assert op is not None

@@ -114,7 +114,8 @@ BEFORE_DIFFERENTIATION: tuple[Pass, ...] = (FOLD, CSE, CANONICALISE, STABILISE, 
 
 
 def check_order(passes: tuple[Pass, ...], given: frozenset[str] = frozenset()) -> frozenset[str]:
-    """The facts that hold after `passes` on a graph for which `given` hold.  Raises DefinitionError where a pass comes too early."""
+    """The facts that hold after `passes` on a graph for which `given` hold.  Raises DefinitionError where a
+    pass comes too early."""
     holds = given
     for position, step in enumerate(passes):
         missing = step.requires - holds
@@ -141,9 +142,9 @@ for _level in (*LEVELS.values(), BEFORE_DIFFERENTIATION):
 def optimise(graph: Graph, backend: str = "numpy", *, level: str = "O2", record: list[Step] | None = None) -> Graph:
     """The graph after the passes of `level` (one of LEVELS), ready for `backend`.
 
-    record receives one Step per pass.  With config.settings.verify every result is verified; with config.settings.dump every result is
-    written to that folder.  Raises PassError naming the pass, the rule, the node and the user's line; its attributes `before` and `after`
-    hold the IR around the fault.
+    record receives one Step per pass.  With config.settings.verify every result is verified; with
+    config.settings.dump every result is written to that folder.  Raises PassError naming the pass, the rule,
+    the node and the user's line; its attributes `before` and `after` hold the IR around the fault.
     """
     if level not in LEVELS:
         raise PassError(explain("optimise", f"level={level!r} is not one of {tuple(LEVELS)}"))
@@ -151,7 +152,8 @@ def optimise(graph: Graph, backend: str = "numpy", *, level: str = "O2", record:
 
 
 def prepare(graph: Graph, record: list[Step] | None = None) -> Graph:
-    """The graph in the form that is best differentiated: stable and short, with every detach in place.  Raises PassError as `optimise` does."""
+    """The graph in the form that is best differentiated: stable and short, with every detach in place.
+    Raises PassError as `optimise` does."""
     return run_passes(graph, BEFORE_DIFFERENTIATION, record=record)
 
 

@@ -29,8 +29,8 @@ def remake(op: type[Op], inputs: tuple[Any, ...], attrs: tuple[Any, ...], locati
 def transform(graph: Graph, change: Change) -> Graph:
     """The graph with every node, rebuilt where its inputs changed, replaced by `change(node)`.
 
-    Leaves stay the same nodes, and so does everything that does not change; the graph itself is returned when nothing does.
-    Operators with side effects keep their order.
+    Leaves stay the same nodes, and so does everything that does not change; the graph itself is returned when
+    nothing does. Operators with side effects keep their order.
     """
     values: dict[Node, Any] = {}
     changed = False
@@ -118,7 +118,8 @@ class Rewriter:
 
 
 def rewrite(graph: Graph, rules: Sequence[AnyRule], stage: str, log: dict[str, int] | None = None) -> Graph:
-    """The graph after `rules`, applied until none fits.  Raises PassError naming the rule and the node where one goes wrong."""
+    """The graph after `rules`, applied until none fits.  Raises PassError naming the rule and the node where
+    one goes wrong."""
     return Rewriter(rules, stage, log).run(graph)
 
 

@@ -1,4 +1,5 @@
-"""Rules: rewrites written as a pair of functions, or as one function where the pattern is open (any operator, computed attributes).
+"""Rules: rewrites written as a pair of functions, or as one function where the pattern is open (any
+operator, computed attributes).
 
 A pattern names its wildcards by its parameters:
 
@@ -6,8 +7,8 @@ A pattern names its wildcards by its parameters:
     c, c1, c2       a literal: any Python number
     DIM, SHAPE ...  an attribute: any value (upper case)
 
-The same wildcard twice must match the same thing.  Commutative operators match in both orders.  `after` and `given` take the names they
-need; `out` is the type of the matched value.
+The same wildcard twice must match the same thing.  Commutative operators match in both orders.  `after` and
+`given` take the names they need; `out` is the type of the matched value.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from tracegrad.ir.op import REGISTRY, parameters
 from tracegrad.ir.prelude import Ops
 
 EXACTNESS = ("exact", "rounding", "domain", "fast")
-"""exact: the same bits.  rounding: the same up to rounding.  domain: also finite where the original is not.  fast: may lose accuracy, off by default."""
+"""exact: the same bits.  rounding: the same up to rounding.  domain: also finite where the original is not.
+fast: may lose accuracy, off by default."""
 
 MATCHED = ""  # the key under which bindings keep the matched nodes, the root first
 Bindings = dict[str, Any]
@@ -76,7 +78,8 @@ class Rule:
     stage      the pass that the rule belongs to
     exactness  one of EXACTNESS
     alone      only where no other node reads the inner values, which would then be computed twice
-    examples   bindings for the generated tests: a Sample for a value, a number for a literal, a value for an attribute
+    examples   bindings for the generated tests: a Sample for a value, a number for a literal, a value for an
+               attribute
     """
 
     def __init__(

@@ -1,4 +1,5 @@
-"""schedule: program order.  Rewriting makes new nodes late; here each value is computed shortly before what reads it, outputs in their order."""
+"""schedule: program order.  Rewriting makes new nodes late; here each value is computed shortly before what
+reads it, outputs in their order."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from tracegrad.passes.rewrite import remake
 
 
 def schedule(graph: Graph) -> Graph:
-    """The graph with its nodes in depth-first order of the outputs, then the effects.  Graphs with side effects keep their order."""
+    """The graph with its nodes in depth-first order of the outputs, then the effects.  Graphs with side
+    effects keep their order."""
     if any(node.op is not None and not node.op.pure for node in graph.nodes):
         return graph
     order = depth_first([*graph.outputs, *(new for _, new in graph.effects)], set(graph.leaves))
