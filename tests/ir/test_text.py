@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -135,3 +136,9 @@ def test_opaque_operands_make_the_round_trip(leaf):
     node = make_node(REGISTRY["add"], (x, Type((1,), np.dtype(np.float32))), (), Type((3,), np.dtype(np.float32)))
     g = Graph([x], [node])
     assert graph_text(parse(graph_text(g))) == graph_text(g) and parse(graph_text(g)) == g
+
+
+@pytest.mark.parametrize("text", ["", "abc", 'q"\\', "\n\t\x00\x7f", "é\u2028", "\ud800", "😀 x \U0010ffff"])
+def test_strings_are_written_as_json(text):
+    written = literal_text(text)
+    assert json.loads(written) == text and written.isascii() and written.isprintable()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tracegrad.ir.assemble import types_text
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.literals import literal_text
 from tracegrad.ir.node import Node, input_type
-from tracegrad.ir.text import location_text, text_names, value_text
+from tracegrad.ir.text import location_text, text_names, types_text, value_text
 
 _STYLES = {
     "input": "shape=box, style=filled, fillcolor=lightblue",

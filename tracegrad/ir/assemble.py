@@ -12,6 +12,7 @@ import numpy as np
 from tracegrad.ir.literals import Limits
 from tracegrad.ir.node import Node, make_leaf, make_node
 from tracegrad.ir.op import REGISTRY, Op, result_types
+from tracegrad.ir.text import types_text
 from tracegrad.ir.types import DTYPE_OF_SHORT, SHORT_NAMES, Type, literal_type, size_of
 
 
@@ -134,11 +135,6 @@ def check_count(op: type[Op], types: tuple[Type, ...]) -> None:
         raise Problem(
             f"{op.name} has {len(op.outputs)} result{'s' if op.several() else ''}, the type names {len(types)}"
         )
-
-
-def types_text(types: tuple[Type, ...]) -> str:
-    """One type as it is, several as `(f32[3], i64[3])`."""
-    return str(types[0]) if len(types) == 1 else f"({', '.join(map(str, types))})"
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -6,7 +6,6 @@ values have the same text only if they have the same type and value (1, 1.0 and 
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any, NamedTuple
 
@@ -47,7 +46,7 @@ def literal_text(value: Any) -> str:
     if isinstance(value, complex):
         return f"complex({float_text(value.real)}, {float_text(value.imag)})"
     if isinstance(value, str):
-        return json.dumps(value)
+        return string_text(value)
     if isinstance(value, np.dtype) and value.name in SHORT_NAMES:
         return SHORT_NAMES[value.name]
     if isinstance(value, slice):
@@ -61,6 +60,22 @@ def literal_text(value: Any) -> str:
 def float_text(value: float) -> str:
     """repr of a float; `nan`, `inf`, `-inf` for those."""
     return "nan" if math.isnan(value) else float.__repr__(value)
+
+
+def string_text(value: str) -> str:
+    """A JSON string in ASCII."""
+    return f'"{"".join(map(_escaped, value))}"'
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if character in '"\\':
+        return f"\\{character}"
+    if 32 <= code < 127:
+        return character
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    return f"\\u{0xD7C0 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"  # a surrogate pair
 
 
 def object_text(value: Any) -> str:

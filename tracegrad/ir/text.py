@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tracegrad.ir.assemble import types_text
 from tracegrad.ir.literals import is_number, literal_text, object_text
 from tracegrad.ir.node import Node, input_type
 from tracegrad.ir.op import REGISTRY
+from tracegrad.ir.types import Type
 
 if TYPE_CHECKING:
     from tracegrad.ir.graph import Graph
@@ -88,6 +88,11 @@ def node_types_text(node: Node) -> str:
     return f"({types},)" if isinstance(node.dtype, tuple) and len(node.types) == 1 else types
 
 
+def types_text(types: tuple[Type, ...]) -> str:
+    """One type as it is, several as `(f32[3], i64[3])`."""
+    return str(types[0]) if len(types) == 1 else f"({', '.join(map(str, types))})"
+
+
 def operand_text(node: Node, position: int, names: Mapping[Node, str]) -> str:
     """One operand: a value's name, a number, None, or `opaque: f32[3]` where autograd does not follow it."""
     value = node.inputs[position]
@@ -130,5 +135,6 @@ __all__ = [
     "node_text",
     "safe_name",
     "text_names",
+    "types_text",
     "unique_name",
 ]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from tracegrad.errors import VerifyError, explain
-from tracegrad.ir.assemble import Problem, check_count, check_operands, infer, is_well_formed, types_text
+from tracegrad.ir.assemble import Problem, check_count, check_operands, infer, is_well_formed
 from tracegrad.ir.graph import BY_SEQUENCE, Graph
 from tracegrad.ir.literals import is_number
 from tracegrad.ir.node import Node
 from tracegrad.ir.op import REGISTRY
-from tracegrad.ir.text import graph_lines, node_types_text, text_names
+from tracegrad.ir.text import graph_lines, node_types_text, text_names, types_text
 from tracegrad.ir.types import Type
 
 _AROUND = 3  # lines of the graph shown before and after the faulty one
