@@ -152,3 +152,37 @@ def test_optimising_value_and_derivative_keeps_them(op, index):
         run(whole, values),
         rtol=1e-6 if any(n.dtype == np.float32 for n in whole.nodes) else 1e-9,
     )
+
+
+@pytest.mark.parametrize(
+    ("op", "index"), [c for c in FRESH if c.values[0].elementwise and len(c.values[0].operands) > 1]
+)
+def test_constant_and_repeated_operands_keep_the_values(op, index):
+    sample = list(op.samples[index])
+    count = len(sample) - len(op.attrs)
+    attrs = dict(zip(op.attrs, sample[count:], strict=True))
+    generator = np.random.default_rng(6)
+    for position, chosen in enumerate(sample[:count]):
+        if not isinstance(chosen, Sample) or chosen.kind == "index":
+            continue
+        for make in (constant, repeated):
+            inputs = [leaf_for(s) if isinstance(s, Sample) else s for s in sample[:count]]
+            leaf = inputs[position]
+            inputs[position] = make(leaf)
+            leaves = [i for i in (*inputs[:position], leaf, *inputs[position + 1 :]) if hasattr(i, "op")]
+            try:
+                result = getattr(B, op.name)(*inputs, **attrs)
+            except (RuntimeError, ValueError):
+                continue  # the shapes of this sample do not allow another axis
+            graph = Graph(leaves, (result,))
+            arrays = [s.draw(generator) for s in sample[:count] if isinstance(s, Sample)]
+            assert_same(run(optimise(graph), arrays), run(graph, arrays))
+
+
+def constant(leaf):
+    value = True if leaf.dtype.kind == "b" else 0.75
+    return B.broadcast_to(B.full(shape=(), value=value, dtype=leaf.dtype), shape=leaf.shape)
+
+
+def repeated(leaf):
+    return B.broadcast_to(B.reshape(leaf, shape=(1, *leaf.shape)), shape=(2, *leaf.shape))

@@ -12,6 +12,7 @@ import math
 from typing import Any
 
 from tracegrad.dtypes import F32, F64, complex64, complex128
+from tracegrad.errors import TracegradError
 from tracegrad.ir.builder import Builder
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node
@@ -180,7 +181,10 @@ def _keeps_type(F: Builder, node: Node, inputs: tuple[Any, ...]) -> bool:
     taking_part = [t for name, t in zip(op.operands, types, strict=True) if not op.promoted or name in op.promoted]
     if all(t.weak for t in taking_part) or broadcast(op.name, *(t.shape for t in types)) != node.shape:
         return False
-    result: Type = op.type_rule(types, node.attrs)
+    try:
+        result: Type = op.type_rule(types, node.attrs)
+    except TracegradError:  # an operator that takes no number in this place
+        return False
     return result == node.type
 
 

@@ -99,11 +99,8 @@ class Rule:
         self.name, self.before, self.after, self.given = name, before, after, given
         self.stage, self.exactness, self.alone, self.examples = stage, exactness, alone, examples
         self.wildcards = parameters(before)[1:]
-        try:
-            self.pattern: Pattern | None = before(P, *map(wildcard, self.wildcards))
-        except AttributeError:
-            self.pattern = None
-        self.roots: tuple[str, ...] | None = (self.pattern.op,) if self.pattern else ()
+        self.pattern: Pattern = before(P, *map(wildcard, self.wildcards))
+        self.roots: tuple[str, ...] | None = (self.pattern.op,)
         self._after_names = parameters(after)[1:]
         self._given_names = parameters(given) if given is not None else ()
 
