@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tracegrad import errors
-from tracegrad.ir.op import REGISTRY
+from tracegrad.ir.op import REGISTRY, Op
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(p.relative_to(ROOT).as_posix() for p in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -119,3 +119,15 @@ def test_every_error_class_has_a_section_with_its_example():
     page = (ROOT / "docs/errors/README.md").read_text()
     classes = {name for name, value in vars(errors).items() if isinstance(value, type)}
     assert set(re.findall(r"^## (\w+)$", page, re.MULTILINE)) == classes
+
+
+# what the class machinery and the families set, not a definition
+DERIVED = {"rules", "operands", "variadic", "saves", "elementwise", "composite", "back"}
+
+
+def test_every_field_of_an_operator_is_explained():
+    page = (ROOT / "docs/add_an_operator.md").read_text()
+    explained = {
+        name for names in re.findall(r"^\| (`.*?) \|", page, re.MULTILINE) for name in re.findall(r"`(\w+)", names)
+    }
+    assert {name for name in Op.__annotations__ if not name.startswith("_")} - explained <= DERIVED
