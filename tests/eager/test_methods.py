@@ -194,3 +194,25 @@ def test_contiguous_copies_only_when_needed():
     assert y.is_contiguous() and y.stride() == (2, 1)
     y.sum().backward()
     assert x.grad.tolist() == [[1.0] * 3] * 2
+
+
+def test_results_of_a_subclass_are_of_the_subclass():
+    x = Marked([1.0, 2.0]).requires_grad_()
+    results = [
+        x * 2,
+        2 * x,
+        x.sum(),
+        x[0],
+        x.detach(),
+        x + tg.ones(2),
+        tg.ones(2) + x,
+        x.double(),
+        x.view(2, 1),
+        x.clone(),
+        x == x,
+        x.data,
+        tg.stack([x, x]),
+        x.max(0)[0],
+    ]
+    assert [type(r) for r in results] == [Marked] * len(results)
+    assert type(tg.ones(2) * 2) is tg.Tensor

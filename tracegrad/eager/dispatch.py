@@ -71,10 +71,20 @@ def general(op: type[Op], args: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
         made = tuple(handle(a, None) for a in arrays)
     else:
         made = tracked(op, operands, attrs, arrays)
+    for a in operands:
+        if type(a) is not Tensor and isinstance(a, Tensor):  # the user's subclass: results are of that class
+            made = tuple(_of_class(type(a), t) for t in made)
+            break
     if op.view and isinstance(operands[0], Tensor):
         for t in made:
             link(operands[0], t, op, attrs)
     return made if op.several() else made[0]
+
+
+def _of_class(cls: type[Tensor], t: Tensor) -> Tensor:
+    made: Tensor = object.__new__(cls)
+    made._data, made._node = t._data, t._node
+    return made
 
 
 def _has_rules(op: type[Op]) -> bool:
