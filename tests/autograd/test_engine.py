@@ -218,3 +218,19 @@ def test_a_graph_makes_no_reference_cycles():
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+def test_a_first_gradient_is_adopted_without_a_copy_but_never_the_caller_s_array():
+    from tracegrad.autograd import engine
+
+    x = tg.ones(3, requires_grad=True)
+    kept = []
+    before, engine.own = engine.own, lambda g, dtype: kept.append(1) or before(g, dtype)
+    try:
+        (x * 2).backward(tg.ones(3))
+        assert kept == []
+        x.grad = None
+        x.backward(tg.ones(3))
+        assert kept == [1]
+    finally:
+        engine.own = before

@@ -282,7 +282,9 @@ def test_setup_context_gets_the_arguments_with_their_defaults():
 
 
 def test_vjp_is_another_name_for_backward():
-    f = type("Named", (Function,), {"forward": staticmethod(lambda ctx, x: x * 2), "vjp": staticmethod(lambda ctx, g: g * 2)})
+    f = type(
+        "Named", (Function,), {"forward": staticmethod(lambda ctx, x: x * 2), "vjp": staticmethod(lambda ctx, g: g * 2)}
+    )
     x = leaf(1.0)
     f.apply(x).sum().backward()
     assert x.grad.item() == 2.0
@@ -324,7 +326,11 @@ def test_a_saved_tensor_that_was_overwritten_is_refused():
 
 
 def test_once_differentiable_refuses_the_second_derivative():
-    f = type("Once", (Function,), {"forward": staticmethod(Cube.forward), "backward": staticmethod(once_differentiable(Cube.backward))})
+    f = type(
+        "Once",
+        (Function,),
+        {"forward": staticmethod(Cube.forward), "backward": staticmethod(once_differentiable(Cube.backward))},
+    )
     x, v = leaf(2.0), leaf(1.0)
     (g,) = tg.autograd.grad(f.apply(x), x, v, create_graph=True)
     assert g.item() == 12.0

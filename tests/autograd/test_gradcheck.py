@@ -32,7 +32,10 @@ def test_right_derivatives_pass(fast_mode):
 
 @pytest.mark.parametrize("fast_mode", [False, True])
 def test_a_wrong_derivative_is_shown_with_its_worst_entry(fast_mode):
-    with pytest.raises(GradcheckError, match=r"(?s)Jacobian mismatch for output 0 with respect to input 0.*output\[1\] / d input\[1\]: analytical 6.*numerical 4") as caught:
+    with pytest.raises(
+        GradcheckError,
+        match=r"(?s)Jacobian mismatch for output 0 with respect to input 0.*output\[1\] / d input\[1\]: analytical 6.*numerical 4",
+    ) as caught:
         gradcheck(WrongSquare.apply, leaf(1.0, 2.0), fast_mode=fast_mode)
     assert isinstance(caught.value, RuntimeError)
 
@@ -88,13 +91,19 @@ def test_a_backward_that_varies_is_found():
         calls.append(1)
         return g * 2 + 1e-7 * len(calls)
 
-    f = type("Varying", (Function,), {"forward": staticmethod(lambda ctx, x: x * 2), "backward": staticmethod(backward)})
+    f = type(
+        "Varying", (Function,), {"forward": staticmethod(lambda ctx, x: x * 2), "backward": staticmethod(backward)}
+    )
     with pytest.raises(GradcheckError, match="not reentrant"):
         gradcheck(f.apply, leaf(1.0))
 
 
 def test_a_backward_that_ignores_its_weight_is_found():
-    f = type("Constant", (Function,), {"forward": staticmethod(lambda ctx, x: x * 2), "backward": staticmethod(lambda ctx, g: g * 0 + 2)})
+    f = type(
+        "Constant",
+        (Function,),
+        {"forward": staticmethod(lambda ctx, x: x * 2), "backward": staticmethod(lambda ctx, g: g * 0 + 2)},
+    )
     with pytest.raises(GradcheckError, match="not multiplied"):
         gradcheck(f.apply, leaf(1.0))
 

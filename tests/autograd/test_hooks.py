@@ -111,7 +111,9 @@ def test_tensors_without_gradient_take_no_hooks(act, error):
         act()
 
 
-@pytest.mark.parametrize(("answer", "error"), [(3, TypeError), (tg.ones(3), RuntimeError), (tg.ones(2, dtype=tg.float64), RuntimeError)])
+@pytest.mark.parametrize(
+    ("answer", "error"), [(3, TypeError), (tg.ones(3), RuntimeError), (tg.ones(2, dtype=tg.float64), RuntimeError)]
+)
 def test_an_answer_of_the_wrong_kind_is_refused(answer, error):
     y = leaf(1.0, 2.0) * 2
     y.register_hook(lambda g: answer)

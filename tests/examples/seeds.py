@@ -15,7 +15,16 @@ import numpy as np
 
 FOLDER = Path(__file__).parents[2] / "examples"
 EXPECTED = Path(__file__).parent / "expected"
-NAMES = ("basics", "gradient_penalty", "legendre_polynomial", "linear_function", "logistic_layer", "mul_constant", "my_relu", "vector_jacobian")
+NAMES = (
+    "basics",
+    "gradient_penalty",
+    "legendre_polynomial",
+    "linear_function",
+    "logistic_layer",
+    "mul_constant",
+    "my_relu",
+    "vector_jacobian",
+)
 
 
 def printed(name: str, library: str) -> str:

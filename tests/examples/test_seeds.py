@@ -16,7 +16,13 @@ def test_a_program_prints_torch_s_stored_output(name):
 
 @pytest.mark.parametrize("name", ["mul_constant", "basics"])
 def test_a_program_runs_as_a_script(name):
-    done = subprocess.run([sys.executable, "-W", "error", str(FOLDER / f"{name}.py")], capture_output=True, text=True, env=os.environ, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(FOLDER / f"{name}.py")],
+        capture_output=True,
+        text=True,
+        env=os.environ,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout
 

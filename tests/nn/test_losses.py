@@ -11,7 +11,11 @@ from tracegrad.autograd import gradcheck, gradgradcheck
 
 def draw(*shape, seed=0, low=-2.0, high=2.0, grad=True):
     values = np.random.default_rng(seed).uniform(low, high, shape)
-    return tg.tensor(values.tolist(), dtype=tg.float64, requires_grad=grad).reshape(shape) if 0 in shape else tg.tensor(values.tolist(), dtype=tg.float64, requires_grad=grad)
+    return (
+        tg.tensor(values.tolist(), dtype=tg.float64, requires_grad=grad).reshape(shape)
+        if 0 in shape
+        else tg.tensor(values.tolist(), dtype=tg.float64, requires_grad=grad)
+    )
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (3,), (2, 2, 3)])
@@ -32,7 +36,9 @@ def test_mse_loss_derivatives(reduction):
 @pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_binary_cross_entropy_derivatives(reduction, weighted):
-    weights = {"weight": draw(3, low=0.5, grad=False), "pos_weight": draw(3, seed=3, low=0.5, grad=False)} if weighted else {}
+    weights = (
+        {"weight": draw(3, low=0.5, grad=False), "pos_weight": draw(3, seed=3, low=0.5, grad=False)} if weighted else {}
+    )
 
     def loss(x, y):
         return F.binary_cross_entropy_with_logits(x, y, reduction=reduction, **weights)
@@ -45,9 +51,12 @@ def test_binary_cross_entropy_derivatives(reduction, weighted):
 @pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
 @pytest.mark.parametrize("shape", [(4, 3), (3,), (2, 3, 2)])
 def test_cross_entropy_derivatives(reduction, shape):
-    target = tg.tensor(np.random.default_rng(0).integers(0, 3, (*shape[:1], *shape[2:]) if len(shape) > 1 else ()).tolist())
+    target = tg.tensor(
+        np.random.default_rng(0).integers(0, 3, (*shape[:1], *shape[2:]) if len(shape) > 1 else ()).tolist()
+    )
     for weight in (None, draw(3, low=0.5, grad=False)):
         for smoothing in (0.0, 0.1):
+
             def loss(x, weight=weight, smoothing=smoothing):
                 return F.cross_entropy(x, target, weight, reduction=reduction, label_smoothing=smoothing)
 

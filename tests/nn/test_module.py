@@ -72,7 +72,15 @@ def test_apply_runs_on_children_first():
 def test_state_dict_has_parameters_and_persistent_buffers():
     net = Net()
     state = net.state_dict()
-    assert list(state) == ["scale", "count", "first.weight", "first.bias", "second.weight", "again.weight", "again.bias"]
+    assert list(state) == [
+        "scale",
+        "count",
+        "first.weight",
+        "first.bias",
+        "second.weight",
+        "again.weight",
+        "again.bias",
+    ]
     assert not state["scale"].requires_grad
     state["scale"].fill_(7.0)
     assert net.scale.tolist() == [7.0, 7.0]
@@ -100,7 +108,9 @@ def test_load_state_dict_refuses_what_does_not_fit_and_changes_nothing():
     assert (missing, unexpected) == (["weight", "bias"], ["z"])
 
 
-@pytest.mark.parametrize("convert", [lambda m: m.double(), lambda m: m.to(tg.float64), lambda m: m.to(dtype=tg.float64)])
+@pytest.mark.parametrize(
+    "convert", [lambda m: m.double(), lambda m: m.to(tg.float64), lambda m: m.to(dtype=tg.float64)]
+)
 def test_conversion_keeps_the_parameter_objects(convert):
     net = nn.Linear(2, 3)
     weight = net.weight
@@ -125,7 +135,11 @@ def test_forward_hooks_see_and_replace():
 
 def test_the_repr_is_torch_s():
     model = nn.Sequential(
-        nn.Linear(4, 3), nn.ReLU(), nn.Flatten(), nn.Sequential(nn.Tanh()), nn.ModuleList([nn.Linear(1, 1), nn.Linear(1, 1)])
+        nn.Linear(4, 3),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Sequential(nn.Tanh()),
+        nn.ModuleList([nn.Linear(1, 1), nn.Linear(1, 1)]),
     )
     assert repr(model) == (
         "Sequential(\n  (0): Linear(in_features=4, out_features=3, bias=True)\n  (1): ReLU()\n  (2): Flatten(start_dim=1, end_dim=-1)\n"

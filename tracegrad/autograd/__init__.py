@@ -4,7 +4,14 @@ from tracegrad.autograd import function, functional, grad_fn, hooks
 from tracegrad.autograd.engine import backward, grad
 from tracegrad.autograd.function import Function
 from tracegrad.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
-from tracegrad.autograd.modes import enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled
+from tracegrad.autograd.modes import (
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
 from tracegrad.eager.tensor import Tensor as Variable
 
 __all__ = [

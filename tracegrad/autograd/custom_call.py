@@ -13,7 +13,14 @@ from tracegrad.config import local
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.inplace import version
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.errors import ArgumentError, DifferentiationError, GraphFreedError, OverwrittenError, ShapeError, TracegradError, explain
+from tracegrad.errors import (
+    DifferentiationError,
+    GraphFreedError,
+    OverwrittenError,
+    ShapeError,
+    TracegradError,
+    explain,
+)
 from tracegrad.ir.builder import projections
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import FREED, Node, make_leaf, tick
@@ -92,7 +99,9 @@ class CustomCall(Op):
         """Many calls in one: the results are there already, and the recorded backward is batched."""
         first, count = call.count + len(call.boundary), call.count
         spread = [x if has else F.broadcast_to(x, shape=(size, *F.shape(x))) for x, has in zip(xs, mask, strict=True)]
-        return F.custom_call(*spread[:count], *xs[count:first], *spread[first:], call=_batched(call, size, mask[count:first]))
+        return F.custom_call(
+            *spread[:count], *xs[count:first], *spread[first:], call=_batched(call, size, mask[count:first])
+        )
 
     @staticmethod
     def edges(node: Node) -> range:
@@ -101,7 +110,9 @@ class CustomCall(Op):
         return range(call.count + len(call.boundary), len(node.inputs))
 
     @staticmethod
-    def vjp(F: Ops, node: Node, given: tuple[Any, ...], read: Callable[[Node, int], Any], wanted: Callable[[Any], bool]) -> list[Any]:
+    def vjp(
+        F: Ops, node: Node, given: tuple[Any, ...], read: Callable[[Node, int], Any], wanted: Callable[[Any], bool]
+    ) -> list[Any]:
         """The cotangents of the arguments, by the user's backward: run on Tensors, or as it was recorded."""
         call: Call = node.attrs[0]
         first = call.count + len(call.boundary)
@@ -113,7 +124,12 @@ class CustomCall(Op):
         elif F is N:
             before = config.set_grad_enabled(False)
             try:
-                parts = _run_backward(call, node.types, _types(node.inputs[first:]), [None if g is None else handle(np.asarray(g), None) for g in given])
+                parts = _run_backward(
+                    call,
+                    node.types,
+                    _types(node.inputs[first:]),
+                    [None if g is None else handle(np.asarray(g), None) for g in given],
+                )
             finally:
                 config.set_grad_enabled(before)
             parts = [None if p is None else p._data for p in parts]
@@ -129,7 +145,9 @@ class SavedTensors:
 
     __slots__ = ("entries", "node", "pieces")
 
-    def __init__(self, tensors: Sequence[Tensor | None], results: Sequence[Tensor], node: Node, pieces: Sequence[Node]) -> None:
+    def __init__(
+        self, tensors: Sequence[Tensor | None], results: Sequence[Tensor], node: Node, pieces: Sequence[Node]
+    ) -> None:
         at = {id(r): i for i, r in enumerate(results)}
         self.entries = [None if t is None else _entry(t, at.get(id(t))) for t in tensors]
         self.node, self.pieces = weakref.ref(node), [weakref.ref(p) for p in pieces]
@@ -140,8 +158,11 @@ class SavedTensors:
         saved = node.saved
         if saved is FREED:
             raise GraphFreedError(
-                explain("saved_tensors", "Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed)",
-                        "Pass retain_graph=True to the first call to keep them")  # fmt: skip
+                explain(
+                    "saved_tensors",
+                    "Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed)",
+                    "Pass retain_graph=True to the first call to keep them",
+                )
             )
         return saved.unpack() if isinstance(saved, SavedTensors) else ()
 
@@ -152,8 +173,12 @@ class SavedTensors:
     def _restore(self, tensor: Tensor | None, data: Any, source: Node | None, index: int | None, count: int) -> Tensor:
         if version(handle(data, None)) != count:
             raise OverwrittenError(
-                explain("saved_tensors", "one of the variables needed for gradient computation has been modified by an inplace operation",
-                        "Write the update out of place, or clone() the value first", value=Type(data.shape, data.dtype))  # fmt: skip
+                explain(
+                    "saved_tensors",
+                    "one of the variables needed for gradient computation has been modified by an inplace operation",
+                    "Write the update out of place, or clone() the value first",
+                    value=Type(data.shape, data.dtype),
+                )
             )
         if index is not None:
             node = self.node()
@@ -184,8 +209,11 @@ def _run_backward(call: Call, results: Sequence[Type], arguments: Sequence[Type]
         listed = listed[:expected]
     if len(listed) != expected:
         raise DifferentiationError(
-            explain(f"function {call.name}", f"returned an incorrect number of gradients (expected {expected}, got {len(listed)})",
-                    "Return one value per argument of forward; None for those without gradient")  # fmt: skip
+            explain(
+                f"function {call.name}",
+                f"returned an incorrect number of gradients (expected {expected}, got {len(listed)})",
+                "Return one value per argument of forward; None for those without gradient",
+            )
         )
     types = iter(arguments)
     return [
@@ -199,7 +227,9 @@ def _user_backward(function: type[Any]) -> Callable[..., Any]:
     base = function.__mro__[-2]  # autograd.Function itself, which this file cannot import
     backward, vjp = function.backward is not base.backward, function.vjp is not base.vjp
     if backward and vjp:
-        raise DifferentiationError(explain(function.__name__, "Implementing both 'backward' and 'vjp' for a custom Function is not allowed"))
+        raise DifferentiationError(
+            explain(function.__name__, "Implementing both 'backward' and 'vjp' for a custom Function is not allowed")
+        )
     chosen: Callable[..., Any] = function.vjp if vjp else function.backward
     return chosen
 
@@ -214,7 +244,9 @@ def _checked(call: Call, position: int, g: Any, want: Type) -> Tensor | None:
     if g is None:
         return None
     if not isinstance(g, Tensor):
-        raise DifferentiationError(explain(f"function {call.name}", f"expected Variable or None (got {type(g).__name__})"))
+        raise DifferentiationError(
+            explain(f"function {call.name}", f"expected Variable or None (got {type(g).__name__})")
+        )
     have = g._data.shape
     if have != want.shape:
         lead = len(have) - len(want.shape)
@@ -232,14 +264,18 @@ def backward_template(call: Call, ctx: Any, sources: list[Tensor], results: list
     Returns Tensors for the nodes outside it that it reads (the call's boundary).
     """
     trace, start = local.trace, tick()
-    cotangents = [handle(np.ones(t._data.shape, t._data.dtype), make_leaf(Type(t._data.shape, t._data.dtype))) for t in results]
+    cotangents = [
+        handle(np.ones(t._data.shape, t._data.dtype), make_leaf(Type(t._data.shape, t._data.dtype))) for t in results
+    ]
     stand_ins = {id(t): handle(t._data, make_leaf(Type(t._data.shape, t._data.dtype))) for t in results}
     own = {id(s) for s in sources}
     ctx._unpack = lambda: tuple(stand_ins.get(id(t), t) if id(t) not in own else t for t in ctx._to_save)
     before, reads = config.set_grad_enabled(False), trace.reads
     trace.reads = False  # the stand-ins for cotangents have no values worth reading
     try:
-        parts = _run_backward(call, [c._node.type for c in cotangents], [Type(s._data.shape, s._data.dtype) for s in sources], cotangents)
+        parts = _run_backward(
+            call, [c._node.type for c in cotangents], [Type(s._data.shape, s._data.dtype) for s in sources], cotangents
+        )
     except (TracegradError, NotImplementedError) as error:
         call.template = error
         return []
@@ -252,7 +288,9 @@ def backward_template(call: Call, ctx: Any, sources: list[Tensor], results: list
     call.outputs = tuple(stand_ins[id(t)]._node for t in results)
     call.boundary = _boundary(call, start)
     captured = {n: t for t, n in trace.captured.values()}
-    return [captured[n] if n in captured else handle(broadcast_to(np.zeros((), n.dtype), n.shape), n) for n in call.boundary]
+    return [
+        captured[n] if n in captured else handle(broadcast_to(np.zeros((), n.dtype), n.shape), n) for n in call.boundary
+    ]
 
 
 def _batched(call: Call, size: int, boundary: Sequence[bool]) -> Call:
@@ -289,14 +327,20 @@ def _boundary(call: Call, start: int) -> tuple[Node, ...]:
     return tuple(found)
 
 
-def _apply_template(F: Ops, node: Node, call: Call, given: tuple[Any, ...], read: Callable[[Node, int], Any]) -> list[Any]:
+def _apply_template(
+    F: Ops, node: Node, call: Call, given: tuple[Any, ...], read: Callable[[Node, int], Any]
+) -> list[Any]:
     """The recorded backward, built anew over the cotangents and the node's own inputs."""
     if call.template is None:
-        raise DifferentiationError(explain(call.name, "this call was not recorded in a way that its graph can be differentiated"))
+        raise DifferentiationError(
+            explain(call.name, "this call was not recorded in a way that its graph can be differentiated")
+        )
     if isinstance(call.template, Exception):
         raise call.template
     count = call.count
-    values: dict[Node, Any] = {leaf: F.zeros(leaf.type) if g is None else g for leaf, g in zip(call.cotangents, given, strict=True)}
+    values: dict[Node, Any] = {
+        leaf: F.zeros(leaf.type) if g is None else g for leaf, g in zip(call.cotangents, given, strict=True)
+    }
     values.update({leaf: read(node, -1 - k) for k, leaf in enumerate(call.outputs)})
     values.update({source: read(node, count + k) for k, source in enumerate(call.boundary)})
     for step in _steps(call, values):

@@ -6,20 +6,21 @@ First order runs the generated rules on raw arrays; `create_graph` runs the same
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from sys import getrefcount
 from typing import Any
 
 import numpy as np
 
 from tracegrad import config
+from tracegrad.autograd.arguments import root_gradients, root_node, target_nodes, tensors_of
 from tracegrad.autograd.hooks import Extra, run_after_step, run_hooks
 from tracegrad.config import local
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.generate import backward_function
 from tracegrad.eager.inplace import check_not_overwritten, touch
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.errors import ArgumentError, ArgumentValueError, DifferentiationError, DTypeError, GraphFreedError, ShapeError, explain
+from tracegrad.errors import ArgumentValueError, DifferentiationError, GraphFreedError, explain
 from tracegrad.ir.builder import projections
 from tracegrad.ir.node import FREED, Node
 from tracegrad.ir.op import REGISTRY, Op
@@ -30,6 +31,20 @@ from tracegrad.ir.types import Type
 from tracegrad.slots import slots
 
 _accumulation = threading.Lock()
+
+
+def _references(g: Any) -> int:
+    return getrefcount(g)
+
+
+def _count_alone() -> int:
+    g = np.ones(1)
+    return _references(g)
+
+
+_ALONE = (
+    _count_alone()
+)  # how often an array counts as held that only a caller's local and a parameter hold; differs between Python versions
 
 
 def backward(
@@ -43,15 +58,15 @@ def backward(
 
     Raises RuntimeError for a root without history, for a non-scalar root without gradient, and for a graph that was freed.
     """
-    roots = _tensors("backward", tensors)
-    given = _gradients("backward", roots, grad_tensors, create_graph)
+    roots = tensors_of("backward", tensors)
+    given = root_gradients("backward", roots, grad_tensors, create_graph)
     keep = create_graph if retain_graph is None else retain_graph
     if inputs is not None and not isinstance(inputs, Tensor) and not len(inputs):
         raise DifferentiationError(explain("backward", "inputs argument to backward cannot be empty"))
-    wanted = None if inputs is None else _targets("backward", _tensors("backward", inputs))
-    found = run([_root_node("backward", r) for r in roots], given, wanted, keep, create_graph, accumulate=True)
+    wanted = None if inputs is None else target_nodes("backward", tensors_of("backward", inputs))
+    found = run([root_node("backward", r) for r in roots], given, wanted, keep, create_graph, accumulate=True)
     if wanted is not None and inputs is not None:
-        for t in _tensors("backward", inputs):
+        for t in tensors_of("backward", inputs):
             node = t._node
             if node is not None and node.op is not None and node in found:
                 accumulate(t, found[node], create_graph)
@@ -71,17 +86,19 @@ def grad(
 
     Returns one Tensor per input; None for an unused one if allow_unused, zeros if materialize_grads.  Raises RuntimeError for an unused input otherwise.
     """
-    roots, wanted_tensors = _tensors("grad", outputs), _tensors("grad", inputs)
+    roots, wanted_tensors = tensors_of("grad", outputs), tensors_of("grad", inputs)
     if is_grads_batched:
-        return _batched(roots, wanted_tensors, grad_outputs, retain_graph, create_graph, allow_unused, materialize_grads)
+        return _batched(
+            roots, wanted_tensors, grad_outputs, retain_graph, create_graph, allow_unused, materialize_grads
+        )
     if materialize_grads and allow_unused is False:
         raise ArgumentValueError(explain("grad", "materialize_grads=True needs allow_unused to be True or not given"))
     if not wanted_tensors:
         raise DifferentiationError(explain("grad", "inputs argument to grad cannot be empty"))
-    given = _gradients("grad", roots, grad_outputs, create_graph)
-    targets = _targets("grad", wanted_tensors)
+    given = root_gradients("grad", roots, grad_outputs, create_graph)
+    targets = target_nodes("grad", wanted_tensors)
     keep = create_graph if retain_graph is None else retain_graph
-    found = run([_root_node("grad", r) for r in roots], given, targets, keep, create_graph, accumulate=False)
+    found = run([root_node("grad", r) for r in roots], given, targets, keep, create_graph, accumulate=False)
     results: list[Tensor | None] = []
     for i, t in enumerate(wanted_tensors):
         g = found.get(t._node)  # type: ignore[arg-type]
@@ -93,37 +110,51 @@ def grad(
             results.append(None)
         else:
             raise DifferentiationError(
-                explain("grad", f"One of the differentiated Tensors appears to not have been used in the graph: inputs[{i}]", "Pass allow_unused=True to get None for it")
+                explain(
+                    "grad",
+                    f"One of the differentiated Tensors appears to not have been used in the graph: inputs[{i}]",
+                    "Pass allow_unused=True to get None for it",
+                )
             )
     return tuple(results)
 
 
-def _batched(roots: list[Tensor], wanted: list[Tensor], grad_outputs: Any, retain: Any, create: bool, unused: Any, zeros: bool) -> tuple[Any, ...]:
+def _batched(
+    roots: list[Tensor], wanted: list[Tensor], grad_outputs: Any, retain: Any, create: bool, unused: Any, zeros: bool
+) -> tuple[Any, ...]:
     """One sweep per row of the gradients, stacked."""
-    rows = _tensors("grad", grad_outputs)
+    rows = tensors_of("grad", grad_outputs)
     size = rows[0].shape[0]
     swept = [
-        grad(roots, wanted, [T.select(g, dim=0, index=i) for g in rows], i + 1 < size or bool(retain), create, unused, False, zeros)
+        grad(
+            roots,
+            wanted,
+            [T.select(g, dim=0, index=i) for g in rows],
+            i + 1 < size or bool(retain),
+            create,
+            unused,
+            False,
+            zeros,
+        )
         for i in range(size)
     ]
     return tuple(None if parts[0] is None else T.stack(*parts, dim=0) for parts in zip(*swept, strict=True))
 
 
 def run(
-    roots: list[Node],
-    given: list[Any],
-    targets: set[Node] | None,
-    keep: bool,
-    create_graph: bool,
-    accumulate: bool,
+    roots: list[Node], given: list[Any], targets: set[Node] | None, keep: bool, create_graph: bool, accumulate: bool
 ) -> dict[Node, Any]:
     """Sweep from the roots and return the cotangents of the targets; without targets the leaves get their `.grad`."""
     order = reachable(roots, targets)
     for node in order:
         if node.saved is FREED:
             raise GraphFreedError(
-                explain("backward", f"the graph of this value was freed by an earlier backward (at {node.op.name if node.op else 'a leaf'}). "
-                        "Trying to backward through the graph a second time", "Pass retain_graph=True to the first call to keep it")  # fmt: skip
+                explain(
+                    "backward",
+                    f"the graph of this value was freed by an earlier backward (at {node.op.name if node.op else 'a leaf'}). "
+                    "Trying to backward through the graph a second time",
+                    "Pass retain_graph=True to the first call to keep it",
+                )
             )
     check_not_overwritten(order)
     traced = create_graph or local.trace is not None
@@ -132,7 +163,9 @@ def run(
     return _raw(order, roots, given, targets, keep, accumulate)
 
 
-def _raw(order: list[Node], roots: list[Node], given: list[Any], targets: set[Node] | None, keep: bool, into_leaves: bool) -> dict[Node, Any]:
+def _raw(
+    order: list[Node], roots: list[Node], given: list[Any], targets: set[Node] | None, keep: bool, into_leaves: bool
+) -> dict[Node, Any]:
     """First order, on arrays."""
     grads: dict[Node, Any] = {}
     found: dict[Node, Any] = {}
@@ -153,11 +186,7 @@ def _raw(order: list[Node], roots: list[Node], given: list[Any], targets: set[No
             op = n.op
             if op is None:
                 if into_leaves and (targets is None or n in targets):
-                    tensor = n.extra.tensor() if type(n.extra) is Extra else n.extra() if callable(n.extra) else None
-                    if tensor is not None:
-                        accumulate(tensor, g, False)
-                        if type(n.extra) is Extra:
-                            n.extra.accumulated(tensor)
+                    _reach_leaf(n, g, False)
                 continue
             if targets is not None and n in targets and not _goes_on(n, inside):
                 continue
@@ -170,13 +199,31 @@ def _raw(order: list[Node], roots: list[Node], given: list[Any], targets: set[No
     return found
 
 
+def _reach_leaf(leaf: Node, g: Any, create_graph: bool) -> None:
+    """Add a complete cotangent to the `.grad` of a leaf's Tensor, if that still exists, and run the hooks that wait for it."""
+    extra = leaf.extra
+    tensor = extra.tensor() if type(extra) is Extra else extra() if callable(extra) else None
+    if tensor is None:
+        return
+    alone = type(g) is np.ndarray and g.base is None and getrefcount(g) <= _ALONE
+    accumulate(tensor, g, create_graph, alone and g.dtype == tensor._data.dtype)
+    if type(extra) is Extra:
+        extra.accumulated(tensor)
+
+
 def _goes_on(node: Node, inside: set[Node]) -> bool:
     """Whether the sweep has to go through this target to reach another one."""
     return any(type(i) is Node and i in inside for i in node.inputs)
 
 
 def _traced(
-    order: list[Node], roots: list[Node], given: list[Any], targets: set[Node] | None, keep: bool, create_graph: bool, into_leaves: bool
+    order: list[Node],
+    roots: list[Node],
+    given: list[Any],
+    targets: set[Node] | None,
+    keep: bool,
+    create_graph: bool,
+    into_leaves: bool,
 ) -> dict[Node, Any]:
     """The same sweep on Tensors: the derivative is recorded like any other code."""
     cotangents: dict[Node, Any] = {}
@@ -197,17 +244,16 @@ def _traced(
         config.set_grad_enabled(previous)
     if into_leaves:
         for node in order:
-            if node.op is None and node in done and (targets is None or node in targets) and node.extra is not None:
-                extra = node.extra
-                tensor = extra.tensor() if type(extra) is Extra else extra() if callable(extra) else None
-                if tensor is not None:
-                    accumulate(tensor, done[node], create_graph)
-                    if type(extra) is Extra:
-                        extra.accumulated(tensor)
+            if node.op is None and node in done and (targets is None or node in targets):
+                _reach_leaf(node, done[node], create_graph)
     if not keep:
         inside = set(order)
         for node in order:
-            if node.saved is not None and node.op is not None and (targets is None or node not in targets or _goes_on(node, inside)):
+            if (
+                node.saved is not None
+                and node.op is not None
+                and (targets is None or node not in targets or _goes_on(node, inside))
+            ):
                 node.saved = FREED
     return {n: g for n, g in done.items() if targets is None or n in targets}
 
@@ -226,8 +272,11 @@ def read_saved(node: Node, position: int) -> Any:
     return handle(value, source if isinstance(source, Node) else None) if isinstance(value, np.ndarray) else value
 
 
-def accumulate(tensor: Tensor, g: Any, create_graph: bool) -> None:
-    """Add a cotangent to `.grad`: in place where that is first-order (references to .grad see it), as a new Tensor otherwise."""
+def accumulate(tensor: Tensor, g: Any, create_graph: bool, owned: bool = False) -> None:
+    """Add a cotangent to `.grad`: in place where that is first-order (references to .grad see it), as a new Tensor otherwise.
+
+    owned says that nobody else holds the array g, so that it may become `.grad` without a copy.
+    """
     if local.trace is not None and not local.trace.owns(tensor):
         local.trace.check_accumulate(tensor)
     with _accumulation:
@@ -238,8 +287,6 @@ def accumulate(tensor: Tensor, g: Any, create_graph: bool) -> None:
             else:
                 tensor._grad = T.add(before, g)
         elif before is None:
-            # a private array may be kept as it is: the count is the caller's local, this parameter and getrefcount's
-            owned = type(g) is np.ndarray and g.base is None and getrefcount(g) <= 3 and g.dtype == tensor._data.dtype
             tensor._grad = handle(g if owned else own(g, tensor._data.dtype), None)
         elif before._node is not None or create_graph or not before._data.flags.writeable:
             tensor._grad = T.add(before, handle(np.asarray(g), None))
@@ -251,67 +298,6 @@ def accumulate(tensor: Tensor, g: Any, create_graph: bool) -> None:
 def own(g: Any, dtype: Any) -> Any:
     """A private, contiguous, writable copy of a cotangent."""
     return np.array(g, dtype, order="C")
-
-
-def _tensors(operation: str, value: Any) -> list[Tensor]:
-    if isinstance(value, Tensor):
-        return [value]
-    items = list(value) if isinstance(value, Iterable) else [value]
-    for item in items:
-        if not isinstance(item, Tensor):
-            raise ArgumentError(explain(operation, f"expected Tensors, got {type(item).__name__}"))
-    return items
-
-
-def _root_node(operation: str, root: Tensor) -> Node:
-    node = root._node
-    if node is None or not node.needs:
-        raise DifferentiationError(
-            explain(operation, "element 0 of tensors does not require grad and does not have a grad_fn",
-                    "Make an input with requires_grad=True, and do not compute under no_grad()")  # fmt: skip
-        )
-    return node
-
-
-def _targets(operation: str, inputs: list[Tensor]) -> set[Node]:
-    nodes = set()
-    for i, t in enumerate(inputs):
-        if t._node is None or not t._node.needs:
-            raise DifferentiationError(explain(operation, f"One of the differentiated Tensors does not require grad: inputs[{i}]"))
-        nodes.add(t._node)
-    return nodes
-
-
-def _gradients(operation: str, roots: list[Tensor], given: Any, create_graph: bool) -> list[Tensor]:
-    """The cotangents of the roots: ones for scalars, else what the caller gave, checked."""
-    listed = [given] if given is None or isinstance(given, Tensor) else list(given)
-    if given is None:
-        listed = [None] * len(roots)
-    if len(listed) != len(roots):
-        raise DifferentiationError(explain(operation, f"got {len(roots)} tensors and {len(listed)} gradients"))
-    return [_one_gradient(operation, root, g) for root, g in zip(roots, listed, strict=True)]
-
-
-def _one_gradient(operation: str, root: Tensor, g: Any) -> Tensor:
-    if g is None:
-        _root_node(operation, root)
-        if root._data.size != 1:
-            raise DifferentiationError(
-                explain(operation, "grad can be implicitly created only for scalar outputs", "Pass gradient=, a Tensor of the same shape, or reduce the value first",
-                        value=Type(root._data.shape, root._data.dtype))  # fmt: skip
-            )
-        if root._data.dtype.kind not in "f":
-            raise DTypeError(explain(operation, f"grad can be implicitly created only for real scalar outputs but got {root.dtype}"))
-        if local.trace is not None:
-            return T.full(shape=root._data.shape, value=1, dtype=root._data.dtype)
-        return handle(np.ones(root._data.shape, root._data.dtype), None)
-    if not isinstance(g, Tensor):
-        raise ArgumentError(explain(operation, f"gradients can be either Tensors or None, but got {type(g).__name__}"))
-    if g._data.shape != root._data.shape:
-        raise ShapeError(
-            explain(operation, "Mismatch in shape: the gradient has another shape than the value", gradient=Type(g._data.shape, g._data.dtype), value=Type(root._data.shape, root._data.dtype))
-        )
-    return g if g._data.dtype == root._data.dtype else T.cast(g, dtype=root._data.dtype)
 
 
 def _first_back(node: Node, g: Any, grads: dict[Node, Any]) -> None:
@@ -367,7 +353,10 @@ def _is_node(value: Any) -> bool:
     return type(value) is Node
 
 
-for _op in (Op, *REGISTRY.values()):  # each its own: a definition that extends another one must not inherit the backward generated for it
+for _op in (
+    Op,
+    *REGISTRY.values(),
+):  # each its own: a definition that extends another one must not inherit the backward generated for it
     _op.back = staticmethod(_first_back)
 slots.backward = backward
 __all__ = ["Ops", "accumulate", "backward", "grad", "run"]

@@ -70,7 +70,9 @@ class Function:
     @staticmethod
     def forward(*args: Any, **kwargs: Any) -> Any:
         """Compute the results.  To be written by the user."""
-        raise NotImplementedError(explain("autograd.Function", "You must implement the forward function for custom autograd.Function"))
+        raise NotImplementedError(
+            explain("autograd.Function", "You must implement the forward function for custom autograd.Function")
+        )
 
     @staticmethod
     def setup_context(ctx: FunctionCtx, inputs: tuple[Any, ...], output: Any) -> Any:
@@ -81,7 +83,10 @@ class Function:
     def backward(ctx: Any, *grad_outputs: Any) -> Any:
         """From the gradients of the results to those of the arguments.  To be written by the user."""
         raise NotImplementedError(
-            explain("autograd.Function", "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward mode AD")
+            explain(
+                "autograd.Function",
+                "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward mode AD",
+            )
         )
 
     vjp = backward
@@ -89,7 +94,11 @@ class Function:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Refused: Functions are applied through the class."""
         raise DifferentiationError(
-            explain(type(self).__name__, "Legacy autograd function with non-static forward method is deprecated", "Call the class's apply(...)")
+            explain(
+                type(self).__name__,
+                "Legacy autograd function with non-static forward method is deprecated",
+                "Call the class's apply(...)",
+            )
         )
 
     @classmethod
@@ -142,7 +151,12 @@ class _Error(Function):
 
     @staticmethod
     def backward(ctx: Any, *_grads: Any) -> Any:
-        raise DifferentiationError(explain("once_differentiable", "trying to differentiate twice a function that was marked with @once_differentiable"))
+        raise DifferentiationError(
+            explain(
+                "once_differentiable",
+                "trying to differentiate twice a function that was marked with @once_differentiable",
+            )
+        )
 
 
 def _positional(forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
@@ -172,7 +186,10 @@ def _finish(call: Call, ctx: FunctionCtx, arguments: list[tuple[Tensor, Any, Nod
     elif followed and local.grad_enabled:
         node, pieces = _track(call, ctx, arguments, tensors)
     else:
-        made = tuple(handle(r._data, None) if id(r) in own and r.requires_grad and id(r) not in ctx._dirty else r for r in tensors)
+        made = tuple(
+            handle(r._data, None) if id(r) in own and r.requires_grad and id(r) not in ctx._dirty else r
+            for r in tensors
+        )
         return _in_place_of(items, made, isinstance(results, tuple))
     _keep(ctx, tensors, node, pieces)
     made = tuple(_result(ctx, r, p, own, node) for r, p in zip(tensors, pieces, strict=True))
@@ -224,7 +241,11 @@ def _result(ctx: FunctionCtx, result: Tensor, piece: Node, own: set[int], node: 
     if id(result) in ctx._dirty:
         if result._node is not None and result._node.op is None and result._node.needs:
             raise InplaceError(
-                explain(type(ctx).__name__, "a leaf Variable that requires grad has been used in an in-place operation", "Apply the function to a clone()")
+                explain(
+                    type(ctx).__name__,
+                    "a leaf Variable that requires grad has been used in an in-place operation",
+                    "Apply the function to a clone()",
+                )
             )
         repoint(result, base_of(result), handle(result._data, followed), in_memory=True)
         return result

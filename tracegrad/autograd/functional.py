@@ -17,7 +17,9 @@ from tracegrad.ir.types import Type
 Tensors = tuple[Tensor, ...]
 
 
-def vjp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
+def vjp(
+    func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple[Any, Any]:
     """(func(*inputs), v^T J).  v has the form of the outputs; it may be None for one output of one element.
 
     Raises RuntimeError when v is missing or has another shape; with strict=True also when an output does not depend on an input.
@@ -31,7 +33,9 @@ def vjp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
     return _finish(outputs, single, create_graph), _finish(found, alone, create_graph)
 
 
-def jvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
+def jvp(
+    func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple[Any, Any]:
     """(func(*inputs), J v), by differentiating v^T J twice.  v has the form of the inputs; it may be None for one input of one element."""
     with enable_grad():
         given, _ = _tensors("jvp", "inputs", inputs)
@@ -45,7 +49,12 @@ def jvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
 
 
 def jacobian(
-    func: Callable[..., Any], inputs: Any, create_graph: bool = False, strict: bool = False, vectorize: bool = False, strategy: str = "reverse-mode"
+    func: Callable[..., Any],
+    inputs: Any,
+    create_graph: bool = False,
+    strict: bool = False,
+    vectorize: bool = False,
+    strategy: str = "reverse-mode",
 ) -> Any:
     """The Jacobian: for one input and one output a Tensor of shape output.shape + input.shape, else (nested) tuples of them, outputs outermost.
 
@@ -61,7 +70,12 @@ def jacobian(
 
 
 def hessian(
-    func: Callable[..., Any], inputs: Any, create_graph: bool = False, strict: bool = False, vectorize: bool = False, outer_jacobian_strategy: str = "reverse-mode"
+    func: Callable[..., Any],
+    inputs: Any,
+    create_graph: bool = False,
+    strict: bool = False,
+    vectorize: bool = False,
+    outer_jacobian_strategy: str = "reverse-mode",
 ) -> Any:
     """The Hessian of a function with one result of one element: jacobian of the gradient.  Raises RuntimeError for any other result."""
     _, alone = _tensors("hessian", "inputs", inputs)
@@ -75,7 +89,9 @@ def hessian(
     return jacobian(gradient, inputs, create_graph=create_graph, strict=strict)
 
 
-def vhp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
+def vhp(
+    func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple[Any, Any]:
     """(func(*inputs), v^T H) for a function with one result of one element."""
     with enable_grad():
         given, alone = _tensors("vhp", "inputs", inputs)
@@ -88,7 +104,9 @@ def vhp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool
     return _finish(outputs, single, create_graph), _finish(found, alone, create_graph)
 
 
-def hvp(func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple[Any, Any]:
+def hvp(
+    func: Callable[..., Any], inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple[Any, Any]:
     """(func(*inputs), H v): equal to vhp, because the Hessian is symmetric."""
     return vhp(func, inputs, v, create_graph, strict)
 
@@ -98,10 +116,14 @@ def _tensors(operation: str, what: str, value: Any) -> tuple[Tensors, bool]:
     if isinstance(value, Tensor):
         return (value,), True
     if not isinstance(value, tuple):
-        raise ArgumentError(explain(operation, f"the {what} must be either a Tensor or a tuple of Tensors, got {type(value).__name__}"))
+        raise ArgumentError(
+            explain(operation, f"the {what} must be either a Tensor or a tuple of Tensors, got {type(value).__name__}")
+        )
     for i, item in enumerate(value):
         if not isinstance(item, Tensor):
-            raise ArgumentError(explain(operation, f"the {what} must be Tensors, but element {i} has type {type(item).__name__}"))
+            raise ArgumentError(
+                explain(operation, f"the {what} must be Tensors, but element {i} has type {type(item).__name__}")
+            )
     return value, False
 
 
@@ -125,27 +147,47 @@ def _weights(operation: str, v: Any, like: Tensors, what: str) -> Tensors:
     """The vectors of a product: v, checked against `like`; ones for a single value of one element when v is None."""
     if v is None:
         if len(like) != 1 or like[0]._data.size != 1:
-            raise DataError(explain(operation, f"the vector v can only be None if there is a single {what} with a single element"))
+            raise DataError(
+                explain(operation, f"the vector v can only be None if there is a single {what} with a single element")
+            )
         return (T.ones(Type(like[0]._data.shape, like[0]._data.dtype)),)
     given, _ = _tensors(operation, "vector v", v)
     if len(given) != len(like):
         raise DataError(explain(operation, f"v has {len(given)} Tensors but there are {len(like)} {what}s"))
     for i, (a, b) in enumerate(zip(given, like, strict=True)):
         if a._data.shape != b._data.shape:
-            raise DataError(explain(operation, f"v[{i}] has shape {list(a._data.shape)} but {what} {i} has {list(b._data.shape)}"))
+            raise DataError(
+                explain(operation, f"v[{i}] has shape {list(a._data.shape)} but {what} {i} has {list(b._data.shape)}")
+            )
     return given
 
 
-def _gradients(operation: str, outputs: Tensors, inputs: Tensors, weights: Tensors, create_graph: bool, strict: bool) -> Tensors:
+def _gradients(
+    operation: str, outputs: Tensors, inputs: Tensors, weights: Tensors, create_graph: bool, strict: bool
+) -> Tensors:
     """Gradients of the outputs that have a history; zeros (or, if strict, an error) for an input without influence."""
     live = [(o, w) for o, w in zip(outputs, weights, strict=True) if o.requires_grad]
     if strict and len(live) < len(outputs):
-        raise DifferentiationError(explain(operation, "an output of the function does not require gradients; strict mode needs it to depend on the inputs"))
+        raise DifferentiationError(
+            explain(
+                operation,
+                "an output of the function does not require gradients; strict mode needs it to depend on the inputs",
+            )
+        )
     if not live:
         return tuple(_zeros(x) for x in inputs)
-    found = grad([o for o, _ in live], inputs, [w for _, w in live], create_graph=create_graph, retain_graph=True, allow_unused=True)
+    found = grad(
+        [o for o, _ in live],
+        inputs,
+        [w for _, w in live],
+        create_graph=create_graph,
+        retain_graph=True,
+        allow_unused=True,
+    )
     if strict and any(g is None for g in found):
-        raise DifferentiationError(explain(operation, "an output of the function is independent of an input; strict mode allows no such input"))
+        raise DifferentiationError(
+            explain(operation, "an output of the function is independent of an input; strict mode allows no such input")
+        )
     return tuple(_zeros(x) if g is None else g for g, x in zip(found, inputs, strict=True))
 
 
@@ -153,10 +195,14 @@ def _jacobian_of(output: Tensor, inputs: Tensors, create_graph: bool, strict: bo
     """The Jacobian blocks of one output, one per input."""
     shape, size = output._data.shape, output._data.size
     eye = np.eye(size, dtype=output._data.dtype).reshape(size, *shape)
-    rows = [_gradients("jacobian", (output,), inputs, (handle(eye[i], None),), create_graph, strict) for i in range(size)]
+    rows = [
+        _gradients("jacobian", (output,), inputs, (handle(eye[i], None),), create_graph, strict) for i in range(size)
+    ]
     if not rows:
         return tuple(T.zeros(Type((*shape, *x._data.shape), x._data.dtype)) for x in inputs)
-    return tuple(T.reshape(T.stack(*column, dim=0), shape=(*shape, *column[0]._data.shape)) for column in zip(*rows, strict=True))
+    return tuple(
+        T.reshape(T.stack(*column, dim=0), shape=(*shape, *column[0]._data.shape)) for column in zip(*rows, strict=True)
+    )
 
 
 def _need_scalar(operation: str, outputs: Tensors, single: bool) -> None:

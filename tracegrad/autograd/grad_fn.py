@@ -23,7 +23,8 @@ class GradFn:
 
     def name(self) -> str:
         """The name that torch gives to this step, such as AddBackward0."""
-        return type(self).__name__
+        name = type(self).__name__
+        return f"torch::autograd::{name}" if name in ("CopySlices", "CopyBackwards") else name
 
     def __repr__(self) -> str:
         module = getattr(type(self), "_shown_module", "")
@@ -153,7 +154,9 @@ def _differentiable(node: Node) -> list[int]:
     return [
         i
         for i, value in enumerate(node.inputs)
-        if op.rules[min(i, last)] is not None and value is not None and not (op.name == "pow" and not isinstance(value, Node))
+        if op.rules[min(i, last)] is not None
+        and value is not None
+        and not (op.name == "pow" and not isinstance(value, Node))
     ]
 
 

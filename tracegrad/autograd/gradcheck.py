@@ -51,7 +51,9 @@ def gradcheck(
     check_undefined_grad, check_grad_dtypes and masked are accepted; unused results always reach a backward as None or zeros here.
     """
     if check_forward_ad or check_batched_forward_grad:
-        raise NotSupportedError(explain("gradcheck", "forward-mode derivatives are not checked here", "Leave check_forward_ad out"))
+        raise NotSupportedError(
+            explain("gradcheck", "forward-mode derivatives are not checked here", "Leave check_forward_ad out")
+        )
     arguments = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
     options = _Options(eps, atol, rtol, nondet_tol, fast_mode, check_batched_grad)
     try:
@@ -89,12 +91,17 @@ def gradgradcheck(
     The cotangents are random (with a fixed seed) unless `grad_outputs` are given.  Options and errors as gradcheck's.
     """
     if check_fwd_over_rev:
-        raise NotSupportedError(explain("gradgradcheck", "forward-mode derivatives are not checked here", "Leave check_fwd_over_rev out"))
+        raise NotSupportedError(
+            explain("gradgradcheck", "forward-mode derivatives are not checked here", "Leave check_fwd_over_rev out")
+        )
     arguments = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
     outputs = _differentiable(func(*arguments))
     if grad_outputs is None:
         generator = np.random.default_rng(RANDOM_SEED)
-        cotangents = [handle(np.asarray(generator.standard_normal(o.shape), o._data.dtype), None).requires_grad_() for o in outputs]
+        cotangents = [
+            handle(np.asarray(generator.standard_normal(o.shape), o._data.dtype), None).requires_grad_()
+            for o in outputs
+        ]
     else:
         given = (grad_outputs,) if isinstance(grad_outputs, Tensor) else tuple(grad_outputs)
         cotangents = [g for g in given if g is not None]
@@ -107,16 +114,27 @@ def gradgradcheck(
         return tuple(g for g in found if g is not None)
 
     return gradcheck(
-        gradients, (*arguments, *cotangents), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception, nondet_tol=nondet_tol,
-        check_batched_grad=check_batched_grad, check_backward_ad=check_rev_over_rev, fast_mode=fast_mode,
-    )  # fmt: skip
+        gradients,
+        (*arguments, *cotangents),
+        eps=eps,
+        atol=atol,
+        rtol=rtol,
+        raise_exception=raise_exception,
+        nondet_tol=nondet_tol,
+        check_batched_grad=check_batched_grad,
+        check_backward_ad=check_rev_over_rev,
+        fast_mode=fast_mode,
+    )
 
 
 def _check_inputs(arguments: tuple[Any, ...]) -> None:
     followed = [(i, a) for i, a in enumerate(arguments) if isinstance(a, Tensor) and a.requires_grad]
     if not followed:
         raise ArgumentValueError(
-            explain("gradcheck", "expects at least one input tensor to require gradient, but none of them have requires_grad=True")
+            explain(
+                "gradcheck",
+                "expects at least one input tensor to require gradient, but none of them have requires_grad=True",
+            )
         )
     for i, a in followed:
         if a._data.dtype.kind == "c":
@@ -126,8 +144,11 @@ def _check_inputs(arguments: tuple[Any, ...]) -> None:
             warnings.warn(text, UserWarning, stacklevel=4)
         if any(size > 1 and stride == 0 for size, stride in zip(a._data.shape, a._data.strides, strict=True)):
             raise DataError(
-                explain("gradcheck", f"the input at position {i} has a dimension with stride 0: its elements share memory and cannot be changed one at a time",
-                        "Call .contiguous() on it first")  # fmt: skip
+                explain(
+                    "gradcheck",
+                    f"the input at position {i} has a dimension with stride 0: its elements share memory and cannot be changed one at a time",
+                    "Call .contiguous() on it first",
+                )
             )
 
 
@@ -151,7 +172,9 @@ def _tensors(result: Any) -> list[Tensor]:
     items = list(result) if isinstance(result, (tuple, list)) else [result]
     for item in items:
         if not isinstance(item, Tensor):
-            raise ArgumentValueError(explain("gradcheck", f"the function must return Tensors, got {type(item).__name__}"))
+            raise ArgumentValueError(
+                explain("gradcheck", f"the function must return Tensors, got {type(item).__name__}")
+            )
     return items
 
 
@@ -197,7 +220,14 @@ def _analytical(output: Tensor, x: Tensor) -> Array:
     return np.array(columns).reshape(output._data.size, x._data.size).T
 
 
-def _compare_jacobians(func: Callable[..., Any], arguments: tuple[Any, ...], output: Tensor, x: Tensor, places: tuple[int, int], options: _Options) -> None:
+def _compare_jacobians(
+    func: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    output: Tensor,
+    x: Tensor,
+    places: tuple[int, int],
+    options: _Options,
+) -> None:
     numerical = _numerical(func, arguments, x, places[0], options.eps)
     analytical = _analytical(output, x)
     if analytical.size and not np.allclose(analytical, numerical, options.rtol, options.atol, equal_nan=True):
@@ -205,8 +235,11 @@ def _compare_jacobians(func: Callable[..., Any], arguments: tuple[Any, ...], out
     again = _analytical(output, x)
     if np.any(np.abs(analytical - again) > options.nondet_tol):
         raise GradcheckError(
-            explain("gradcheck", "Backward is not reentrant, i.e., running backward with same input and grad_output multiple times gives different values, "
-                    f"although analytical gradient matches numerical gradient. The tolerance for nondeterminism was {options.nondet_tol}")  # fmt: skip
+            explain(
+                "gradcheck",
+                "Backward is not reentrant, i.e., running backward with same input and grad_output multiple times gives different values, "
+                f"although analytical gradient matches numerical gradient. The tolerance for nondeterminism was {options.nondet_tol}",
+            )
         )
 
 
@@ -222,7 +255,14 @@ def _mismatch(analytical: Array, numerical: Array, output: Tensor, x: Tensor, pl
     )
 
 
-def _compare_projection(func: Callable[..., Any], arguments: tuple[Any, ...], output: Tensor, x: Tensor, places: tuple[int, int], options: _Options) -> None:
+def _compare_projection(
+    func: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    output: Tensor,
+    x: Tensor,
+    places: tuple[int, int],
+    options: _Options,
+) -> None:
     """Compare u . J v for random unit vectors; on a mismatch the whole Jacobians, for the message."""
     generator = np.random.default_rng(RANDOM_SEED)
     u, v = _unit(generator, output._data.size), _unit(generator, x._data.size)
@@ -240,7 +280,9 @@ def _compare_projection(func: Callable[..., Any], arguments: tuple[Any, ...], ou
     if not np.allclose(analytical, numerical, options.rtol, options.atol, equal_nan=True):
         slow = _numerical(func, arguments, x, places[0], options.eps)
         text = _mismatch(_analytical(output, x), slow, output, x, places)
-        raise GradcheckError(f"{text}fast mode compared the projections: numerical {numerical.item():.10g}, analytical {analytical.item():.10g}\n")
+        raise GradcheckError(
+            f"{text}fast mode compared the projections: numerical {numerical.item():.10g}, analytical {analytical.item():.10g}\n"
+        )
 
 
 def _unit(generator: np.random.Generator, size: int) -> Array:
@@ -248,19 +290,36 @@ def _unit(generator: np.random.Generator, size: int) -> Array:
     return v / max(float(np.linalg.norm(v)), 1e-300)
 
 
-def _check_constant(func: Callable[..., Any], arguments: tuple[Any, ...], followed: list[Tensor], index: int, output: Tensor, options: _Options) -> None:
+def _check_constant(
+    func: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    followed: list[Tensor],
+    index: int,
+    output: Tensor,
+    options: _Options,
+) -> None:
     """A result without history must not depend on the inputs; integer results are not looked at."""
     if output._data.dtype.kind != "f":
         return
     for x in followed:
         if np.any(np.abs(_numerical(func, arguments, x, index, options.eps)) > options.atol):
-            raise GradcheckError(explain("gradcheck", f"Numerical gradient for function expected to be zero: output {index} does not require grad but depends on an input"))
+            raise GradcheckError(
+                explain(
+                    "gradcheck",
+                    f"Numerical gradient for function expected to be zero: output {index} does not require grad but depends on an input",
+                )
+            )
 
 
 def _check_linear(output: Tensor, followed: list[Tensor], index: int) -> None:
     for x in followed:
         if np.any(_vjp(output, x, np.zeros(output._data.size))):
-            raise GradcheckError(explain("gradcheck", f"backward not multiplied by grad_output (output {index}): a cotangent of zeros gives a gradient that is not zero"))
+            raise GradcheckError(
+                explain(
+                    "gradcheck",
+                    f"backward not multiplied by grad_output (output {index}): a cotangent of zeros gives a gradient that is not zero",
+                )
+            )
 
 
 def _check_batched(output: Tensor, followed: list[Tensor], index: int) -> None:
@@ -271,7 +330,9 @@ def _check_batched(output: Tensor, followed: list[Tensor], index: int) -> None:
         (together,) = grad(output, x, rows, retain_graph=True, allow_unused=True, is_grads_batched=True)
         alone = [_vjp(output, x, row) for row in pair]
         if together is not None and not np.allclose(np.reshape(together._data, (2, -1)), alone):
-            raise GradcheckError(explain("gradcheck", f"batched gradients of output {index} differ from those computed one by one"))
+            raise GradcheckError(
+                explain("gradcheck", f"batched gradients of output {index} differ from those computed one by one")
+            )
 
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]

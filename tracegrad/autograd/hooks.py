@@ -72,7 +72,9 @@ def register_hook(tensor: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Re
     """Call `hook(grad)` whenever a gradient for `tensor` has been computed; a Tensor that it returns replaces the gradient."""
     node = tensor._node
     if node is None or not node.needs:
-        raise DifferentiationError(explain("register_hook", "cannot register a hook on a tensor that doesn't require gradient"))
+        raise DifferentiationError(
+            explain("register_hook", "cannot register a hook on a tensor that doesn't require gradient")
+        )
     hooks = extra_of(node).hooks
     removable = RemovableHandle(hooks)
     hooks[removable.id] = hook
@@ -92,9 +94,15 @@ def register_post_accumulate_grad_hook(tensor: Tensor, hook: Callable[[Tensor], 
     """Call `hook(tensor)` whenever a backward has added to the `.grad` of this leaf."""
     node = tensor._node
     if node is None or not node.needs:
-        raise DifferentiationError(explain("register_post_accumulate_grad_hook", "cannot register a hook on a tensor that doesn't require gradient"))
+        raise DifferentiationError(
+            explain(
+                "register_post_accumulate_grad_hook", "cannot register a hook on a tensor that doesn't require gradient"
+            )
+        )
     if node.op is not None:
-        raise DifferentiationError(explain("register_post_accumulate_grad_hook", "cannot be registered on non-leaf tensors"))
+        raise DifferentiationError(
+            explain("register_post_accumulate_grad_hook", "cannot be registered on non-leaf tensors")
+        )
     hooks = extra_of(node).after
     removable = RemovableHandle(hooks)
     hooks[removable.id] = hook
@@ -131,7 +139,12 @@ def run_after_step(node: Node, parts: list[Any], g: Any) -> list[Any]:
             continue
         answer = answer if isinstance(answer, tuple) else (answer,)
         if len(answer) != len(parts):
-            raise DifferentiationError(explain("hook", f"'{_name(hook)}' has returned an incorrect number of values (got {len(answer)}, but expected {len(parts)})"))
+            raise DifferentiationError(
+                explain(
+                    "hook",
+                    f"'{_name(hook)}' has returned an incorrect number of values (got {len(answer)}, but expected {len(parts)})",
+                )
+            )
         parts = [_replacement(hook, old, new, as_tensors) for old, new in zip(shown, answer, strict=True)]
     return parts
 
@@ -162,9 +175,15 @@ def _replacement(hook: Any, shown: Tensor | None, answer: Any, as_tensor: bool) 
     if shown is not None:
         have, new = shown._data, answer._data
         if new.shape != have.shape:
-            raise DifferentiationError(explain("hook", f"'{_name(hook)}' has changed the size of value: {list(have.shape)} to {list(new.shape)}"))
+            raise DifferentiationError(
+                explain(
+                    "hook", f"'{_name(hook)}' has changed the size of value: {list(have.shape)} to {list(new.shape)}"
+                )
+            )
         if new.dtype != have.dtype:
-            raise DifferentiationError(explain("hook", f"'{_name(hook)}' has changed the type of value", was=shown.dtype, got=answer.dtype))
+            raise DifferentiationError(
+                explain("hook", f"'{_name(hook)}' has changed the type of value", was=shown.dtype, got=answer.dtype)
+            )
     return answer if as_tensor else answer._data
 
 

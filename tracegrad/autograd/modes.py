@@ -48,7 +48,11 @@ class _Mode:
     def __call__(self, function: Function) -> Function:
         """The function, run in this mode."""
         if isinstance(function, type):
-            text = explain(type(self).__name__, "decorating a class runs only its construction in this mode", "Decorate the methods")
+            text = explain(
+                type(self).__name__,
+                "decorating a class runs only its construction in this mode",
+                "Decorate the methods",
+            )
             warnings.warn(text, FutureWarning, stacklevel=2)
         code = getattr(function, "__code__", None)
         if type(code) is CodeType and code.co_flags & _GENERATOR_FLAG:

@@ -102,7 +102,9 @@ class ModuleList(_Row):
                 groups[-1] = (groups[-1][0], i, text)
             else:
                 groups.append((i, i, text))
-        lines = [f"({a}): {_indented(t)}" if a == b else f"({a}-{b}): {b - a + 1} x {_indented(t)}" for a, b, t in groups]
+        lines = [
+            f"({a}): {_indented(t)}" if a == b else f"({a}-{b}): {b - a + 1} x {_indented(t)}" for a, b, t in groups
+        ]
         return _framed(self._get_name(), "", lines)
 
 

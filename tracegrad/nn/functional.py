@@ -9,7 +9,7 @@ from tracegrad.eager.dispatch import T
 from tracegrad.eager.generate import operator_function, public_function
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentValueError, explain
-from tracegrad.ops.neural import reduction_of
+from tracegrad.ops.losses import reduction_of
 
 _linear = operator_function("linear")
 mse_loss = public_function("mse_loss")
@@ -80,7 +80,9 @@ def cross_entropy(
     """
     chosen = reduction_of("cross_entropy", size_average, reduce, reduction)
     if not 0.0 <= label_smoothing <= 1.0:
-        raise ArgumentValueError(explain("cross_entropy", f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}"))
+        raise ArgumentValueError(
+            explain("cross_entropy", f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+        )
     axis = 1 if input.ndim > 1 else 0
     logs = T.log_softmax(input, dim=axis)
     if target.shape == input.shape and target._data.dtype.kind == "f":
@@ -91,7 +93,9 @@ def cross_entropy(
     return _smoothed(logs, target, weight, ignore_index, chosen, label_smoothing, axis, nll)
 
 
-def l1_loss(input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> Tensor:  # noqa: A002
+def l1_loss(
+    input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
+) -> Tensor:  # noqa: A002
     """|input - target|, its mean or its sum."""
     distance: Any = T.abs(T.sub(input, target))
     return _reduced(distance, reduction_of("l1_loss", size_average, reduce, reduction))
@@ -129,7 +133,9 @@ def _against_probabilities(logs: Any, target: Any, weight: Any, reduction: str, 
     return loss.sum() / max(logs._data.size // max(classes, 1), 1)  # type: ignore[no-any-return]
 
 
-def _smoothed(logs: Any, target: Any, weight: Any, ignore_index: int, reduction: str, smoothing: float, axis: int, nll: Any) -> Tensor:
+def _smoothed(
+    logs: Any, target: Any, weight: Any, ignore_index: int, reduction: str, smoothing: float, axis: int, nll: Any
+) -> Tensor:
     """(1 - s) nll + s times the mean loss over all classes; the means divide by the weights of the targets, as torch does."""
     classes = logs._data.shape[axis]
     spread = -(logs if weight is None else logs * _along(weight, axis, logs.ndim)).sum(axis)
@@ -145,7 +151,10 @@ def _smoothed(logs: Any, target: Any, weight: Any, ignore_index: int, reduction:
 def _factors(logs: Any, target: Any, weight: Any, counts: Any) -> Any:
     if weight is None:
         return T.cast(counts, dtype=logs._data.dtype)
-    chosen = T.reshape(T.index_select(weight, T.reshape(T.where(counts, target, 0), shape=(target._data.size,)), dim=0), shape=target._data.shape)
+    chosen = T.reshape(
+        T.index_select(weight, T.reshape(T.where(counts, target, 0), shape=(target._data.size,)), dim=0),
+        shape=target._data.shape,
+    )
     return T.where(counts, chosen, 0.0)
 
 

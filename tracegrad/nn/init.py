@@ -10,7 +10,16 @@ from tracegrad.eager.creation import eye, rand, randn
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentValueError, explain
 
-_GAINS = {"linear": 1.0, "conv1d": 1.0, "conv2d": 1.0, "conv3d": 1.0, "sigmoid": 1.0, "tanh": 5.0 / 3, "relu": math.sqrt(2.0), "selu": 0.75}
+_GAINS = {
+    "linear": 1.0,
+    "conv1d": 1.0,
+    "conv2d": 1.0,
+    "conv3d": 1.0,
+    "sigmoid": 1.0,
+    "tanh": 5.0 / 3,
+    "relu": math.sqrt(2.0),
+    "selu": 0.75,
+}
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
@@ -53,7 +62,9 @@ def ones_(tensor: Any) -> Tensor:
 def eye_(tensor: Any) -> Tensor:
     """Fill a matrix with the identity.  Raises ValueError unless it has two axes."""
     if tensor.ndim != 2:
-        raise ArgumentValueError(explain("eye_", "Only tensors with 2 dimensions are supported", shape=list(tensor.shape)))
+        raise ArgumentValueError(
+            explain("eye_", "Only tensors with 2 dimensions are supported", shape=list(tensor.shape))
+        )
     return _write(tensor, eye(*tensor.shape, dtype=tensor.dtype))
 
 
@@ -68,7 +79,9 @@ def xavier_normal_(tensor: Any, gain: float = 1.0, generator: Any = None) -> Ten
     return normal_(tensor, 0.0, gain * math.sqrt(2.0 / sum(_fans(tensor))), generator)
 
 
-def kaiming_uniform_(tensor: Any, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None) -> Tensor:
+def kaiming_uniform_(
+    tensor: Any, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None
+) -> Tensor:
     """Fill uniformly with variance gain^2 / fan.  Source: He et al. 2015."""
     if 0 in tensor.shape:
         return tensor  # type: ignore[no-any-return]
@@ -76,7 +89,9 @@ def kaiming_uniform_(tensor: Any, a: float = 0, mode: str = "fan_in", nonlineari
     return uniform_(tensor, -bound, bound, generator)
 
 
-def kaiming_normal_(tensor: Any, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None) -> Tensor:
+def kaiming_normal_(
+    tensor: Any, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None
+) -> Tensor:
     """Fill normally with variance gain^2 / fan.  Source: He et al. 2015."""
     if 0 in tensor.shape:
         return tensor  # type: ignore[no-any-return]
@@ -97,7 +112,13 @@ def _write(tensor: Any, values: Any) -> Tensor:
 def _fans(tensor: Any) -> tuple[int, int]:
     """(inputs, outputs) of one unit of a weight (out, in, *kernel).  Raises ValueError below two axes."""
     if tensor.ndim < 2:
-        raise ArgumentValueError(explain("init", "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions", shape=list(tensor.shape)))
+        raise ArgumentValueError(
+            explain(
+                "init",
+                "Fan in and fan out can not be computed for tensor with fewer than 2 dimensions",
+                shape=list(tensor.shape),
+            )
+        )
     field = math.prod(tensor.shape[2:])
     return tensor.shape[1] * field, tensor.shape[0] * field
 

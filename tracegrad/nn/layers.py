@@ -15,7 +15,9 @@ from tracegrad.nn.parameter import Parameter
 class Linear(Module):
     """x @ weight^T + bias.  weight (out_features, in_features) and bias (out_features,) start uniform in +-1/sqrt(in_features)."""
 
-    def __init__(self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
+    def __init__(
+        self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None
+    ) -> None:
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
         self.weight = Parameter(empty((out_features, in_features), dtype=dtype, device=device))
@@ -37,6 +39,7 @@ class Linear(Module):
         return functional.linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
+        """What the repr shows."""
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
 
 
@@ -63,6 +66,7 @@ class Flatten(Module):
         return input.flatten(self.start_dim, self.end_dim)  # type: ignore[no-any-return]
 
     def extra_repr(self) -> str:
+        """What the repr shows."""
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
 
 
@@ -78,6 +82,7 @@ class ReLU(Module):
         return functional.relu(input, self.inplace)
 
     def extra_repr(self) -> str:
+        """What the repr shows."""
         return "inplace=True" if self.inplace else ""
 
 
@@ -109,6 +114,7 @@ class Softplus(Module):
         return functional.softplus(input, self.beta, self.threshold)
 
     def extra_repr(self) -> str:
+        """What the repr shows."""
         return f"beta={self.beta}, threshold={self.threshold}"
 
 
@@ -124,6 +130,7 @@ class Softmax(Module):
         return functional.softmax(input, self.dim, _stacklevel=5)
 
     def extra_repr(self) -> str:
+        """What the repr shows."""
         return f"dim={self.dim}"
 
 

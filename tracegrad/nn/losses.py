@@ -7,7 +7,7 @@ from typing import Any
 from tracegrad.eager.tensor import Tensor
 from tracegrad.nn import functional
 from tracegrad.nn.module import Module
-from tracegrad.ops.neural import reduction_of
+from tracegrad.ops.losses import reduction_of
 
 
 class _Loss(Module):
@@ -38,28 +38,46 @@ class L1Loss(_Loss):
 class BCEWithLogitsLoss(_Loss):
     """Binary cross entropy of sigmoid(input), stable for any input."""
 
-    def __init__(self, weight: Any = None, size_average: Any = None, reduce: Any = None, reduction: str = "mean", pos_weight: Any = None) -> None:
+    def __init__(
+        self,
+        weight: Any = None,
+        size_average: Any = None,
+        reduce: Any = None,
+        reduction: str = "mean",
+        pos_weight: Any = None,
+    ) -> None:
         super().__init__(size_average, reduce, reduction)
         self.register_buffer("weight", weight)
         self.register_buffer("pos_weight", pos_weight)
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:  # noqa: A002
         """Shapes: (*a), (*a) -> (), or (*a) for reduction "none"."""
-        made: Tensor = functional.binary_cross_entropy_with_logits(input, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight)
+        made: Tensor = functional.binary_cross_entropy_with_logits(
+            input, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight
+        )
         return made
 
 
 class NLLLoss(_Loss):
     """Negative log likelihood of log-probabilities (n, c, *q) against classes (n, *q)."""
 
-    def __init__(self, weight: Any = None, size_average: Any = None, ignore_index: int = -100, reduce: Any = None, reduction: str = "mean") -> None:
+    def __init__(
+        self,
+        weight: Any = None,
+        size_average: Any = None,
+        ignore_index: int = -100,
+        reduce: Any = None,
+        reduction: str = "mean",
+    ) -> None:
         super().__init__(size_average, reduce, reduction)
         self.register_buffer("weight", weight)
         self.ignore_index = ignore_index
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:  # noqa: A002
         """Shapes: (n, c, *q), (n, *q) -> (), or (n, *q) for reduction "none"."""
-        made: Tensor = functional.nll_loss(input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
+        made: Tensor = functional.nll_loss(
+            input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction
+        )
         return made
 
 
@@ -67,7 +85,13 @@ class CrossEntropyLoss(_Loss):
     """Cross entropy of logits (n, c, *q) against classes (n, *q) or probabilities (n, c, *q)."""
 
     def __init__(
-        self, weight: Any = None, size_average: Any = None, ignore_index: int = -100, reduce: Any = None, reduction: str = "mean", label_smoothing: float = 0.0
+        self,
+        weight: Any = None,
+        size_average: Any = None,
+        ignore_index: int = -100,
+        reduce: Any = None,
+        reduction: str = "mean",
+        label_smoothing: float = 0.0,
     ) -> None:
         super().__init__(size_average, reduce, reduction)
         self.register_buffer("weight", weight)
@@ -76,7 +100,12 @@ class CrossEntropyLoss(_Loss):
     def forward(self, input: Tensor, target: Tensor) -> Tensor:  # noqa: A002
         """Shapes: (n, c, *q), (n, *q) -> (), or (n, *q) for reduction "none"."""
         return functional.cross_entropy(
-            input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction, label_smoothing=self.label_smoothing
+            input,
+            target,
+            self.weight,
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
+            label_smoothing=self.label_smoothing,
         )
 
 

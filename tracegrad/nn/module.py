@@ -1,4 +1,4 @@
-"""Module: parameters, buffers and other modules under one name, with a forward function."""
+"""Module: parameters, buffers and other modules under one name.  Over 400 lines because it is one class with torch's methods."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from tracegrad import dtypes
 from tracegrad.autograd.hooks import RemovableHandle
 from tracegrad.autograd.modes import no_grad
 from tracegrad.eager.tensor import Tensor
-from tracegrad.errors import ArgumentError, ArgumentValueError, DataError, MissingAttributeError, RegistrationError, explain
+from tracegrad.errors import (
+    ArgumentError,
+    ArgumentValueError,
+    DataError,
+    MissingAttributeError,
+    RegistrationError,
+    explain,
+)
 from tracegrad.nn.parameter import Parameter
 
 Self = TypeVar("Self", bound="Module")
@@ -37,12 +44,22 @@ class Module:
     _modules: dict[str, Module | None]
 
     def __init__(self) -> None:
-        tables = {"_parameters": {}, "_buffers": {}, "_modules": {}, "_not_saved": set(), "_before_forward": {}, "_after_forward": {}, "training": True}
+        tables = {
+            "_parameters": {},
+            "_buffers": {},
+            "_modules": {},
+            "_not_saved": set(),
+            "_before_forward": {},
+            "_after_forward": {},
+            "training": True,
+        }
         self.__dict__.update(tables)
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
         """The computation; every subclass writes its own."""
-        raise NotImplementedError(explain("forward", f'Module [{type(self).__name__}] is missing the required "forward" function'))
+        raise NotImplementedError(
+            explain("forward", f'Module [{type(self).__name__}] is missing the required "forward" function')
+        )
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """Run the forward hooks and forward."""
@@ -77,15 +94,30 @@ class Module:
             self._forget(name, "_modules")
         elif name in self.__dict__.get("_parameters", {}):
             if value is not None:
-                raise ArgumentError(explain("module", f"cannot assign {type(value).__name__!r} as parameter {name!r} (torch.nn.Parameter or None expected)"))
+                raise ArgumentError(
+                    explain(
+                        "module",
+                        f"cannot assign {type(value).__name__!r} as parameter {name!r} (torch.nn.Parameter or None expected)",
+                    )
+                )
             self._parameters[name] = None
         elif name in self.__dict__.get("_modules", {}):
             if value is not None:
-                raise ArgumentError(explain("module", f"cannot assign {type(value).__name__!r} as child module {name!r} (torch.nn.Module or None expected)"))
+                raise ArgumentError(
+                    explain(
+                        "module",
+                        f"cannot assign {type(value).__name__!r} as child module {name!r} (torch.nn.Module or None expected)",
+                    )
+                )
             self._modules[name] = None
         elif name in self.__dict__.get("_buffers", {}):
             if value is not None and not isinstance(value, Tensor):
-                raise ArgumentError(explain("module", f"cannot assign {type(value).__name__!r} as buffer {name!r} (torch.Tensor or None expected)"))
+                raise ArgumentError(
+                    explain(
+                        "module",
+                        f"cannot assign {type(value).__name__!r} as buffer {name!r} (torch.Tensor or None expected)",
+                    )
+                )
             self._buffers[name] = value
         else:
             object.__setattr__(self, name, value)
@@ -116,7 +148,7 @@ class Module:
         if not isinstance(name, str):
             raise ArgumentError(explain(what, f"the name must be a string, got {type(name).__name__}"))
         if "." in name:
-            raise RegistrationError(f"{what} name can't contain \".\", got: {name!r}")
+            raise RegistrationError(f'{what} name can\'t contain ".", got: {name!r}')
         if not name:
             raise RegistrationError(f'{what} name can\'t be empty string ""')
         if hasattr(self, name) and name not in table:
@@ -127,7 +159,12 @@ class Module:
         table = self._table("_parameters", "parameters")
         self._check_name("parameter", name, table)
         if param is not None and not isinstance(param, Parameter):
-            raise ArgumentError(explain("register_parameter", f"cannot assign {type(param).__name__!r} object to parameter {name!r} (torch.nn.Parameter or None required)"))
+            raise ArgumentError(
+                explain(
+                    "register_parameter",
+                    f"cannot assign {type(param).__name__!r} object to parameter {name!r} (torch.nn.Parameter or None required)",
+                )
+            )
         if param is not None and not param.is_leaf:
             raise ArgumentError(explain("register_parameter", f"cannot assign non-leaf Tensor to parameter {name!r}"))
         table[name] = param
@@ -137,7 +174,12 @@ class Module:
         table = self._table("_buffers", "buffer")
         self._check_name("buffer", name, table)
         if tensor is not None and not isinstance(tensor, Tensor):
-            raise ArgumentError(explain("register_buffer", f"cannot assign {type(tensor).__name__!r} object to buffer {name!r} (torch Tensor or None required)"))
+            raise ArgumentError(
+                explain(
+                    "register_buffer",
+                    f"cannot assign {type(tensor).__name__!r} object to buffer {name!r} (torch Tensor or None required)",
+                )
+            )
         table[name] = tensor
         (self._not_saved.discard if persistent else self._not_saved.add)(name)
 
@@ -153,7 +195,9 @@ class Module:
 
     # --- walks
 
-    def named_modules(self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
+    def named_modules(
+        self, memo: set[Module] | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
         """This module and all below it, with dotted names, each once."""
         seen = set() if memo is None else memo
         if self in seen:
@@ -183,7 +227,9 @@ class Module:
 
     def _named(self, table: str, prefix: str, recurse: bool, remove_duplicate: bool) -> Iterator[tuple[str, Tensor]]:
         seen: set[int] = set()
-        modules = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else iter([(prefix, self)])
+        modules = (
+            self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else iter([(prefix, self)])
+        )
         for path, module in modules:
             for name, value in module.__dict__[table].items():
                 if value is None or (remove_duplicate and id(value) in seen):
@@ -191,7 +237,9 @@ class Module:
                 seen.add(id(value))
                 yield f"{path}.{name}" if path else name, value
 
-    def named_parameters(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator[tuple[str, Tensor]]:
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
         """All parameters with dotted names, each once."""
         return self._named("_parameters", prefix, recurse, remove_duplicate)
 
@@ -199,7 +247,9 @@ class Module:
         """All parameters."""
         return (p for _, p in self.named_parameters(recurse=recurse))
 
-    def named_buffers(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator[tuple[str, Tensor]]:
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
         """All buffers with dotted names, each once."""
         return self._named("_buffers", prefix, recurse, remove_duplicate)
 
@@ -238,7 +288,9 @@ class Module:
     def train(self: Self, mode: bool = True) -> Self:
         """Set `training` here and below.  Raises ValueError unless mode is a bool."""
         if not isinstance(mode, bool):
-            raise ArgumentValueError(explain("train", "training mode is expected to be boolean", got=type(mode).__name__))
+            raise ArgumentValueError(
+                explain("train", "training mode is expected to be boolean", got=type(mode).__name__)
+            )
         for module in self.modules():
             module.training = mode
         return self
@@ -264,7 +316,9 @@ class Module:
         """Convert floating parameters and buffers to a dtype, in place; a device is accepted and must be the CPU.  Returns this module."""
         probe = [a for a in (*args, *kwargs.values()) if isinstance(a, dtypes.dtype)]
         if probe and not probe[0].is_floating_point:
-            raise ArgumentError(explain("to", "nn.Module.to only accepts floating point or complex dtypes", got=probe[0]))
+            raise ArgumentError(
+                explain("to", "nn.Module.to only accepts floating point or complex dtypes", got=probe[0])
+            )
         return self._convert(lambda t: t.to(*args, **kwargs) if t.is_floating_point() or not probe else t)
 
     def float(self: Self) -> Self:
@@ -303,10 +357,14 @@ class Module:
                 module.state_dict(destination=found, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
         return found
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> IncompatibleKeys:
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> IncompatibleKeys:
         """Copy the values of a state_dict into the parameters and buffers.  Raises RuntimeError, with everything that does not fit, before any is changed."""
         if not isinstance(state_dict, Mapping):
-            raise ArgumentError(explain("load_state_dict", f"Expected state_dict to be dict-like, got {type(state_dict).__name__}"))
+            raise ArgumentError(
+                explain("load_state_dict", f"Expected state_dict to be dict-like, got {type(state_dict).__name__}")
+            )
         own = self.state_dict(keep_vars=True)
         missing, unexpected = [k for k in own if k not in state_dict], [k for k in state_dict if k not in own]
         problems = []
@@ -318,9 +376,14 @@ class Module:
         for k in fitting:
             if tuple(state_dict[k].shape) != tuple(own[k].shape):
                 have, want = (list(t.shape) for t in (state_dict[k], own[k]))
-                problems.append(f"size mismatch for {k}: copying a param with shape {have} from checkpoint, the shape in current model is {want}.")
+                problems.append(
+                    f"size mismatch for {k}: copying a param with shape {have} from checkpoint, the shape in current model is {want}."
+                )
         if problems:
-            raise DataError(f"load_state_dict: Error(s) in loading state_dict for {type(self).__name__}:\n\t" + "\n\t".join(problems))
+            raise DataError(
+                f"load_state_dict: Error(s) in loading state_dict for {type(self).__name__}:\n\t"
+                + "\n\t".join(problems)
+            )
         with no_grad():
             for k in fitting:
                 if assign:

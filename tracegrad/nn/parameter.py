@@ -26,7 +26,9 @@ class Parameter(metaclass=_MarkedTensor):
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Any:
         """The marked Tensor.  Raises TypeError unless data is a Tensor, RuntimeError for integers that should require grad."""
         if data is not None and not isinstance(data, Tensor):
-            raise ArgumentError(explain("Parameter", f"data must be a Tensor, got {type(data).__name__}", "Make it with tensor(...)"))
+            raise ArgumentError(
+                explain("Parameter", f"data must be a Tensor, got {type(data).__name__}", "Make it with tensor(...)")
+            )
         made = handle(np.empty((0,), dtypes.default.float) if data is None else data._data, None)
         made.__dict__[MARK] = True
         return made.requires_grad_() if requires_grad else made
