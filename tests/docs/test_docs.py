@@ -1,7 +1,7 @@
 """Every Python block of the documentation runs, and prints what the text block after it shows.
 
 The blocks of a page share one namespace and run in order.  A block that ends in an error is followed by a text block whose last line is
-`ErrorClass: message`.  A block marked ```python needs=<package> is skipped, with what follows it, where that package is missing.
+`ErrorClass: message`.  `pytest --bless` rewrites the text blocks.  A block marked ```python needs=<package> is skipped, with what follows it, where that package is missing.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ FENCE = re.compile(r"^```(?P<language>\w*)[ ]?(?P<options>[^\n]*)\n(?P<text>.*?)
 
 
 class Block(NamedTuple):
-    """One Python block: its line in the page, its text, the package it needs, and the output that the page shows (None: no claim)."""
+    """One Python block: its line in the page, its text, the package it needs, the output that the page shows (None: no claim) and where."""
 
     line: int
     text: str
     needs: str
     output: str | None
+    span: tuple[int, int]
 
 
 def blocks(page: str) -> list[Block]:
@@ -39,9 +40,9 @@ def blocks(page: str) -> list[Block]:
     for fence in FENCE.finditer(page):
         if fence["language"] == "python":
             line = page.count("\n", 0, fence.start("text"))
-            found.append(Block(line, fence["text"], fence["options"].strip().removeprefix("needs="), None))
+            found.append(Block(line, fence["text"], fence["options"].strip().removeprefix("needs="), None, (0, 0)))
         elif fence["language"] == "text" and found and found[-1].output is None:
-            found[-1] = found[-1]._replace(output=fence["text"])
+            found[-1] = found[-1]._replace(output=fence["text"], span=fence.span("text"))
     return found
 
 
@@ -59,15 +60,28 @@ def printed(block: Block, page: str, namespace: dict[str, Any]) -> str:
     return out.getvalue()
 
 
-def check(text: str, page: str) -> None:
-    """Run the blocks of a page and compare."""
+def shown(text: str, page: str) -> Iterator[tuple[Block, str]]:
+    """Run the blocks of a page; each that has a text block, with what it printed."""
     namespace: dict[str, Any] = {"__name__": "__main__"}
     for block in blocks(text):
         if block.needs and importlib.util.find_spec(block.needs) is None:
             continue
         got = printed(block, page, namespace)
         if block.output is not None:
-            assert got.rstrip() == block.output.rstrip(), f"{page}:{block.line}"
+            yield block, got
+
+
+def check(text: str, page: str) -> None:
+    """Run the blocks of a page and compare."""
+    for block, got in shown(text, page):
+        assert got.rstrip() == block.output.rstrip(), f"{page}:{block.line}"
+
+
+def blessed(text: str, page: str) -> str:
+    """The page with what its blocks print."""
+    for block, got in reversed(list(shown(text, page))):
+        text = text[: block.span[0]] + got.rstrip() + "\n" + text[block.span[1] :]
+    return text
 
 
 @pytest.fixture
@@ -81,9 +95,15 @@ def registry() -> Iterator[None]:
 
 @pytest.mark.usefixtures("registry")
 @pytest.mark.parametrize("page", PAGES)
-def test_the_code_of_a_page_prints_what_the_page_shows(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_code_of_a_page_prints_what_the_page_shows(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+):
     monkeypatch.chdir(tmp_path)
-    check((ROOT / page).read_text(), page)
+    text = (ROOT / page).read_text()
+    if request.config.getoption("--bless"):
+        (ROOT / page).write_text(blessed(text, page))
+    else:
+        check(text, page)
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -95,6 +115,12 @@ def test_the_links_of_a_page_lead_to_files(page: str):
 def test_a_wrong_output_is_reported():
     with pytest.raises(AssertionError):
         check("```python\nprint(1)\n```\n```text\n2\n```\n", "page")
+
+
+def test_blessing_writes_what_is_printed():
+    assert (
+        blessed("```python\nprint(1)\n```\n```text\n2\n```\n", "page") == "```python\nprint(1)\n```\n```text\n1\n```\n"
+    )
 
 
 def test_an_error_that_the_page_does_not_show_is_reported():
