@@ -19,7 +19,9 @@ class Slots:
     backward: Callable[..., Any] = staticmethod(_empty)  # autograd/engine: Tensor.backward
     register_hook: Callable[..., Any] = staticmethod(_empty)  # autograd/hooks: Tensor.register_hook
     retain_grad: Callable[..., Any] = staticmethod(_empty)  # autograd/hooks: Tensor.retain_grad
-    grad_fn: Callable[..., Any] = staticmethod(_empty)  # autograd/grad_fn: the view of a node that torch programs expect
+    grad_fn: Callable[..., Any] = staticmethod(
+        _empty
+    )  # autograd/grad_fn: the view of a node that torch programs expect
     tape_graph: Callable[..., Any] = staticmethod(_empty)  # eager/tape: Tensor.graph
     batch_graph: Callable[..., Any] = staticmethod(_empty)  # passes/batch: the batching rule of a custom Function
 

@@ -15,7 +15,9 @@ def close(a, b, tolerance=1e-10):
 
 
 def test_grad_gives_the_form_of_the_argument():
-    g = tg.func.grad(lambda p: (p["a"] ** 2).sum() + p["b"][0].sin())({"a": tg.tensor(X), "b": (tg.tensor(0.5, dtype=tg.float64),)})
+    g = tg.func.grad(lambda p: (p["a"] ** 2).sum() + p["b"][0].sin())(
+        {"a": tg.tensor(X), "b": (tg.tensor(0.5, dtype=tg.float64),)}
+    )
     close(g["a"], 2 * X)
     close(g["b"][0], np.cos(0.5))
 

@@ -88,5 +88,7 @@ def test_gradients_through_a_compiled_forward_equal_torch(name):
     f, spec = PROGRAMS[name]
     arrays = inputs(spec)
     fast = tg.compile(lambda *xs: f(tg, *xs))
-    got = arrays_of(derivatives(tg, lambda t, *xs: fast(*xs), [tg.tensor(a, requires_grad=True) for a in arrays], tg.autograd.grad))
+    got = arrays_of(
+        derivatives(tg, lambda t, *xs: fast(*xs), [tg.tensor(a, requires_grad=True) for a in arrays], tg.autograd.grad)
+    )
     compare(got, reference(f, arrays), name)

@@ -32,9 +32,15 @@ def backend(name: str) -> Callable[[Graph], Executable]:
     """
     module = MODULES.get(name) if isinstance(name, str) else None
     if module is None:
-        raise ArgumentValueError(explain("compile", f"backend must be one of {', '.join(map(repr, MODULES))}, got {name!r}"))
+        raise ArgumentValueError(
+            explain("compile", f"backend must be one of {', '.join(map(repr, MODULES))}, got {name!r}")
+        )
     try:
         found: Callable[[Graph], Executable] = importlib.import_module(module).compile_graph
     except ImportError as error:
-        raise NotSupportedError(explain("compile", f"backend {name!r} needs a package that is not installed: {error}", f"pip install {name}")) from error
+        raise NotSupportedError(
+            explain(
+                "compile", f"backend {name!r} needs a package that is not installed: {error}", f"pip install {name}"
+            )
+        ) from error
     return found

@@ -46,7 +46,13 @@ class JaxExecutable:
         """The first call proves that XLA's types are those of the graph."""
         for i, (array, t) in enumerate(zip(results, self._types, strict=True)):
             if t is not None and (array.shape != t.shape or array.dtype != t.dtype):
-                raise VerifyError(explain("jax backend", f"output {i} should be {t}, XLA gave {array.dtype}{list(array.shape)}", "This is a fault of tracegrad"))
+                raise VerifyError(
+                    explain(
+                        "jax backend",
+                        f"output {i} should be {t}, XLA gave {array.dtype}{list(array.shape)}",
+                        "This is a fault of tracegrad",
+                    )
+                )
         self._checked = True
 
 

@@ -17,7 +17,10 @@ from tracegrad.kernels import numpy_kernels
 
 CONSTANT_LIMIT = 65_536  # elements up to which a constant array is made once and kept
 DELETE_FROM_BYTES = 32_768  # arrays of this size are released right after their last use
-_KEYWORD_OUT = ("maximum", "minimum")  # NumPy deprecates the positional form for these; for the others it is the faster one
+_KEYWORD_OUT = (
+    "maximum",
+    "minimum",
+)  # NumPy deprecates the positional form for these; for the others it is the faster one
 _UFUNC_CALL = re.compile(r"^np\.(\w+)\((.*)\)$")
 
 
@@ -107,15 +110,29 @@ def numpy_source(graph: Graph) -> str:
             body.append(f"    del {', '.join(dead)}")
     results = return_values(graph, names, memory, kept)
     parameters = ", ".join(names[leaf] for leaf in graph.leaves)
-    described = [f"    # {names[leaf]}: {leaf.type} = {name}" for leaf, name in zip(graph.leaves, graph.names, strict=True)]
+    described = [
+        f"    # {names[leaf]}: {leaf.type} = {name}" for leaf, name in zip(graph.leaves, graph.names, strict=True)
+    ]
     closing = f"    return ({''.join(f'{r}, ' for r in results).rstrip()})"
-    return "\n".join([*constants.lines, *([""] if constants.lines else []), f"def compiled({parameters}):", *described, *body, closing, ""])
+    return "\n".join(
+        [
+            *constants.lines,
+            *([""] if constants.lines else []),
+            f"def compiled({parameters}):",
+            *described,
+            *body,
+            closing,
+            "",
+        ]
+    )
 
 
 def is_constant(node: Node) -> bool:
     """Whether a node depends on nothing and is small enough to be made once."""
     assert node.op is not None
-    return not node.inputs and node.op.pure and not isinstance(node.dtype, tuple) and size_of(node.shape) <= CONSTANT_LIMIT
+    return (
+        not node.inputs and node.op.pure and not isinstance(node.dtype, tuple) and size_of(node.shape) <= CONSTANT_LIMIT
+    )
 
 
 def expression(node: Node, names: dict[Node, str], constants: Constants) -> str:
@@ -123,11 +140,14 @@ def expression(node: Node, names: dict[Node, str], constants: Constants) -> str:
     op = node.op
     assert op is not None
     strong = [i for i in node.inputs if isinstance(i, Node)]
-    if not (op.elementwise and is_ufunc(op.numpy) and op.expression is None and strong and len(strong) < len(node.inputs)):
+    if not (
+        op.elementwise and is_ufunc(op.numpy) and op.expression is None and strong and len(strong) < len(node.inputs)
+    ):
         return node_expression(node, names, "numpy")
     d = strong[-1].dtype
     texts = [
-        names[i] if isinstance(i, Node) else constants.name(f"np.array({literal_source(i)}, {literal_source(d)})") for i in node.inputs
+        names[i] if isinstance(i, Node) else constants.name(f"np.array({literal_source(i)}, {literal_source(d)})")
+        for i in node.inputs
     ]
     attrs = {a: literal_source(v) for a, v in zip(op.attrs, node.attrs, strict=True)}
     return op.numpy.format(**dict(zip(op.operands, texts, strict=True)), **attrs)
@@ -163,7 +183,9 @@ def reuse(node: Node, position: int, text: str, names: dict[Node, str], memory: 
 def memory_released(node: Node, position: int, graph: Graph, memory: Memory, kept: set[Node]) -> list[Node]:
     """Large arrays (with their views) that nobody reads after this node."""
     roots = {memory.root[i] for i in node.inputs if isinstance(i, Node)}
-    ended = [r for r in roots if r.op is not None and r not in kept and memory.last_use.get(r) == position and is_large(r)]
+    ended = [
+        r for r in roots if r.op is not None and r not in kept and memory.last_use.get(r) == position and is_large(r)
+    ]
     if not ended:
         return []
     return [n for n in graph.nodes[:position] if memory.root[n] in ended and n not in kept]
@@ -185,7 +207,13 @@ def return_values(graph: Graph, names: dict[Node, str], memory: Memory, kept: se
         root = memory.root[output]
         shared = root.op is None or root in kept or root in returned or output in memory.broadcast
         returned.add(root)
-        results.append(f"np.array({names[output]})" if shared else f"np.asarray({names[output]})" if is_scalar(output.type) else names[output])
+        results.append(
+            f"np.array({names[output]})"
+            if shared
+            else f"np.asarray({names[output]})"
+            if is_scalar(output.type)
+            else names[output]
+        )
     return results
 
 

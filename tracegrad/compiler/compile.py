@@ -21,7 +21,9 @@ from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import ArgumentError, TraceError, explain
 from tracegrad.ir.graph import Graph
 
-ENTRIES_PER_SIGNATURE = 64  # recordings of one signature that differ in what the function reads outside; the oldest goes first
+ENTRIES_PER_SIGNATURE = (
+    64  # recordings of one signature that differ in what the function reads outside; the oldest goes first
+)
 
 _STATIC = (bool, int, str, bytes, type(None), dtypes.dtype, slice, type(Ellipsis))
 
@@ -111,13 +113,16 @@ class Compiled:
             self._quick = None if kwargs else quick_call(entry, args)
             self._arity = len(args)
 
-    def _record(self, args: Any, leaves: list[Any], dynamic: list[bool], treedef: Any) -> tuple[Recorded, Trace, list[Watched]]:
+    def _record(
+        self, args: Any, leaves: list[Any], dynamic: list[bool], treedef: Any
+    ) -> tuple[Recorded, Trace, list[Watched]]:
         """Record one signature; also returns what the function could read outside, as it was before."""
         name = getattr(self.function, "__name__", "compile")
         trace = Trace(f"compile({name})")
         watched = watch(self.function)
         inner = [
-            trace.leaf(_argument(leaf)._data, number=isinstance(leaf, float)) if d else leaf for leaf, d in zip(leaves, dynamic, strict=True)
+            trace.leaf(_argument(leaf)._data, number=isinstance(leaf, float)) if d else leaf
+            for leaf, d in zip(leaves, dynamic, strict=True)
         ]
         new_args, new_kwargs = treedef.unflatten(inner)
         names = [*argument_names(self.function, args), *(f"k{i}" for i in range(len(leaves)))][: len(leaves)]
@@ -128,8 +133,11 @@ class Compiled:
         if not self._warned:
             self._warned = True
             warnings.warn(
-                explain("compile", f"the function changes a Python object that it does not own (it was {value!r:.80}), which a replay would skip; it runs uncompiled",
-                        "Return the value instead"),  # fmt: skip
+                explain(
+                    "compile",
+                    f"the function changes a Python object that it does not own (it was {value!r:.80}), which a replay would skip; it runs uncompiled",
+                    "Return the value instead",
+                ),
                 RuntimeWarning,
                 stacklevel=4,
             )

@@ -29,7 +29,9 @@ class Entry:
     graph is the recorded program with captures as further inputs; optimised is what the backend compiled.
     """
 
-    def __init__(self, recorded: Recorded, random_keys: Sequence[Tensor], backend_name: str, watched: list[Watched]) -> None:
+    def __init__(
+        self, recorded: Recorded, random_keys: Sequence[Tensor], backend_name: str, watched: list[Watched]
+    ) -> None:
         self.recorded, self.watched, self.backend_name = recorded, watched, backend_name
         keys = {id(k) for k in random_keys}
         # captures that are random keys are drawn anew at every call, in the order in which they were asked for
@@ -40,7 +42,9 @@ class Entry:
         self.draw_of = [order.get(id(t), -1) for t in recorded.captures]
         self.capture_types = [(t._data.shape, t._data.dtype) for t in recorded.captures]
         recorded_graph = recorded.graph
-        self.graph = Graph(recorded_graph.leaves, recorded_graph.outputs, (), recorded_graph.effects, recorded_graph.names)
+        self.graph = Graph(
+            recorded_graph.leaves, recorded_graph.outputs, (), recorded_graph.effects, recorded_graph.names
+        )
         self.optimised = optimise(self.graph, backend_name)
         self.executable: Executable = backend(backend_name)(self.optimised)
         self._backward: dict[tuple[int, ...], Backward] = {}
@@ -54,10 +58,7 @@ class Entry:
 
     def unchanged(self) -> bool:
         """Whether the watched places hold what they held."""
-        for watched in self.watched:
-            if not watched.unchanged():
-                return False
-        return True
+        return all(watched.unchanged() for watched in self.watched)
 
     def captured_tensors(self) -> list[Tensor]:
         """The Tensors to pass after the arguments: captures as they are now, and fresh random keys."""
@@ -87,7 +88,8 @@ class Entry:
         types = tuple(Type(r.shape, r.dtype) for r in results)
         node = make_node(CompiledCall, inputs, (self.backward(followed),), types, saved=(arrays,))
         made = [
-            handle(r, piece if r.dtype.kind in "fc" else None) for r, piece in zip(results, projections(node), strict=True)
+            handle(r, piece if r.dtype.kind in "fc" else None)
+            for r, piece in zip(results, projections(node), strict=True)
         ]
         return self.recorded.result(made)
 
@@ -133,7 +135,9 @@ class CompiledCall(Op, family=True):
         return True
 
     @staticmethod
-    def vjp(F: Ops, node: Node, given: tuple[Any, ...], read: Callable[[Node, int], Any], wanted: Callable[[Any], bool]) -> list[Any]:
+    def vjp(
+        F: Ops, node: Node, given: tuple[Any, ...], read: Callable[[Node, int], Any], wanted: Callable[[Any], bool]
+    ) -> list[Any]:
         """Run the backward graph operator by operator, so that it is recorded and differentiable in turn."""
         backward: Backward = node.attrs[0]
         cotangents = [F.zeros(t) if g is None else g for g, t in zip(given, node.types, strict=True)]
@@ -148,7 +152,9 @@ class CompiledCall(Op, family=True):
     def back(node: Node, g: Any, grads: dict[Node, Any]) -> None:
         """First order: run the compiled backward on arrays."""
         backward: Backward = node.attrs[0]
-        cotangents = [np.zeros(t.shape, t.dtype) if c is None else np.asarray(c) for c, t in zip(g, node.types, strict=True)]
+        cotangents = [
+            np.zeros(t.shape, t.dtype) if c is None else np.asarray(c) for c, t in zip(g, node.types, strict=True)
+        ]
         for i, part in zip(backward.followed, backward.executable(*node.saved[0], *cotangents), strict=True):
             source = node.inputs[i]
             before = grads.get(source)

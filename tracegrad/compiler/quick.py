@@ -70,7 +70,10 @@ def _run_lines(entry: Entry, scope: dict[str, Any], arrays: str) -> list[str]:
     if quiet is None:
         return [f"r = executable({arrays})"]
     scope["quiet"], scope["function"] = quiet, entry.executable.function  # type: ignore[attr-defined]
-    return [f"try: r = quiet(function, {arrays})" if arrays else "try: r = quiet(function)", f"except RuntimeError: r = executable({arrays})"]
+    return [
+        f"try: r = quiet(function, {arrays})" if arrays else "try: r = quiet(function)",
+        f"except RuntimeError: r = executable({arrays})",
+    ]
 
 
 def result_text(treedef: TreeDef, statics: dict[int, Any]) -> str | None:

@@ -101,8 +101,12 @@ class Trace:
         location = user_location()
         where = f" at {location[0]}:{location[1]}" if location is not None else ""
         raise TraceError(
-            explain(self.what, f"{kind} reads a value of {Type(t._data.shape, t._data.dtype)} while the function is being recorded{where}; "
-                    "a replay would not follow it", "Use tg.where or another operator instead of Python control flow, or leave this part outside")  # fmt: skip
+            explain(
+                self.what,
+                f"{kind} reads a value of {Type(t._data.shape, t._data.dtype)} while the function is being recorded{where}; "
+                "a replay would not follow it",
+                "Use tg.where or another operator instead of Python control flow, or leave this part outside",
+            )
         )
 
     def check_write(self, base: Tensor, operation: str) -> None:
@@ -112,8 +116,11 @@ class Trace:
         location = user_location()
         where = f" at {location[0]}:{location[1]}" if location is not None else ""
         raise TraceError(
-            explain(self.what, f"{operation} writes to an argument or to a tensor of the outside world{where}; a recording keeps no such effects",
-                    "Return the new value, or write to a clone()")  # fmt: skip
+            explain(
+                self.what,
+                f"{operation} writes to an argument or to a tensor of the outside world{where}; a recording keeps no such effects",
+                "Return the new value, or write to a clone()",
+            )
         )
 
     def check_accumulate(self, t: Tensor) -> None:
@@ -121,8 +128,12 @@ class Trace:
         location = user_location()
         where = f" at {location[0]}:{location[1]}" if location is not None else ""
         raise TraceError(
-            explain(self.what, f"backward() adds to .grad of a tensor of the outside world{where}; a recording keeps no such effects",
-                    "Use tg.func.grad or tg.func.value_and_grad inside, or autograd.grad", tensor=Type(t._data.shape, t._data.dtype))  # fmt: skip
+            explain(
+                self.what,
+                f"backward() adds to .grad of a tensor of the outside world{where}; a recording keeps no such effects",
+                "Use tg.func.grad or tg.func.value_and_grad inside, or autograd.grad",
+                tensor=Type(t._data.shape, t._data.dtype),
+            )
         )
 
     def random_key(self) -> Tensor:
@@ -179,5 +190,3 @@ def user_location() -> tuple[str, int] | None:
             return file, frame.f_lineno
         frame = frame.f_back  # type: ignore[assignment]
     return None
-
-

@@ -47,7 +47,13 @@ def record(trace: Trace, function: Callable[..., Any], args: Any, kwargs: Any, n
             statics = {i: leaf for i, leaf in enumerate(leaves) if not isinstance(leaf, Tensor)}
             for leaf in statics.values():
                 if isinstance(leaf, np.ndarray):
-                    raise TraceError(explain(trace.what, "the recorded function returned a NumPy array, whose value would be that of the first call", "Return Tensors"))
+                    raise TraceError(
+                        explain(
+                            trace.what,
+                            "the recorded function returned a NumPy array, whose value would be that of the first call",
+                            "Return Tensors",
+                        )
+                    )
             graph = trace.graph([leaf for leaf in leaves if isinstance(leaf, Tensor)], names)
             return Recorded(graph, trace.captures, treedef, statics)
         finally:

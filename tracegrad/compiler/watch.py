@@ -40,7 +40,7 @@ class Watched:
         now = self.read()
         if self.snapshot is _MISSING:
             return now is self.value
-        return now is self.value and not isinstance(now, (list, dict, set)) or snapshot(now) == self.snapshot
+        return (now is self.value and not isinstance(now, (list, dict, set))) or snapshot(now) == self.snapshot
 
 
 def snapshot(value: Any) -> Any:
@@ -143,4 +143,11 @@ def is_foreign(thing: Any) -> bool:
     """Whether a function or class belongs to tracegrad, the standard library or an installed package."""
     if isinstance(thing, FunctionType):
         return thing.__code__.co_filename.startswith((*_FOREIGN, "<generated", "<frozen"))
-    return (getattr(thing, "__module__", "") or "").partition(".")[0] in ("builtins", "numpy", "scipy", "collections", "functools", "threading")
+    return (getattr(thing, "__module__", "") or "").partition(".")[0] in (
+        "builtins",
+        "numpy",
+        "scipy",
+        "collections",
+        "functools",
+        "threading",
+    )

@@ -28,7 +28,9 @@ def _record(what: str, function: Function, tensors: list[Tensor], treedef: Any, 
     return record(trace, function, treedef.unflatten([trace.leaf(t._data) for t in tensors]), {})
 
 
-def jvp(function: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...], *, has_aux: bool = False) -> tuple[Any, ...]:
+def jvp(
+    function: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...], *, has_aux: bool = False
+) -> tuple[Any, ...]:
     """(output, output tangent[, aux]) of a function at the primals along the tangents, which have the form of the primals.
 
     Forward mode: one pass, at the cost of a small multiple of the function.  Raises ValueError when primals and tangents differ in form or shape.
@@ -42,7 +44,14 @@ def jvp(function: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...],
     values, directions = [as_tensor_leaf("jvp", v) for v in flat], [as_tensor_leaf("jvp", v) for v in along]
     for v, d in zip(values, directions, strict=True):
         if v._data.shape != d._data.shape:
-            raise ArgumentValueError(explain("jvp", "a tangent has another shape than its primal", primal=list(v._data.shape), tangent=list(d._data.shape)))
+            raise ArgumentValueError(
+                explain(
+                    "jvp",
+                    "a tangent has another shape than its primal",
+                    primal=list(v._data.shape),
+                    tangent=list(d._data.shape),
+                )
+            )
     wrapped = function if has_aux else lambda *args: (function(*args), None)
     recorded = _record("jvp", wrapped, values, treedef, reads=True)
     graph = recorded.graph
@@ -60,7 +69,9 @@ def vmap(function: Function, in_dims: Any = 0, out_dims: Any = 0, randomness: st
     Code that reads a value (`if x > 0`) raises RuntimeError, since each example would go its own way.  Nests, and may be differentiated and compiled.
     """
     if randomness not in ("error", "different", "same"):
-        raise ArgumentValueError(explain("vmap", f"randomness must be 'error', 'different' or 'same', got {randomness!r}"))
+        raise ArgumentValueError(
+            explain("vmap", f"randomness must be 'error', 'different' or 'same', got {randomness!r}")
+        )
 
     @wraps(function)
     def mapped(*args: Any, **kwargs: Any) -> Any:
@@ -104,7 +115,9 @@ def _axes_of_leaves(in_dims: Any, args: tuple[Any, ...], tensors: list[Tensor]) 
         axes: list[Any] = [in_dims] * len(tensors)
     else:
         if not isinstance(in_dims, (tuple, list)) or len(in_dims) != len(args):
-            raise ArgumentValueError(explain("vmap", f"in_dims must be an int or have one entry per argument ({len(args)}), got {in_dims!r}"))
+            raise ArgumentValueError(
+                explain("vmap", f"in_dims must be an int or have one entry per argument ({len(args)}), got {in_dims!r}")
+            )
         axes = [axis for spec, arg in zip(in_dims, args, strict=True) for axis in _spread(spec, arg)]
     return [None if a is None else one_axis("vmap", len(t._data.shape), a) for a, t in zip(axes, tensors, strict=True)]
 
@@ -123,9 +136,15 @@ def _spread(spec: Any, arg: Any) -> list[Any]:
 def _batch_size(tensors: list[Tensor], axes: list[int | None]) -> int:
     sizes = {t._data.shape[a] for t, a in zip(tensors, axes, strict=True) if a is not None and t._data.ndim}
     if not sizes or any(a is not None and not t._data.ndim for t, a in zip(tensors, axes, strict=True)):
-        raise ArgumentValueError(explain("vmap", "at least one argument with an axis must be mapped, and every mapped argument needs one"))
+        raise ArgumentValueError(
+            explain("vmap", "at least one argument with an axis must be mapped, and every mapped argument needs one")
+        )
     if len(sizes) > 1:
-        raise ArgumentValueError(explain("vmap", f"Expected all tensors to have the same size in the mapped dimension, got sizes {sorted(sizes)}"))
+        raise ArgumentValueError(
+            explain(
+                "vmap", f"Expected all tensors to have the same size in the mapped dimension, got sizes {sorted(sizes)}"
+            )
+        )
     return sizes.pop()
 
 
@@ -134,7 +153,9 @@ def _place_results(found: list[Any], out_dims: Any, recorded: Recorded) -> list[
     count = len(found)
     axes = [out_dims] * count if isinstance(out_dims, int) else list(out_dims)
     if len(axes) != count:
-        raise ArgumentValueError(explain("vmap", f"out_dims must be an int or have one entry per result ({count}), got {out_dims!r}"))
+        raise ArgumentValueError(
+            explain("vmap", f"out_dims must be an int or have one entry per result ({count}), got {out_dims!r}")
+        )
     return [_move(t, 0, a) for t, a in zip(found, axes, strict=True)]
 
 

@@ -59,7 +59,9 @@ class Level:
     def sweep(self, outputs: Sequence[Tensor], cotangents: Sequence[Tensor], keep: bool) -> list[Any]:
         """The cotangents of the arguments, in their containers; zeros for those that the outputs do not depend on."""
         create = self.inner(outputs)
-        pairs = [(o._node, g) for o, g in zip(outputs, cotangents, strict=True) if o._node is not None and o._node.needs]
+        pairs = [
+            (o._node, g) for o, g in zip(outputs, cotangents, strict=True) if o._node is not None and o._node.needs
+        ]
         targets = {t._node for leaves in self.leaves for t in leaves if t._node is not None}
         roots: list[Node] = [n for n, _ in pairs if n is not None]
         given = [g for _, g in pairs]
@@ -68,7 +70,10 @@ class Level:
             found = run(roots, given, targets, keep or create, create, False) if roots else {}
         finally:
             config.set_grad_enabled(before)
-        return [d.unflatten([_cotangent(t, found) for t in leaves]) for d, leaves in zip(self.treedefs, self.leaves, strict=True)]
+        return [
+            d.unflatten([_cotangent(t, found) for t in leaves])
+            for d, leaves in zip(self.treedefs, self.leaves, strict=True)
+        ]
 
     def outside(self, t: Any) -> Any:
         """A result as the caller sees it: without this level's history unless an outer level needs it."""
@@ -89,5 +94,7 @@ def positions(what: str, argnums: int | tuple[int, ...], count: int) -> tuple[in
     numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
     for n in numbers:
         if not -count <= n < count:
-            raise ArgumentValueError(explain(what, f"argnums names argument {n}, but the call has {count} positional arguments"))
+            raise ArgumentValueError(
+                explain(what, f"argnums names argument {n}, but the call has {count} positional arguments")
+            )
     return tuple(n % count for n in numbers)

@@ -84,7 +84,9 @@ def vjp(function: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, 
         given = cotangents[0] if len(cotangents) == 1 else cotangents
         parts, form = pytree.flatten(given)
         if form != treedef or any(p._data.shape != o._data.shape for p, o in zip(parts, leaves, strict=True)):
-            raise DataError(explain("vjp", f"cotangents must have the form and the shapes of the output, {treedef}; got {form}"))
+            raise DataError(
+                explain("vjp", f"cotangents must have the form and the shapes of the output, {treedef}; got {form}")
+            )
         found = level.sweep(leaves, parts, keep=True)
         return found[0] if len(primals) == 1 else tuple(found)
 
@@ -92,7 +94,9 @@ def vjp(function: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, 
     return (shown, vjp_function, pytree.map(level.outside, aux)) if has_aux else (shown, vjp_function)
 
 
-def _run(function: Function, level: Level, chosen: tuple[int, ...], args: Any, kwargs: Any, has_aux: bool) -> tuple[Tensor, Any]:
+def _run(
+    function: Function, level: Level, chosen: tuple[int, ...], args: Any, kwargs: Any, has_aux: bool
+) -> tuple[Tensor, Any]:
     """The value (checked to be a floating scalar) and the aux of the function at this level's arguments."""
     inner = list(args)
     for n, argument in zip(chosen, level.arguments(), strict=True):
@@ -109,7 +113,12 @@ def _run(function: Function, level: Level, chosen: tuple[int, ...], args: Any, k
         raise DataError(explain("grad", f"the function must return a Tensor, got {type(value).__name__}"))
     if value._data.size != 1 or value._data.ndim > 0:
         raise DataError(
-            explain("grad", "expected the function to return a scalar tensor (0 axes)", "Reduce it, for instance with sum()", value=Type(value._data.shape, value._data.dtype))
+            explain(
+                "grad",
+                "expected the function to return a scalar tensor (0 axes)",
+                "Reduce it, for instance with sum()",
+                value=Type(value._data.shape, value._data.dtype),
+            )
         )
     if value._data.dtype.kind != "f":
         raise DataError(explain("grad", f"expected the function to return a floating-point value, got {value.dtype}"))

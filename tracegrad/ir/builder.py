@@ -19,14 +19,18 @@ def build(op: type[Op], inputs: tuple[Any, ...], attrs: tuple[Any, ...], locatio
     types = tuple(None if i is None else type_of(i) for i in inputs)
     result = op.type_rule(types, attrs)
     needs = any(isinstance(i, Node) and i.needs for i in inputs)
-    node = make_node(op, inputs, attrs, result if isinstance(result, Type) else tuple(result), needs=needs, extra=location)
+    node = make_node(
+        op, inputs, attrs, result if isinstance(result, Type) else tuple(result), needs=needs, extra=location
+    )
     return projections(node) if op.several() else node
 
 
 def projections(node: Node) -> tuple[Node, ...]:
     """One node per result of an operator with several."""
     project = REGISTRY["project"]
-    return tuple(make_node(project, (node,), (i,), t, needs=node.needs, extra=node.extra) for i, t in enumerate(node.types))
+    return tuple(
+        make_node(project, (node,), (i,), t, needs=node.needs, extra=node.extra) for i, t in enumerate(node.types)
+    )
 
 
 class Builder(Ops):

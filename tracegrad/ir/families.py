@@ -21,7 +21,9 @@ def common_dtype(operation: str, types: tuple[Type, ...]) -> NumpyDType:
     for d in strong[1:]:
         if d != strong[0]:
             shown = ", ".join(map(str, types))
-            raise DTypeError(explain(operation, f"operands have different dtypes ({shown})", "Convert one with .to(dtype)"))
+            raise DTypeError(
+                explain(operation, f"operands have different dtypes ({shown})", "Convert one with .to(dtype)")
+            )
     return strong[0]
 
 
@@ -45,7 +47,9 @@ class Elementwise(Op, family=True):
     def infer(cls, *types: Type) -> Type:
         """Broadcast shape; dtype of the promoted operands, or bool for a comparison."""
         shape = broadcast(cls.name, *(t.shape for t in types))
-        taking_part = tuple(t for name, t in zip(cls.operands, types, strict=True) if not cls.promoted or name in cls.promoted)
+        taking_part = tuple(
+            t for name, t in zip(cls.operands, types, strict=True) if not cls.promoted or name in cls.promoted
+        )
         if cls.promotion == "none":
             return Type(shape, BOOL)
         d = common_dtype(cls.name, taking_part)
@@ -75,7 +79,9 @@ class Reduction(Op, family=True):
         return Type(reduced(x.shape, dim, keepdim), x.dtype)
 
     @classmethod
-    def batch(cls, F: Any, size: int, batched: tuple[bool, ...], x: Any, dim: tuple[int, ...] | None, keepdim: bool) -> Any:
+    def batch(
+        cls, F: Any, size: int, batched: tuple[bool, ...], x: Any, dim: tuple[int, ...] | None, keepdim: bool
+    ) -> Any:
         """The same reduction one axis further in."""
         ndim = len(F.shape(x)) - 1
         axes = range(ndim) if dim is None else dim

@@ -48,7 +48,9 @@ class Op:
     involution: ClassVar[bool] = False
     idempotent: ClassVar[bool] = False
     view: ClassVar[bool] = False
-    one_of_many: ClassVar[bool] = False  # a view made by a function with several results, which torch protects from in-place writes
+    one_of_many: ClassVar[bool] = (
+        False  # a view made by a function with several results, which torch protects from in-place writes
+    )
     pure: ClassVar[bool] = True
     value_dependent: ClassVar[bool] = False
     quiet: ClassVar[bool] = False
@@ -73,12 +75,16 @@ class Op:
     jvp: ClassVar[Any] = None
     batch: ClassVar[Any] = None
     call: ClassVar[Any] = None
-    expression: ClassVar[Any] = None  # (backend, *operand sources, *attribute values) -> source text, or "" to use the template
+    expression: ClassVar[Any] = (
+        None  # (backend, *operand sources, *attribute values) -> source text, or "" to use the template
+    )
     # statements(target, operand_names, node) -> lines that assign `target`: the NumPy backend's text where one expression would be slower
     statements: ClassVar[Any] = None
 
     # derived when the class is made
-    back: ClassVar[Any] = None  # the first-order backward on arrays; autograd/engine.py puts a function that generates it here
+    back: ClassVar[Any] = (
+        None  # the first-order backward on arrays; autograd/engine.py puts a function that generates it here
+    )
     rules: ClassVar[tuple[Rule | None, ...]] = ()
     operands: ClassVar[tuple[str, ...]] = ()
     variadic: ClassVar[bool] = False
@@ -159,7 +165,7 @@ def _check_fields(cls: type[Op]) -> None:
     bad = [o for o in (*cls.operands, *cls.attrs) if o in RESERVED or o.startswith("g_") or o.endswith("_type")]
     if bad:
         refuse(f"{bad[0]!r} is a reserved name and cannot name an operand or attribute")
-    if len(set((*cls.operands, *cls.attrs))) != len(cls.operands) + len(cls.attrs):
+    if len({*cls.operands, *cls.attrs}) != len(cls.operands) + len(cls.attrs):
         refuse("an operand or attribute name appears twice")
     if any(i.startswith("*") for i in cls.inputs[:-1]):
         refuse("only the last operand may be variadic ('*xs')")

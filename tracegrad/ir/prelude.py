@@ -74,7 +74,9 @@ class Ops:
         out = []
         for value, is_batched in zip(values, batched, strict=True):
             shape = self.shape(value)
-            out.append(value if is_batched else self.broadcast_to(self.reshape(value, shape=(1, *shape)), shape=(size, *shape)))
+            out.append(
+                value if is_batched else self.broadcast_to(self.reshape(value, shape=(1, *shape)), shape=(size, *shape))
+            )
         rank = max(len(self.shape(v)) for v in out)
         return tuple(
             v

@@ -14,7 +14,9 @@ from tracegrad.ir.prelude import Ops
 Reader = Callable[[Node, int], Any]  # (node, position) -> value of that input; position -1 - k is result k
 
 
-def cotangents_of_inputs(F: Ops, node: Node, given: tuple[Any, ...], read: Reader, wanted: Callable[[Any], bool]) -> list[Any]:
+def cotangents_of_inputs(
+    F: Ops, node: Node, given: tuple[Any, ...], read: Reader, wanted: Callable[[Any], bool]
+) -> list[Any]:
     """The cotangent of each input of `node` (None where not wanted or zero), from those of its results (None where absent)."""
     op = node.op
     assert op is not None

@@ -69,7 +69,12 @@ def broadcast(operation: str, *shapes: Shape) -> Shape:
                 result[offset + axis] = size
             elif size not in (1, here):
                 shown = " and ".join(str(list(s)) for s in shapes)
-                raise ShapeError(explain(operation, f"shapes {shown} do not broadcast: sizes {here} and {size} meet at axis {offset + axis}"))
+                raise ShapeError(
+                    explain(
+                        operation,
+                        f"shapes {shown} do not broadcast: sizes {here} and {size} meet at axis {offset + axis}",
+                    )
+                )
     return tuple(result)
 
 
@@ -87,7 +92,10 @@ def one_axis(operation: str, ndim: int, dim: int) -> int:
         raise ArgumentError(explain(operation, f"dim must be an int, not {dim!r}"))
     if not -limit <= dim < limit:
         raise AxisError(
-            explain(operation, f"Dimension out of range: dim={dim} is outside [-{limit}, {limit - 1}] for a value with {ndim} axes")
+            explain(
+                operation,
+                f"Dimension out of range: dim={dim} is outside [-{limit}, {limit - 1}] for a value with {ndim} axes",
+            )
         )
     return int(dim) % limit
 
