@@ -20,6 +20,7 @@ from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.eager.views import base_of
 from tracegrad.errors import ArgumentError, ArgumentValueError, IndexingError, ShapeError, TracegradError, explain
 from tracegrad.ir.types import Type
+from tracegrad.ops.index import indexed_shape
 from tracegrad.ops.masks import number_of, read_mask
 
 Array = np.ndarray[Any, Any]
@@ -44,7 +45,7 @@ def get_item(self: Tensor, index: Any) -> Tensor:
         return _sliced(self, 0, index)
     view, advanced = _split(self, _items(index))
     if not advanced:
-        return T.alias(self) if view is self else view  # type: ignore[no-any-return]
+        return T.whole(self) if view is self else view  # type: ignore[no-any-return]
     if len(advanced) == 1 and advanced[0][1]._data.dtype == BOOL:
         dim, mask = advanced[0]
         read_mask(mask)
@@ -81,12 +82,24 @@ def _sliced(x: Tensor, dim: int, index: slice) -> Tensor:
     return _slice(x, dim=dim, start=start, stop=stop if stop > start else start, step=step)  # type: ignore[no-any-return]
 
 
+def _slice_bounds(index: slice, size: int) -> tuple[int, int, int]:
+    start, stop, step = index.indices(size)
+    if step < 1:
+        raise ArgumentValueError(
+            explain("index", "step must be greater than zero", "Use flip to reverse an axis", step=step)
+        )
+    return start, stop, step
+
+
 def _split(x: Tensor, items: tuple[Any, ...]) -> tuple[Tensor, Advanced]:
     """x after the numbers, slices and new axes, and the positions and masks that remain, by axis of that view."""
     parts = [i if i is None or i is Ellipsis or type(i) in (int, slice, bool) else _part(i) for i in items]
     taken = sum(_axes_taken(i) for i in parts)
     ndim = x._data.ndim
     if taken > ndim:
+        for part in parts:
+            if type(part) is slice:  # of two mistakes torch names this one
+                _slice_bounds(part, 0)
         raise IndexingError(
             explain(
                 "index",
@@ -104,7 +117,8 @@ def _split(x: Tensor, items: tuple[Any, ...]) -> tuple[Tensor, Advanced]:
             x = _unsqueeze(x, dim=dim)
             dim += 1
         elif type(part) is slice:
-            x = x if part == _WHOLE else _sliced(x, dim, part)
+            if not _is_whole(part, x._data.shape[dim]):
+                x = _sliced(x, dim, part)
             dim += 1
         elif type(part) is int:
             x = _select(x, dim=dim, index=_position(x, dim, part))
@@ -118,6 +132,13 @@ def _split(x: Tensor, items: tuple[Any, ...]) -> tuple[Tensor, Advanced]:
             advanced.append((dim, part))
             dim += max(_axes_taken(part), 1)
     return x, advanced
+
+
+def _is_whole(part: slice, size: int) -> bool:
+    """Whether torch takes the slice for no slice at all: it starts at 0, as written, and ends at or behind the end."""
+    if part == _WHOLE:
+        return True
+    return part.indices(size) == (0, size, 1) and part.start in (None, 0) and (part.stop is None or part.stop >= size)
 
 
 def _axes_taken(part: Any) -> int:
@@ -236,16 +257,21 @@ def set_item(self: Tensor, index: Any, value: Any) -> None:
         value = handle(value, None)
     elif not isinstance(value, (Tensor, *NUMBERS)):
         raise ArgumentError(explain("index", f"can't assign a {type(value).__name__} to a Tensor"))
-    if _direct(self, value) and _is_plain(index):
-        _write_plain(self, index, value)
+    if _is_plain(index) and _direct(self, value) and _write_plain(self, index, value):
         return
+    if isinstance(value, np.generic):
+        value = value.item()
     if not isinstance(value, Tensor):
-        value = number_of(self._data.dtype, value.item() if isinstance(value, np.generic) else value)
-    view, advanced = _split(self, _items(index))
+        value = T.full(shape=(), value=number_of(self._data.dtype, value), dtype=self._data.dtype)
+    if index is False:
+        return
+    view, advanced = _split(self, (None,) if index is True else _items(index))
     if advanced:
         _write_positions(view, advanced, value)
-    elif isinstance(value, Tensor):
-        inplace.copy_(view, _fitted(value, view._data.shape))
+        return
+    value = _fitted(value, view._data.shape)
+    if value._data.ndim or not view._data.ndim:
+        inplace.copy_(view, value)
     else:
         inplace.fill_(view, value)
 
@@ -260,40 +286,35 @@ def _direct(t: Tensor, value: Any) -> bool:
 
 
 def _is_plain(index: Any) -> bool:
-    """Whether NumPy reads the index as torch does: ints, slices forward, None and Ellipsis, or one tensor."""
-    if type(index) is int:
+    """Whether NumPy reads the index as torch does: ints, slices forward, None and one Ellipsis."""
+    kind = type(index)
+    if kind is int:
         return True
-    if type(index) is slice:
+    if kind is slice:
         return index.step is None or (type(index.step) is int and index.step > 0)
-    if type(index) is tuple:
+    if kind is tuple:
         return all(i is None or i is Ellipsis or (type(i) in (int, slice) and _is_plain(i)) for i in index)
     return False
 
 
-def _write_plain(t: Tensor, index: Any, value: Any) -> None:
-    """The write by NumPy alone."""
+def _write_plain(t: Tensor, index: Any, value: Any) -> bool:
+    """The write by NumPy alone; False, with nothing written, when NumPy refuses: the general path knows torch's reason."""
     data = t._data
-    if isinstance(value, Tensor):
-        value = value._data
-    elif type(value) is not float or data.dtype.kind != "f":
-        value = number_of(data.dtype, value.item() if isinstance(value, np.generic) else value)
     try:
-        if isinstance(value, np.ndarray) and value.dtype != data.dtype:
-            with np.errstate(all="ignore"):
-                value = (value.real if value.dtype.kind == "c" and data.dtype.kind != "c" else value).astype(data.dtype)
+        if isinstance(value, Tensor):
+            value = value._data
+            if value.dtype != data.dtype:
+                with np.errstate(all="ignore"):
+                    value = (value.real if value.dtype.kind == "c" and data.dtype.kind != "c" else value).astype(
+                        data.dtype
+                    )
+        elif type(value) is not float or data.dtype.kind != "f":
+            value = number_of(data.dtype, value.item() if isinstance(value, np.generic) else value)
         data[index] = value
-    except IndexError as error:
-        raise _as_ours(error) from None
-    except OverflowError:
-        raise ArgumentValueError(explain("index", f"Overflow: {value} does not fit into {t.dtype}")) from None
-    except ValueError:
-        raise ShapeError(
-            explain(
-                "index",
-                f"The expanded size of the tensor must match: {list(np.shape(value))} does not broadcast to {list(data[index].shape)}",
-            )
-        ) from None
+    except (IndexError, TypeError, ValueError, OverflowError):
+        return False
     inplace.touch(t)
+    return True
 
 
 def _fitted(value: Tensor, shape: tuple[int, ...]) -> Tensor:
@@ -313,21 +334,8 @@ def _fitted(value: Tensor, shape: tuple[int, ...]) -> Tensor:
     return value
 
 
-def _write_positions(view: Tensor, advanced: Advanced, value: Any) -> None:
+def _write_positions(view: Tensor, advanced: Advanced, value: Tensor) -> None:
     """Write through positions and masks."""
-    if isinstance(value, Tensor):
-        if value._data.dtype != view._data.dtype:
-            raise ShapeError(
-                explain(
-                    "index",
-                    "Index put requires the source and destination dtypes match",
-                    "Convert the value with .to(dtype)",
-                    destination=view.dtype,
-                    source=value.dtype,
-                )
-            )
-    else:
-        value = T.full(shape=(), value=value, dtype=view._data.dtype)
     if len(advanced) == 1 and advanced[0][1]._data.dtype == BOOL:
         dim, mask = advanced[0]
         _check_mask(view, dim, mask)
@@ -336,44 +344,64 @@ def _write_positions(view: Tensor, advanced: Advanced, value: Any) -> None:
             _write_masked(view, dim, mask, spread)
             return
     dims, positions = _positions(view, advanced)
-    target = T.index(handle(view._data, None), *positions, dims=dims)._data.shape if local.trace is None else None
-    if target is not None:
-        value = _fitted(value, target)
+    shape = view._data.shape
+    target = indexed_shape("index", shape, [p._data.shape for p in positions], dims)
+    if any(p._data.size and not shape[d] for d, p in zip(dims, positions, strict=True)):
+        raise IndexingError(
+            explain("index", "index is out of bounds for dimension with size 0", x=Type(shape, view._data.dtype))
+        )
+    _check_dtype(view, value)
     try:
-        new = T.index_put(view, value, *positions, dims=dims, accumulate=False)
+        new = T.index_put(view, _fitted(value, target), *positions, dims=dims, accumulate=False)
     except IndexError as error:
         raise _as_ours(error) from None
     inplace.write(view, new, "index_put_")
 
 
+def _check_dtype(view: Tensor, value: Tensor) -> None:
+    if value._data.dtype != view._data.dtype:
+        raise ShapeError(
+            explain(
+                "index",
+                "Index put requires the source and destination dtypes match",
+                "Convert the value with .to(dtype)",
+                destination=view.dtype,
+                source=value.dtype,
+            )
+        )
+
+
 def _spread(value: Tensor, behind: int, before: int) -> Tensor | None:
     """value as it broadcasts against the whole view, if every masked element gets the same; else None.  behind, before: axes after and before the mask."""
     shape = value._data.shape
+    if value._data.size == 1 and len(shape) <= before + behind + 1:
+        return value if not shape else T.reshape(value, shape=())  # type: ignore[no-any-return]
     if len(shape) <= behind:
         return value
     at = len(shape) - behind - 1  # the place of the masked elements
-    if shape[at] != 1 or at > before:
+    if shape[at] != 1 or at > before or any(n != 1 for n in shape[:at]):
         return None
-    return None if at and any(n != 1 for n in shape[:at]) else T.reshape(value, shape=shape[at + 1 :])  # type: ignore[no-any-return]
+    return T.reshape(value, shape=shape[at + 1 :])  # type: ignore[no-any-return]
 
 
 def _write_masked(view: Tensor, dim: int, mask: Tensor, value: Tensor) -> None:
-    shape = view._data.shape
+    """Write value, which broadcasts against the whole view, where the mask holds: a selection, so that a recording keeps it."""
+    shape, own = view._data.shape, value._data.shape
     behind = len(shape) - dim - mask._data.ndim
-    for n, own in zip(reversed(shape[len(shape) - behind :]), reversed(value._data.shape), strict=False):
-        if own not in (1, n):
-            raise ShapeError(
-                explain(
-                    "index",
-                    f"shape mismatch: value tensor of shape {list(value._data.shape)} cannot be broadcast under a mask in shape {list(shape)}",
-                )
+    if any(n not in (1, size) for n, size in zip(reversed(own), reversed(shape), strict=False)):
+        raise ShapeError(
+            explain(
+                "index",
+                f"shape mismatch: value tensor of shape {list(own)} cannot be broadcast under a mask in shape {list(shape)}",
             )
+        )
+    if own or value._data.size != 1:
+        _check_dtype(view, value)
+    elif value._data.dtype != view._data.dtype:
+        value = T.cast(value, dtype=view._data.dtype)
     if behind:
         mask = T.reshape(mask, shape=(*mask._data.shape, *(1,) * behind))
-    if local.trace is None and (
-        not local.grad_enabled or (view._node is None and value._node is None and base_of(view)._node is None)
-    ):
-        inplace._check_memory(view, "index_put_")
+    if _direct(view, value):
         np.copyto(view._data, value._data, where=np.broadcast_to(mask._data, shape))
         inplace.touch(view)
         return

@@ -90,8 +90,38 @@ def stack(xs: tuple[Array, ...], dim: int) -> Array:
     return np.concatenate([x[(*_WHOLE[dim], None)] for x in xs], dim)
 
 
+# Products: what NumPy would do with other ranks, or with booleans, is not what torch's product of that name does
+
+
+def _refuse_product(a: Array, b: Array) -> None:
+    raise TypeError(f"no product of arrays of shapes {a.shape} and {b.shape} and dtype {a.dtype}")
+
+
+def dot(a: Array, b: Array) -> Array:
+    """Sum of the products of two vectors."""
+    return np.dot(a, b) if a.ndim == b.ndim == 1 and a.dtype.kind != "b" else _refuse_product(a, b)  # type: ignore[return-value]
+
+
+def mv(a: Array, b: Array) -> Array:
+    """Matrix times vector."""
+    return np.dot(a, b) if a.ndim == 2 and b.ndim == 1 and a.dtype.kind != "b" else _refuse_product(a, b)  # type: ignore[return-value]
+
+
+def mm(a: Array, b: Array) -> Array:
+    """Product of two matrices."""
+    return np.dot(a, b) if a.ndim == b.ndim == 2 and a.dtype.kind != "b" else _refuse_product(a, b)  # type: ignore[return-value]
+
+
+def bmm(a: Array, b: Array) -> Array:
+    """Products of two stacks of equal length."""
+    fits = a.ndim == b.ndim == 3 and len(a) == len(b) and a.dtype.kind != "b"
+    return np.matmul(a, b) if fits else _refuse_product(a, b)  # type: ignore[return-value]
+
+
 def matmul(a: Array, b: Array) -> Array:
     """a @ b; a matrix on the right of a stack is one product instead of many."""
+    if a.dtype.kind == "b" or a.ndim < 2 or b.ndim < 2:
+        _refuse_product(a, b)
     if b.ndim == 2 and a.ndim > 2 and a.flags.c_contiguous and a.size:
         return np.matmul(a.reshape(-1, a.shape[-1]), b).reshape(*a.shape[:-1], b.shape[1])
     return np.matmul(a, b)

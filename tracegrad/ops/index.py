@@ -236,7 +236,7 @@ class IndexSelect(Op):
     @staticmethod
     def batch(F: Ops, size: int, batched: tuple[bool, ...], x: Value, index: Value, dim: int) -> Value:
         if not batched[1]:
-            return F.index_select(x, index, dim=dim + 1) if len(F.shape(x)) > 1 else F.alias(x)
+            return F.index_select(x, index, dim=dim + 1) if len(F.shape(x)) > 1 else F.whole(x)
         ndim = len(F.shape(x)) - batched[0]
         if not ndim:
             return x if batched[0] else F.broadcast_to(x, shape=(size,))

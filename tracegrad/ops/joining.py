@@ -54,7 +54,7 @@ class Cat(Op):
 
     @staticmethod
     def call(F: Ops, tensors: Any, dim: int = 0) -> Value:
-        """The tensors joined along dim, in torch's common dtype.  Empty vectors are left out, as in torch."""
+        """The tensors joined along dim, in torch's common dtype.  An empty vector fits everywhere, as in torch."""
         items = tensor_list("cat", tensors)
         if not items:
             raise ArgumentValueError(explain("cat", "expected a non-empty list of Tensors"))
@@ -63,8 +63,12 @@ class Cat(Op):
         for i, shape in enumerate(shapes):
             if not shape:
                 raise ShapeError(explain("cat", f"zero-dimensional tensor (at position {i}) cannot be concatenated"))
-        kept = [t for t, shape in zip(items, shapes, strict=True) if shape != (0,)] or items[:1]
-        return F.cat(*kept, dim=one_axis("cat", len(F.shape(kept[0])), dim))
+        shape = next((s for s in shapes if s != (0,)), None)
+        if shape is None:
+            return F.cat(*items, dim=0)
+        axis = one_axis("cat", len(shape), dim)
+        empty = _replaced(shape, axis, 0)  # torch takes an empty vector for an empty part of any shape
+        return F.cat(*(F.reshape(t, shape=empty) if s == (0,) != empty else t for t, s in zip(items, shapes, strict=True)), dim=axis)
 
     @staticmethod
     def infer(xs: tuple[Type, ...], dim: int) -> Type:

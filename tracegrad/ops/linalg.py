@@ -10,6 +10,7 @@ from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Type, broadcast, size_of
+from tracegrad.ops.reshape import UnsafeView
 
 
 def _check(operation: str, a: Type, b: Type, a_axes: int, b_axes: int) -> None:
@@ -45,8 +46,12 @@ class Dot(Product):
     """Sum of the products of two vectors.  Shapes: (n,), (n,) -> ()."""
 
     public = ("input", "tensor")
-    numpy, jax = "np.dot({a}, {b})", "jnp.dot({a}, {b})"
+    numpy, jax = "K.dot({a}, {b})", "jnp.dot({a}, {b})"
     samples = ([A(3), A(3)], [A(1), A(1)], [A(0), A(0)])
+
+    @staticmethod
+    def expression(backend: str, a: str, b: str) -> str:
+        return f"np.dot({a}, {b})" if backend == "numpy" else ""
 
     @staticmethod
     def infer(a: Type, b: Type) -> Type:
@@ -82,8 +87,12 @@ class Mv(Product):
     """Matrix times vector.  Shapes: (n, k), (k,) -> (n,)."""
 
     public = ("input", "vec")
-    numpy, jax = "np.dot({a}, {b})", "jnp.dot({a}, {b})"
+    numpy, jax = "K.mv({a}, {b})", "jnp.dot({a}, {b})"
     samples = ([A(2, 3), A(3)], [A(1, 1), A(1)], [A(2, 0), A(0)])
+
+    @staticmethod
+    def expression(backend: str, a: str, b: str) -> str:
+        return f"np.dot({a}, {b})" if backend == "numpy" else ""
 
     @staticmethod
     def infer(a: Type, b: Type) -> Type:
@@ -116,8 +125,12 @@ class Mm(Product):
     """Matrix product.  Shapes: (n, k), (k, m) -> (n, m)."""
 
     public, onnx = ("input", "mat2"), "MatMul"
-    numpy, jax = "np.dot({a}, {b})", "jnp.dot({a}, {b})"
+    numpy, jax = "K.mm({a}, {b})", "jnp.dot({a}, {b})"
     samples = ([A(2, 3), A(3, 4)], [A(1, 1), A(1, 1)], [A(2, 0), A(0, 3)])
+
+    @staticmethod
+    def expression(backend: str, a: str, b: str) -> str:
+        return f"np.dot({a}, {b})" if backend == "numpy" else ""
 
     @staticmethod
     def infer(a: Type, b: Type) -> Type:
@@ -151,8 +164,12 @@ class Bmm(Product):
     """Matrix products of two stacks of equal length.  Shapes: (p, n, k), (p, k, m) -> (p, n, m)."""
 
     public = ("input", "mat2")
-    numpy, jax = "np.matmul({a}, {b})", "jnp.matmul({a}, {b})"
+    numpy, jax = "K.bmm({a}, {b})", "jnp.matmul({a}, {b})"
     samples = ([A(2, 2, 3), A(2, 3, 4)], [A(1, 1, 1), A(1, 1, 1)], [A(2, 2, 0), A(2, 0, 3)], [A(0, 2, 3), A(0, 3, 2)])
+
+    @staticmethod
+    def expression(backend: str, a: str, b: str) -> str:
+        return f"np.matmul({a}, {b})" if backend == "numpy" else ""
 
     @staticmethod
     def infer(a: Type, b: Type) -> Type:
@@ -208,7 +225,7 @@ class BatchedMatmul(Product):
     def grad_a(F: Ops, g: Value, b: Value, a_type: Type) -> Value:
         if len(a_type.shape) == 2:  # one product with the leading axes summed inside it
             n, k = a_type.shape
-            rows = F.reshape(F.mT(g), shape=(size_of(F.shape(g)) // n if n else 0, n))
+            rows = F.reshape(F.mT(g), shape=(size_of(F.shape(g)[:-2]) * F.shape(g)[-1], n))
             wide = F.expand(b, shape=(*F.shape(g)[:-2], *F.shape(b)[-2:]))
             return F.mm(F.t(rows), F.reshape(F.mT(wide), shape=(F.shape(rows)[0], k)))
         return F.sum_to(F.batched_matmul(g, F.mT(b)), shape=a_type.shape)
@@ -238,6 +255,13 @@ def _aligned(F: Ops, batched: tuple[bool, ...], *values: Value) -> list[Value]:
     return out
 
 
+class RowProduct(UnsafeView):
+    """The one row of a product, under torch's name for it.  Shape: (1, n) -> (n,)."""
+
+    torch_name = "SqueezeBackward4"
+    samples = ([A(1, 3), (3,)],)
+
+
 class Matmul(Composite):
     """torch's product: dot of vectors, matrix times vector, matrix product, or products of stacks whose leading axes broadcast.
 
@@ -257,11 +281,13 @@ class Matmul(Composite):
         if n == 2 and m == 1:
             return F.mv(input, other)
         if not n or not m:
+            if F.type(input).weak or F.type(other).weak:
+                raise ArgumentError(explain("matmul", "unsupported operand type: both operands must be Tensors, not numbers"))
             raise ShapeError(explain("matmul", f"both arguments need to be at least 1D, but they are {n}D and {m}D"))
         if n == 1 and m == 1:
             return F.dot(input, other)
         if n == 1 and m == 2:
-            return F.squeeze(F.mm(F.unsqueeze(input, dim=0), other), dim=0)
+            return F.row_product(F.mm(F.unsqueeze(input, dim=0), other), shape=b[1:])
         if n > 1 and m > 1:
             return F.batched_matmul(input, other)
         product = F.batched_matmul(

@@ -8,7 +8,7 @@ import numpy as np
 
 from tracegrad.config import local
 from tracegrad.dtypes import BOOL
-from tracegrad.errors import DTypeError, IndexingError, NotSupportedError, ShapeError, explain
+from tracegrad.errors import ArgumentValueError, DTypeError, IndexingError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.families import Composite, Elementwise
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
@@ -165,12 +165,13 @@ def number_of(dtype: Any, value: Any) -> Any:
     if dtype.kind == "b":
         return bool(value)
     if dtype.kind in "iu" and not isinstance(value, complex):
-        try:
-            return int(value)
-        except (ValueError, OverflowError) as error:
-            raise DTypeError(
-                explain("fill", f"value {value} cannot be converted to {dtype} without overflow")
-            ) from error
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise ArgumentValueError(explain("fill", f"Overflow: {value} does not fit into 64 bits"))
+        limit = np.iinfo(dtype)
+        low = -limit.max if dtype.kind == "u" else limit.min
+        if not low <= value < limit.max + 1:  # also for nan
+            raise DTypeError(explain("fill", f"value {value} cannot be converted to {dtype} without overflow"))
+        return int(value) % (limit.max + 1) if dtype.kind == "u" else int(value)
     if isinstance(value, complex) and dtype.kind != "c":
         raise DTypeError(explain("fill", f"value {value} cannot be converted to {dtype} without overflow"))
     return value

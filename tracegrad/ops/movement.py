@@ -120,7 +120,7 @@ class T(Movement):
 
     @staticmethod
     def batch(F: Ops, size: int, batched: Any, x: Value) -> Value:
-        return F.transpose(x, dim0=1, dim1=2) if len(F.shape(x)) == 3 else F.alias(x)
+        return F.transpose(x, dim0=1, dim1=2) if len(F.shape(x)) == 3 else F.whole(x)
 
     @staticmethod
     def decompose(F: Ops, x: Value) -> Value:
@@ -142,7 +142,10 @@ class Movedim(Composite):
             raise ShapeError(
                 explain("movedim", f"source and destination have different lengths: {source} and {destination}")
             )
-        origin, target = (distinct_axes("movedim", ndim, p) for p in pair)
+        ranged = [tuple(one_axis("movedim", ndim, d) for d in p) for p in pair]
+        origin, target = (distinct_axes("movedim", ndim, p) for p in ranged)
+        if not ndim:
+            return F.whole(input)
         order = [d for d in range(ndim) if d not in origin]
         for place, axis in sorted(zip(target, origin, strict=True)):
             order.insert(place, axis)
@@ -279,11 +282,11 @@ class Repeat(Movement):
                     f"Number of dimensions of repeat dims ({len(counts)}) can not be smaller than number of dimensions of tensor ({ndim})",
                 )
             )
-        if any(n < 0 for n in counts):
+        if any(n < 0 for n in Repeat.infer(F.type(input), counts).shape):
             raise ShapeError(
                 explain("repeat", f"Trying to create tensor with negative dimension, repeats={list(counts)}")
             )
-        return F.repeat(input, repeats=counts)
+        return F.repeat(input, repeats=tuple(max(n, 0) for n in counts))
 
     @staticmethod
     def infer(x: Type, repeats: Shape) -> Type:

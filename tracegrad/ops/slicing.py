@@ -22,6 +22,31 @@ def _index_source(x: str, dim: int, item: str) -> str:
     return f"{x}[{':, ' * dim}{item}]"
 
 
+class Whole(Movement):
+    """A view of all of x: what x[...] gives.  Shape: (*a) -> (*a)."""
+
+    view, function, method, torch_name = True, False, False, "AliasBackward0"
+    numpy, jax = "{x}.view()", "{x}"
+    samples = ([A(2, 3)], [A()])
+
+    @staticmethod
+    def infer(x: Type) -> Type:
+        """x's type."""
+        return x
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value) -> Value:
+        return g
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: Any, x: Value) -> Value:
+        return x
+
+    @staticmethod
+    def decompose(F: Ops, x: Value) -> Value:
+        return x
+
+
 class Select(Movement):
     """x at one position of an axis.  Shape: (*a, n, *b) -> (*a, *b)."""
 
@@ -337,6 +362,11 @@ class DiagonalBackward(Movement):
         return F.diagonal_backward(x, shape=(size, *shape), offset=offset, dim1=dim1 + 1, dim2=dim2 + 1)
 
 
+def _check_matrix(operation: str, shape: Shape) -> None:
+    if len(shape) < 2:
+        raise ShapeError(explain(operation, "input tensor must have at least 2 dimensions", shape=list(shape)))
+
+
 class Tril(Movement):
     """x with zeros above the diagonal number `diagonal` of its last two axes.  Shape: (*p, n, m) -> (*p, n, m)."""
 
@@ -347,13 +377,13 @@ class Tril(Movement):
     @staticmethod
     def call(F: Ops, input: Any, diagonal: int = 0) -> Value:  # noqa: A002
         """The lower triangle of input.  Raises RuntimeError below two axes."""
+        _check_matrix("tril", F.shape(input))
         return F.tril(input, diagonal=int(diagonal))
 
     @staticmethod
     def infer(x: Type, diagonal: int) -> Type:
         """x's type."""
-        if len(x.shape) < 2:
-            raise ShapeError(explain("tril or triu", "input tensor must have at least 2 dimensions", x=x))
+        _check_matrix("tril or triu", x.shape)
         return x
 
     @staticmethod
@@ -373,6 +403,7 @@ class Triu(Tril):
     @staticmethod
     def call(F: Ops, input: Any, diagonal: int = 0) -> Value:  # noqa: A002
         """The upper triangle of input.  Raises RuntimeError below two axes."""
+        _check_matrix("triu", F.shape(input))
         return F.triu(input, diagonal=int(diagonal))
 
     @staticmethod
