@@ -11,6 +11,14 @@ from collections.abc import Callable
 import pytest
 
 HEAVY = ("jax", "jaxlib", "onnx", "networkx", "scipy", "torch", "matplotlib", "sklearn", "ml_dtypes", "tqdm")
+ON_FIRST_USE = (
+    "tracegrad.passes",
+    "tracegrad.backends",
+    "tracegrad.export",
+    "tracegrad.compiler",
+    "tracegrad.func",
+    "tracegrad.nn",
+)
 RATIO = 1.3
 ALTERNATIONS = 9
 # the time of the import statement alone, without that of starting Python
@@ -39,7 +47,7 @@ def loaded(run: Run) -> set[str]:
     return set(run("import sys, tracegrad; print('\\n'.join(sys.modules))").split())
 
 
-@pytest.mark.parametrize("library", HEAVY)
+@pytest.mark.parametrize("library", (*HEAVY, *ON_FIRST_USE))
 def test_importing_tracegrad_does_not_load(library: str, loaded: set[str]):
     assert "tracegrad" in loaded
     assert library not in loaded
