@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from tracegrad.dtypes import BOOL, from_numpy
+from tracegrad.dtypes import BOOL, I64, from_numpy
 from tracegrad.errors import DTypeError, explain
 from tracegrad.ir.families import Comparison, Elementwise
+from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A, I, M
 from tracegrad.ir.types import Type
 from tracegrad.ops.checks import not_for
+from tracegrad.ops.masks import UNKNOWN, read_mask
 
 _PAIRS = ([A(2, 3), A(3)], [A(2, 1), A()], [A(), A()], [A(0, 3), A(3)], [A(4), 0.5])
 
@@ -154,6 +156,29 @@ class BitwiseNot(_Bitwise):
     samples = ([M(2, 3)], [I(2, 3, below=9)])
 
 
+class Nonzero(Op):
+    """The positions of the nonzero elements of x, in row-major order.  Shape: (*a) -> (count, number of axes), int64.  Not for recorded code."""
+
+    value_dependent, nondiff_outputs, quiet = True, ("out",), True
+    numpy, jax = "np.argwhere({x})", "jnp.argwhere({x})"
+    samples = ()  # the shape of its result depends on values
+
+    @staticmethod
+    def infer(x: Type) -> Type:
+        """An unknown count of positions."""
+        return Type((UNKNOWN, len(x.shape)), I64)
+
+    @staticmethod
+    def call(F: Ops, input: Any, *, as_tuple: bool = False) -> Any:
+        """Positions as the rows of one tensor, or as a tuple of one tensor for each axis (a 0-d input counts as one axis)."""
+        read_mask(input)
+        if not as_tuple:
+            return F.nonzero(input)
+        x = input if F.shape(input) else F.reshape(input, shape=(1,))
+        found = F.nonzero(x)
+        return tuple(F.select(found, dim=1, index=axis) for axis in range(len(F.shape(x))))
+
+
 class Where(Elementwise):
     """x where the condition c holds, y elsewhere.  Shapes: (*c), (*a), (*b) -> broadcast(c, a, b).  c is bool."""
 
@@ -179,7 +204,7 @@ class Where(Elementwise):
     def call(F: Ops, condition: Any, input: Any = None, other: Any = None) -> Any:  # noqa: A002
         """input where condition holds, other elsewhere; with the condition alone the tuple of positions where it holds."""
         if input is None and other is None:
-            return F.nonzero(condition, as_tuple=True)
+            return Nonzero.call(F, condition, as_tuple=True)
         check_condition(F.type(condition))
         return F.where(condition, input, other)
 
