@@ -282,6 +282,7 @@ def _stub(op: type[Op], key: str, make: Callable[[type[Op]], FunctionType]) -> F
         return FIRST_CALL(_stub_key, args, kwargs)  # type: ignore[name-defined]  # noqa: F821
 
     stub = FunctionType(pending.__code__, GENERATED, op.name)
+    stub.__qualname__ = op.name  # what Python says when an argument is missing
     stub.__kwdefaults__, stub.__doc__, stub.__module__ = {"_stub_key": key}, op.__doc__, "tracegrad"
     _PENDING[key] = (stub, make, op)
     return stub
