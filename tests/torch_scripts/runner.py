@@ -7,6 +7,7 @@ import contextlib
 import io
 import re
 import sys
+import warnings
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "scripts"
@@ -31,7 +32,9 @@ def text_of(name: str, library: str) -> str:
 def printed(name: str, library: str) -> str:
     """What the script prints, with addresses of objects masked."""
     out = io.StringIO()
-    with contextlib.redirect_stdout(out):
+    with contextlib.redirect_stdout(out), warnings.catch_warnings():
+        if library == "torch":
+            warnings.simplefilter("ignore")
         exec(compile(text_of(name, library), f"{name}.py", "exec"), {"__name__": "__main__"})
     return re.sub(r"0x[0-9a-f]+", "0x", out.getvalue())
 

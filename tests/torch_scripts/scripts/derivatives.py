@@ -20,7 +20,7 @@ f = torch.tanh(w)
 for order in range(4):
     print(order, f.detach())
     (f,) = torch.autograd.grad(f, w, create_graph=True)
-penalty = torch.tensor([2.0, 3.0], requires_grad=True)
+penalty = torch.tensor([2.0, 3.0], dtype=torch.double, requires_grad=True)
 loss = (penalty**3).sum()
 (gp,) = torch.autograd.grad(loss, penalty, create_graph=True)
 (loss + (gp.norm() - 1) ** 2).backward()
