@@ -73,6 +73,7 @@ def __dir__() -> list[str]:
 
 def _tape_graph(tensor: Tensor) -> Any:
     """Tensor.graph, loaded with the exporters on first use."""
+    importlib.import_module("tracegrad.export")
     return importlib.import_module("tracegrad.eager.tape").tape_graph(tensor)
 
 
