@@ -12,6 +12,7 @@ from tracegrad.ir.node import Node
 from tracegrad.ir.op import Op, parameters
 from tracegrad.slots import slots
 
+NUMBER_IS_NO_OPERAND = frozenset({"pow", "rsub"})  # torch's steps of these have no edge for a Python number
 HIDDEN = frozenset({"promote", "alias"})  # nodes that torch's graph does not have
 
 
@@ -156,7 +157,7 @@ def _differentiable(node: Node) -> list[int]:
         for i, value in enumerate(node.inputs)
         if op.rules[min(i, last)] is not None
         and value is not None
-        and not (op.name == "pow" and not isinstance(value, Node))
+        and not (isinstance(value, (int, float, complex)) and op.name in NUMBER_IS_NO_OPERAND)
     ]
 
 
