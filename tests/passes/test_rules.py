@@ -74,6 +74,18 @@ def test_values_are_equal_and_finite_where_the_rule_promises_it(rule, index):
 
 
 @pytest.mark.parametrize(("rule", "index"), CASES)
+def test_a_nan_in_an_operand_is_not_lost(rule, index):
+    graph = before_graph(rule, index)
+    after = applied(rule, graph)
+    arrays = [s.draw(np.random.default_rng(0)) for s in samples_of(rule, index)]
+    for x in arrays:
+        if x.dtype.kind == "f":
+            x[...] = np.nan
+    (old,), (new,) = run(graph, arrays), run(after, arrays)
+    np.testing.assert_array_equal(np.isnan(new), np.isnan(old))
+
+
+@pytest.mark.parametrize(("rule", "index"), CASES)
 def test_shape_and_dtype_are_kept(rule, index):
     for dtype in ("float64", "float32"):
         graph = before_graph(rule, index, dtype)

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from tracegrad.errors import TracegradError
-from tracegrad.ir.builder import B
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node
+from tracegrad.ir.op import REGISTRY
 from tracegrad.ir.raw import compute
 from tracegrad.ir.types import Type, size_of
-from tracegrad.passes.rewrite import transform
+from tracegrad.passes.rewrite import remake, transform
 
 LARGEST = 4096  # elements of a result that is computed to see whether it is uniform
 
@@ -61,6 +61,4 @@ def uniform(result: np.ndarray[Any, Any], node: Node) -> Node:
 
 def full(of: Type, value: Any, location: Any = None) -> Node:
     """A constant of a type."""
-    with B.at(location):
-        node: Node = B.full(shape=of.shape, value=value, dtype=of.dtype)
-    return node
+    return remake(REGISTRY["full"], (), (of.shape, value, of.dtype), location)
