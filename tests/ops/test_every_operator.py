@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import string
+import warnings
 
 import numpy as np
 import pytest
 
-from tests.ops.cases import EXCUSED, OPERATORS, Case, dot, every_case, run, shifted, smooth_cases
+from tests.ops.cases import EXCUSED, NO_BACKWARD, OPERATORS, Case, dot, every_case, run, shifted, smooth_cases
 from tracegrad.autograd.engine import grad
 from tracegrad.backends.base import backend
 from tracegrad.eager.tensor import handle
@@ -73,6 +74,22 @@ def test_eager_equals_the_kernel(op, number):
     made = case.eager([handle(a, None) for a in case.arrays])
     for got, want in zip(made, case.raw(case.arrays), strict=True):
         np.testing.assert_array_equal(got._data, want)
+
+
+HARSH = np.array([0.0, -0.0, -1.0, 1.0, np.inf, -np.inf, np.nan, 1e308, -1e308, 5e-324])
+
+
+@every_case
+def test_no_numpy_warning_reaches_the_user(op, number):
+    case = Case(op, number)
+    arrays = [case.generator.choice(HARSH, a.shape).astype(a.dtype) if a.dtype.kind == "f" else a for a in case.arrays]
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        case.eager([handle(np.asarray(a), None) for a in arrays])
+        if op.name not in NO_BACKWARD and case.followed() and case.differentiable():
+            case.vjp(arrays, case.cotangents())
+            case.vjp(arrays, case.cotangents(), create_graph=True)
+    assert [str(w.message) for w in seen] == []
 
 
 @smooth_cases

@@ -57,14 +57,15 @@ _WHOLE_CALL = re.compile(r"^((?:np|K)\.[\w.]+)\((.*)\)$")
 
 def kernel_call(op: type[Op], names: dict[str, str]) -> str:
     """The expression that runs the operator's kernel, silenced where it could warn."""
-    if not op.numpy:
-        text = f"RAW_{op.name}({', '.join([names[o] for o in op.operands] + [f'{a}={a}' for a in op.attrs])})"
-    else:
-        text = op.numpy.format(**names)
-    found = _WHOLE_CALL.match(text)
-    if op.quiet or found is None or found.group(2).count(")") != found.group(2).count("("):
+    text = op.numpy.format(**names) if op.numpy else ""
+    if text and op.quiet:
         return text
-    return f"quiet({found.group(1)}, {found.group(2)})"
+    found = _WHOLE_CALL.match(text)
+    if found is not None and "(" not in found.group(2):
+        return f"quiet({found.group(1)}, {found.group(2)})"
+    # anything but one call runs as a function of its own, so that no part of it is outside the silent context
+    GENERATED[f"RAW_{op.name}"] = raw(op)
+    return f"quiet({', '.join([f'RAW_{op.name}', *(names[o] for o in op.operands), *(f'{a}={a}' for a in op.attrs)])})"
 
 
 def has_fast_path(op: type[Op]) -> bool:
@@ -219,8 +220,6 @@ def backward_function(op: type[Op]) -> Callable[..., None] | None:
 
 def _generate_operator(op: type[Op]) -> FunctionType:
     GENERATED[f"OP_{op.name}"] = op
-    if not op.numpy:
-        GENERATED[f"RAW_{op.name}"] = raw(op)
     text = operator_source(op)
     SOURCES[op.name] = text
     return _define(op.name, text)
@@ -232,8 +231,6 @@ def _generate_public(op: type[Op]) -> FunctionType:
         GENERATED[f"CALL_{op.name}"] = op.call
         return _define(op.name, _forwarding(op))
     GENERATED[f"OP_{op.name}"] = op
-    if not op.numpy:
-        GENERATED[f"RAW_{op.name}"] = raw(op)
     plain = len(op.operands) <= 2 and not op.variadic
     names = op.public or (("input", "other")[: len(op.operands)] if plain else op.operands)
     return _define(op.name, operator_source(op, names))

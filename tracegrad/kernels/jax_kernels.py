@@ -121,6 +121,11 @@ def var(x: Array, dim: Any, keepdim: bool, correction: float) -> Array:
     return jnp.sum(jnp.square(x - center), axis=dim, keepdims=keepdim) / jnp.asarray(max(count - correction, 0), x.dtype)
 
 
+def std(x: Array, dim: Any, keepdim: bool, correction: float) -> Array:
+    """The root of the variance."""
+    return jnp.sqrt(var(x, dim, keepdim, correction))
+
+
 def products_of_others(x: Array, dim: int) -> Array:
     """Along an axis, for each element the product of those before it times the product of those after it."""
     last = jnp.swapaxes(x, dim, -1)

@@ -126,6 +126,11 @@ def sigmoid(x: Array) -> Array:
     return np.reciprocal(np.add(np.exp(np.negative(x)), 1))
 
 
+def rsqrt(x: Array) -> Array:
+    """1 / sqrt(x)."""
+    return np.reciprocal(np.sqrt(x))
+
+
 def softplus(x: Array, beta: float, threshold: float) -> Array:
     """log(1 + exp(beta * x)) / beta; x itself above the threshold."""
     scaled = np.multiply(x, beta)
@@ -200,6 +205,11 @@ def var(x: Array, dim: Any, keepdim: bool, correction: float) -> Array:
     deviation = np.subtract(x, center)
     count = x.size // max(center.size, 1)
     return np.divide(np.add.reduce(np.square(deviation), axis=dim, keepdims=keepdim), max(count - correction, 0))
+
+
+def std(x: Array, dim: Any, keepdim: bool, correction: float) -> Array:
+    """The root of the variance."""
+    return np.sqrt(var(x, dim, keepdim, correction))
 
 
 def products_of_others(x: Array, dim: int) -> Array:

@@ -54,7 +54,7 @@ class Trunc(_Rounding):
 class Round(_Rounding):
     """x rounded to `decimals` decimal places, halves to even.  Shape: (*a) -> (*a).  Integers only with decimals=0."""
 
-    attrs = ("decimals",)
+    attrs, quiet = ("decimals",), False
     numpy, jax, onnx = "K.round({x}, {decimals})", "K.round({x}, {decimals})", "Round"
     samples = ([A(2, 3), 0], [A(), 0], [A(0, 4), 0], [A(5), 1], [A(5, lo=-90, hi=90), -1])
 

@@ -78,10 +78,7 @@ class Std(_Spread):
     """Standard deviation: the root of var.  Shape: (*a) -> a without dim.  Its derivative is 0 where it is 0, as in torch."""
 
     pole = "fewer elements than the correction"
-    numpy, jax = (
-        "np.sqrt(K.var({x}, {dim}, {keepdim}, {correction}))",
-        "jnp.sqrt(K.var({x}, {dim}, {keepdim}, {correction}))",
-    )
+    numpy, jax = "K.std({x}, {dim}, {keepdim}, {correction})", "K.std({x}, {dim}, {keepdim}, {correction})"
 
     @staticmethod
     def call(
