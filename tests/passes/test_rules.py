@@ -85,6 +85,25 @@ def test_a_nan_in_an_operand_is_not_lost(rule, index):
     np.testing.assert_array_equal(np.isnan(new), np.isnan(old))
 
 
+@pytest.mark.parametrize(
+    ("rule", "index"), [case for case in CASES if case.values[0].exactness in ("exact", "rounding")]
+)
+def test_infinities_and_zeros_are_treated_as_before(rule, index):
+    graph = before_graph(rule, index)
+    after = applied(rule, graph)
+    generator = np.random.default_rng(0)
+    for _ in range(20):
+        arrays = [s.draw(generator) for s in samples_of(rule, index)]
+        for x in arrays:
+            if x.dtype.kind == "f":
+                x[...] = generator.choice([0.0, -0.0, 1.0, -1.5, np.inf, -np.inf, np.nan], x.shape)
+        (old,), (new,) = run(graph, arrays), run(after, arrays)
+        np.testing.assert_allclose(new, old, rtol=1e-12)
+        if rule.exactness == "exact" and old.dtype.kind == "f":
+            number = ~np.isnan(old)
+            np.testing.assert_array_equal(np.signbit(new)[number], np.signbit(old)[number])
+
+
 @pytest.mark.parametrize(("rule", "index"), CASES)
 def test_shape_and_dtype_are_kept(rule, index):
     for dtype in ("float64", "float32"):

@@ -97,10 +97,6 @@ LOGARITHMS: tuple[AnyRule, ...] = (
     Rule("log(reciprocal x) -> neg(log x)", lambda F, x: F.log(F.reciprocal(x)), lambda F, x: F.neg(F.log(x)),
          given=lambda out: out.dtype.kind == "f",
          stage=STAGE, exactness="domain", examples=({"x": A(2, 3, lo=0.1)}, {"x": A(3, lo=1e-310, hi=2e-310)})),
-    Rule("x - logsumexp x -> log_softmax x", lambda F, x, D, K: F.sub(x, F.logsumexp(x, dim=D, keepdim=K)),
-         lambda F, x, D: F.log_softmax(x, dim=0 if D is None else D[0]), alone=True,
-         given=lambda x, D, K: in_place(x, D, K) and len(x.shape if D is None else D) == 1,
-         stage=STAGE, exactness="rounding", examples=({"x": A(2, 3), "D": (1,), "K": True},)),
 )  # fmt: skip
 
 EXPONENTIALS: tuple[AnyRule, ...] = (
