@@ -171,11 +171,11 @@ def index_select(x: Array, i: Array, dim: int) -> Array:
 
 
 def index_add(x: Array, i: Array, source: Array, dim: int) -> Array:
-    """x with the slices of source added at the positions i of axis dim."""
+    """x with the slices of source added at the positions i of axis dim.  Raises RuntimeError for a position outside [0, size)."""
     if not x.ndim:
-        check_positions(i, 1, IndexError)
+        check_positions(i, 1, RuntimeError)
         return np.asarray(x + source.sum(dtype=x.dtype))
-    check_positions(i, x.shape[dim], IndexError)
+    check_positions(i, x.shape[dim], RuntimeError)
     return index_put(x, source, (i.reshape(-1),), (dim,), True)
 
 

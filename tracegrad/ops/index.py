@@ -128,9 +128,27 @@ class IndexPut(Op):
             )
         if any(i is None for i in indices):
             raise ArgumentError(explain("index_put", "expected Tensor as index, but got NoneType"))
+        shape = F.shape(input)
+        taken = sum(max(len(t.shape), 1) if t.dtype.kind == "b" else 1 for t in map(F.type, indices))
+        if taken > len(shape):
+            raise IndexingError(
+                explain("index_put", f"too many indices for tensor of dimension {len(shape)} (got {taken})")
+            )
         positions: list[Any] = []
         for i in indices:
-            positions += mask_positions(i) if F.type(i).dtype.kind == "b" else [i]
+            is_mask = F.type(i).dtype.kind == "b"
+            if is_mask and F.shape(i) != shape[len(positions) : len(positions) + len(F.shape(i))]:
+                raise IndexingError(
+                    explain(
+                        "index_put",
+                        f"The shape of the mask {list(F.shape(i))} does not match the shape of the indexed tensor {list(shape)}",
+                    )
+                )
+            positions += mask_positions(i) if is_mask else [i]
+        if any(size_of(F.shape(i)) and not n for i, n in zip(positions, shape, strict=False)):
+            raise IndexingError(
+                explain("index_put", "index is out of bounds for dimension with size 0", input=F.type(input))
+            )
         if F.type(values).dtype != F.type(input).dtype:
             raise ShapeError(
                 explain(
@@ -138,13 +156,6 @@ class IndexPut(Op):
                     "Index put requires the source and destination dtypes match",
                     input=F.type(input),
                     values=F.type(values),
-                )
-            )
-        if len(positions) > len(F.shape(input)):
-            raise IndexingError(
-                explain(
-                    "index_put",
-                    f"too many indices for tensor of dimension {len(F.shape(input))} (got {len(positions)})",
                 )
             )
         return F.index_put(input, values, *positions, dims=tuple(range(len(positions))), accumulate=bool(accumulate))
@@ -221,12 +232,18 @@ class IndexSelect(Op):
     @staticmethod
     def call(F: Ops, input: Any, dim: int, index: Any) -> Value:  # noqa: A002
         """The slices of input at the positions index of axis dim."""
-        return F.index_select(input, index, dim=one_axis("index_select", len(F.shape(input)), dim))
+        axis = one_axis("index_select", len(F.shape(input)), dim)
+        IndexSelect.infer(F.type(input), F.type(index), axis)  # NumPy would take more than torch does
+        return F.index_select(input, index, dim=axis)
 
     @staticmethod
     def infer(x: Type, index: Type, dim: int) -> Type:
         """The number of positions in place of axis dim."""
         _check_vector("index_select", index)
+        if not x.shape and size_of(index.shape) != 1:
+            raise ShapeError(
+                explain("index_select", f"Index to scalar can have only 1 value, got {size_of(index.shape)} value(s)")
+            )
         return Type((*x.shape[:dim], size_of(index.shape), *x.shape[dim + 1 :]) if x.shape else (), x.dtype)
 
     @staticmethod
@@ -266,7 +283,9 @@ class IndexAdd(Op):
     def call(F: Ops, input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1) -> Value:  # noqa: A002
         """input with alpha * source added at the positions index of axis dim."""
         added = source if alpha == 1 else F.mul(source, alpha)
-        return F.index_add(input, index, added, dim=one_axis("index_add", len(F.shape(input)), dim))
+        axis = one_axis("index_add", len(F.shape(input)), dim)
+        IndexAdd.infer(F.type(input), F.type(index), F.type(added), axis)  # NumPy would broadcast
+        return F.index_add(input, index, added, dim=axis)
 
     @staticmethod
     def infer(x: Type, index: Type, source: Type, dim: int) -> Type:
@@ -344,7 +363,9 @@ class Gather(Op):
     @staticmethod
     def call(F: Ops, input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> Value:  # noqa: A002
         """input at the positions index along dim."""
-        return F.gather(input, index, dim=one_axis("gather", len(F.shape(input)), dim))
+        axis = one_axis("gather", len(F.shape(input)), dim)
+        Gather.infer(F.type(input), F.type(index), axis)  # NumPy would broadcast
+        return F.gather(input, index, dim=axis)
 
     @staticmethod
     def infer(x: Type, index: Type, dim: int) -> Type:
@@ -394,7 +415,9 @@ class ScatterAdd(Op):
     @staticmethod
     def call(F: Ops, input: Any, dim: int, index: Any, src: Any) -> Value:  # noqa: A002
         """input with src added at the positions index along dim."""
-        return F.scatter_add(input, index, src, dim=one_axis("scatter_add", len(F.shape(input)), dim))
+        axis = one_axis("scatter_add", len(F.shape(input)), dim)
+        ScatterAdd.infer(F.type(input), F.type(index), F.type(src), axis)  # NumPy would broadcast
+        return F.scatter_add(input, index, src, dim=axis)
 
     @staticmethod
     def infer(x: Type, index: Type, source: Type, dim: int) -> Type:
@@ -452,6 +475,7 @@ class TakeAlongDim(Composite):
             )
         axis = one_axis("take_along_dim", len(shape), dim)
         common = broadcast("take_along_dim", (*shape[:axis], 1, *shape[axis + 1 :]), (*own[:axis], 1, *own[axis + 1 :]))
+        indices = F.remainder(indices, shape[axis]) if shape[axis] else indices  # torch wraps positions here
         source = F.expand(input, shape=(*common[:axis], shape[axis], *common[axis + 1 :]))
         return F.gather(source, F.expand(indices, shape=(*common[:axis], own[axis], *common[axis + 1 :])), dim=axis)
 

@@ -63,8 +63,8 @@ class Cat(Op):
         for i, shape in enumerate(shapes):
             if not shape:
                 raise ShapeError(explain("cat", f"zero-dimensional tensor (at position {i}) cannot be concatenated"))
-        shape = next((s for s in shapes if s != (0,)), None)
-        if shape is None:
+        shape = next((s for s in shapes if s != (0,)), (0,))
+        if shape == (0,):
             return F.cat(*items, dim=0)
         axis = one_axis("cat", len(shape), dim)
         empty = _replaced(shape, axis, 0)  # torch takes an empty vector for an empty part of any shape
