@@ -76,6 +76,53 @@ def _sum_of_placed(F: Builder, node: Node, uses: Uses) -> Any:
     return None
 
 
+def _piece_of_joined(F: Builder, node: Node, uses: Uses) -> Any:
+    """A slice of a cat that lies within one part is a slice of that part."""
+    dim, start, stop, step = node.attrs
+    joined = node.inputs[0]
+    if not _is(joined, "cat") or joined.attrs[0] != dim or node.shape[dim] == 0:
+        return None
+    offset = 0
+    for part in joined.inputs:
+        size = part.shape[dim]
+        if offset <= start and stop <= offset + size:
+            return F.slice(part, dim=dim, start=start - offset, stop=stop - offset, step=step)
+        offset += size
+    return None
+
+
+def _item_of_stack(F: Builder, node: Node, uses: Uses) -> Any:
+    """One position of a stack along its axis is that value."""
+    dim, index = node.attrs
+    stacked = node.inputs[0]
+    return stacked.inputs[index] if _is(stacked, "stack") and stacked.attrs[0] == dim else None
+
+
+def _joined_pieces(F: Builder, node: Node, uses: Uses) -> Any:
+    """Neighbouring slices of one value, joined again, are one slice of it."""
+    (dim,) = node.attrs
+    first = node.inputs[0]
+    if not _is(first, "slice"):
+        return None
+    at = first.attrs[1]
+    for part in node.inputs:
+        if not _is(part, "slice") or part.inputs[0] is not first.inputs[0] or part.attrs[0] != dim:
+            return None
+        if part.attrs[1] != at or part.attrs[3] != 1:
+            return None
+        at = part.attrs[2]
+    return F.slice(first.inputs[0], dim=dim, start=first.attrs[1], stop=at, step=1)
+
+
+def _is(value: Any, name: str) -> bool:
+    return isinstance(value, Node) and value.op is not None and value.op.name == name
+
+
+def _halves(F: Any, x: Any) -> Any:
+    low, high = F.slice(x, dim=0, start=0, stop=2, step=1), F.slice(x, dim=0, start=2, stop=5, step=1)
+    return F.cat(low, high, dim=0)
+
+
 def _example(F: Any, x: Any, y: Any) -> Any:
     low = F.slice_backward(x, shape=(5,), dim=0, start=0, stop=4, step=1)
     return F.add(low, F.slice_backward(y, shape=(5,), dim=0, start=1, stop=5, step=1))
@@ -106,4 +153,11 @@ RULES: tuple[AnyRule, ...] = (
                                                      step=K * N),
          given=lambda D, out: out.shape[D] > 0, stage=STAGE, exactness="exact",
          examples=({"x": A(9), "D": 0, "I": 1, "J": 8, "K": 2, "L": 1, "M": 4, "N": 2},)),
+    Rewrite("slice of a cat within one part -> slice of the part", _piece_of_joined, roots=("slice",),
+            stage=STAGE, exactness="exact",
+            examples=((lambda F, x, y: F.slice(F.cat(x, y, dim=0), dim=0, start=3, stop=6, step=1), (A(2), A(5))),)),
+    Rewrite("select of a stack -> the value", _item_of_stack, roots=("select",), stage=STAGE, exactness="exact",
+            examples=((lambda F, x, y: F.select(F.stack(x, y, dim=1), dim=1, index=1), (A(3), A(3))),)),
+    Rewrite("cat of neighbouring slices -> slice", _joined_pieces, roots=("cat",), stage=STAGE, exactness="exact",
+            examples=((_halves, (A(5),)),)),
 )  # fmt: skip
