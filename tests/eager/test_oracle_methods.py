@@ -57,6 +57,8 @@ t.broadcast_shapes((2, 1), (3,)) | t.broadcast_shapes((2,), (3,)) | t.result_typ
 t.is_floating_point(f) | t.is_floating_point(3) | t.typename(f) | t.is_nonzero(s) | t.inf | t.nan | t.pi | t.e | t.newaxis | t.float is t.float32 | t.long | t.double | t.half | t.bool | t.Size([2, 3])
 t.FloatTensor([1, 2]) | t.LongTensor([1.5, 2]) | t.DoubleTensor([1, 2]) | t.BoolTensor([1, 0]) | isinstance(f, t.FloatTensor) | isinstance(i, t.FloatTensor) | t.FloatTensor(2, 3).shape | t.FloatTensor(f)
 t.Tensor([1, 2]) | t.Tensor(2, 3).shape | t.Tensor() | t.Tensor((2, 3)) | t.Tensor(3).shape | t.Tensor(2.5) | t.Tensor('a') | t.Tensor(None) | t.Tensor([[1, 2], [3, 4]]).dtype | isinstance(f, t.Tensor)
+t.Size([1.5]) | t.Size([2]) * 2 | 2 * t.Size([2]) | (1,) + t.Size([2]) | t.Size() | t.Size((2, 3))[0] | t.Size((2, 3)) == (2, 3) | delattr(x, 'grad') | setattr(x * 2, 'requires_grad', True)
+setattr(f, 'requires_grad', True) | setattr(x, 'requires_grad', False) | setattr(i, 'requires_grad', True) | (x * 2).requires_grad_(False) | pickle.loads(pickle.dumps(t.Size([2, 3])))
 t.finfo(t.float32).eps | t.finfo(t.float64).max | t.iinfo(t.int32).min | t.iinfo(t.float32) | t.finfo(t.int64) | t.set_default_dtype(t.int64) | t.get_default_dtype()
 t.add(f, 'a') | t.add(f) | t.sin('a') | t.sin() | t.sum(m, 5) | t.sum(m, dim=(0, 0)) | t.add(f, m[:, :2]) | m @ m | t.matmul(s, s) | t.reshape(m, (4,)) | t.mean(i) | t.cat([f, m]) | t.stack([f, m])
 m.sum(3) | m.sum('a') | m.transpose(0, 5) | m.permute(0, 0) | m.permute(0) | m.expand(3, 3) | f.unsqueeze(5) | m.squeeze(5) | m.view('a') | m.argmax(7) | m.softmax(9) | m.t().t() | t.ones(2, 2, 2).t()

@@ -247,6 +247,13 @@ def __dlpack_device__(self: Tensor) -> tuple[int, int]:
 # --- copies and pickles
 
 
+_PASSING = {"_is_number", "_made_without_grad"}  # marks that hold for one recording or one view
+
+
+def _fields(t: Tensor) -> dict[str, Any]:
+    return {name: value for name, value in t.__dict__.items() if name not in _PASSING}
+
+
 def _rebuild(cls: Any, array: Array, requires_grad: bool, fields: dict[str, Any] | None) -> Tensor:
     t: Tensor = object.__new__(cls)
     t._data, t._node = array, None
@@ -260,12 +267,12 @@ def _rebuild(cls: Any, array: Array, requires_grad: bool, fields: dict[str, Any]
 def __reduce_ex__(self: Tensor, protocol: Any) -> tuple[Any, ...]:
     """Values, dtype and requires_grad travel; the graph and .grad do not."""
     leave(self, "pickle")
-    return _rebuild, (self.__class__, self._data, self.requires_grad, dict(self.__dict__) or None)
+    return _rebuild, (self.__class__, self._data, self.requires_grad, _fields(self) or None)
 
 
 def __copy__(self: Tensor) -> Tensor:
     """A leaf that shows the same memory."""
-    return _rebuild(self.__class__, self._data, self.requires_grad, dict(self.__dict__))
+    return _rebuild(self.__class__, self._data, self.requires_grad, _fields(self))
 
 
 def __deepcopy__(self: Tensor, memo: dict[int, Any]) -> Tensor:
@@ -282,7 +289,7 @@ def __deepcopy__(self: Tensor, memo: dict[int, Any]) -> Tensor:
             )
         )
     leave(self, "deepcopy")
-    made = _rebuild(self.__class__, np.array(self._data), self.requires_grad, dict(self.__dict__))
+    made = _rebuild(self.__class__, np.array(self._data), self.requires_grad, _fields(self))
     memo[id(self)] = made
     if self.grad is not None:
         made._grad = __deepcopy__(self.grad, memo)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 import weakref
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,7 @@ class Tensor:
     @property
     def shape(self) -> Size:
         """Sizes of the axes."""
-        return Size(self._data.shape)
+        return tuple.__new__(Size, self._data.shape)
 
     @property
     def dtype(self) -> dtypes.dtype:
@@ -83,6 +84,14 @@ class Tensor:
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
+        if not self.is_leaf:
+            raise DifferentiationError(
+                explain(
+                    "requires_grad",
+                    "you can only change requires_grad flags of leaf variables",
+                    "Use detach() to get a value that stands alone",
+                )
+            )
         self.requires_grad_(value)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
@@ -137,11 +146,23 @@ class Tensor:
                                         grad=Type(value._data.shape, value._data.dtype)))  # fmt: skip
         self._grad = value
 
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
+
 
 class Size(tuple[int, ...]):
-    """Sizes of the axes of a tensor: a tuple that prints as torch.Size."""
+    """Sizes of the axes of a tensor: a tuple that prints as torch.Size.  Raises TypeError for anything but ints."""
 
     __slots__ = ()
+
+    def __new__(cls, sizes: Iterable[int] = ()) -> Size:
+        """From the sizes in order."""
+        items = tuple(sizes)
+        for i, n in enumerate(items):
+            if not hasattr(n, "__index__"):
+                raise ArgumentError(explain("Size", f"takes an iterable of 'int' (item {i} is '{type(n).__name__}')"))
+        return tuple.__new__(cls, items)
 
     def __repr__(self) -> str:
         return f"torch.Size([{', '.join(map(str, self))}])"
@@ -158,7 +179,15 @@ class Size(tuple[int, ...]):
         return Size(got) if isinstance(got, tuple) else got
 
     def __add__(self, other: Any) -> Size:
-        return Size(tuple(self) + tuple(other))
+        return Size((*self, *other))
+
+    def __radd__(self, other: Any) -> Size:
+        return Size((*other, *self))
+
+    def __mul__(self, count: Any) -> Size:
+        return Size(tuple(self) * count)
+
+    __rmul__ = __mul__
 
 
 _new = object.__new__
