@@ -385,3 +385,23 @@ def test_reentrant_backward_inside_backward():
 
     f = made(lambda ctx, x: (ctx.save_for_backward(x), x**3)[1], backward)
     assert gradcheck(f.apply, (leaf(0.5, 2.0),))
+
+
+@pytest.mark.parametrize("forward", [lambda ctx, x: x.view(-1), lambda ctx, x: x])
+@pytest.mark.parametrize("write_to_base", [False, True])
+def test_writing_to_a_view_that_a_function_returned_is_refused(forward, write_to_base):
+    a = tg.ones(2, 2, requires_grad=True) * 1
+    y = made(forward, lambda ctx, g: g.view(2, 2) * 10).apply(a)
+    with pytest.raises(RuntimeError, match="custom Function"):
+        (a if write_to_base else y).mul_(2)
+    with tg.no_grad():
+        a.mul_(1)
+    (g,) = tg.autograd.grad(y.sum(), a)
+    assert g.tolist() == [[10.0, 10.0]] * 2
+
+
+def test_a_cloned_result_can_be_written():
+    x = tg.ones(2, 2, requires_grad=True)
+    y = made(lambda ctx, x: x.view(-1), lambda ctx, g: g.view(2, 2) * 10).apply(x).clone()
+    y.mul_(2)
+    assert tg.autograd.grad(y.sum(), x)[0].tolist() == [[20.0, 20.0]] * 2

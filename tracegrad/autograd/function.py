@@ -12,10 +12,11 @@ from tracegrad.autograd.custom_call import Call, CustomCall, SavedTensors, backw
 from tracegrad.config import local
 from tracegrad.eager.inplace import repoint
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.eager.views import base_of
+from tracegrad.eager.views import MADE_IN_FUNCTION, base_of, is_view, link
 from tracegrad.errors import ArgumentError, DifferentiationError, InplaceError, explain
 from tracegrad.ir.builder import projections
 from tracegrad.ir.node import Node, make_node
+from tracegrad.ir.op import REGISTRY
 from tracegrad.ir.types import Type
 
 
@@ -251,9 +252,13 @@ def _result(ctx: FunctionCtx, result: Tensor, piece: Node, own: set[int], node: 
         return result
     foreign = result._node is not None and (local.trace is None or id(result) in own or not local.trace.owns(result))
     if id(result) in own or foreign:
-        return handle(result._data, followed)
-    result._node = followed
-    return result
+        made = handle(result._data, followed)
+        link(result, made, REGISTRY["alias"], ())
+    else:
+        made, result._node = result, followed
+    if is_view(made):
+        made.__dict__[MADE_IN_FUNCTION] = True
+    return made
 
 
 def _in_place_of(items: tuple[Any, ...], made: tuple[Tensor, ...], several: bool) -> Any:

@@ -19,7 +19,7 @@ from tracegrad.eager.dispatch import NUMBERS, T
 from tracegrad.eager.generate import public_function
 from tracegrad.eager.repoint import repoint
 from tracegrad.eager.tensor import Tensor
-from tracegrad.eager.views import base_of, cut, is_view, once, path_of, shows_twice
+from tracegrad.eager.views import MADE_IN_FUNCTION, base_of, cut, is_view, once, path_of, shows_twice, views_of
 from tracegrad.errors import ArgumentError, DTypeError, InplaceError, ShapeError, explain
 from tracegrad.ir.node import Node, tick
 from tracegrad.ir.op import Op
@@ -33,6 +33,8 @@ def write(t: Tensor, new: Tensor, operation: str) -> Tensor:
     """Give the name t the value `new` (of t's shape after broadcasting, and a dtype that fits), in memory and in the graph."""
     _check_result(t, new, operation)
     base = base_of(t)
+    if local.grad_enabled and (base is not t or hasattr(base, "_views")):
+        _check_function_views(t, base, operation)
     if local.trace is not None:
         _write_recorded(t, base, new, operation)
         return t
@@ -134,6 +136,18 @@ def _check_leaf(t: Tensor, base: Tensor, operation: str) -> None:
                 operation,
                 "A view was created in no_grad mode and is being modified inplace with grad mode enabled",
                 "Make the view, or the write, in the other mode",
+            )
+        )
+
+
+def _check_function_views(t: Tensor, base: Tensor, operation: str) -> None:
+    """Refuse a write that would change a view returned by an autograd.Function: reading it again from the base would skip the user's backward."""
+    if any(MADE_IN_FUNCTION in v.__dict__ for v in (t, *views_of(base))):
+        raise InplaceError(
+            explain(
+                operation,
+                "the output of a custom Function is a view, and it, its base or another view of its base is being modified inplace",
+                "clone() the output of the Function",
             )
         )
 

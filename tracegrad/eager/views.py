@@ -11,6 +11,7 @@ from tracegrad.config import local
 from tracegrad.eager.tensor import Tensor
 from tracegrad.ir.op import Op
 
+MADE_IN_FUNCTION = "_made_in_function"  # marks a view that an autograd.Function returned
 PRUNE_AT = 32  # dead references are dropped when the list of a base has doubled
 Array = np.ndarray[Any, Any]
 
