@@ -5,7 +5,6 @@ What a definition may contain is listed in docs/add_an_operator.md.  Nothing abo
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
@@ -13,9 +12,6 @@ from tracegrad.errors import DefinitionError
 from tracegrad.ir.types import Type
 
 RESERVED = frozenset({"F", "out", "g", "batched", "size"})
-
-
-_PLACEHOLDER = re.compile(r"(?<!\{)\{([^{}]+)\}")
 
 
 class Rule(NamedTuple):
@@ -137,7 +133,7 @@ def parameters(function: Callable[..., Any]) -> tuple[str, ...]:
 
 def placeholders(template: str) -> set[str]:
     """Names in braces in a template."""
-    return set(_PLACEHOLDER.findall(template))
+    return {part.partition("}")[0] for part in template.split("{")[1:]}
 
 
 def cotangent_names(cls: type[Op]) -> tuple[str, ...]:
