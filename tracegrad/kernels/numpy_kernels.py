@@ -123,7 +123,12 @@ def round(x: Array, decimals: int) -> Array:  # noqa: A001
 
 def sigmoid(x: Array) -> Array:
     """1 / (1 + exp(-x)); an overflow of exp gives the right 0."""
-    return np.reciprocal(np.add(np.exp(np.negative(x)), 1))
+    t = np.negative(x)
+    if type(t) is not np.ndarray:
+        return np.reciprocal(np.add(np.exp(t), 1))
+    np.exp(t, out=t)
+    np.add(t, 1, out=t)
+    return np.reciprocal(t, out=t)
 
 
 def rsqrt(x: Array) -> Array:
@@ -269,17 +274,20 @@ def logsumexp(x: Array, dim: Any, keepdim: bool) -> Array:
 
 def softmax(x: Array, dim: int) -> Array:
     """exp(x) in proportion to its sum along an axis."""
-    axis = dim if x.ndim else None
+    if not x.ndim:
+        return np.exp(np.subtract(x, x))
     if not x.size:
         return np.array(x)
-    grown = np.exp(np.subtract(x, np.maximum.reduce(x, axis=axis, keepdims=True)))
-    return np.divide(grown, np.add.reduce(grown, axis=axis, keepdims=True))
+    grown = np.subtract(x, np.maximum.reduce(x, axis=dim, keepdims=True))
+    np.exp(grown, out=grown)
+    return np.divide(grown, np.add.reduce(grown, axis=dim, keepdims=True), out=grown)
 
 
 def log_softmax(x: Array, dim: int) -> Array:
     """The logarithm of softmax."""
-    axis = dim if x.ndim else None
+    if not x.ndim:
+        return np.subtract(x, x)
     if not x.size:
         return np.array(x)
-    moved = np.subtract(x, np.maximum.reduce(x, axis=axis, keepdims=True))
-    return np.subtract(moved, np.log(np.add.reduce(np.exp(moved), axis=axis, keepdims=True)))
+    moved = np.subtract(x, np.maximum.reduce(x, axis=dim, keepdims=True))
+    return np.subtract(moved, np.log(np.add.reduce(np.exp(moved), axis=dim, keepdims=True)), out=moved)
