@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -389,3 +391,56 @@ def test_custom_functions_keep_their_backward_inside():
 
     f = tg.compile(tg.func.grad(lambda x: Double.apply(x).sum()))
     close(f(tg.ones(3)), np.full(3, 10.0))
+
+
+def test_autograd_grad_inside_works_on_an_argument_that_requires_grad():
+    f = tg.compile(lambda x: tg.autograd.grad((x**3).sum(), x)[0])
+    g = f(tg.tensor(X, requires_grad=True))
+    close(g, 3 * X**2)
+    assert not g.requires_grad
+
+
+def test_a_leaf_made_inside_gets_its_gradient_from_backward():
+    def f(x):
+        y = x.detach().requires_grad_()
+        (y**3).sum().backward()
+        return y.grad
+
+    fast = tg.compile(f)
+    close(fast(tg.tensor(X)), 3 * X**2)
+    close(fast(tg.tensor(2 * X)), 12 * X**2)
+
+
+def test_backward_to_an_argument_inside_is_refused():
+    x = tg.tensor(X, requires_grad=True)
+
+    def f(x):
+        (x**2).sum().backward()
+        return x.sum()
+
+    with pytest.raises(tg.errors.TraceError, match="backward"):
+        tg.compile(f)(x)
+    assert x.grad is None
+
+
+def test_no_grad_inside_gives_a_result_without_history():
+    def f(x):
+        with tg.no_grad():
+            return x * 2
+
+    assert not tg.compile(f)(tg.tensor(X, requires_grad=True)).requires_grad
+
+
+def test_a_capture_that_starts_to_require_grad_is_seen():
+    w = tg.tensor(X)
+    f = tg.compile(lambda x: (w * x).sum())
+    f(tg.tensor(X))
+    w.requires_grad_()
+    f(tg.tensor(X)).backward()
+    close(w.grad, X)
+
+
+def test_copy_copy_inside_follows_its_argument():
+    f = tg.compile(lambda x: copy.copy(x * 2))
+    f(tg.tensor(X))
+    close(f(tg.tensor(-X)), -2 * X)

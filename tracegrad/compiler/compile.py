@@ -121,7 +121,9 @@ class Compiled:
         trace = Trace(f"compile({name})")
         watched = watch(self.function)
         inner = [
-            trace.leaf(_argument(leaf)._data, number=isinstance(leaf, float)) if d else leaf
+            trace.leaf(_argument(leaf)._data, isinstance(leaf, float), isinstance(leaf, Tensor) and leaf.requires_grad)
+            if d
+            else leaf
             for leaf, d in zip(leaves, dynamic, strict=True)
         ]
         new_args, new_kwargs = treedef.unflatten(inner)
@@ -180,7 +182,7 @@ def _signature(leaf: Any, dynamic: bool) -> Any:
     if isinstance(leaf, float) and not isinstance(leaf, np.generic):
         return float
     data = leaf._data if isinstance(leaf, Tensor) else np.asarray(leaf)
-    return (type(leaf), data.shape, data.dtype)
+    return (type(leaf), data.shape, data.dtype, isinstance(leaf, Tensor) and leaf.requires_grad)
 
 
 def compile(function: Callable[..., Any] | None = None, *, backend: str = "numpy") -> Any:  # noqa: A001  (torch's name)

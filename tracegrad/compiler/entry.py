@@ -40,7 +40,8 @@ class Entry:
         self.draws = len(random_keys)
         self._first_keys = list(random_keys)  # the first call uses the keys that recording has drawn
         self.draw_of = [order.get(id(t), -1) for t in recorded.captures]
-        self.capture_types = [(t._data.shape, t._data.dtype) for t in recorded.captures]
+        self.capture_types = [(t._data.shape, t._data.dtype, t.requires_grad) for t in recorded.captures]
+        self.follows = [isinstance(o, Node) and o.needs for o in recorded.graph.outputs]
         recorded_graph = recorded.graph
         self.graph = Graph(
             recorded_graph.leaves, recorded_graph.outputs, (), recorded_graph.effects, recorded_graph.names
@@ -51,8 +52,8 @@ class Entry:
 
     def still_valid(self) -> bool:
         """Whether everything that the recording read outside its arguments is what it was."""
-        for t, (shape, dtype) in zip(self.captures, self.capture_types, strict=True):
-            if t is not None and (t._data.shape != shape or t._data.dtype is not dtype):
+        for t, kind in zip(self.captures, self.capture_types, strict=True):
+            if t is not None and (t._data.shape, t._data.dtype, t.requires_grad) != kind:
                 return False
         return self.unchanged()
 
@@ -82,15 +83,13 @@ class Entry:
         arrays = tuple(t._data for t in tensors)
         followed = tuple(i for i, t in enumerate(tensors) if t._node is not None and t._node.needs)
         results = self.executable(*arrays)
-        if not followed:
+        if not followed or not any(self.follows):
             return self.recorded.result([handle(r, None) for r in results])
         inputs = tuple(t._node if t._node is not None else Type(t._data.shape, t._data.dtype) for t in tensors)
         types = tuple(Type(r.shape, r.dtype) for r in results)
         node = make_node(CompiledCall, inputs, (self.backward(followed),), types, saved=(arrays,))
-        made = [
-            handle(r, piece if r.dtype.kind in "fc" else None)
-            for r, piece in zip(results, projections(node), strict=True)
-        ]
+        pieces = projections(node)
+        made = [handle(r, p if follows else None) for r, p, follows in zip(results, pieces, self.follows, strict=True)]
         return self.recorded.result(made)
 
     def backward(self, followed: tuple[int, ...]) -> Backward:

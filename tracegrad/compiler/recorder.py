@@ -24,8 +24,9 @@ from tracegrad.errors import TraceError, explain
 from tracegrad.ir.builder import projections
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node, make_leaf, make_node, tick
-from tracegrad.ir.op import Op
+from tracegrad.ir.op import REGISTRY, Op
 from tracegrad.ir.types import Type
+from tracegrad.slots import slots
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
@@ -43,19 +44,30 @@ class Trace:
         self.random_keys: list[Tensor] = []
         self._made: list[weakref.ref[Tensor]] = []
 
-    def leaf(self, data: np.ndarray[Any, Any], number: bool = False) -> Tensor:
-        """An argument of the recorded function.  `number` marks a Python float, which follows the dtype of the tensors that it meets."""
-        node = make_leaf(Type(data.shape, data.dtype))
+    def leaf(self, data: np.ndarray[Any, Any], number: bool = False, needs: bool = False) -> Tensor:
+        """An argument of the recorded function.
+
+        `number` marks a Python float, which follows the dtype of the tensors that it meets; `needs` an argument that requires grad.
+        """
+        node = make_leaf(Type(data.shape, data.dtype), needs=needs)
         self.inputs.append(node)
         t = handle(data, node)
+        if needs:
+            node.extra = weakref.ref(t)
         if number:
             t.__dict__["_is_number"] = True
         self._made.append(weakref.ref(t))
         return t
 
+    def begin_leaf(self, t: Tensor) -> None:
+        """Let derivatives begin at a value of this recording: requires_grad_() on it.  backward() will fill its .grad."""
+        t._node = make_node(REGISTRY["alias"], (self.node_of(t),), (), Type(t._data.shape, t._data.dtype))
+        slots.retain_grad(t)
+
     def owns(self, t: Tensor) -> bool:
-        """Whether t was made in this recording."""
-        return t._node is not None and t._node.seq > self.start
+        """Whether t was made in this recording (its arguments were not)."""
+        node = t._node
+        return node is not None and node.seq > self.start and not any(node is i for i in self.inputs)
 
     def node_of(self, operand: Any) -> Any:
         """The node of a Tensor (a capture, for one of the outside world); a number stays as it is."""
@@ -111,7 +123,7 @@ class Trace:
 
     def check_write(self, base: Tensor, operation: str) -> None:
         """Raises TraceError for an in-place write to a tensor that was not made in this recording."""
-        if self.owns(base) and not any(base._node is i for i in self.inputs):
+        if self.owns(base):
             return
         location = user_location()
         where = f" at {location[0]}:{location[1]}" if location is not None else ""

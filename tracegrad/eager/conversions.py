@@ -247,7 +247,7 @@ def __dlpack_device__(self: Tensor) -> tuple[int, int]:
 # --- copies and pickles
 
 
-_PASSING = {"_is_number", "_made_without_grad"}  # marks that hold for one recording or one view
+_PASSING = {"_is_number", "_made_without_grad", "_made_in_function"}  # marks that hold for one recording or one view
 
 
 def _fields(t: Tensor) -> dict[str, Any]:
@@ -272,6 +272,9 @@ def __reduce_ex__(self: Tensor, protocol: Any) -> tuple[Any, ...]:
 
 def __copy__(self: Tensor) -> Tensor:
     """A leaf that shows the same memory."""
+    if local.trace is not None:
+        copied: Tensor = T.detach(self)
+        return copied
     return _rebuild(self.__class__, self._data, self.requires_grad, _fields(self))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad import dtypes
+from tracegrad.config import local
 from tracegrad.errors import ArgumentError, DataError, DifferentiationError, explain
 from tracegrad.ir.node import Node, make_leaf
 from tracegrad.ir.types import Type
@@ -107,9 +108,11 @@ class Tensor:
             if node is None:
                 self._node = make_leaf(Type(self._data.shape, self._data.dtype), needs=True, extra=weakref.ref(self))
             elif not node.needs:
-                raise DifferentiationError(
-                    explain("requires_grad_", "a value computed while recording cannot become a leaf")
-                )
+                if local.trace is None:
+                    raise DifferentiationError(
+                        explain("requires_grad_", "a value computed while recording cannot become a leaf")
+                    )
+                local.trace.begin_leaf(self)
         elif node is not None and node.needs:
             if node.op is not None:
                 raise DifferentiationError(
