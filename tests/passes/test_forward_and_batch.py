@@ -133,3 +133,23 @@ def test_reverse_of_a_batched_graph():
     gx, gw = run(vjp_graph(batched), [x, w, np.array([1.0, 2.0])])
     np.testing.assert_allclose(gx, np.array([[1.0], [2.0]]) * w)
     np.testing.assert_allclose(gw, x[0] + 2 * x[1])
+
+
+def test_an_operators_own_forward_rule_is_used(monkeypatch):
+    def own(F, t_x, x, out, x_type, dim, keepdim):
+        assert x_type.shape == (2, 3)
+        share = F.exp(F.sub(x, F.unreduce(out, shape=x_type.shape, dim=dim)))
+        return F.sum(F.mul(t_x, share), dim=dim, keepdim=keepdim)
+
+    graph = graph_of(lambda F, x: F.logsumexp(x, dim=(1,), keepdim=False), [A(2, 3)])
+    x, t = arrays((2, 3), (2, 3))
+    derived = run(jvp_graph(graph), [x, t])[-1]
+    monkeypatch.setattr(graph.nodes[0].op, "jvp", staticmethod(own))
+    np.testing.assert_allclose(run(jvp_graph(graph), [x, t])[-1], derived)
+
+
+def test_an_own_forward_rule_gets_zeros_for_operands_that_do_not_move(monkeypatch):
+    graph = graph_of(lambda F, x, y: F.stack(x, y, dim=0), [A(3), A(3)])
+    monkeypatch.setattr(graph.nodes[0].op, "jvp", staticmethod(lambda F, t_xs, dim: F.stack(*t_xs, dim=dim)))
+    x, y, t = arrays((3,), (3,), (3,))
+    np.testing.assert_array_equal(run(jvp_graph(graph, (1,)), [x, y, t])[-1], np.stack([np.zeros(3), t]))
