@@ -43,6 +43,10 @@ def get_item(self: Tensor, index: Any) -> Tensor:
             return _select(self, dim=0, index=index if index >= 0 else index + shape[0])  # type: ignore[no-any-return]
     elif kind is slice and self._data.ndim:
         return _sliced(self, 0, index)
+    elif kind is tuple:
+        found = _plain_view(self, index)
+        if found is not None:
+            return found
     view, advanced = _split(self, _items(index))
     if not advanced:
         return T.whole(self) if view is self else view  # type: ignore[no-any-return]
@@ -55,6 +59,30 @@ def get_item(self: Tensor, index: Any) -> Tensor:
         return T.index(view, *positions, dims=dims)  # type: ignore[no-any-return]
     except IndexError as error:
         raise _as_ours(error) from None
+
+
+def _plain_view(x: Tensor, index: tuple[Any, ...]) -> Tensor | None:
+    """The view of ints, slices and None, which is what most indices are; None where the general path has to look."""
+    dim, before = 0, x
+    for part in index:
+        kind = type(part)
+        if part is None:
+            x = _unsqueeze(x, dim=dim)
+            dim += 1
+            continue
+        shape = x._data.shape
+        if (kind is not int and kind is not slice) or dim >= len(shape):
+            return None
+        size = shape[dim]
+        if kind is slice:
+            if not _is_whole(part, size):
+                x = _sliced(x, dim, part)
+            dim += 1
+        elif -size <= part < size:
+            x = _select(x, dim=dim, index=part if part >= 0 else part + size)
+        else:
+            return None
+    return x if x is not before else None
 
 
 def _as_ours(error: IndexError) -> IndexError:
