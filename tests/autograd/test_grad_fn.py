@@ -145,3 +145,13 @@ def test_a_hook_with_the_wrong_number_of_values_is_refused():
 )
 def test_names_are_torch_s(make, name):
     assert make(tg.tensor(np.ones((2, 2)).tolist(), requires_grad=True)).grad_fn.name() == name
+
+
+def test_hooks_on_the_step_of_a_leaf_run():
+    x = leaf(1.0, 2.0)
+    fn = (x * 1).grad_fn.next_functions[0][0]
+    seen = []
+    fn.register_prehook(lambda given: (given[0] * 2,))
+    fn.register_hook(lambda made, given: seen.append((made, given[0].tolist(), x.grad.tolist())))
+    (x * 3).sum().backward()
+    assert seen == [((), [6.0, 6.0], [6.0, 6.0])]
