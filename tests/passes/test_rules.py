@@ -185,3 +185,15 @@ def test_same_wildcard_matches_the_same_value_only():
 def test_assertion_helper_sees_differences():
     with pytest.raises(AssertionError):
         assert_same([np.ones(2)], [np.zeros(2)])
+
+
+def test_fast_rules_are_off_unless_asked_for():
+    rule = Rule("fast", lambda F, x: F.exp(x), lambda F, x: F.sin(x), stage="simplify", exactness="fast", examples=())
+    graph = graph_of(lambda F, x: F.exp(x), [Sample("array", (3,), 0, 1)])
+    assert rewrite(graph, [rule], "simplify") is graph
+    assert rewrite(graph, [rule], "simplify", fast=True).outputs[0].op.name == "sin"
+
+
+def test_an_exactness_that_does_not_exist_is_refused():
+    with pytest.raises(TypeError, match="'nearly' is not one of"):
+        Rule("odd", lambda F, x: F.exp(x), lambda F, x: x, stage="simplify", exactness="nearly", examples=())

@@ -53,14 +53,18 @@ def transform(graph: Graph, change: Change) -> Graph:
 
 
 class Rewriter:
-    """Applies rules to nodes until none fits; `log` counts how often each fired."""
+    """Applies rules to nodes until none fits; `log` counts how often each fired.  Rules of the class `fast` need fast=True."""
 
-    def __init__(self, rules: Iterable[AnyRule], stage: str, log: dict[str, int] | None = None) -> None:
+    def __init__(
+        self, rules: Iterable[AnyRule], stage: str, log: dict[str, int] | None = None, fast: bool = False
+    ) -> None:
         self.stage, self.log = stage, {} if log is None else log
         self.builder = Builder()
         self.everywhere: list[AnyRule] = []
         self.by_root: dict[str, list[AnyRule]] = {}
         for rule in rules:
+            if rule.exactness == "fast" and not fast:
+                continue
             if rule.roots is None:
                 self.everywhere.append(rule)
             else:
@@ -117,10 +121,12 @@ class Rewriter:
         return self.counts.get(node, 1)
 
 
-def rewrite(graph: Graph, rules: Sequence[AnyRule], stage: str, log: dict[str, int] | None = None) -> Graph:
+def rewrite(
+    graph: Graph, rules: Sequence[AnyRule], stage: str, log: dict[str, int] | None = None, *, fast: bool = False
+) -> Graph:
     """The graph after `rules`, applied until none fits.  Raises PassError naming the rule and the node where
     one goes wrong."""
-    return Rewriter(rules, stage, log).run(graph)
+    return Rewriter(rules, stage, log, fast).run(graph)
 
 
 def use_counts(graph: Graph) -> dict[Node, int]:
