@@ -64,8 +64,8 @@ PAIRS = [
 TIES = np.array([0.0, 1.0, -1.0, 2.0, nan, inf])
 
 
-# square refuses bools, which torch turns into int64; 1 - mask is 0 or 1, which torch refuses; torch wraps a bound that uint8 does not hold around
-APART = {("square", "bool"), ("number minus", "bool"), ("rsub", "bool"), ("clamp", "uint8")}
+# square refuses bools, which torch turns into int64; torch wraps a bound that uint8 does not hold around
+APART = {("square", "bool"), ("clamp", "uint8")}
 
 FIRST_ONLY = {"zero to the power": 1}  # torch's second derivative of 0**y is nan (0 * inf), here it is 0
 
@@ -149,6 +149,11 @@ def test_whole_division_of_floats_by_zero(name):
 
 
 MISTAKES = {
+    "bool minus number": (lambda t, b, f: b - 1),
+    "number minus bool": (lambda t, b, f: 1.0 - b),
+    "float minus bool": (lambda t, b, f: f - b),
+    "float minus True": (lambda t, b, f: f - True),
+    "rsub of a bool": (lambda t, b, f: t.rsub(f, b)),
     "bool minus bool": (lambda t, b, f: b - b),
     "neg bool": (lambda t, b, f: -b),
     "abs bool": (lambda t, b, f: b.abs()),

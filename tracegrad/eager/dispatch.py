@@ -155,6 +155,8 @@ def promote_operands(op: type[Op], operands: list[Any]) -> list[Any]:
     places = [i for i, name in enumerate(op.operands) if name in names and operands[i] is not None]
     if op.promotion in ("none", "same"):
         return operands
+    if op.check_operands is not None:
+        op.check_operands(*(operands[i]._data.dtype if isinstance(operands[i], Tensor) else dtypes.number_dtype(operands[i]) for i in places))
     tensors = [operands[i] for i in places if isinstance(operands[i], Tensor)]
     numbers = [dtypes.number_dtype(operands[i]) for i in places if not isinstance(operands[i], Tensor)]
     if local.trace is not None:

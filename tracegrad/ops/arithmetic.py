@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-from tracegrad.dtypes import BOOL
+from tracegrad.dtypes import BOOL, NumpyDType
 from tracegrad.errors import DTypeError, explain
 from tracegrad.ir.families import Elementwise
 from tracegrad.ir.node import Node
@@ -24,7 +24,9 @@ def scaled(F: Ops, operation: str, x: Any, other: Any, alpha: Any) -> Any:
                 operation, "For integral input tensors, argument alpha must not be a floating point number", alpha=alpha
             )
         )
-    if kinds == "bb":
+    if operation != "add":
+        Sub.check_operands(F.type(x).dtype, F.type(other).dtype)
+    elif kinds == "bb":
         alpha = bool(alpha)
     return other * alpha if is_number(other) else F.mul(other, alpha)
 
@@ -60,16 +62,17 @@ class Sub(Elementwise):
     @classmethod
     def infer(cls, *types: Type) -> Type:
         """Broadcast shape, common dtype; RuntimeError for bools."""
-        result = super().infer(*types)
-        if result.dtype == BOOL:
+        cls.check_operands(*(t.dtype for t in types))
+        return super().infer(*types)
+
+    @classmethod
+    def check_operands(cls, *operands: NumpyDType) -> None:
+        """RuntimeError if one of the operands is bool."""
+        if BOOL in operands:
+            remedy = "Use ^ or logical_xor() between masks, ~ or logical_not() for the opposite of one"
             raise DTypeError(
-                explain(
-                    cls.name,
-                    "Subtraction with two bool tensors is not supported",
-                    "Use the ^ operator or logical_xor()",
-                )
+                explain(cls.name, "Subtraction, the `-` operator, with a bool tensor is not supported", remedy)
             )
-        return result
 
     @staticmethod
     def call(F: Ops, input: Any, other: Any, *, alpha: Any = 1) -> Value:  # noqa: A002
