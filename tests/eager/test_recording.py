@@ -3,6 +3,7 @@
 import pytest
 
 import tracegrad as tg
+from tests.eager.random_writes import argument, scalar_of
 from tracegrad.config import local
 from tracegrad.errors import InplaceError, TraceError
 
@@ -144,3 +145,33 @@ def test_a_write_through_detach_to_a_differentiated_value_is_refused():
 
     with pytest.raises((InplaceError, TraceError)):
         tg.compile(tg.func.grad(function))(tg.ones(3))
+
+
+@pytest.mark.parametrize("seed", range(120))
+def test_a_random_program_of_views_and_writes_compiles_to_the_same_numbers(seed):
+    x, _ = argument(tg, seed)
+
+    def function(v):
+        return scalar_of(tg, v, argument(tg, seed)[1], seed, [])
+
+    try:
+        compiled = tg.compile(function)(x)
+    except (TraceError, InplaceError):
+        return  # refused loudly
+    assert compiled.item() == pytest.approx(function(x).item(), rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_random_program_of_views_and_writes_has_the_same_compiled_gradient(seed):
+    x, _ = argument(tg, seed)
+
+    def function(v):
+        return scalar_of(tg, v, argument(tg, seed)[1], seed, [])
+
+    leaf = x.clone().requires_grad_()
+    try:
+        function(leaf).backward()
+        compiled = tg.compile(tg.func.grad(function))(x)
+    except RuntimeError:
+        return  # a saved value was overwritten, or the recording is refused
+    assert compiled.numpy() == pytest.approx(leaf.grad.numpy(), rel=1e-8, abs=1e-10)

@@ -70,6 +70,8 @@ def _put_back_along(base: Tensor, t: Tensor, new: Tensor) -> Tensor:
 def _put_back(op: Any, attrs: tuple[Any, ...], outer: Tensor, part: Tensor) -> Tensor:
     """`outer` with the elements that the view operator shows replaced by `part`: the view's own VJP puts them in place."""
     rule = op.rules[0]
+    if rule is None:  # detach, while recording: the same elements
+        return part
     known = {"x_type": Type(outer._data.shape, outer._data.dtype), **dict(zip(op.attrs, attrs, strict=True))}
 
     def spread(g: Tensor) -> Any:

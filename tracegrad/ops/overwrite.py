@@ -55,7 +55,7 @@ class StridedView(Op):
     """The elements offset + sum(i * strides) of x in row-major order, none twice.  Shape: (*a) -> shape."""
 
     attrs, linear, function, method = ("shape", "strides", "offset"), ("x",), False, False
-    quiet, torch_name = True, "AsStridedBackward0"
+    view, quiet, torch_name = True, True, "AsStridedBackward0"
     numpy, jax = (
         "K.strided_view({x}, {shape}, {strides}, {offset})",
         "K.strided_view({x}, {shape}, {strides}, {offset})",
