@@ -7,8 +7,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import tracegrad as tg
-from tests.ops.oracle import assert_equal, same_class
+import tracegrad as tg  # noqa: E402
+from tests.ops.oracle import assert_equal, same_class  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # torch's own advice
 EXPRESSIONS = """

@@ -7,8 +7,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import tracegrad as tg
-from tests.ops.oracle import assert_same, draw
+import tracegrad as tg  # noqa: E402
+from tests.ops.oracle import assert_same, draw  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # torch's own deprecations
 SHAPES = [(), (3,), (0,), (2, 3), (3, 3), (2, 3, 4)]
@@ -112,7 +112,20 @@ t.tensor([[True, False, True], [False, True, False]]), 1
 t.tensor(1), t.tensor([0, 2])
 slice(t.tensor(0), t.tensor(2))
 """.strip().splitlines()
-VALUES = ["1.5", "2", "True", "v", "v[:1]", "v.double()[:1] * 2", "t.tensor(2.0, dtype=t.float64)", "t.tensor(3)", "v[None]", "[1, 2]", "'a'", "float('inf')"]
+VALUES = [
+    "1.5",
+    "2",
+    "True",
+    "v",
+    "v[:1]",
+    "v.double()[:1] * 2",
+    "t.tensor(2.0, dtype=t.float64)",
+    "t.tensor(3)",
+    "v[None]",
+    "[1, 2]",
+    "'a'",
+    "float('inf')",
+]
 
 
 # a 0-d mask converts one value to the dtype of the tensor, as every other mask does; torch refuses there

@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tests.ops.oracle import assert_same, draw
+from tests.ops.oracle import assert_same, draw  # noqa: E402
 
 SHAPES = [(), (3,), (0,), (2, 3), (3, 3), (2, 3, 4)]
 EXPRESSIONS = """
@@ -87,7 +87,13 @@ def test_other_dtypes(expression, dtype):
 
 
 def test_the_value_of_masked_fill_gets_the_sum_of_the_masked_gradients():
-    assert_same(torch, lambda t, x, v: x.masked_fill(t.tensor([True, False, True]), v), draw(1, (2, 3)), draw(2, ()), names=False)
+    assert_same(
+        torch,
+        lambda t, x, v: x.masked_fill(t.tensor([True, False, True]), v),
+        draw(1, (2, 3)),
+        draw(2, ()),
+        names=False,
+    )
 
 
 @pytest.mark.parametrize("write", ["y.index_add_(0, t.tensor([0, 0]), x[:2])", "y.scatter_add_(0, t.tensor([[0, 1, 1]]), x[:1])", "y.masked_fill_(x > 0, 3.0)",

@@ -7,8 +7,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-import tracegrad as tg
-from tests.ops.oracle import assert_same, draw
+import tracegrad as tg  # noqa: E402
+from tests.ops.oracle import assert_same, draw  # noqa: E402
 
 SHAPES = [(), (1,), (5,), (0,), (2, 3), (3, 3), (1, 3), (0, 3), (2, 1, 3), (2, 3, 4), (4, 1, 1, 2)]
 EXPRESSIONS = """
@@ -187,7 +187,12 @@ def compiled(expression):
 def test_values_names_and_derivatives(expression):
     for seed, shape in enumerate(SHAPES):
         if len(shape) == 2 or expression not in ("x.T", "x.mT"):  # torch warns
-            assert_same(torch, compiled(expression), draw(seed, shape), names=shape != () or "swap" not in expression and "transpose" not in expression)
+            assert_same(
+                torch,
+                compiled(expression),
+                draw(seed, shape),
+                names=shape != () or ("swap" not in expression and "transpose" not in expression),
+            )
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
@@ -225,7 +230,9 @@ def test_a_write_to_a_view_reaches_the_base(expression):
     np.testing.assert_array_equal(*seen)
 
 
-@pytest.mark.parametrize("piece", ["x.split(1)[0]", "x.split([2, 2])[1]", "x.chunk(2)[0]", "x.unbind()[0]", "x.unbind()[0][1:]"])
+@pytest.mark.parametrize(
+    "piece", ["x.split(1)[0]", "x.split([2, 2])[1]", "x.chunk(2)[0]", "x.unbind()[0]", "x.unbind()[0][1:]"]
+)
 def test_the_pieces_of_one_tensor_refuse_in_place_writes_that_autograd_follows(piece):
     function = compiled(piece)
 

@@ -156,7 +156,12 @@ def full(
     else:
         number = array_of(fill_value, d)
         if isinstance(fill_value, float) and math.isfinite(fill_value) and not np.isfinite(number):
-            raise DTypeError(explain("full", f"value {fill_value} cannot be converted to {dtypes.from_numpy(number.dtype)} without overflow"))
+            raise DTypeError(
+                explain(
+                    "full",
+                    f"value {fill_value} cannot be converted to {dtypes.from_numpy(number.dtype)} without overflow",
+                )
+            )
         made = _constant(shape, number.item(), number.dtype)
     return _into(as_leaf("full", made, requires_grad), out)
 

@@ -68,7 +68,10 @@ class Cat(Op):
             return F.cat(*items, dim=0)
         axis = one_axis("cat", len(shape), dim)
         empty = _replaced(shape, axis, 0)  # torch takes an empty vector for an empty part of any shape
-        return F.cat(*(F.reshape(t, shape=empty) if s == (0,) != empty else t for t, s in zip(items, shapes, strict=True)), dim=axis)
+        return F.cat(
+            *(F.reshape(t, shape=empty) if s == (0,) != empty else t for t, s in zip(items, shapes, strict=True)),
+            dim=axis,
+        )
 
     @staticmethod
     def infer(xs: tuple[Type, ...], dim: int) -> Type:

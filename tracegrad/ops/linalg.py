@@ -282,7 +282,9 @@ class Matmul(Composite):
             return F.mv(input, other)
         if not n or not m:
             if F.type(input).weak or F.type(other).weak:
-                raise ArgumentError(explain("matmul", "unsupported operand type: both operands must be Tensors, not numbers"))
+                raise ArgumentError(
+                    explain("matmul", "unsupported operand type: both operands must be Tensors, not numbers")
+                )
             raise ShapeError(explain("matmul", f"both arguments need to be at least 1D, but they are {n}D and {m}D"))
         if n == 1 and m == 1:
             return F.dot(input, other)
