@@ -118,7 +118,9 @@ def var(x: Array, dim: Any, keepdim: bool, correction: float) -> Array:
     """Squared deviations from the mean by (count - correction), or by 0 if that is negative."""
     center = mean(x, dim, True)
     count = x.size // max(center.size, 1)
-    return jnp.sum(jnp.square(x - center), axis=dim, keepdims=keepdim) / jnp.asarray(max(count - correction, 0), x.dtype)
+    return jnp.sum(jnp.square(x - center), axis=dim, keepdims=keepdim) / jnp.asarray(
+        max(count - correction, 0), x.dtype
+    )
 
 
 def std(x: Array, dim: Any, keepdim: bool, correction: float) -> Array:
@@ -306,7 +308,9 @@ def random_permutation(key: Any, n: int, dtype: Any) -> Array:
     return random.permutation(jnp, key, n, dtype)
 
 
-def place(xs: tuple[Array, ...], shape: tuple[int, ...], dim: int, starts: tuple[int, ...], steps: tuple[int, ...]) -> Array:
+def place(
+    xs: tuple[Array, ...], shape: tuple[int, ...], dim: int, starts: tuple[int, ...], steps: tuple[int, ...]
+) -> Array:
     """Zeros of `shape` to which each part is added in a slice of axis dim."""
     out = jnp.zeros(shape, xs[0].dtype)
     for x, start, step in zip(xs, starts, steps, strict=True):
