@@ -179,21 +179,20 @@ def _raw(
             g = pop(n, None)
             if g is None:
                 continue
-            if n.extra is not None and type(n.extra) is Extra:
-                g = run_hooks(n, g)
-            if targets is not None and n in targets:
-                found[n] = g
             op = n.op
-            if op is None:
-                if into_leaves and (targets is None or n in targets):
-                    _reach_leaf(n, g, False)
-                continue
-            if targets is not None and n in targets and not _goes_on(n, inside):
-                continue
-            if n.extra is not None and type(n.extra) is Extra and n.extra.after_step:
-                _hooked_back(n, g, grads)
-            else:
+            if n.extra is None and targets is None and op is not None:  # nearly every node
                 op.back(n, g, grads)
+            else:
+                if type(n.extra) is Extra:
+                    g = run_hooks(n, g)
+                wanted = targets is None or n in targets
+                if targets is not None and wanted:
+                    found[n] = g
+                if op is None and into_leaves and wanted:
+                    _reach_leaf(n, g, False)
+                if op is None or (targets is not None and wanted and not _goes_on(n, inside)):
+                    continue
+                (_hooked_back if type(n.extra) is Extra and n.extra.after_step else op.back)(n, g, grads)
             if not keep and n.saved is not None:
                 n.saved = FREED
     return found
