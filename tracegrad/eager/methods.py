@@ -244,7 +244,7 @@ def _set_data(self: Tensor, value: Any) -> None:
 
 def _transposed(self: Tensor) -> Tensor:
     """self with its axes in reverse order."""
-    made: Tensor = public_function("permute")(self, tuple(range(self._data.ndim))[::-1])
+    made: Tensor = T.permute(self, dims=tuple(range(self._data.ndim))[::-1])
     return made
 
 
@@ -256,7 +256,8 @@ def _matrix_transposed(self: Tensor) -> Tensor:
                 "mT", f"tensor.mT is only supported on matrices or batches of matrices. Got {self._data.ndim}-D tensor"
             )
         )
-    made: Tensor = public_function("transpose")(self, -2, -1)
+    n = self._data.ndim
+    made: Tensor = T.transpose(self, dim0=n - 2, dim1=n - 1)
     return made
 
 
