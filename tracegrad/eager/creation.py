@@ -1,4 +1,4 @@
-"""Tensors from a shape, from bounds and from numbers: torch's functions of these names, and the public face of data.py and generator.py."""
+"""Tensors from a shape, bounds or numbers (600 lines allowed: torch's long signatures, one argument a line); also the public names of data.py and generator.py."""
 
 from __future__ import annotations
 

@@ -232,6 +232,7 @@ def element_type(operation: str, dtype: Any) -> Any:
 
 
 def as_leaf(operation: str, made: Tensor, requires_grad: bool) -> Tensor:
+    """`made`, followed by autograd if requires_grad.  Raises RuntimeError for a dtype that has no gradients."""
     if not requires_grad:
         return made
     if made._data.dtype.kind not in "fc":

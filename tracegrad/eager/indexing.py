@@ -1,4 +1,4 @@
-"""x[index] and x[index] = value, with torch's meaning of every index.
+"""x[index] and x[index] = value, with torch's meaning of every index (600 lines allowed: both read an index by the same rules).
 
 Numbers, slices, None and Ellipsis make views, one operator each and in order (`x[1:, 0]` is a slice, then a select).  What is left are positions and masks, which
 one `index` reads; new axes stand where NumPy puts them, counted after the numbers are gone (`x[0, :, i]` differs from NumPy there, as in torch).

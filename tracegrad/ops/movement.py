@@ -1,4 +1,4 @@
-"""Operators that rearrange or repeat elements."""
+"""Operators that rearrange or repeat elements, or zero a triangle of them."""
 
 from __future__ import annotations
 
@@ -319,3 +319,56 @@ class Tile(Composite):
         """input repeated dims[i] times along axis i, both aligned on the right."""
         wanted, ndim = sizes("tile", counts or (dims,)), len(F.shape(input))
         return Repeat.call(F, input, (1,) * (ndim - len(wanted)) + wanted)
+
+
+def _check_matrix(operation: str, shape: Shape) -> None:
+    if len(shape) < 2:
+        raise ShapeError(explain(operation, "input tensor must have at least 2 dimensions", shape=list(shape)))
+
+
+class Tril(Movement):
+    """x with zeros above the diagonal number `diagonal` of its last two axes.  Shape: (*p, n, m) -> (*p, n, m)."""
+
+    attrs, idempotent = ("diagonal",), True
+    numpy, jax = "np.tril({x}, {diagonal})", "jnp.tril({x}, {diagonal})"
+    samples = ([A(3, 3), 0], [A(2, 3, 4), 1], [A(2, 3), -1], [A(0, 3), 0])
+
+    @staticmethod
+    def call(F: Ops, input: Any, diagonal: int = 0) -> Value:  # noqa: A002
+        """The lower triangle of input.  Raises RuntimeError below two axes."""
+        _check_matrix("tril", F.shape(input))
+        return F.tril(input, diagonal=int(diagonal))
+
+    @staticmethod
+    def infer(x: Type, diagonal: int) -> Type:
+        """x's type."""
+        _check_matrix("tril or triu", x.shape)
+        return x
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, diagonal: int) -> Value:
+        return F.tril(g, diagonal=diagonal)
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: Any, x: Value, diagonal: int) -> Value:
+        return F.tril(x, diagonal=diagonal)
+
+
+class Triu(Tril):
+    """x with zeros below the diagonal number `diagonal` of its last two axes.  Shape: (*p, n, m) -> (*p, n, m)."""
+
+    numpy, jax = "np.triu({x}, {diagonal})", "jnp.triu({x}, {diagonal})"
+
+    @staticmethod
+    def call(F: Ops, input: Any, diagonal: int = 0) -> Value:  # noqa: A002
+        """The upper triangle of input.  Raises RuntimeError below two axes."""
+        _check_matrix("triu", F.shape(input))
+        return F.triu(input, diagonal=int(diagonal))
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, diagonal: int) -> Value:
+        return F.triu(g, diagonal=diagonal)
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: Any, x: Value, diagonal: int) -> Value:
+        return F.triu(x, diagonal=diagonal)
