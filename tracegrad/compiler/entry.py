@@ -20,7 +20,7 @@ from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops
 from tracegrad.ir.types import Type
 from tracegrad.passes.differentiate import vjp_graph
-from tracegrad.passes.pipeline import optimise
+from tracegrad.passes.pipeline import optimise, prepare
 
 
 class Entry:
@@ -105,7 +105,7 @@ class Backward:
 
     def __init__(self, entry: Entry, followed: tuple[int, ...]) -> None:
         self.entry, self.followed = entry, followed
-        self.graph = vjp_graph(entry.graph, followed)
+        self.graph = vjp_graph(prepare(entry.graph), followed)
         self._executable: Executable | None = None
 
     @property
