@@ -67,7 +67,7 @@ class Op:
     aliases: ClassVar[tuple[str, ...]] = ()
 
     infer: ClassVar[Any] = None
-    check_operands: ClassVar[Any] = None  # (dtypes of the operands before promotion): raises what the type rule can no longer see
+    check_operands: ClassVar[Any] = None  # (*dtypes before promotion): raises what infer can no longer see
     decompose: ClassVar[Any] = None
     jvp: ClassVar[Any] = None
     batch: ClassVar[Any] = None
