@@ -43,6 +43,8 @@ def get_item(self: Tensor, index: Any) -> Tensor:
             return _select(self, dim=0, index=index if index >= 0 else index + shape[0])  # type: ignore[no-any-return]
     elif kind is slice and self._data.ndim:
         return _sliced(self, 0, index)
+    elif kind is Tensor and index._data.dtype == I64 and index._data.ndim and self._data.ndim:
+        return _at_positions(self, index, 0)
     elif kind is tuple:
         found = _plain_view(self, index)
         if found is not None:
@@ -55,8 +57,20 @@ def get_item(self: Tensor, index: Any) -> Tensor:
         read_mask(mask)
         return T.index_mask(view, mask, dim=dim)  # type: ignore[no-any-return]
     dims, positions = _positions(view, advanced)
+    if len(dims) == 1:
+        return _at_positions(view, positions[0], dims[0])
     try:
         return T.index(view, *positions, dims=dims)  # type: ignore[no-any-return]
+    except IndexError as error:
+        raise _as_ours(error) from None
+
+
+def _at_positions(x: Tensor, positions: Tensor, dim: int) -> Tensor:
+    """x at positions of one axis; recorded as `index`, the one operator that passes know."""
+    try:
+        if local.trace is not None:
+            return T.index(x, positions, dims=(dim,))  # type: ignore[no-any-return]
+        return T.index_one(x, positions, dim=dim)  # type: ignore[no-any-return]
     except IndexError as error:
         raise _as_ours(error) from None
 

@@ -79,6 +79,44 @@ class Index(Op):
         return _new_axes_after(F, result, new, lead)
 
 
+class IndexOne(Op):
+    """x at integer positions of one axis: index with a single operand, which eager code reads on its fast path.  Shapes: (*a, n, *b), (*s) -> (*a, *s, *b)."""
+
+    inputs, attrs, linear, nondiff, function, method = (
+        ("x", "positions"),
+        ("dim",),
+        ("x",),
+        ("positions",),
+        False,
+        False,
+    )
+    numpy, jax = "{x}.take({positions}, {dim})", "K.index({x}, ({positions},), ({dim},))"
+    torch_name, quiet = "IndexBackward0", True
+    samples = (
+        [A(4, 3), I(2, 3, below=4), 0],
+        [A(2, 4, 3), I(5, below=3), 2],
+        [A(4, 3), I(0, below=4), 0],
+        [A(4), I(below=4), 0],
+    )
+
+    @staticmethod
+    def infer(x: Type, positions: Type, dim: int) -> Type:
+        """The positions' axes in place of axis dim."""
+        return Index.infer(x, (positions,), (dim,))
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, positions: Value, x_type: Type, dim: int) -> Value:
+        return F.index_put(F.zeros(x_type), g, positions, dims=(dim,), accumulate=True)
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: tuple[bool, ...], x: Value, positions: Value, dim: int) -> Value:
+        return Index.batch(F, size, batched, x, (positions,), (dim,))
+
+    @staticmethod
+    def decompose(F: Ops, x: Value, positions: Value, dim: int) -> Value:
+        return F.index(x, positions, dims=(dim,))
+
+
 def _to_front(F: Ops, x: Value, axis: int) -> Value:
     """x with one axis moved to the front."""
     ndim = len(F.shape(x))
