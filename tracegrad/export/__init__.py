@@ -3,7 +3,7 @@
 Importing this package gives Graph all its methods: the exporters and readers here, `verify`, and those of the passes (`grad`, `vjp`, `jvp`, `batch`, `optimise`).
 """
 
-import tracegrad.passes
+import tracegrad.passes  # noqa: F401  (gives Graph the methods of the passes)
 from tracegrad.export.dot import to_dot
 from tracegrad.export.json_format import from_json, to_json
 from tracegrad.export.networkx_format import to_networkx
