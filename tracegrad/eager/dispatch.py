@@ -45,6 +45,10 @@ T = TensorOps()
 
 def general(op: type[Op], args: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
     """Apply an operator to Tensors, arrays and Python numbers with normalised attributes."""
+    if len(args) == 2 and op.elementwise and not attrs and type(args[0]) is Tensor and type(args[1]) is Tensor and local.trace is None:
+        pair = _common_pair(op, *args)
+        if pair is not None:
+            return getattr(T, op.name)(*pair)
     try:
         operands = [_operand(op, a) for a in args]
     except ArgumentError:
@@ -55,6 +59,8 @@ def general(op: type[Op], args: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
     strangers = [a for a in operands if not isinstance(a, Tensor)]
     if operands and (len(strangers) == len(operands) or (op.promotion == "none" and strangers)):
         raise ArgumentError(explain(op.name, f"its operands must be Tensors, not {type(strangers[-1]).__name__}"))
+    if op.tensor_first and not isinstance(operands[0], Tensor):
+        raise ArgumentError(explain(op.name, f"argument 'input' must be Tensor, not {type(operands[0]).__name__}"))
     if op.promotion:
         operands = promote_operands(op, operands)
     types = tuple(None if a is None else type_of(a._data if isinstance(a, Tensor) else a) for a in operands)
@@ -79,6 +85,27 @@ def general(op: type[Op], args: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
         for t in made:
             link(operands[0], t, op, attrs)
     return made if op.several() else made[0]
+
+
+_pair_targets: dict[tuple[Any, ...], Any] = {}
+
+
+def _common_pair(op: type[Op], x: Tensor, y: Tensor) -> tuple[Tensor, Tensor] | None:
+    """Two Tensors of different dtypes converted to their common floating dtype; None where there is more to it."""
+    a, b = x._data, y._data
+    if op.promotion not in ("arithmetic", "float", "compare") or op.check_operands is not None or op.promoted or a.dtype is b.dtype:
+        return None
+    key = (a.dtype, a.ndim > 0, b.dtype, b.ndim > 0)
+    target = _pair_targets.get(key)
+    if target is None:
+        groups = ([d for d, axes in (key[:2], key[2:]) if axes is wanted] for wanted in (True, False))
+        target = _pair_targets[key] = dtypes.result_dtype(*groups, [])
+    if target is not dtypes.F32 and target is not dtypes.F64:
+        return None
+    return (
+        x if a.dtype is target else T.promote(x, dtype=target),
+        y if b.dtype is target else T.promote(y, dtype=target),
+    )
 
 
 def _of_class(cls: type[Tensor], t: Tensor) -> Tensor:
@@ -173,6 +200,8 @@ def promote_operands(op: type[Op], operands: list[Any]) -> list[Any]:
     )
     if op.promotion == "float" and dtypes.kind_rank(target) < FLOATING:
         target = dtypes.default.float
+    elif op.promotion == "number" and target.kind == "b":
+        target = dtypes.I64
     out = list(operands)
     for i in places:
         value = out[i]
@@ -181,8 +210,8 @@ def promote_operands(op: type[Op], operands: list[Any]) -> list[Any]:
                 out[i] = T.promote(value, dtype=target)
         elif not tensors:
             out[i] = T.full(shape=(), value=value, dtype=target)
-        elif target.kind == "b" and not isinstance(value, bool):
-            out[i] = bool(value)
+        elif (target.kind == "b") != isinstance(value, bool):
+            out[i] = bool(value) if target.kind == "b" else int(value) if isinstance(value, bool) else value
     return out
 
 

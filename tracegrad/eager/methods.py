@@ -66,13 +66,6 @@ def __rtruediv__(self: Tensor, other: Any) -> Any:
     return T.mul(public_function("reciprocal")(self), other) if isinstance(other, _OPERANDS) else NotImplemented
 
 
-def __pos__(self: Tensor) -> Tensor:
-    """self itself.  Raises RuntimeError for bool."""
-    if self._data.dtype.kind == "b":
-        raise DataError(explain("positive", "the `+` operator, on a bool tensor is not supported"))
-    return self
-
-
 def __invert__(self: Tensor) -> Tensor:
     """Every bit flipped; not x for bool.  Raises TypeError for floating-point tensors."""
     if self._data.dtype.kind not in "biu":
@@ -261,11 +254,6 @@ def _matrix_transposed(self: Tensor) -> Tensor:
     return made
 
 
-def _output_number(self: Tensor) -> int:
-    node = self._node
-    return node.attrs[0] if node is not None and node.op is not None and node.op.name == "project" else 0
-
-
 def _retains_grad(self: Tensor) -> bool:
     node = self._node
     return node is not None and getattr(node.extra, "retained", None) is not None
@@ -281,7 +269,7 @@ PROPERTIES = {
     "grad_fn": property(
         lambda self: slots.grad_fn(self), doc="The operation that made self, for gradients; None for a leaf."
     ),
-    "output_nr": property(_output_number, doc="Which result of its operation self is."),
+    "output_nr": property(lambda self: slots.output_nr(self), doc="Which result of its operation self is."),
     "retains_grad": property(_retains_grad, doc="Whether a non-leaf keeps its gradient."),
     "_version": property(inplace.version, doc="How often the memory was written in place."),
     "_base": property(
@@ -294,7 +282,7 @@ PROPERTIES = {
 }
 METHODS = {
     f.__name__: f
-    for f in (__rtruediv__, __pos__, __invert__, __len__, __iter__, __reversed__, __contains__, new_zeros, new_ones, new_empty, new_full, new_tensor, backward,
+    for f in (__rtruediv__, __invert__, __len__, __iter__, __reversed__, __contains__, new_zeros, new_ones, new_empty, new_full, new_tensor, backward,
               register_hook, retain_grad, graph, where, detach_)
 }  # fmt: skip
 
@@ -324,7 +312,7 @@ def _attach_operators() -> None:
                 name,
                 _takes_operands(name, public_function(operator)) if composite else operator_function(operator),
             )
-    Tensor.__abs__ = public_function("abs")  # type: ignore[attr-defined]
+    Tensor.__abs__, Tensor.__pos__ = public_function("abs"), public_function("positive")  # type: ignore[attr-defined]
     for names, make in ((PUBLIC, _takes_operands), (COMPARISONS, _takes_operands), (REVERSED, _swapped)):
         for name, operator in names.items():
             if operator in REGISTRY:

@@ -12,29 +12,8 @@ from tracegrad.eager.tensor import Tensor
 from tracegrad.ir.op import Op
 
 MADE_IN_FUNCTION = "_made_in_function"  # marks a view that an autograd.Function returned
-PRUNE_AT = 32  # dead references are dropped when the list of a base has doubled
+PRUNE_AT = 32  # from this length on dead references are dropped whenever the length is a power of two
 Array = np.ndarray[Any, Any]
-
-
-class Views:
-    """Weak references to the live views of one base."""
-
-    __slots__ = ("limit", "references")
-
-    def __init__(self) -> None:
-        self.references: list[weakref.ref[Tensor]] = []
-        self.limit = PRUNE_AT
-
-    def add(self, view: Tensor) -> None:
-        """Remember a view."""
-        if len(self.references) >= self.limit:
-            self.references = [r for r in self.references if r() is not None]
-            self.limit = PRUNE_AT + 2 * len(self.references)
-        self.references.append(weakref.ref(view))
-
-    def alive(self) -> list[Tensor]:
-        """The views that still exist, oldest first."""
-        return [v for r in self.references if (v := r()) is not None]
 
 
 class Place(NamedTuple):
@@ -55,21 +34,26 @@ def link(parent: Tensor, child: Tensor, op: type[Op], attrs: tuple[Any, ...]) ->
         if not local.grad_enabled:
             child.__dict__["_made_without_grad"] = True
     child._view = (parent, op, attrs)
-    base = base_of(parent)
-    try:
-        base._views.add(child)
-    except AttributeError:
-        base._views = Views()
-        base._views.add(child)
+    base, view = parent, getattr(parent, "_view", None)  # getattr with a default costs a tenth of a caught AttributeError
+    while view is not None:
+        base = view[0]
+        view = getattr(base, "_view", None)
+    references = getattr(base, "_views", None)
+    if references is None:
+        base._views = [weakref.ref(child)]
+        return
+    references.append(weakref.ref(child))
+    if len(references) >= PRUNE_AT and not len(references) & (len(references) - 1):  # at 32, 64, 128, ...
+        references[:] = [r for r in references if r() is not None]
 
 
 def base_of(t: Tensor) -> Tensor:
     """The Tensor at the end of t's chain of views; t itself when it is no view."""
-    while True:
-        try:
-            t = t._view[0]
-        except AttributeError:
-            return t
+    view = getattr(t, "_view", None)
+    while view is not None:
+        t = view[0]
+        view = getattr(t, "_view", None)
+    return t
 
 
 def is_view(t: Tensor) -> bool:
@@ -90,8 +74,7 @@ def path_of(t: Tensor) -> list[tuple[type[Op], tuple[Any, ...]]]:
 
 def views_of(base: Tensor) -> list[Tensor]:
     """The live views of a base."""
-    views = getattr(base, "_views", None)
-    return [v for v in views.alive() if base_of(v) is base] if views is not None else []
+    return [v for r in getattr(base, "_views", ()) if (v := r()) is not None and base_of(v) is base]
 
 
 def shows_twice(array: Array) -> bool:
@@ -139,7 +122,7 @@ def cut(t: Tensor) -> Tensor:
             view._view = (stand_in, op, attrs)
     if hasattr(t, "_view"):
         stand_in._view = t._view
-        base._views.add(stand_in)
+        base._views.append(weakref.ref(stand_in))
         del t._view
     elif hasattr(t, "_views"):
         stand_in._views = t._views

@@ -26,6 +26,8 @@ def sizes(operation: str, given: Sequence[Any]) -> Shape:
 
 def complete(operation: str, shape: Shape, count: int) -> Shape:
     """`shape` with the one size -1 replaced so that it has `count` elements.  Raises RuntimeError when that cannot be."""
+    if shape and min(shape) >= 0 and size_of(shape) == count:  # the ordinary case
+        return shape
     wrong = [(i, n) for i, n in enumerate(shape) if n < -1]
     if wrong:
         raise ShapeError(
