@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tracegrad.errors import ArgumentError, DTypeError, NotSupportedError, ShapeError, explain
+import numpy as np
+
+from tracegrad.errors import AxisError, ArgumentError, DTypeError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.families import Composite
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
@@ -97,6 +99,8 @@ class Mv(Product):
     @staticmethod
     def infer(a: Type, b: Type) -> Type:
         """A vector of a's rows."""
+        if not a.shape:  # torch's class for this one
+            raise AxisError(explain("mv", "Dimension specified as 0 but tensor has no dimensions", a=a, b=b))
         _check("mv", a, b, 2, 1)
         if a.shape[1] != b.shape[0]:
             raise ShapeError(
@@ -281,7 +285,7 @@ class Matmul(Composite):
         if n == 2 and m == 1:
             return F.mv(input, other)
         if not n or not m:
-            if F.type(input).weak or F.type(other).weak:
+            if any(isinstance(v, np.generic) or F.type(v).weak for v in (input, other)):
                 raise ArgumentError(
                     explain("matmul", "unsupported operand type: both operands must be Tensors, not numbers")
                 )
