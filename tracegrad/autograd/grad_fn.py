@@ -120,6 +120,8 @@ def _edge(value: Any) -> tuple[Any, int]:
         value = value.inputs[0]
     if not isinstance(value, Node) or not value.needs:
         return None, 0
+    if value.op is not None and value.op.result_number:
+        index = value.attrs[value.op.attrs.index(value.op.result_number)]
     return _view(value), index
 
 
@@ -168,4 +170,5 @@ def _register(hooks: dict[int, Any], hook: Callable[..., Any]) -> RemovableHandl
 
 
 slots.grad_fn = grad_fn
+slots.output_nr = output_nr
 __all__ = ["AccumulateGrad", "GradFn", "grad_fn", "name_of", "output_nr"]

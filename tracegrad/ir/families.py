@@ -35,6 +35,7 @@ class Elementwise(Op, family=True):
     promotion says what the eager layer does with dtypes before it calls the operator:
         "arithmetic"  operands get torch's result type
         "float"       the same, and integers and booleans become the default floating dtype
+        "number"      the same, and booleans become int64
         "compare"     operands get the result type, the result is bool
         "none"        operands are taken as they are
     promoted names the operands that take part; all of them by default.
@@ -66,6 +67,7 @@ class Comparison(Elementwise, family=True):
     promotion: ClassVar[str] = "compare"
     nondiff_outputs: ClassVar[tuple[str, ...]] = ("out",)
     quiet: ClassVar[bool] = True
+    tensor_first: ClassVar[bool] = True
 
 
 class Reduction(Op, family=True):

@@ -47,6 +47,7 @@ class Op:
     one_of_many: ClassVar[bool] = (
         False  # a view made by a function with several results, which torch protects from in-place writes
     )
+    result_number: ClassVar[str] = ""  # the attribute that says which result of torch's function this operator makes
     pure: ClassVar[bool] = True
     value_dependent: ClassVar[bool] = False
     quiet: ClassVar[bool] = False
@@ -59,6 +60,7 @@ class Op:
     public: ClassVar[tuple[str, ...]] = ()
     promotion: ClassVar[str] = ""
     promoted: ClassVar[tuple[str, ...]] = ()
+    tensor_first: ClassVar[bool] = False  # eagerly the first operand may not be a Python number
 
     composite: ClassVar[bool] = False
     function: ClassVar[bool] = True

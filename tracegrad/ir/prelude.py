@@ -49,6 +49,8 @@ class Ops:
 
     def unreduce(self, g: Any, *, shape: Shape, dim: Sequence[int] | None) -> Any:
         """g, the result of a reduction over dim with or without kept axes, as a value that broadcasts against `shape`."""
+        if dim is None and not self.shape(g):  # a single number broadcasts as it is
+            return g
         kept = tuple(1 if dim is None or i in dim else size for i, size in enumerate(shape))
         return g if self.shape(g) == kept else self.reshape(g, shape=kept)
 

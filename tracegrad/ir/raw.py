@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad.errors import ArgumentError, explain
+from tracegrad.errors import ArgumentError, DataError, explain
 from tracegrad.ir.op import REGISTRY, Op
 from tracegrad.ir.prelude import Ops
 from tracegrad.kernels import numpy_kernels as K
@@ -54,6 +54,10 @@ class RawOps(Ops):
         """x summed over broadcast axes, in one kernel."""
         return K.sum_to(x, shape)
 
+    def expand(self, x: Any, *, shape: tuple[int, ...]) -> Any:
+        """x broadcast to shape, in one kernel."""
+        return x if x.shape == shape else K.repeated(x, shape)
+
 
 N = RawOps()
 
@@ -62,5 +66,10 @@ def compute(op: type[Op], values: tuple[Any, ...], attrs: tuple[Any, ...]) -> An
     """Run the operator on arrays and Python numbers, silently where NumPy would warn about overflow or division by zero."""
     if len(attrs) != len(op.attrs):
         raise ArgumentError(explain(op.name, f"takes the attributes {op.attrs}, got {len(attrs)} values"))
-    with np.errstate(all="ignore"):
-        return raw(op)(*values, **dict(zip(op.attrs, attrs, strict=True)))
+    try:
+        with np.errstate(all="ignore"):
+            return raw(op)(*values, **dict(zip(op.attrs, attrs, strict=True)))
+    except RuntimeError as error:
+        if type(error) is not RuntimeError:
+            raise
+        raise DataError(explain(op.name, str(error).removeprefix(f"{op.name}: "))) from None  # kernels know no classes of ours

@@ -105,8 +105,10 @@ def many_axes(operation: str, ndim: int, dim: int | Sequence[int] | None) -> tup
     if dim is None:
         return None
     if isinstance(dim, (int, np.integer)):
-        axis = one_axis(operation, ndim, int(dim))
+        axis = one_axis(operation, ndim, dim)  # type: ignore[arg-type]
         return (axis,) if ndim else None
+    if not isinstance(dim, Sequence) or isinstance(dim, str):
+        raise ArgumentError(explain(operation, f"dim must be an int or a tuple of ints, not {dim!r}"))
     axes = [one_axis(operation, ndim, d) for d in dim]
     if len(set(axes)) != len(axes):
         raise ShapeError(explain(operation, f"an axis appears twice in dim={tuple(dim)}"))

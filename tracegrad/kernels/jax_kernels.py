@@ -30,6 +30,8 @@ def broadcast_to(x: Array, shape: tuple[int, ...]) -> Array:
 
 def power(x: Any, y: Any) -> Array:
     """x ** y; small whole exponents by multiplication, as in the NumPy kernel."""
+    if type(y) is bool:
+        return x if y else jnp.ones(x.shape, bool)
     if type(y) is int or type(y) is float:
         if y == 2:
             return jnp.square(x)
@@ -96,8 +98,9 @@ def trunc_divide(x: Any, y: Any) -> Array:
 
 
 def remainder(x: Any, y: Any) -> Array:
-    """The remainder with the sign of y."""
-    return jnp.remainder(x, y)
+    """The remainder with the sign of y; a remainder of 0.0 has the sign of x."""
+    found = jnp.remainder(x, y)
+    return jnp.where(jnp.equal(found, 0), jnp.fmod(x, y), found) if found.dtype.kind == "f" else found
 
 
 def fmod(x: Any, y: Any) -> Array:
@@ -126,6 +129,11 @@ def var(x: Array, dim: Any, keepdim: bool, correction: float) -> Array:
 def std(x: Array, dim: Any, keepdim: bool, correction: float) -> Array:
     """The root of the variance."""
     return jnp.sqrt(var(x, dim, keepdim, correction))
+
+
+def trace(x: Array) -> Array:
+    """The sum of the diagonal, in x's dtype."""
+    return jnp.sum(jnp.diagonal(x)).astype(x.dtype)
 
 
 def products_of_others(x: Array, dim: int) -> Array:

@@ -58,6 +58,8 @@ def sum_to(x: Array, shape: tuple[int, ...]) -> Array:
 
 def power(x: Array, y: Any) -> Array:
     """x ** y; small whole exponents by multiplication, which is exact and many times faster than pow."""
+    if type(y) is bool:  # x is bool as well
+        return np.array(x) if y else np.ones(x.shape, bool)
     if type(y) is int or type(y) is float:
         if y == 2:
             return np.square(x)
@@ -84,9 +86,23 @@ def broadcast_to(x: Array, shape: tuple[int, ...]) -> Array:
     """x repeated to shape without copying."""
     if x.shape == shape:
         return x
-    if x.ndim == 0 and type(x) is np.ndarray:  # several times faster than np.broadcast_to
-        return np.ndarray(shape, x.dtype, x, 0, (0,) * len(shape))
+    if type(x) is np.ndarray and x.flags.c_contiguous and x.size:  # several times faster than np.broadcast_to, whose checks infer has made
+        lead = len(shape) - x.ndim
+        strides = [0 if size == 1 else stride for size, stride in zip(x.shape, x.strides)]
+        return np.ndarray(shape, x.dtype, x, 0, [0] * lead + strides)
     return np.broadcast_to(x, shape)
+
+
+def repeated(x: Array, shape: tuple[int, ...]) -> Array:
+    """x repeated to shape: a small result is an array of its own, which a gradient can keep, a large one shows x's memory."""
+    count = 1
+    for size in shape:
+        count *= size
+    if count > 4096:
+        return broadcast_to(x, shape)
+    out = np.empty(shape, x.dtype)
+    out[...] = x
+    return out
 
 
 def strided_view(x: Array, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Array:
@@ -184,9 +200,10 @@ def trunc_divide(x: Any, y: Any) -> Array:
 
 
 def remainder(x: Any, y: Any) -> Array:
-    """The remainder with the sign of y."""
+    """The remainder with the sign of y; a remainder of 0.0 has the sign of x."""
     check_divisor(x, y)
-    return np.remainder(x, y)
+    found = np.remainder(x, y)
+    return np.where(np.equal(found, 0), np.fmod(x, y), found) if found.dtype.kind == "f" else found
 
 
 def fmod(x: Any, y: Any) -> Array:
@@ -217,6 +234,11 @@ def std(x: Array, dim: Any, keepdim: bool, correction: float) -> Array:
     return np.sqrt(var(x, dim, keepdim, correction))
 
 
+def trace(x: Array) -> Array:
+    """The sum of the diagonal, in x's dtype."""
+    return np.add.reduce(np.diagonal(x))
+
+
 def products_of_others(x: Array, dim: int) -> Array:
     """Along an axis, for each element the product of those before it times the product of those after it."""
     last = x.swapaxes(dim, -1)
@@ -244,6 +266,8 @@ def vector_norm(x: Array, order: float, dim: Any, keepdim: bool) -> Array:
         return np.minimum.reduce(size, axis=dim, keepdims=keepdim)
     if order == 0:
         return np.add.reduce(np.not_equal(x, 0), axis=dim, keepdims=keepdim, dtype=x.dtype)
+    if order < 0 and 0 in (x.shape if dim is None else [x.shape[d] for d in dim]):
+        raise ValueError("a negative order has no value for no elements")
     return np.power(np.add.reduce(np.power(size, order), axis=dim, keepdims=keepdim), 1 / order)
 
 

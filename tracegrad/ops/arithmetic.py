@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from tracegrad.dtypes import BOOL, NumpyDType
 from tracegrad.errors import DTypeError, explain
-from tracegrad.ir.families import Elementwise
+from tracegrad.ir.families import Composite, Elementwise
 from tracegrad.ir.node import Node
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
@@ -192,6 +192,19 @@ class Neg(Elementwise):
         return F.neg(g)
 
 
+class Positive(Composite):
+    """x itself, what `+x` gives.  Shape: (*a) -> (*a).  Refuses bools."""
+
+    samples = ([A(2, 3)],)
+
+    @staticmethod
+    def call(F: Ops, input: Any) -> Any:  # noqa: A002
+        """input itself.  Raises RuntimeError for bools."""
+        if F.type(input).dtype == BOOL:
+            raise DTypeError(explain("positive", "The `+` operator, on a bool tensor is not supported"))
+        return input
+
+
 class Pow(Elementwise):
     """x ** y.  Shapes: (*a), (*b) -> broadcast(a, b).
 
@@ -212,9 +225,10 @@ class Pow(Elementwise):
 
     @classmethod
     def infer(cls, *types: Type) -> Type:
-        """Broadcast shape, common dtype; NotImplementedError for bools."""
+        """Broadcast shape, common dtype; NotImplementedError for bools, unless the exponent is a Python bool."""
         result = super().infer(*types)
-        not_for("pow", result, "b")
+        if not types[1].weak:
+            not_for("pow", result, "b")
         return result
 
     @staticmethod
@@ -246,17 +260,11 @@ class Pow(Elementwise):
 
 
 class Square(Elementwise):
-    """x * x.  Shape: (*a) -> (*a).  Refuses bools."""
+    """x * x.  Shape: (*a) -> (*a).  Bools give int64."""
 
-    torch_name, inplace = "PowBackward0", True
+    torch_name, inplace, promotion = "PowBackward0", True, "number"
     numpy, jax = "np.square({x})", "jnp.square({x})"
     samples = ([A(2, 3)], [A()], [A(0, 4)])
-
-    @classmethod
-    def infer(cls, *types: Type) -> Type:
-        """x's type; NotImplementedError for bools."""
-        not_for("square", types[0], "b")
-        return super().infer(*types)
 
     @staticmethod
     def grad_x(F: Ops, g: Value, x: Value) -> Value:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from tracegrad.dtypes import BOOL
+from tracegrad.errors import DTypeError, explain
 from tracegrad.ir.families import Elementwise
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
@@ -184,7 +186,8 @@ class Relu(Elementwise):
     @classmethod
     def infer(cls, *types: Type) -> Type:
         """x's type; RuntimeError for bools."""
-        not_for(cls.name, types[0], "b")
+        if types[0].dtype == BOOL:
+            raise DTypeError(explain("relu", "Boolean inputs not supported for relu"))
         return super().infer(*types)
 
     @staticmethod

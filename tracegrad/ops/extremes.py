@@ -20,7 +20,7 @@ _PAIRS = ([A(2, 3), A(3)], [A(2, 1), A(1, 3)], [A(), A(4)], [A(0, 3), A(3)], [A(
 class Maximum(Elementwise):
     """The larger of x and y; nan if one is nan.  Shapes: (*a), (*b) -> broadcast(a, b).  Ties share the derivative evenly."""
 
-    inputs, commutative, quiet, samples = ("x", "y"), True, True, _PAIRS
+    inputs, commutative, quiet, tensor_first, samples = ("x", "y"), True, True, True, _PAIRS
     numpy, jax, onnx = "np.maximum({x}, {y})", "jnp.maximum({x}, {y})", "Max"
 
     @staticmethod
@@ -48,7 +48,7 @@ class Maximum(Elementwise):
 class Minimum(Elementwise):
     """The smaller of x and y; nan if one is nan.  Shapes: (*a), (*b) -> broadcast(a, b).  Ties share the derivative evenly."""
 
-    inputs, commutative, quiet, samples = ("x", "y"), True, True, _PAIRS
+    inputs, commutative, quiet, tensor_first, samples = ("x", "y"), True, True, True, _PAIRS
     numpy, jax, onnx = "np.minimum({x}, {y})", "jnp.minimum({x}, {y})", "Min"
 
     @staticmethod
@@ -275,9 +275,13 @@ class Argmin(Argmax):
         return F.argmin(input, **_search_attrs(F, "argmin", input, dim, keepdim))
 
 
-def _check_search(operation: str, x: Type, dim: int | None) -> None:
+def _refuse_bool(operation: str, x: Type) -> None:
     if x.dtype.kind == "b":
         raise DTypeError(explain(operation, "does not support bool input", x=x))
+
+
+def _check_search(operation: str, x: Type, dim: int | None) -> None:
+    _refuse_bool(operation, x)
     if dim is None and size_of(x.shape) == 0:
         raise AxisError(explain(operation, "Expected reduction dim to be specified for input.numel() == 0", x=x))
     has_elements(operation, x, dim)
@@ -285,6 +289,7 @@ def _check_search(operation: str, x: Type, dim: int | None) -> None:
 
 def _search_attrs(F: Ops, operation: str, x: Any, dim: Any, keepdim: bool) -> dict[str, Any]:
     t = F.type(x)
+    _refuse_bool(operation, t)
     axis = (
         None
         if dim is None or (not t.shape and one_axis(operation, 0, dim) == 0)

@@ -69,11 +69,11 @@ class _Proportion(Op, family=True):
 
 def _operands(F: Ops, operation: str, x: Any, dim: Any, dtype: Any) -> tuple[Any, int]:
     """x in the wanted dtype, and the axis."""
+    axis = one_axis(operation, len(F.shape(x)), dim)
     if dtype is not None:
         x = F.as_dtype(x, dtypes.to_numpy(dtype))
-    t = F.type(x)
-    not_for(f"{operation}_lastdim_kernel_impl", t, "biu")
-    return x, one_axis(operation, len(t.shape), dim)
+    not_for(f"{operation}_lastdim_kernel_impl", F.type(x), "biu")
+    return x, axis
 
 
 def _axes(x_type: Type, dim: int) -> tuple[int, ...] | None:

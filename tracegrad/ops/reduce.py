@@ -265,9 +265,7 @@ class Any_(Reduction):
     @staticmethod
     def call(F: Ops, input: Any, dim: Any = None, keepdim: bool = False) -> Value:  # noqa: A002
         """Whether some element over dim (an int or a tuple; None for all) is nonzero; uint8 stays uint8."""
-        t = F.type(input)
-        found = F.any(input, dim=many_axes("any", len(t.shape), dim), keepdim=bool(keepdim))
-        return F.cast(found, dtype=t.dtype) if t.dtype.kind == "u" else found
+        return _test(F, "any", input, dim, keepdim)
 
     @classmethod
     def infer(cls, x: Type, dim: Dim, keepdim: bool) -> Type:
@@ -285,6 +283,14 @@ class All(Any_):
     @staticmethod
     def call(F: Ops, input: Any, dim: Any = None, keepdim: bool = False) -> Value:  # noqa: A002
         """Whether all elements over dim (an int or a tuple; None for all) are nonzero; uint8 stays uint8."""
-        t = F.type(input)
-        found = F.all(input, dim=many_axes("all", len(t.shape), dim), keepdim=bool(keepdim))
-        return F.cast(found, dtype=t.dtype) if t.dtype.kind == "u" else found
+        return _test(F, "all", input, dim, keepdim)
+
+
+def _test(F: Ops, operation: str, x: Any, dim: Any, keepdim: bool) -> Value:
+    """any or all over dim; the empty tuple is no axis at all, unlike everywhere else, as in torch."""
+    t = F.type(x)
+    if isinstance(dim, (tuple, list)) and not dim:
+        found = F.ne(x, 0)
+    else:
+        found = getattr(F, operation)(x, dim=many_axes(operation, len(t.shape), dim), keepdim=bool(keepdim))
+    return F.cast(found, dtype=t.dtype) if t.dtype.kind == "u" else found

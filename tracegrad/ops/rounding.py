@@ -153,7 +153,7 @@ class Remainder(_Quotient):
 class Fmod(_Quotient):
     """x - y * trunc(x / y): the remainder with the sign of x.  Shapes: (*a), (*b) -> broadcast(a, b).  Integers by zero raise RuntimeError."""
 
-    inplace = True
+    inplace, tensor_first = True, True
     numpy, jax = "K.fmod({x}, {y})", "K.fmod({x}, {y})"
     samples = ([A(2, 3), A(3, lo=0.5)], [A(), A(2, lo=0.5)], [A(4), 0.7])
 

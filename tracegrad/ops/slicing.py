@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from tracegrad.dtypes import I64
 from tracegrad.errors import IndexingError, ShapeError, explain
 from tracegrad.ir.families import Composite, Movement
+from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Shape, Type, one_axis
+from tracegrad.ops.checks import not_for
 
 
 def _replaced(shape: Shape, dim: int, *sizes: int) -> Shape:
@@ -166,10 +169,27 @@ class SliceBackward(Movement):
 class SplitPiece(Slice):
     """One result of split with one size: a slice, under torch's name.  Shape: (*a, n, *b) -> (*a, count, *b)."""
 
-    torch_name, one_of_many = "SplitBackward0", True
+    torch_name, one_of_many, result_number = "SplitBackward0", True, "position"
+    attrs = (*Slice.attrs, "position")
+    samples = ([A(5), 0, 2, 4, 1, 1], [A(2, 6), 1, 0, 3, 1, 0])
 
     @staticmethod
-    def decompose(F: Ops, x: Value, dim: int, start: int, stop: int, step: int) -> Value:
+    def expression(backend: str, x: str, dim: int, start: int, stop: int, step: int, position: int = 0) -> str:
+        return Slice.expression(backend, x, dim, start, stop, step)
+
+    @staticmethod
+    def infer(x: Type, dim: int, start: int, stop: int, step: int, position: int = 0) -> Type:
+        """The shape with the number of positions."""
+        return Slice.infer(x, dim, start, stop, step)
+
+    @staticmethod
+    def batch(
+        F: Ops, size: int, batched: Any, x: Value, dim: int, start: int, stop: int, step: int, position: int = 0
+    ) -> Value:
+        return F.slice(x, dim=dim + 1, start=start, stop=stop, step=step)
+
+    @staticmethod
+    def decompose(F: Ops, x: Value, dim: int, start: int, stop: int, step: int, position: int) -> Value:
         return F.slice(x, dim=dim, start=start, stop=stop, step=step)
 
 
@@ -183,7 +203,7 @@ class UnbindPiece(Select):
     """One result of unbind: select, under torch's name.  Shape: (*a, n, *b) -> (*a, *b)."""
 
     function, method, call = False, False, None
-    torch_name, one_of_many = "UnbindBackward0", True
+    torch_name, one_of_many, result_number = "UnbindBackward0", True, "index"
 
     @staticmethod
     def decompose(F: Ops, x: Value, dim: int, index: int) -> Value:
@@ -244,7 +264,9 @@ def _by_size(F: Ops, x: Any, total: int, size: int, axis: int) -> tuple[Value, .
             explain("split", f"split_size can only be 0 if dimension size is 0, but got dimension size of {total}")
         )
     starts = range(0, total, size) if total else (0,)
-    return tuple(F.split_piece(x, dim=axis, start=i, stop=min(i + size, total), step=1) for i in starts)
+    return tuple(
+        F.split_piece(x, dim=axis, start=i, stop=min(i + size, total), step=1, position=n) for n, i in enumerate(starts)
+    )
 
 
 def _by_sizes(F: Ops, x: Any, total: int, sizes: Sequence[int], axis: int) -> tuple[Value, ...]:
@@ -264,7 +286,8 @@ def _by_sizes(F: Ops, x: Any, total: int, sizes: Sequence[int], axis: int) -> tu
         )
     ends = np.cumsum(sizes, dtype=int).tolist()
     return tuple(
-        F.split_sizes_piece(x, dim=axis, start=end - n, stop=end, step=1) for n, end in zip(sizes, ends, strict=True)
+        F.split_sizes_piece(x, dim=axis, start=end - n, stop=end, step=1, position=i)
+        for i, (n, end) in enumerate(zip(sizes, ends, strict=True))
     )
 
 
@@ -360,3 +383,38 @@ class DiagonalBackward(Movement):
     @staticmethod
     def batch(F: Ops, size: int, batched: Any, x: Value, shape: Shape, offset: int, dim1: int, dim2: int) -> Value:
         return F.diagonal_backward(x, shape=(size, *shape), offset=offset, dim1=dim1 + 1, dim2=dim2 + 1)
+
+
+class Trace(Op):
+    """Sum of the diagonal of a matrix.  Shape: (n, m) -> ().  Whole numbers are summed as int64; refuses bools."""
+
+    linear, samples = ("x",), ([A(3, 3)], [A(2, 4)], [A(0, 3)])
+    numpy, jax = "K.trace({x})", "K.trace({x})"
+
+    @staticmethod
+    def call(F: Ops, input: Any) -> Value:  # noqa: A002
+        """The sum of input[i, i]."""
+        t = F.type(input)
+        _check_matrix(t)
+        return F.trace(F.as_dtype(input, I64) if t.dtype.kind in "iu" else input)
+
+    @staticmethod
+    def infer(x: Type) -> Type:
+        """A single value of x's dtype; RuntimeError unless x is a matrix."""
+        _check_matrix(x)
+        return Type((), x.dtype)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x_type: Type) -> Value:
+        count = min(x_type.shape)
+        return F.diagonal_backward(F.expand(g, shape=(count,)), shape=x_type.shape, offset=0, dim1=0, dim2=1)
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: Any, x: Value) -> Value:
+        return F.sum(F.diagonal(x, offset=0, dim1=1, dim2=2), dim=(1,), keepdim=False)
+
+
+def _check_matrix(x: Type) -> None:
+    if len(x.shape) != 2:
+        raise ShapeError(explain("trace", f"expected a matrix, but got tensor with dim {len(x.shape)}", x=x))
+    not_for("trace", x, "b")

@@ -6,13 +6,13 @@ import math
 from typing import Any
 
 from tracegrad import dtypes
-from tracegrad.errors import DTypeError, NotSupportedError, ShapeError, explain
+from tracegrad.errors import ArgumentError, DTypeError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.families import Composite, Reduction
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Type, many_axes, reduced
-from tracegrad.ops.checks import is_floating, needs_floating
+from tracegrad.ops.checks import NUMBERS, needs_floating
 from tracegrad.ops.reduce import Dim, folded_count
 
 
@@ -153,7 +153,7 @@ class Norm(Composite):
 
     @staticmethod
     def call(F: Ops, input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Value:  # noqa: A002
-        """The p-norm over dim ("fro" is 2; None for all axes), computed in dtype if given."""
+        """The p-norm over dim ("fro" is 2; None for all axes), computed in dtype if given, which may not be narrower."""
         if isinstance(p, str) and p != "fro":
             if p == "nuc":
                 raise NotSupportedError(
@@ -163,12 +163,20 @@ class Norm(Composite):
                     )
                 )
             raise DTypeError(explain("norm", f"Order {p} not supported"))
-        x = (
-            input
-            if dtype is None or not is_floating(F.type(input).dtype)
-            else F.as_dtype(input, dtypes.to_numpy(dtype))
-        )
-        t = F.type(x)
+        if not isinstance(p, (str, *NUMBERS, type(None))):
+            raise ArgumentError(explain("norm", f"p must be a number or 'fro', not {type(p).__name__}"))
+        t = F.type(input)
         needs_floating("linalg.vector_norm", t.dtype, "Expected a floating point or complex tensor as input")
+        x = input if dtype is None else F.as_dtype(input, _wider(t, dtypes.to_numpy(dtype)))
         order = 2.0 if p in ("fro", None) else float(p)
         return F.linalg_vector_norm(x, ord=order, dim=many_axes("norm", len(t.shape), dim), keepdim=bool(keepdim))
+
+
+def _wider(x: Type, wanted: dtypes.NumpyDType) -> dtypes.NumpyDType:
+    """The dtype to compute a norm in.  Raises RuntimeError unless it is floating and holds all of x's values."""
+    needs_floating("linalg.vector_norm", wanted, "dtype should be floating point or complex")
+    if dtypes.promote_types(x.dtype, wanted) != wanted:
+        raise DTypeError(
+            explain("linalg.vector_norm", f"the input should be convertible without narrowing to {wanted}", x=x)
+        )
+    return wanted
