@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad.errors import AxisError, ArgumentError, DTypeError, NotSupportedError, ShapeError, explain
+from tracegrad.errors import ArgumentError, AxisError, DTypeError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.families import Composite
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
