@@ -11,7 +11,9 @@ from typing import Any
 
 # The globals of all generated code.  GENERATED["MODE"] is the only state that a generated function reads: 0 means that no thread is in a
 # special mode (no_grad, recording, ...).  Anything else sends every operator through the general path, which asks `local` for the truth.
-GENERATED: dict[str, Any] = {"MODE": 0}
+GENERATED: dict[str, Any] = {"MODE": 0, "WATCHED": 1 << 30}
+
+WATCHED = GENERATED["WATCHED"]  # MODE is at least this while any thread has a watch
 
 _mode_lock = threading.Lock()
 
@@ -22,10 +24,19 @@ class _Local(threading.local):
     grad_enabled: bool = True
     inference: bool = False
     trace: Any = None  # the active recorder, or None
+    watch: Any = None  # what sees every new node of the tape (saved-tensor hooks, anomaly mode), or None
+    sweep: Any = None  # the backward that runs, where a hook asks for it
     location: tuple[str, int] | None = None
+    quiet: Any = None  # runs a function in a context of this thread whose NumPy error state is silent; None while it does
 
 
 local = _Local()
+
+
+class UserCode:
+    """Whether a backward may run the user's code: hooks, autograd.Function, packed values.  Set once, never unset."""
+
+    possible = False
 
 
 class _Settings:
@@ -49,6 +60,15 @@ def return_to_fast_path() -> None:
     """Undo one `leave_fast_path`."""
     with _mode_lock:
         GENERATED["MODE"] -= 1
+
+
+def set_watch(watch: Any) -> Any:
+    """Let `watch` see every node that this thread puts on the tape (None: nothing does), and return what saw them before."""
+    before = local.watch
+    with _mode_lock:
+        GENERATED["MODE"] += WATCHED * ((watch is not None) - (before is not None))
+    local.watch = watch
+    return before
 
 
 def set_grad_enabled(enabled: bool) -> bool:

@@ -55,6 +55,10 @@ class OverwrittenError(DifferentiationError):
     """A value that the derivative needs was overwritten in place."""
 
 
+class CheckpointError(DifferentiationError):
+    """A checkpointed function did something else when backward ran it again."""
+
+
 class InplaceError(TracegradError, RuntimeError):
     """An in-place write that autograd cannot represent."""
 

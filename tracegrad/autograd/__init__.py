@@ -1,6 +1,8 @@
 """torch.autograd: the engine, grad modes, Function and its checks."""
 
-from tracegrad.autograd import function, functional, grad_fn, hooks
+from tracegrad.autograd import function, functional, grad_fn, graph, hooks
+from tracegrad.autograd import modes as grad_mode
+from tracegrad.autograd.anomaly import detect_anomaly, set_detect_anomaly
 from tracegrad.autograd.engine import backward, grad
 from tracegrad.autograd.function import Function
 from tracegrad.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
@@ -11,6 +13,7 @@ from tracegrad.autograd.modes import (
     is_inference_mode_enabled,
     no_grad,
     set_grad_enabled,
+    set_multithreading_enabled,
 )
 from tracegrad.eager.tensor import Tensor as Variable
 
@@ -19,17 +22,22 @@ __all__ = [
     "GradcheckError",
     "Variable",
     "backward",
+    "detect_anomaly",
     "enable_grad",
     "function",
     "functional",
     "grad",
     "grad_fn",
+    "grad_mode",
     "gradcheck",
     "gradgradcheck",
+    "graph",
     "hooks",
     "inference_mode",
     "is_grad_enabled",
     "is_inference_mode_enabled",
     "no_grad",
+    "set_detect_anomaly",
     "set_grad_enabled",
+    "set_multithreading_enabled",
 ]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tracegrad.autograd.grad_fn import GradientEdge, node_of_edge
 from tracegrad.config import local
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor, handle
@@ -16,14 +17,21 @@ from tracegrad.ir.types import Type
 
 
 def tensors_of(operation: str, value: Any) -> list[Tensor]:
-    """One Tensor or several as a list.  Raises TypeError for anything else."""
+    """One Tensor (or GradientEdge) or several as a list of Tensors.  Raises TypeError for anything else."""
     if isinstance(value, Tensor):
         return [value]
-    items = list(value) if isinstance(value, Iterable) else [value]
+    several = isinstance(value, Iterable) and not isinstance(value, GradientEdge)
+    items = [_stand_in(v) if isinstance(v, GradientEdge) else v for v in (value if several else [value])]
     for item in items:
         if not isinstance(item, Tensor):
             raise ArgumentError(explain(operation, f"expected Tensors, got {type(item).__name__}"))
     return items
+
+
+def _stand_in(edge: GradientEdge) -> Tensor:
+    """A Tensor without memory of its own at the end of an edge."""
+    node = node_of_edge(edge)
+    return handle(np.broadcast_to(np.zeros((), node.dtype), node.shape), node)
 
 
 def root_node(operation: str, root: Tensor) -> Node:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad import config
+from tracegrad.autograd.saving import Entry, current_hooks
 from tracegrad.config import local
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.inplace import version
@@ -149,7 +150,7 @@ class SavedTensors:
         self, tensors: Sequence[Tensor | None], results: Sequence[Tensor], node: Node, pieces: Sequence[Node]
     ) -> None:
         at = {id(r): i for i, r in enumerate(results)}
-        self.entries = [None if t is None else _entry(t, at.get(id(t))) for t in tensors]
+        self.entries = [None if t is None else _entry(t, at.get(id(t)), pieces) for t in tensors]
         self.node, self.pieces = weakref.ref(node), [weakref.ref(p) for p in pieces]
 
     @staticmethod
@@ -171,7 +172,9 @@ class SavedTensors:
         return tuple(None if e is None else self._restore(*e) for e in self.entries)
 
     def _restore(self, tensor: Tensor | None, data: Any, source: Node | None, index: int | None, count: int) -> Tensor:
-        if version(handle(data, None)) != count:
+        if type(data) is Entry:
+            data = data.read()
+        elif version(handle(data, None)) != count:
             raise OverwrittenError(
                 explain(
                     "saved_tensors",
@@ -188,7 +191,11 @@ class SavedTensors:
         return tensor if tensor is not None and same else handle(data, source)
 
 
-def _entry(t: Tensor, index: int | None) -> tuple[Any, ...]:
+def _entry(t: Tensor, index: int | None, pieces: Sequence[Node]) -> tuple[Any, ...]:
+    hooks = current_hooks()
+    if hooks is not None:
+        shown = t if index is None else handle(t._data, pieces[index])
+        return None, Entry(hooks, shown, index is not None), t._node if index is None else None, index, 0
     kept = None if index is not None else t
     return kept, t._data, None if index is not None else t._node, index, version(t)
 

@@ -5,6 +5,7 @@ First order runs the generated rules on raw arrays; `create_graph` runs the same
 
 from __future__ import annotations
 
+import contextvars
 import threading
 from collections.abc import Sequence
 from sys import getrefcount
@@ -13,9 +14,12 @@ from typing import Any
 import numpy as np
 
 from tracegrad import config
+from tracegrad.autograd.anomaly import Anomaly, check_parts, warn_about
 from tracegrad.autograd.arguments import root_gradients, root_node, target_nodes, tensors_of
-from tracegrad.autograd.hooks import Extra, run_after_step, run_hooks
-from tracegrad.config import local
+from tracegrad.autograd.hooks import Extra, run_after_step, run_hooks, sweeps_with_hooks
+from tracegrad.autograd.saving import Packed, reading_once
+from tracegrad.config import GENERATED, UserCode, local
+from tracegrad.dtypes import F32, F64
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.generate import backward_function
 from tracegrad.eager.inplace import check_not_overwritten, touch
@@ -47,6 +51,9 @@ _ALONE = (
 )  # how often an array counts as held that only a caller's local and a parameter hold; differs between Python versions
 
 
+_ONE = {d: np.ones((), d) for d in (F32, F64)}  # the cotangent of a loss
+
+
 def backward(
     tensors: Tensor | Sequence[Tensor],
     grad_tensors: Any = None,
@@ -58,6 +65,12 @@ def backward(
 
     Raises RuntimeError for a root without history, for a non-scalar root without gradient, and for a graph that was freed.
     """
+    if grad_tensors is None and inputs is None and not create_graph and type(tensors) is Tensor and not GENERATED["MODE"]:
+        # one loss, the ordinary training step: nothing to check but the loss itself
+        node, one = tensors._node, _ONE.get(tensors._data.dtype)
+        if node is not None and one is not None and not tensors._data.shape and not sweeps_with_hooks and not Anomaly.enabled:
+            _raw(_checked(reachable((node,))), [node], [one.copy()], None, bool(retain_graph), True)
+            return
     roots = tensors_of("backward", tensors)
     given = root_gradients("backward", roots, grad_tensors, create_graph)
     keep = create_graph if retain_graph is None else retain_graph
@@ -145,7 +158,14 @@ def run(
     roots: list[Node], given: list[Any], targets: set[Node] | None, keep: bool, create_graph: bool, accumulate: bool
 ) -> dict[Node, Any]:
     """Sweep from the roots and return the cotangents of the targets; without targets the leaves get their `.grad`."""
-    order = reachable(roots, targets)
+    order = _checked(reachable(roots, targets))
+    if sweeps_with_hooks:
+        return _named(order, roots, given, targets, keep, create_graph, accumulate)
+    return _swept(order, roots, given, targets, keep, create_graph, accumulate)
+
+
+def _checked(order: list[Node]) -> list[Node]:
+    """The nodes of a sweep, if all their saved values are there and are what they were.  Raises GraphFreedError or OverwrittenError."""
     for node in order:
         if node.saved is FREED:
             raise GraphFreedError(
@@ -157,10 +177,44 @@ def run(
                 )
             )
     check_not_overwritten(order)
-    traced = create_graph or local.trace is not None
-    if traced:
-        return _traced(order, roots, given, targets, keep, create_graph, accumulate)
-    return _raw(order, roots, given, targets, keep, accumulate)
+    return order
+
+
+class Sweep:
+    """The backward that runs, for hooks that ask: the nodes it walks, and what such hooks keep while it does."""
+
+    __slots__ = ("collected", "into_all_leaves", "nodes")
+
+    def __init__(self, order: list[Node], into_all_leaves: bool) -> None:
+        self.nodes, self.into_all_leaves = set(order), into_all_leaves
+        self.collected: dict[object, Any] = {}
+
+
+def _named(
+    order: list[Node], roots: list[Node], given: list[Any], targets: set[Node] | None, *rest: Any
+) -> dict[Node, Any]:
+    """A sweep that its hooks can ask about."""
+    outer, local.sweep = local.sweep, Sweep(order, targets is None)
+    try:
+        return _swept(order, roots, given, targets, *rest)
+    finally:
+        local.sweep = outer
+
+
+def _swept(
+    order: list[Node],
+    roots: list[Node],
+    given: list[Any],
+    targets: set[Node] | None,
+    keep: bool,
+    create_graph: bool,
+    accumulate: bool,
+) -> dict[Node, Any]:
+    if create_graph or local.trace is not None:
+        return _generic(T, order, roots, given, targets, keep, create_graph, accumulate)
+    if Anomaly.enabled:
+        return _generic(N, order, roots, [g._data for g in given], targets, keep, False, accumulate)
+    return _raw(order, roots, [g._data for g in given], targets, keep, accumulate)
 
 
 def _raw(
@@ -171,31 +225,59 @@ def _raw(
     found: dict[Node, Any] = {}
     for node, g in zip(roots, given, strict=True):
         before = grads.get(node)
-        grads[node] = g._data if before is None else before + g._data
-    pop = grads.pop
+        grads[node] = g if before is None else before + g
     inside = set(order) if targets is not None else set()
-    with np.errstate(all="ignore"):
-        for n in order:
-            g = pop(n, None)
-            if g is None:
-                continue
-            op = n.op
-            if n.extra is None and targets is None and op is not None:  # nearly every node
-                op.back(n, g, grads)
-            else:
-                if type(n.extra) is Extra:
-                    g = run_hooks(n, g)
-                wanted = targets is None or n in targets
-                if targets is not None and wanted:
-                    found[n] = g
-                if op is None and into_leaves and wanted:
-                    _reach_leaf(n, g, False)
-                if op is None or (targets is not None and wanted and not _goes_on(n, inside)):
-                    continue
-                (_hooked_back if type(n.extra) is Extra and n.extra.after_step else op.back)(n, g, grads)
-            if not keep and n.saved is not None:
-                n.saved = FREED
+    work = (order, grads, found, targets, inside, keep, into_leaves)
+    if UserCode.possible:  # it must run in the caller's context
+        with np.errstate(all="ignore"):
+            _walk(*work)
+        return found
+    quiet, local.quiet = local.quiet or _silent_context(), None  # None for a backward inside this one, which then makes a context of its own
+    try:
+        quiet(_walk, *work)
+    finally:
+        local.quiet = quiet
     return found
+
+
+def _silent_context() -> Any:
+    """Runs functions without NumPy's warnings, at a fraction of the cost of np.errstate."""
+    context = contextvars.copy_context()
+    context.run(np.seterr, all="ignore")
+    return context.run
+
+
+def _walk(
+    order: list[Node],
+    grads: dict[Node, Any],
+    found: dict[Node, Any],
+    targets: set[Node] | None,
+    inside: set[Node],
+    keep: bool,
+    into_leaves: bool,
+) -> None:
+    """The loop of the first-order sweep."""
+    pop = grads.pop
+    for n in order:
+        g = pop(n, None)
+        if g is None:
+            continue
+        op = n.op
+        if n.extra is None and targets is None and op is not None:  # nearly every node
+            op.back(n, g, grads)
+        else:
+            if type(n.extra) is Extra:
+                g = run_hooks(n, g)
+            wanted = targets is None or n in targets
+            if targets is not None and wanted:
+                found[n] = g
+            if op is None and into_leaves and wanted:
+                _reach_leaf(n, g, False)
+            if op is None or (targets is not None and wanted and not _goes_on(n, inside)):
+                continue
+            (_hooked_back if type(n.extra) is Extra and n.extra.after_step else op.back)(n, g, grads)
+        if not keep and n.saved is not None:
+            n.saved = FREED
 
 
 def _reach_leaf(leaf: Node, g: Any, create_graph: bool) -> None:
@@ -209,7 +291,7 @@ def _reach_leaf(leaf: Node, g: Any, create_graph: bool) -> None:
     if type(extra) is Extra:
         if extra.after_step:
             run_after_step(leaf, [], g)
-        extra.accumulated(tensor)
+        extra.accumulated(tensor, create_graph)
 
 
 def _goes_on(node: Node, inside: set[Node]) -> bool:
@@ -217,7 +299,8 @@ def _goes_on(node: Node, inside: set[Node]) -> bool:
     return any(type(i) is Node and i in inside for i in node.inputs)
 
 
-def _traced(
+def _generic(
+    F: Ops,
     order: list[Node],
     roots: list[Node],
     given: list[Any],
@@ -226,21 +309,32 @@ def _traced(
     create_graph: bool,
     into_leaves: bool,
 ) -> dict[Node, Any]:
-    """The same sweep on Tensors: the derivative is recorded like any other code."""
+    """The same sweep by the generic rules: on Tensors (F = T) the derivative is recorded like any other code; on arrays (F = N) in anomaly mode."""
     cotangents: dict[Node, Any] = {}
     for node, g in zip(roots, given, strict=True):
         before = cotangents.get(node)
-        cotangents[node] = g if before is None else T.add(before, g)
+        cotangents[node] = g if before is None else F.add(before, g)
+    at: Node | None = None
 
     def arrived(node: Node, g: Any) -> Any:
+        nonlocal at
+        at = node
         return run_hooks(node, g) if type(node.extra) is Extra else g
 
     def left(node: Node, parts: list[Any], g: Any) -> list[Any]:
+        if Anomaly.enabled and Anomaly.check_nan:
+            check_parts(node, parts)
         return run_after_step(node, parts, g) if type(node.extra) is Extra and node.extra.after_step else parts
 
+    read = reading_once(read_saved if F is T else _read_raw)
     previous = config.set_grad_enabled(create_graph)
     try:
-        done = sweep(T, order, cotangents, read_saved, arrived=arrived, left=left)
+        with np.errstate(all="ignore"):
+            done = sweep(F, order, cotangents, read, arrived=arrived, left=left)
+    except Exception:
+        if Anomaly.enabled:
+            warn_about(at)
+        raise
     finally:
         config.set_grad_enabled(previous)
     if into_leaves:
@@ -331,7 +425,7 @@ def _hooked_back(node: Node, g: Any, grads: dict[Node, Any]) -> None:
 
 def _parts(node: Node, g: Any) -> list[Any]:
     op: type[Op] = node.op  # type: ignore[assignment]
-    return cotangents_of_inputs(N, node, tuple(g) if op.several() else (g,), _read_raw, _is_node)
+    return cotangents_of_inputs(N, node, tuple(g) if op.several() else (g,), reading_once(_read_raw) if type(node.saved) is Packed else _read_raw, _is_node)
 
 
 def _add_up(node: Node, parts: list[Any], grads: dict[Node, Any]) -> None:

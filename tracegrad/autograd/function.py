@@ -105,6 +105,7 @@ class Function:
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Run forward on the arguments, unrecorded, and let autograd use backward for its derivative."""
+        config.UserCode.possible = True
         separate = cls.setup_context is not Function.setup_context
         if separate and (kwargs or cls.forward.__defaults__):
             args, kwargs = _positional(cls.forward, args, kwargs), {}
@@ -220,6 +221,8 @@ def _track(call: Call, ctx: FunctionCtx, arguments: list[Any], tensors: list[Ten
     results = tuple(Type(t._data.shape, t._data.dtype) for t in tensors)
     sources = tuple(n if n is not None and n.needs else Type(d.shape, d.dtype) for _, d, n in arguments)
     node = make_node(CustomCall, (*results, *sources), (call,), results)
+    if local.watch is not None and local.watch.located:
+        local.watch.locate(node)
     return node, projections(node)
 
 

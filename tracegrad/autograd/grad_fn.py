@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from tracegrad.autograd.hooks import RemovableHandle, extra_of
+from tracegrad.autograd.saved_attributes import saved_attribute
 from tracegrad.eager.tensor import Tensor
+from tracegrad.ir.builder import projections
 from tracegrad.ir.node import Node
 from tracegrad.ir.op import Op, parameters
 from tracegrad.slots import slots
@@ -35,7 +37,18 @@ class GradFn:
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The steps that receive this one's gradients, with the number of the result there; (None, 0) for an operand that is not followed."""
         node = self._node
-        return tuple(_edge(node.inputs[i]) for i in _differentiable(node))
+        return tuple(_edge(node.inputs[i]) for i in differentiable_positions(node))
+
+    def __getattr__(self, name: str) -> Any:
+        return saved_attribute(self._node, name)
+
+    @property
+    def requires_grad(self) -> bool:
+        """Always: a step exists only for values that require grad."""
+        return True
+
+    def _sequence_nr(self) -> int:
+        return self._node.seq
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -52,6 +65,14 @@ class GradFn:
     def register_prehook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(grad_outputs)` before this step; a tuple that it returns replaces grad_outputs."""
         return _register(extra_of(self._node).before_step, hook)
+
+
+class GradientEdge(NamedTuple):
+    """Where the gradient of one result of a step arrives: the step and the number of the result."""
+
+    node: GradFn
+    output_nr: int
+    ownership_token: Any = None
 
 
 class AccumulateGrad(GradFn):
@@ -89,6 +110,18 @@ def grad_fn(tensor: Tensor) -> GradFn | None:
     if node is None or node.op is None or not node.needs:
         return None
     return _edge(node)[0]  # type: ignore[no-any-return]
+
+
+def edge_of(tensor: Tensor) -> tuple[GradFn, int]:
+    """The step that receives the gradient of a tensor that requires grad, AccumulateGrad for a leaf, and the number of the result."""
+    return _edge(tensor._node)
+
+
+def node_of_edge(edge: GradientEdge) -> Node:
+    """The value whose cotangent an edge carries."""
+    node = edge.node._node
+    several = node.op is not None and node.op.several()
+    return projections(node)[edge.output_nr] if several else node
 
 
 def output_nr(tensor: Tensor) -> int:
@@ -145,7 +178,7 @@ def _class_of(node: Node) -> type[GradFn]:
     return found
 
 
-def _differentiable(node: Node) -> list[int]:
+def differentiable_positions(node: Node) -> list[int]:
     """The positions of the inputs that torch's step has an edge for."""
     op = node.op
     if op is None:
@@ -171,4 +204,4 @@ def _register(hooks: dict[int, Any], hook: Callable[..., Any]) -> RemovableHandl
 
 slots.grad_fn = grad_fn
 slots.output_nr = output_nr
-__all__ = ["AccumulateGrad", "GradFn", "grad_fn", "name_of", "output_nr"]
+__all__ = ["AccumulateGrad", "GradFn", "GradientEdge", "differentiable_positions", "edge_of", "grad_fn", "name_of", "node_of_edge", "output_nr"]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tracegrad import config
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import ArgumentError, DifferentiationError, explain
@@ -16,6 +17,7 @@ from tracegrad.ir.node import Node
 from tracegrad.slots import slots
 
 _identities = count()
+sweeps_with_hooks: set[int] = set()  # the hooks that ask which backward runs them: while there are any, backward says it
 
 
 class Extra:
@@ -24,6 +26,7 @@ class Extra:
     __slots__ = ("after", "after_step", "before_step", "hooks", "metadata", "retained", "tensor")
 
     def __init__(self, tensor: Callable[[], Tensor | None]) -> None:
+        config.UserCode.possible = True
         self.tensor = tensor  # weak reference to a leaf's Tensor
         self.hooks: dict[int, Callable[[Tensor], Tensor | None]] = {}
         self.after: dict[int, Callable[[Tensor], None]] = {}
@@ -32,10 +35,10 @@ class Extra:
         self.after_step: dict[int, Callable[..., Any]] = {}
         self.metadata: dict[str, Any] | None = None
 
-    def accumulated(self, tensor: Tensor) -> None:
-        """Run the hooks that wait for .grad to be complete."""
+    def accumulated(self, tensor: Tensor, recorded: bool) -> None:
+        """Run the hooks that wait for .grad to be complete; what they compute is recorded if the backward is."""
         for hook in list(self.after.values()):
-            hook(tensor)
+            _called_in_mode(recorded, hook, tensor)
 
 
 class RemovableHandle:
@@ -114,7 +117,7 @@ def run_hooks(node: Node, g: Any) -> Any:
     extra: Extra = node.extra
     for hook in list(extra.hooks.values()):
         shown = _shown(g)
-        answer = hook(shown)
+        answer = hook(shown) if isinstance(g, Tensor) else _called_in_mode(False, hook, shown)
         if answer is not None:
             g = _replacement(hook, shown, answer, isinstance(g, Tensor))
     if extra.before_step:
@@ -134,7 +137,7 @@ def run_after_step(node: Node, parts: list[Any], g: Any) -> list[Any]:
     as_tensors = any(isinstance(one, Tensor) for one in results)
     for hook in list(extra.after_step.values()):
         shown = tuple(None if part is None else _shown(part) for part in parts)
-        answer = hook(shown, given)
+        answer = hook(shown, given) if as_tensors else _called_in_mode(False, hook, shown, given)
         if answer is None:
             continue
         answer = answer if isinstance(answer, tuple) else (answer,)
@@ -155,11 +158,20 @@ def _run_before(extra: Extra, node: Node, g: Any) -> Any:
     as_tensors = any(isinstance(part, Tensor) for part in parts)
     for hook in list(extra.before_step.values()):
         shown = tuple(None if part is None else _shown(part) for part in parts)
-        answer = hook(shown)
+        answer = hook(shown) if as_tensors else _called_in_mode(False, hook, shown)
         if answer is not None:
             answer = answer if isinstance(answer, tuple) else (answer,)
             parts = [_replacement(hook, old, new, as_tensors) for old, new in zip(shown, answer, strict=True)]
     return list(parts) if several else parts[0]
+
+
+def _called_in_mode(recorded: bool, hook: Callable[..., Any], *shown: Any) -> Any:
+    """The hook's answer; what hooks compute is recorded if the backward is."""
+    before = config.set_grad_enabled(recorded)
+    try:
+        return hook(*shown)
+    finally:
+        config.set_grad_enabled(before)
 
 
 def _shown(g: Any) -> Tensor:

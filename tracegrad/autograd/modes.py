@@ -173,6 +173,23 @@ class inference_mode(_Mode):  # noqa: N801
         return inference_mode(self.mode)
 
 
+class set_multithreading_enabled(_Mode):  # noqa: N801
+    """Accepted for programs written for torch: a backward runs in the thread that called it, whatever `mode` is."""
+
+    def __init__(self, mode: bool) -> None:
+        super().__init__()
+        self.mode = mode
+
+    def __enter__(self) -> None:
+        """Nothing changes."""
+
+    def __exit__(self, *_exception: object) -> None:
+        """Nothing changes."""
+
+    def _fresh(self) -> _Mode:
+        return set_multithreading_enabled(self.mode)
+
+
 __all__ = [
     "enable_grad",
     "inference_mode",
@@ -180,4 +197,5 @@ __all__ = [
     "is_inference_mode_enabled",
     "no_grad",
     "set_grad_enabled",
+    "set_multithreading_enabled",
 ]

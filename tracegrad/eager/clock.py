@@ -58,6 +58,12 @@ def version(t: Tensor) -> int:
     return 0 if write is None else write.count
 
 
+def written_since(memory: Array, seq: int) -> bool:
+    """Whether the block of memory that this array owns was written after `seq` on the sequence clock."""
+    write = _written.get(id(memory))
+    return write is not None and write.last > seq
+
+
 def check_not_overwritten(order: list[Node]) -> None:
     """Raise OverwrittenError if a saved value of these nodes (latest first) was written after it was saved."""
     if not _Clock.last:

@@ -10,7 +10,7 @@ from tracegrad import dtypes
 from tracegrad.config import local
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.eager.views import link
-from tracegrad.errors import ArgumentError, VerifyError, explain
+from tracegrad.errors import ArgumentError, DTypeError, VerifyError, explain
 from tracegrad.ir.builder import projections
 from tracegrad.ir.families import FLOATING
 from tracegrad.ir.node import Node, make_node
@@ -32,6 +32,10 @@ class TensorOps(Ops):
     def shape(self, x: Any) -> tuple[int, ...]:
         """Shape of x; () for a Python number."""
         return x._data.shape if isinstance(x, Tensor) else type_of(x).shape
+
+    def is_floating(self, x: Any) -> bool:
+        """Whether x has a floating or complex dtype."""
+        return (x._data.dtype if isinstance(x, Tensor) else type_of(x).dtype).kind in "fc"
 
     def zeros(self, like: Type) -> Any:
         """Zeros of a type; a recorded operator while tracing, so that it is never taken for a constant of the outside world."""
@@ -128,10 +132,16 @@ def tracked(op: type[Op], operands: list[Any], attrs: tuple[Any, ...], arrays: t
     custom = hasattr(op, "vjp")  # may read anything, and have any number of results
     node.saved = (*op.group(values), *arrays) if custom else saved_values(op, list(values), arrays, nodes)
     if not op.several():
-        return (handle(arrays[0], node),)
+        made = (handle(arrays[0], node),)
+        if local.watch is not None:
+            local.watch.made(node, operands, made)
+        return made
     nondiff = [False] * len(arrays) if custom else [o in op.nondiff_outputs for o in op.outputs]
     pieces = projections(node)
-    return tuple(handle(a, None if dead else p) for a, p, dead in zip(arrays, pieces, nondiff, strict=True))
+    several = tuple(handle(a, None if dead else p) for a, p, dead in zip(arrays, pieces, nondiff, strict=True))
+    if local.watch is not None:
+        local.watch.made(node, operands, several)
+    return several
 
 
 def untracked(operand: Any) -> Any:
@@ -211,8 +221,21 @@ def promote_operands(op: type[Op], operands: list[Any]) -> list[Any]:
         elif not tensors:
             out[i] = T.full(shape=(), value=value, dtype=target)
         elif (target.kind == "b") != isinstance(value, bool):
-            out[i] = bool(value) if target.kind == "b" else int(value) if isinstance(value, bool) else value
+            out[i] = bool(value) if target.kind == "b" else int(value)
+        elif target.kind in "iu" and op.promotion in ("arithmetic", "number"):
+            out[i] = _wrapped(op, value, target)
     return out
+
+
+def _wrapped(op: type[Op], value: int, target: Any) -> int:
+    """A Python int as the integer dtype holds it: arithmetic is modulo 2**bits.  RuntimeError where torch wants the number itself to fit."""
+    bits = 8 * target.itemsize
+    low, high = (0, 2**bits - 1) if target.kind == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    if low <= value <= high or not -(2**63) <= value < 2**63:  # NumPy raises OverflowError for what no integer dtype holds
+        return value
+    if op.name in ("pow", "where") and not (target.kind == "u" and -high <= value < 0):
+        raise DTypeError(explain(op.name, f"value cannot be converted to type {target} without overflow", value=value))
+    return (value - low) % 2**bits + low
 
 
 def check_result(op: type[Op], arrays: tuple[Any, ...], types: tuple[Type, ...]) -> None:

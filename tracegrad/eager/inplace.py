@@ -18,7 +18,7 @@ from tracegrad.eager.clock import check_not_overwritten, owner, touch, version
 from tracegrad.eager.dispatch import NUMBERS, T
 from tracegrad.eager.generate import public_function
 from tracegrad.eager.repoint import repoint
-from tracegrad.eager.tensor import Tensor
+from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.eager.views import MADE_IN_FUNCTION, base_of, cut, is_view, once, path_of, shows_twice, views_of
 from tracegrad.errors import ArgumentError, DTypeError, InplaceError, ShapeError, explain
 from tracegrad.ir.node import Node, tick
@@ -47,7 +47,7 @@ def write(t: Tensor, new: Tensor, operation: str) -> Tensor:
     touch(t)
     if tracked_here:
         if new._node is not None and new._data.dtype != t._data.dtype:
-            new = T.cast(new, dtype=t._data.dtype)
+            new = T.promote(new, dtype=t._data.dtype)
         repoint(t, base, new, in_memory=True)
     return t
 
@@ -69,8 +69,20 @@ def _write_recorded(t: Tensor, base: Tensor, new: Tensor, operation: str) -> Non
             )
         )
     if new._data.dtype != t._data.dtype:
-        new = T.cast(new, dtype=t._data.dtype)
+        new = T.promote(new, dtype=t._data.dtype)
+    needs = base._node is not None and base._node.needs and not local.grad_enabled
+    begins = needs and t is base and base._node in local.trace.begun
+    if needs and not begins:  # torch keeps the old history with the new value, which no pure program can say
+        raise InplaceError(
+            explain(
+                operation,
+                "writes under no_grad() to a value that is being recorded with its derivative",
+                "Write to a clone(), or return the new value",
+            )
+        )
     repoint(t, base, new, in_memory=False)
+    if begins:
+        local.trace.begin_leaf(t)
 
 
 def keep_saved(t: Tensor, node: Node | None, start: int) -> None:
@@ -247,7 +259,11 @@ def in_place(operation: str, op: type[Op]) -> Callable[..., Tensor]:
                     touch(self)
                     return self
         start = tick()
-        new = function(self, *args, **kwargs)
+        if local.watch is None:
+            new = function(self, *args, **kwargs)
+        else:  # saved-tensor hooks must get the values from before the write
+            old = handle(self._data.copy(), self._node)
+            new = function(old, *(old if a is self else a for a in args), **kwargs)
         keep_saved(self, new._node, start)
         return write(self, new, operation)
 

@@ -33,6 +33,10 @@ class Ops:
         """Shape of x; () for a Python number."""
         return type_of(x).shape
 
+    def is_floating(self, x: Any) -> bool:
+        """Whether x has a floating or complex dtype."""
+        return type_of(x).dtype.kind in "fc"
+
     def sum_to(self, x: Any, *, shape: Shape) -> Any:
         """x summed over the axes along which `shape` was broadcast to x's shape."""
         have = self.shape(x)

@@ -1,0 +1,256 @@
+"""What happens to the values that the tape keeps: saved-tensor hooks, and the watch through which a thread sees its new nodes."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tracegrad import config
+from tracegrad.autograd.hooks import extra_of
+from tracegrad.config import UserCode, local
+from tracegrad.eager.clock import owner, version, written_since
+from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.errors import ArgumentError, DifferentiationError, OverwrittenError, explain
+from tracegrad.ir.builder import projections
+from tracegrad.ir.node import Node, tick
+from tracegrad.ir.types import Type
+
+TRACEBACK = "traceback_"  # under this name a node's metadata hold where it was made
+
+
+class Hooks(NamedTuple):
+    """A pair of saved-tensor hooks."""
+
+    pack: Callable[[Tensor], Any]
+    unpack: Callable[[Any], Tensor]
+
+
+class Watch:
+    """What one thread does with every node that it puts on the tape.
+
+    hooks     the saved-tensor hooks in force, or None
+    disabled  the message of disable_saved_tensors_hooks, or None
+    located   whether nodes remember where they were made (anomaly mode)
+    """
+
+    __slots__ = ("disabled", "hooks", "located")
+
+    def __init__(self, hooks: Hooks | None = None, disabled: str | None = None, located: bool = False) -> None:
+        self.hooks, self.disabled, self.located = hooks, disabled, located
+
+    def made(self, node: Node, operands: list[Any], results: tuple[Tensor, ...]) -> None:
+        """A node is complete: its saved values are packed, its place in the user's program is noted."""
+        if self.hooks is not None and isinstance(node.saved, tuple):
+            node.saved = Packed(self.hooks, node, operands, results)
+        if self.located:
+            self.locate(node)
+
+    def locate(self, node: Node) -> None:
+        """Note where the program stands, in the metadata of the node."""
+        if local.location is None:
+            extra = extra_of(node)
+            extra.metadata = {**(extra.metadata or {}), TRACEBACK: traceback.format_stack(_user_frame())}
+
+
+_PACKAGE = __file__.rpartition("autograd")[0]
+
+
+def _user_frame() -> Any:
+    """The innermost frame outside this package."""
+    frame = sys._getframe()
+    while frame.f_back is not None and frame.f_code.co_filename.startswith((_PACKAGE, "<generated ")):
+        frame = frame.f_back
+    return frame
+
+
+def change_watch(**fields: Any) -> Any:
+    """Change fields of this thread's watch; returns the watch that was in force, for `config.set_watch`."""
+    now = local.watch
+    known = {name: getattr(now, name) for name in Watch.__slots__} if now is not None else {}
+    made = Watch(**{**known, **fields})
+    return config.set_watch(made if made.hooks or made.disabled is not None or made.located else None)
+
+
+class Entry:
+    """One packed value: what pack made of it, and what is needed to see that unpack gives it back."""
+
+    __slots__ = ("is_result", "memory", "packed", "seq", "source", "type", "unpack")
+
+    def __init__(self, hooks: Hooks, tensor: Tensor, is_result: bool) -> None:
+        before, count = config.set_grad_enabled(False), version(tensor)
+        try:
+            packed = hooks.pack(tensor)
+        finally:
+            config.set_grad_enabled(before)
+        if version(tensor) != count:
+            raise DifferentiationError(
+                explain(
+                    "saved_tensors_hooks",
+                    "A saved tensor pack hook is modifying its input in place. "
+                    "Tensors provided as input to pack hook can not be modified by in-place operations",
+                    "Return a new tensor",
+                )
+            )
+        self.unpack, self.type, self.seq = hooks.unpack, Type(tensor._data.shape, tensor._data.dtype), tick()
+        self.memory = weakref.ref(owner(tensor._data))
+        # a result is not kept by its own node: that would be a cycle
+        self.is_result = is_result and packed is tensor
+        self.source = weakref.ref(tensor._node) if self.is_result and tensor._node is not None else None
+        self.packed = tensor._data if self.is_result else packed
+
+    def read(self) -> Any:
+        """The array that unpack gives.  Raises TypeError for anything but a Tensor, RuntimeError for another shape or dtype or an overwritten value."""
+        packed = handle(self.packed, self.source() if self.source is not None else None) if self.is_result else self.packed
+        answer = self.unpack(packed)
+        if not isinstance(answer, Tensor):
+            problem = f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(answer).__name__}"
+            raise ArgumentError(explain("saved_tensors_hooks", problem))
+        data = answer._data
+        if data.shape != self.type.shape or data.dtype.kind != self.type.dtype.kind:
+            problem = "unpack gave a tensor of another type than the one that was packed"
+            raise DifferentiationError(
+                explain("saved_tensors_hooks", problem, packed=self.type, unpacked=Type(data.shape, data.dtype))
+            )
+        memory = owner(data)
+        if memory is self.memory() and written_since(memory, self.seq):
+            raise OverwrittenError(
+                explain(
+                    "saved_tensors_hooks",
+                    "one of the variables needed for gradient computation has been modified by an inplace operation",
+                    "Let the pack hook clone() what it keeps, or write the update out of place",
+                    value=self.type,
+                )
+            )
+        return data if data.dtype == self.type.dtype else data.astype(self.type.dtype)
+
+
+class Packed:
+    """The saved values of a node, packed; reading one unpacks it.  Stands for the tuple that Node.saved is otherwise."""
+
+    __slots__ = ("entries",)
+
+    def __init__(self, hooks: Hooks, node: Node, operands: list[Any], results: tuple[Tensor, ...]) -> None:
+        UserCode.possible = True
+        op, saved = node.op, node.saved
+        assert op is not None
+        groups = [*op.group(tuple(operands)), *results]
+        count = len(groups) - len(results)
+        self.entries = tuple(
+            _packed(hooks, value, group, i >= count) for i, (value, group) in enumerate(zip(saved, groups, strict=True))
+        )
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([_read(e) for e in self.entries])
+
+    def __getitem__(self, position: int) -> Any:
+        return _read(self.entries[position])
+
+
+def _packed(hooks: Hooks, value: Any, tensor: Any, is_result: bool) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_packed(hooks, v, t, is_result) for v, t in zip(value, tensor, strict=True))
+    if type(value) is not np.ndarray:
+        return value
+    return Entry(hooks, tensor if isinstance(tensor, Tensor) else handle(value, None), is_result)
+
+
+def _read(entry: Any) -> Any:
+    """The value of an entry; what unpack computes is not recorded."""
+    if type(entry) is not Entry:
+        return tuple(_read(e) for e in entry) if type(entry) is tuple else entry
+    before = config.set_grad_enabled(False)
+    try:
+        return entry.read()
+    finally:
+        config.set_grad_enabled(before)
+
+
+def reading_once(read: Callable[[Node, int], Any]) -> Callable[[Node, int], Any]:
+    """A reader of saved values that unpacks each of a node's values once, however many rules read it."""
+    known: dict[int, Any] = {}
+    last: list[Any] = [None]
+
+    def reader(node: Node, position: int) -> Any:
+        if type(node.saved) is not Packed:
+            return read(node, position)
+        if last[0] is not node:
+            known.clear()
+            last[0] = node
+        if position not in known:
+            known[position] = read(node, position)
+        return known[position]
+
+    return reader
+
+
+def current_hooks() -> Hooks | None:
+    """The saved-tensor hooks of this thread."""
+    return None if local.watch is None else local.watch.hooks
+
+
+def results_of(node: Node, arrays: Any) -> tuple[Tensor, ...]:
+    """Tensors for the results of a node."""
+    assert node.op is not None
+    return tuple(map(handle, arrays, projections(node) if node.op.several() else (node,)))
+
+
+class saved_tensors_hooks:  # noqa: N801
+    """Pass every value that the tape saves inside the block through `pack_hook`, and what that returned through `unpack_hook` when a derivative needs it.
+
+    pack_hook(tensor) may return anything; unpack_hook must return a Tensor of the same shape and kind.  The innermost pair is in force.
+    Raises RuntimeError while `disable_saved_tensors_hooks` is in force, TypeError for hooks that cannot be called.
+    """
+
+    def __init__(self, pack_hook: Callable[[Tensor], Any], unpack_hook: Callable[[Any], Tensor]) -> None:
+        self.pack_hook, self.unpack_hook = pack_hook, unpack_hook
+        self._before: list[Any] = []
+
+    def __enter__(self) -> None:
+        if not (callable(self.pack_hook) and callable(self.unpack_hook)):
+            raise ArgumentError(explain("saved_tensors_hooks", "pack_hook and unpack_hook must be functions"))
+        if local.watch is not None and local.watch.disabled is not None:
+            raise DifferentiationError(local.watch.disabled)
+        self._before.append(change_watch(hooks=Hooks(self.pack_hook, self.unpack_hook)))
+
+    def __exit__(self, *_exception: object) -> None:
+        config.set_watch(self._before.pop())
+
+
+class save_on_cpu(saved_tensors_hooks):  # noqa: N801
+    """Keep saved values on the CPU, where every tensor is here: values are kept as they are.  pin_memory and device_type have no effect."""
+
+    def __init__(self, pin_memory: bool = False, device_type: str = "cuda") -> None:
+        super().__init__(lambda t: (t.device, t.cpu()), lambda packed: packed[1].to(packed[0]))
+
+
+class disable_saved_tensors_hooks:  # noqa: N801
+    """Inside the block, entering `saved_tensors_hooks` raises RuntimeError with this message.  Raises it at once if hooks are in force."""
+
+    def __init__(self, error_message: str) -> None:
+        self.error_message = error_message
+        self._before: list[Any] = []
+
+    def __enter__(self) -> None:
+        if current_hooks() is not None:
+            raise DifferentiationError(self.error_message)
+        self._before.append(change_watch(disabled=self.error_message))
+
+    def __exit__(self, *_exception: object) -> None:
+        config.set_watch(self._before.pop())
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function, run with the hooks disabled."""
+
+        def run(*args: Any, **kwargs: Any) -> Any:
+            with disable_saved_tensors_hooks(self.error_message):
+                return function(*args, **kwargs)
+
+        return run
+
+
+__all__ = ["Entry", "Hooks", "Packed", "Watch", "change_watch", "current_hooks", "disable_saved_tensors_hooks", "reading_once", "save_on_cpu", "saved_tensors_hooks"]
