@@ -157,7 +157,7 @@ def saved_values(op: type[Op], values: list[Any], results: tuple[Any, ...], node
     kept = tuple(
         value if any(followed[i] for i in readers) else None for value, readers in zip(grouped, op.saves, strict=True)
     )
-    return kept if any(k is not None for k in kept) else None
+    return kept if any(op.saves) else None  # the generated backward unpacks it then
 
 
 def _operand(op: type[Op], value: Any) -> Any:
