@@ -40,8 +40,7 @@ class Compiled:
         find_backend(backend)
         self.function, self.backend = function, backend
         self._entries: dict[Any, list[Entry]] = {}
-        self._quick: Callable[[tuple[Any, ...]], Any] | None = None
-        self._arity = 0
+        self._quick: tuple[int, Callable[[tuple[Any, ...]], Any]] | None = None  # for so many positional arguments
         self._lock = threading.RLock()
         self._uncompiled: set[Any] = set()
         self._shown: Entry | None = None
@@ -54,8 +53,8 @@ class Compiled:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The function's result.  Tensors in it are new: never an argument, nor views of one."""
         quick = self._quick
-        if quick is not None and not kwargs and len(args) == self._arity:
-            result = quick(args)
+        if quick is not None and not kwargs and len(args) == quick[0]:
+            result = quick[1](args)
             if result is not MISS:
                 return result
         if local.trace is not None:  # inside another recording: part of that program
@@ -110,8 +109,8 @@ class Compiled:
         """Make the entry the one that the next call tries first."""
         if self._shown is not entry:
             self._shown = entry
-            self._quick = None if kwargs else quick_call(entry, args)
-            self._arity = len(args)
+            call = None if kwargs else quick_call(entry, args)
+            self._quick = None if call is None else (len(args), call)
 
     def _record(
         self, args: Any, leaves: list[Any], dynamic: list[bool], treedef: Any
