@@ -444,3 +444,79 @@ def test_copy_copy_inside_follows_its_argument():
     f = tg.compile(lambda x: copy.copy(x * 2))
     f(tg.tensor(X))
     close(f(tg.tensor(-X)), -2 * X)
+
+
+def test_a_selection_with_a_literal_keeps_the_literals_value():
+    f = tg.compile(lambda x: x.masked_fill(x < 0.5, 0.25))
+    close(f(tg.tensor(X)), np.where(X < 0.5, 0.25, X))
+
+
+def test_a_sum_over_no_axes_of_a_square_stays_a_vector():
+    f = tg.compile(lambda x: (x.square() * 1.0).sum(dim=[]) + x.norm(dim=0))
+    close(f(tg.tensor(X)), tg.tensor(X).square().sum(dim=[]).numpy() + np.linalg.norm(X))
+
+
+def test_no_derivative_flows_through_no_grad_inside():
+    def f(x):
+        with tg.no_grad():
+            w = x * 2
+        return (x * w).sum()
+
+    x = tg.tensor(X, requires_grad=True)
+    tg.compile(f)(x).backward()
+    close(x.grad, 2 * X)
+
+
+def test_a_first_derivative_inside_without_create_graph_is_a_constant():
+    x = tg.tensor(X, requires_grad=True)
+    tg.compile(lambda x: (tg.autograd.grad((x**3).sum(), x)[0] * x).sum())(x).backward()
+    close(x.grad, 3 * X**2)
+
+
+def test_a_write_under_no_grad_to_a_value_with_a_derivative_is_refused():
+    def f(x):
+        y = x * 3
+        with tg.no_grad():
+            y.mul_(2)
+        return (y * x).sum()
+
+    with pytest.raises(tg.errors.InplaceError, match="under no_grad"):
+        tg.compile(tg.func.grad(f))(tg.tensor(X))
+
+
+def test_training_steps_on_a_leaf_made_inside_are_recorded():
+    def f(x):
+        w = x.detach().clone().requires_grad_()
+        for _ in range(3):
+            ((w * w).sum() - 1).square().backward()
+            with tg.no_grad():
+                w -= 0.1 * w.grad
+                w.grad.zero_()
+        return w.detach()
+
+    close(tg.compile(f)(tg.tensor(X)), f(tg.tensor(X)).numpy())
+
+
+def test_a_derivative_of_a_constant_inside_does_not_require_grad():
+    c, x = tg.tensor(X), tg.tensor(X, requires_grad=True)
+    out = tg.compile(lambda x: (tg.func.grad(lambda u: (u**2).sum())(c), x * 2))(x)
+    assert [t.requires_grad for t in out] == [False, True]
+
+
+def test_a_hook_on_the_step_of_a_compiled_call_sees_its_first_derivative():
+    x, seen = tg.tensor(X, requires_grad=True), []
+    y = tg.compile(lambda x: (x**2).sum())(x)
+    y.grad_fn.register_hook(lambda gradients, given: seen.append(gradients[0]))
+    y.backward()
+    close(x.grad, 2 * X)
+    assert len(seen) == 1
+
+
+def test_the_first_derivative_of_a_compiled_call_runs_compiled(monkeypatch):
+    import tracegrad.compiler.entry as entry
+
+    x = tg.tensor(X, requires_grad=True)
+    y = tg.compile(lambda x: (x**2).sum())(x)
+    monkeypatch.setattr(entry, "replay", None)  # operator by operator is for higher orders only
+    y.backward()
+    close(x.grad, 2 * X)

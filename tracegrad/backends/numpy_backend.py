@@ -150,13 +150,27 @@ def expression(node: Node, names: dict[Node, str], constants: Constants) -> str:
         op.elementwise and is_ufunc(op.numpy) and op.expression is None and strong and len(strong) < len(node.inputs)
     ):
         return node_expression(node, names, "numpy")
-    d = strong[-1].dtype
+    d = literal_dtype(node)
+    if d is None:
+        return node_expression(node, names, "numpy")
     texts = [
         names[i] if isinstance(i, Node) else constants.name(f"np.array({literal_source(i)}, {literal_source(d)})")
         for i in node.inputs
     ]
     attrs = {a: literal_source(v) for a, v in zip(op.attrs, node.attrs, strict=True)}
     return op.numpy.format(**dict(zip(op.operands, texts, strict=True)), **attrs)
+
+
+def literal_dtype(node: Node) -> np.dtype[Any] | None:
+    """The dtype that a literal takes beside the other operands that are promoted (the mask of a selection is not one of them)."""
+    op = node.op
+    assert op is not None
+    promoted = op.promoted or op.operands
+    for name, value in zip(op.operands, node.inputs, strict=True):
+        if name in promoted and isinstance(value, Node):
+            found: np.dtype[Any] = value.dtype
+            return found
+    return None
 
 
 def is_ufunc(template: str) -> bool:

@@ -41,7 +41,7 @@ class Entry:
         self._first_keys = list(random_keys)  # the first call uses the keys that recording has drawn
         self.draw_of = [order.get(id(t), -1) for t in recorded.captures]
         self.capture_types = [(t._data.shape, t._data.dtype, t.requires_grad) for t in recorded.captures]
-        self.follows = [isinstance(o, Node) and o.needs for o in recorded.graph.outputs]
+        self.follows = followed_outputs(recorded.graph)
         recorded_graph = recorded.graph
         self.graph = Graph(
             recorded_graph.leaves, recorded_graph.outputs, (), recorded_graph.effects, recorded_graph.names
@@ -100,6 +100,14 @@ class Entry:
         return found
 
 
+def followed_outputs(graph: Graph) -> list[bool]:
+    """For each output whether derivatives flow to it from a leaf that needs them: a level of differentiation inside begins and ends there."""
+    follows = {leaf: leaf.needs for leaf in graph.leaves}
+    for node in graph.nodes:
+        follows[node] = node.needs and any(isinstance(i, Node) and follows[i] for i in node.inputs)
+    return [isinstance(o, Node) and follows[o] for o in graph.outputs]
+
+
 class Backward:
     """The vector-Jacobian product of an entry with respect to some of its leaves, compiled on first use."""
 
@@ -141,7 +149,10 @@ class CompiledCall(Op, family=True):
         backward: Backward = node.attrs[0]
         cotangents = [F.zeros(t) if g is None else g for g, t in zip(given, node.types, strict=True)]
         leaves = [read(node, i) for i in range(len(node.inputs))]
-        found = replay(backward.graph, [*leaves, *cotangents])
+        if isinstance(leaves[0], np.ndarray):  # first order, at a node with hooks
+            found: Sequence[Any] = backward.executable(*leaves, *cotangents)
+        else:
+            found = replay(backward.graph, [*leaves, *cotangents])
         parts: list[Any] = [None] * len(node.inputs)
         for i, g in zip(backward.followed, found, strict=True):
             parts[i] = g if wanted(node.inputs[i]) else None

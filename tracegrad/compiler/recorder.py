@@ -43,6 +43,8 @@ class Trace:
         self.captured: dict[int, tuple[Tensor, Node]] = {}
         self.random_keys: list[Tensor] = []
         self._made: list[weakref.ref[Tensor]] = []
+        self.begun: set[Node] = set()  # where derivatives begin inside
+        self._constants: dict[Node, Node] = {}
 
     def leaf(self, data: np.ndarray[Any, Any], number: bool = False, needs: bool = False) -> Tensor:
         """An argument of the recorded function.
@@ -62,6 +64,7 @@ class Trace:
     def begin_leaf(self, t: Tensor) -> None:
         """Let derivatives begin at a value of this recording: requires_grad_() on it.  backward() will fill its .grad."""
         t._node = make_node(REGISTRY["alias"], (self.node_of(t),), (), Type(t._data.shape, t._data.dtype))
+        self.begun.add(t._node)
         slots.retain_grad(t)
 
     def owns(self, t: Tensor) -> bool:
@@ -86,6 +89,8 @@ class Trace:
     def record(self, op: type[Op], operands: Sequence[Any], attrs: tuple[Any, ...], arrays: tuple[Any, ...]) -> Any:
         """Note one operator that has computed `arrays`; returns its Tensor, or a tuple of them."""
         nodes = tuple(self.node_of(o) for o in operands)
+        if not local.grad_enabled:
+            nodes = tuple(self.constant(n) for n in nodes)
         followed = local.grad_enabled and (any(op.rules) or hasattr(op, "vjp"))
         needs = followed and any(isinstance(n, Node) and n.needs for n in nodes)
         types = tuple(Type(a.shape, a.dtype) for a in arrays)
@@ -105,6 +110,16 @@ class Trace:
         if op.elementwise and all(is_number(o) for o in operands):
             made[0].__dict__["_is_number"] = True
         return made if op.several() else made[0]
+
+    def constant(self, node: Any) -> Any:
+        """What an operator under no_grad reads: the graph says that no derivative flows here, since it is differentiated again later."""
+        if not isinstance(node, Node) or not node.needs:
+            return node
+        found = self._constants.get(node)
+        if found is None:
+            kind = Type(node.shape, node.dtype)
+            found = self._constants[node] = make_node(REGISTRY["stop_reverse"], (node,), (), kind, needs=False, extra=user_location())
+        return found
 
     def leave(self, t: Tensor, kind: str) -> None:
         """Called before a value is read by Python code (`kind` says how).  Raises TraceError unless reads are allowed."""

@@ -7,16 +7,17 @@ from functools import wraps
 from typing import Any
 
 from tracegrad import pytree
+from tracegrad.autograd.modes import enable_grad, set_grad_enabled
 from tracegrad.compiler.recorder import Trace
 from tracegrad.compiler.replay import Recorded, as_tensor_leaf, record, replay
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentError, ArgumentValueError, ShapeError, explain
-from tracegrad.func.levels import positions
-from tracegrad.func.reverse import vjp
+from tracegrad.func.levels import Level, positions
 from tracegrad.ir.graph import Graph
-from tracegrad.ir.types import Type, one_axis
+from tracegrad.ir.types import Type, one_axis, type_of
 from tracegrad.passes.batch import batch_graph
+from tracegrad.passes.differentiate import differentiable
 from tracegrad.passes.jvp import jvp_graph
 
 Function = Callable[..., Any]
@@ -25,7 +26,14 @@ Function = Callable[..., Any]
 def _record(what: str, function: Function, tensors: list[Tensor], treedef: Any, reads: bool) -> Recorded:
     """Record function at these argument leaves."""
     trace = Trace(what, reads)
-    return record(trace, function, treedef.unflatten([trace.leaf(t._data) for t in tensors]), {})
+    # for a later reverse mode the graph must say where no_grad() stops it
+    needs = [t._node is not None and t._node.needs for t in tensors]
+    return record(
+        trace,
+        function,
+        treedef.unflatten([trace.leaf(t._data, needs=n) for t, n in zip(tensors, needs, strict=True)]),
+        {},
+    )
 
 
 def jvp(
@@ -58,8 +66,15 @@ def jvp(
     found = replay(jvp_graph(graph, tuple(range(len(values)))), [*values, *directions, *recorded.captures])
     count = len(graph.outputs)
     output, aux = recorded.result(found[:count])
-    tangent, _ = recorded.result(found[count:])
+    tangent, _ = recorded.result(_all_tangents(graph, found[count:]))
     return (output, tangent, aux) if has_aux else (output, tangent)
+
+
+def _all_tangents(graph: Graph, found: list[Any], batch: tuple[int, ...] = ()) -> list[Any]:
+    """One tangent per output of the recorded graph: those of integer outputs, which the pass leaves out, are zeros."""
+    given = dict(zip(differentiable(graph.outputs), found, strict=True))
+    zeros = [Type((*batch, *type_of(o).shape), type_of(o).dtype) for o in graph.outputs]
+    return [given[i] if i in given else T.zeros(zero) for i, zero in enumerate(zeros)]
 
 
 def vmap(function: Function, in_dims: Any = 0, out_dims: Any = 0, randomness: str = "error") -> Function:
@@ -159,45 +174,76 @@ def _place_results(found: list[Any], out_dims: Any, recorded: Recorded) -> list[
     return [_move(t, 0, a) for t, a in zip(found, axes, strict=True)]
 
 
-def jacrev(function: Function, argnums: int | tuple[int, ...] = 0) -> Function:
-    """The Jacobian of a Tensor-valued function by reverse mode: shape (*output, *argument); cheap when the output is small."""
+def jacrev(function: Function, argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False) -> Function:
+    """The Jacobian by reverse mode: for every Tensor of the output and every Tensor of the arguments, shape (*output, *argument).
+
+    The function runs once, and one batched sweep gives all rows: cheap when the output is small.  The result has the form of the output, with the form of the
+    argument (a tuple for a tuple of argnums) in the place of each Tensor.  With has_aux the function returns (output, aux) and the result is (jacobian, aux).
+
+    Raises RuntimeError when the function returns anything else than Tensors; ValueError for argnums that the call lacks.
+    """
 
     @wraps(function)
     def jacobian(*args: Any) -> Any:
         chosen = positions("jacrev", argnums, len(args))
-
-        def restricted(*inner: Any) -> Any:
-            full = list(args)
-            for n, value in zip(chosen, inner, strict=True):
-                full[n] = value
-            return function(*full)
-
         values = [args[n] for n in chosen]
-        output, pull = vjp(restricted, *values)
-        _check_tensor("jacrev", output)
-        basis = _basis(output)
-        rows = [pull(row) for row in basis]
-        parts = [rows] if len(chosen) == 1 else [[row[i] for row in rows] for i in range(len(chosen))]
-        shape = tuple(output._data.shape)
-        found = tuple(_assemble(part, shape, values[i]) for i, part in enumerate(parts))
-        return found[0] if isinstance(argnums, int) else found
+        level = Level("jacrev", values)
+        with enable_grad():
+            result = _restricted(function, args, chosen)(*level.arguments())
+        output, aux = _with_aux("jacrev", result, has_aux)
+        outputs, form = pytree.flatten(output)
+        treedef = pytree.structure(values[0] if isinstance(argnums, int) else tuple(values))
+        inputs = [t for leaves in level.leaves for t in leaves]
+        if sum(t._data.size for t in outputs):
+            with set_grad_enabled(level.inner(outputs)):
+                rows = vmap(lambda *g: pytree.leaves(level.sweep(outputs, g, keep=True)))(*_basis(outputs))
+        else:
+            rows = [T.zeros(Type((0, *t._data.shape), t._data.dtype)) for t in inputs]
+        rows = [level.outside(row) for row in rows]
+        blocks = [_blocks(row, outputs) for row in rows]
+        parts = [
+            treedef.unflatten(
+                [T.reshape(b[i], shape=(*o._data.shape, *t._data.shape)) for b, t in zip(blocks, inputs, strict=True)]
+            )
+            for i, o in enumerate(outputs)
+        ]
+        return (form.unflatten(parts), pytree.map(level.outside, aux)) if has_aux else form.unflatten(parts)
 
     return jacobian
 
 
-def jacfwd(function: Function, argnums: int = 0) -> Function:
-    """The Jacobian of a Tensor-valued function by forward mode: shape (*output, *argument); cheap when the argument is small."""
+def jacfwd(function: Function, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Function:
+    """The Jacobian by forward mode: the same result as jacrev's, cheap when the argument is small.
+
+    The function runs once, and one batched program gives all columns.  Raises as jacrev does.
+    """
 
     @wraps(function)
     def jacobian(*args: Any) -> Any:
-        (n,) = positions("jacfwd", argnums, len(args))
-
-        def column(direction: Tensor) -> Any:
-            return jvp(lambda x: function(*args[:n], x, *args[n + 1 :]), (args[n],), (direction,))[1]
-
-        columns = [column(direction) for direction in _basis(args[n])]
-        stacked = T.stack(*columns, dim=columns[0]._data.ndim)
-        return T.reshape(stacked, shape=(*columns[0]._data.shape, *args[n]._data.shape))
+        chosen = positions("jacfwd", argnums, len(args))
+        values = args[chosen[0]] if isinstance(argnums, int) else tuple(args[n] for n in chosen)
+        flat, treedef = pytree.flatten(values)
+        inputs = [as_tensor_leaf("jacfwd", v) for v in flat]
+        restricted = _restricted(function, args, chosen)
+        form = pytree.structure([args[n] for n in chosen])
+        recorded = _record(
+            "jacfwd", lambda *inner: _with_aux("jacfwd", restricted(*inner), has_aux), inputs, _as_arguments(form), True
+        )
+        graph = recorded.graph
+        output, aux = recorded.result(list(graph.outputs))
+        outputs, out_form = pytree.flatten(output)
+        size = sum(t._data.size for t in inputs)
+        forward = jvp_graph(graph.with_outputs(outputs), tuple(range(len(inputs))))
+        closed = Graph(forward.leaves, forward.outputs, (), (), forward.names)
+        batched = tuple(len(inputs) <= i < 2 * len(inputs) for i in range(len(closed.inputs)))
+        found = replay(batch_graph(closed, batched, size), [*inputs, *_basis(inputs), *recorded.captures])
+        columns = _all_tangents(graph.with_outputs(outputs), found[len(outputs) :], (size,))
+        parts = [_columns(c, o, inputs, treedef) for c, o in zip(columns, outputs, strict=True)]
+        if not has_aux:
+            return out_form.unflatten(parts)
+        nodes, aux_form = pytree.flatten(aux)
+        extra = replay(graph.with_outputs(nodes), [*inputs, *recorded.captures])
+        return out_form.unflatten(parts), aux_form.unflatten(extra)
 
     return jacobian
 
@@ -207,20 +253,60 @@ def hessian(function: Function, argnums: int = 0) -> Function:
     return jacfwd(jacrev(function, argnums), argnums)
 
 
-def _check_tensor(what: str, value: Any) -> None:
-    if not isinstance(value, Tensor):
-        raise ShapeError(explain(what, f"the function must return one Tensor, got {type(value).__name__}"))
+def _restricted(function: Function, args: tuple[Any, ...], chosen: tuple[int, ...]) -> Function:
+    """The function of the chosen arguments alone."""
+
+    def restricted(*inner: Any) -> Any:
+        full = list(args)
+        for n, value in zip(chosen, inner, strict=True):
+            full[n] = value
+        return function(*full)
+
+    return restricted
 
 
-def _basis(t: Tensor) -> list[Tensor]:
-    """The unit Tensors of t's shape and dtype, in row-major order."""
-    count = t._data.size
-    eye = T.eye(n=count, m=count, dtype=t._data.dtype)
-    return [T.reshape(T.select(eye, dim=0, index=i), shape=tuple(t._data.shape)) for i in range(count)]
+def _with_aux(what: str, result: Any, has_aux: bool) -> tuple[Any, Any]:
+    """(output, aux) of what a function returned.  Raises RuntimeError unless the output consists of Tensors."""
+    if has_aux and not (isinstance(result, tuple) and len(result) == 2):
+        raise ArgumentError(explain(what, "with has_aux=True the function must return (output, aux)"))
+    output, aux = result if has_aux else (result, None)
+    for leaf in pytree.leaves(output):
+        if not isinstance(leaf, Tensor):
+            raise ShapeError(explain(what, f"the function must return Tensors, got {type(leaf).__name__}"))
+    return output, aux
 
 
-def _assemble(rows: list[Tensor], output_shape: tuple[int, ...], argument: Tensor) -> Tensor:
-    shape = (*output_shape, *argument._data.shape)
-    if not rows:
-        return T.zeros(Type(shape, argument._data.dtype))  # type: ignore[no-any-return]
-    return T.reshape(T.stack(*rows, dim=0), shape=shape)  # type: ignore[no-any-return]
+def _as_arguments(form: Any) -> Any:
+    """The nesting of a list of arguments as that of the tuple which a call passes."""
+    return pytree.TreeDef(tuple, (), form.children)
+
+
+def _basis(tensors: list[Tensor]) -> list[Tensor]:
+    """For each of the tensors a batch of directions (n, *shape): together all unit vectors of their n elements, in order."""
+    sizes = [t._data.size for t in tensors]
+    found, start, total = [], 0, sum(sizes)
+    for t, size in zip(tensors, sizes, strict=True):
+        eye = T.eye(n=total, m=total, dtype=t._data.dtype)
+        if len(tensors) > 1:
+            eye = T.slice(eye, dim=1, start=start, stop=start + size, step=1)
+        found.append(T.reshape(eye, shape=(total, *t._data.shape)))
+        start += size
+    return found
+
+
+def _blocks(rows: Tensor, tensors: list[Tensor]) -> list[Tensor]:
+    """The rows (n, ...) that belong to each of the tensors with n elements in all."""
+    found, start = [], 0
+    for t in tensors:
+        found.append(T.slice(rows, dim=0, start=start, stop=start + t._data.size, step=1))
+        start += t._data.size
+    return found
+
+
+def _columns(columns: Tensor, output: Any, inputs: list[Tensor], treedef: Any) -> Any:
+    """The Jacobian of one output, in the form of the inputs, from its tangents (size, *output)."""
+    shape = tuple(output.shape)
+    parts = [_move(block, 0, len(shape)) for block in _blocks(columns, inputs)]
+    return treedef.unflatten(
+        [T.reshape(part, shape=(*shape, *t._data.shape)) for part, t in zip(parts, inputs, strict=True)]
+    )

@@ -91,7 +91,8 @@ class Op:
     elementwise: ClassVar[bool] = False
 
     def __init_subclass__(cls, family: bool = False) -> None:
-        cls.back = Op.back
+        if "back" not in cls.__dict__:  # each its own: what is generated for an operator must not reach those that extend it
+            cls.back = Op.back
         if family:
             return
         cls.name = cls.__dict__.get("name") or snake_case(cls.__name__)

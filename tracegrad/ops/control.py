@@ -68,6 +68,27 @@ class Detach(Movement):
         return F.detach(x)
 
 
+class StopReverse(Movement):
+    """x as code under no_grad() reads it: no cotangent comes back, but tangents pass, as in torch.  Shape: (*a) -> (*a)."""
+
+    nondiff, linear, view, function, method = ("x",), (), True, False, False
+    numpy, jax = "{x}.view()", "{x}"
+    samples = ([A(2, 3)], [A()])
+
+    @staticmethod
+    def infer(x: Type) -> Type:
+        """x's type."""
+        return x
+
+    @staticmethod
+    def jvp(F: Ops, t_x: Value) -> Value:
+        return t_x
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: Any, x: Value) -> Value:
+        return F.stop_reverse(x)
+
+
 class Alias(Movement):
     """x itself, as a node of its own: the place where one level of differentiation begins.  Shape: (*a) -> (*a)."""
 

@@ -295,7 +295,7 @@ def _gone(name: str) -> Rule:
     )
 
 
-FINISHING: tuple[AnyRule, ...] = tuple(_gone(name) for name in ("detach", "alias", "clone"))
+FINISHING: tuple[AnyRule, ...] = tuple(_gone(name) for name in ("detach", "stop_reverse", "alias", "clone"))
 
 
 def finish(graph: Graph) -> Graph:

@@ -92,7 +92,7 @@ def is_product(x: Any, uses: Uses) -> bool:
 def _sum_of_products(F: Builder, node: Node, uses: Uses) -> Any:
     """The sum of a sum of products of vectors is a sum of dot products."""
     source, (dim, keepdim) = node.inputs[0], node.attrs
-    if not isinstance(source, Node) or source.op is None or source.op.name != "add" or uses(source) > 1 or keepdim:
+    if not isinstance(source, Node) or source.op is None or source.op.name != "add" or uses(source) > 1 or keepdim or node.shape:
         return None
     x, y = source.inputs
     if not is_product(x, uses) or not is_product(y, uses):
@@ -222,10 +222,10 @@ VECTOR = {"x": A(5), "D": None}
 PRODUCTS: tuple[AnyRule, ...] = (
     Rule("sum(square x) -> dot(x, x), x a vector", lambda F, x, D: F.sum(F.square(x), dim=D, keepdim=False),
          lambda F, x: F.dot(x, x),
-         given=lambda x: is_vector(x), alone=True, stage=STAGE, exactness="rounding", examples=(VECTOR,)),
+         given=lambda x, out: is_vector(x) and out.shape == (), alone=True, stage=STAGE, exactness="rounding", examples=(VECTOR,)),
     Rule("sum(x * y) -> dot(x, y), vectors", lambda F, x, y, D: F.sum(F.mul(x, y), dim=D, keepdim=False),
          lambda F, x, y: F.dot(x, y),
-         given=lambda x, y: is_vector(x) and x.shape == y.shape, alone=True, stage=STAGE, exactness="rounding",
+         given=lambda x, y, out: is_vector(x) and x.shape == y.shape and out.shape == (), alone=True, stage=STAGE, exactness="rounding",
          examples=({**VECTOR, "y": A(5)},)),
     Rewrite("sum(x + y) -> sum x + sum y, products of vectors", _sum_of_products, roots=("sum",), stage=STAGE,
             exactness="rounding",
