@@ -48,10 +48,14 @@ def assert_same(torch: Any, function: Any, *arrays: Any, orders: int = 2, names:
     for a, b in zip(got, wanted, strict=True):
         assert_equal(a, b, "value")
         if names:
-            assert (a.grad_fn is None) == (b.grad_fn is None)
-            assert a.grad_fn is None or a.grad_fn.name() == b.grad_fn.name()
+            assert name_of(a) == name_of(b), f"grad_fn {name_of(a)}, torch has {name_of(b)}"
     if orders:
         derive(torch, [v for v in theirs if v.requires_grad], [v for v in ours if v.requires_grad], wanted, got, orders)
+
+
+def name_of(value: Any) -> str | None:
+    """The name of the step that made a value."""
+    return None if value.grad_fn is None else value.grad_fn.name()
 
 
 def derive(torch: Any, theirs: Any, ours: Any, wanted: Any, got: Any, orders: int) -> None:

@@ -76,9 +76,15 @@ class Ops:
         return x if self.type(x).dtype == dtype else self.cast(x, dtype=dtype)
 
     def lift(self, size: int, batched: Sequence[bool], *values: Any) -> tuple[Any, ...]:
-        """Operands with a leading batch axis each, all of the same rank; an unbatched one is broadcast to `size`.  For batching rules."""
-        out = []
+        """Operands with a leading batch axis each, all of the same rank; an unbatched one is broadcast to `size`.  For batching rules.
+
+        Python numbers stay what they are.
+        """
+        out: list[Any] = []
         for value, is_batched in zip(values, batched, strict=True):
+            if isinstance(value, (bool, int, float, complex)):
+                out.append(value)
+                continue
             shape = self.shape(value)
             out.append(
                 value if is_batched else self.broadcast_to(self.reshape(value, shape=(1, *shape)), shape=(size, *shape))
@@ -86,7 +92,7 @@ class Ops:
         rank = max(len(self.shape(v)) for v in out)
         return tuple(
             v
-            if len(self.shape(v)) == rank
+            if isinstance(v, (bool, int, float, complex)) or len(self.shape(v)) == rank
             else self.reshape(v, shape=(self.shape(v)[0], *(1,) * (rank - len(self.shape(v))), *self.shape(v)[1:]))
             for v in out
         )

@@ -106,13 +106,13 @@ def many_axes(operation: str, ndim: int, dim: int | Sequence[int] | None) -> tup
         return None
     if isinstance(dim, (int, np.integer)):
         axis = one_axis(operation, ndim, dim)  # type: ignore[arg-type]
-        return (axis,) if ndim else None
+        return (axis,) if ndim else ()
     if not isinstance(dim, Sequence) or isinstance(dim, str):
         raise ArgumentError(explain(operation, f"dim must be an int or a tuple of ints, not {dim!r}"))
     axes = [one_axis(operation, ndim, d) for d in dim]
     if len(set(axes)) != len(axes):
         raise ShapeError(explain(operation, f"an axis appears twice in dim={tuple(dim)}"))
-    return tuple(sorted(axes)) if axes and ndim else None
+    return tuple(sorted(axes) if ndim else ()) if axes else None
 
 
 def size_of(shape: Shape) -> int:

@@ -250,6 +250,8 @@ def products_of_others(x: Array, dim: int) -> Array:
 
 def cumsum(x: Array, dim: int) -> Array:
     """Sums up to and with each position of axis dim."""
+    if x.dtype == np.float16:
+        return cumsum(x.astype(np.float32), dim).astype(np.float16)
     return np.add.accumulate(x, axis=dim) if x.ndim else np.array(x)
 
 

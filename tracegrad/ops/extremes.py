@@ -193,6 +193,8 @@ class MinDim(MaxDim):
 def _extreme(F: Ops, operation: str, x: Any, dim: Any, keepdim: bool, other: Any) -> Any:
     """torch's three forms of max and min: (x), (x, dim, keepdim) and (x, other)."""
     if dim is None and other is None:
+        if keepdim:
+            raise ArgumentError(explain(operation, "takes keepdim only together with dim"))
         return getattr(F, f"{operation}_all")(x, dim=None, keepdim=False)
     if not isinstance(dim, int):
         second = dim if other is None else other

@@ -8,6 +8,7 @@ import numpy as np
 
 from tracegrad.errors import ArgumentError, AxisError, DTypeError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.families import Composite
+from tracegrad.ir.node import Node
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
@@ -17,9 +18,9 @@ from tracegrad.ops.reshape import UnsafeView
 
 def _check(operation: str, a: Type, b: Type, a_axes: int, b_axes: int) -> None:
     """Both operands have the number of axes and one dtype that is not bool."""
+    if a.weak or b.weak:
+        raise ArgumentError(explain(operation, f"{'a' if a.weak else 'b'} must be a Tensor, not a number"))
     for name, value, axes in (("a", a, a_axes), ("b", b, b_axes)):
-        if value.weak:
-            raise ArgumentError(explain(operation, f"{name} must be a Tensor, not a number"))
         if len(value.shape) != axes:
             raise ShapeError(
                 explain(operation, f"{name} must have {axes} axes, but it has {len(value.shape)}", a=a, b=b)
@@ -99,7 +100,7 @@ class Mv(Product):
     @staticmethod
     def infer(a: Type, b: Type) -> Type:
         """A vector of a's rows."""
-        if not a.shape:  # torch's class for this one
+        if not a.shape and not a.weak:  # torch's class for this one
             raise AxisError(explain("mv", "Dimension specified as 0 but tensor has no dimensions", a=a, b=b))
         _check("mv", a, b, 2, 1)
         if a.shape[1] != b.shape[0]:
@@ -208,7 +209,6 @@ class BatchedMatmul(Product):
 
     function, method, onnx = False, False, "MatMul"
     numpy, jax = "K.matmul({a}, {b})", "jnp.matmul({a}, {b})"
-    torch_name = "UnsafeViewBackward0"  # torch folds the leading axes, multiplies, and unfolds the result
     samples = (
         [A(5, 2, 3), A(3, 4)],
         [A(2, 3), A(5, 3, 4)],
@@ -216,6 +216,14 @@ class BatchedMatmul(Product):
         [A(2, 2, 0), A(0, 3)],
         [A(0, 2, 3), A(3, 2)],
     )
+
+    @staticmethod
+    def torch_name(node: Node) -> str:
+        """torch folds the leading axes, multiplies, and unfolds the result; for a followed matrix on the left it multiplies the transposes."""
+        left, *_, rows, columns = node.inputs[0], *node.shape
+        if not (isinstance(left, Node) and left.needs and len(left.shape) == 2 and len(node.shape) > 2):
+            return "UnsafeViewBackward0"
+        return "CloneBackward0" if rows > 1 and columns > 1 and 0 not in node.shape else "TransposeBackward0"
 
     @staticmethod
     def infer(a: Type, b: Type) -> Type:
@@ -278,7 +286,11 @@ class Matmul(Composite):
     @staticmethod
     def call(F: Ops, input: Any, other: Any) -> Value:  # noqa: A002
         """input @ other.  Raises RuntimeError for 0-d operands, sizes that do not fit, and different dtypes."""
-        a, b = F.shape(input), F.shape(other)
+        try:
+            a, b = F.shape(input), F.shape(other)
+        except AttributeError:
+            kinds = f"{type(input).__name__} and {type(other).__name__}"
+            raise ArgumentError(explain("matmul", f"both operands must be Tensors, not {kinds}")) from None
         n, m = len(a), len(b)
         if n == 2 and m == 2:
             return F.mm(input, other)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tracegrad import dtypes
-from tracegrad.errors import DTypeError, explain
+from tracegrad.errors import ArgumentError, DTypeError, explain
 from tracegrad.ir.families import Reduction
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
@@ -31,6 +31,8 @@ class Logsumexp(Reduction):
     def call(F: Ops, input: Any, dim: Any, keepdim: bool = False) -> Value:  # noqa: A002
         """logsumexp over dim, an int or a tuple; integers give the default float dtype."""
         t = F.type(input)
+        if dim is None:
+            raise ArgumentError(explain("logsumexp", "argument 'dim' must be tuple of ints, not NoneType"))
         x = input if is_floating(t.dtype) else F.as_dtype(input, dtypes.default.float)
         return F.logsumexp(x, dim=many_axes("logsumexp", len(t.shape), dim), keepdim=bool(keepdim))
 

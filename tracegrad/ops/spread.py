@@ -93,6 +93,14 @@ class Std(_Spread):
         half = F.where(F.eq(out, 0), 0.0, F.div(g, F.mul(out, 2)))
         return _variance_slope(F, half, x, x_type, dim, correction)
 
+    @staticmethod
+    def jvp(
+        F: Ops, t_x: Value, x: Value, out: Value, x_type: Type, dim: Dim, keepdim: bool, correction: float
+    ) -> Value:
+        degrees = folded_count(x_type.shape, dim) - correction
+        along = F.sum(F.mul(F.sub(x, F.mean(x, dim=dim, keepdim=True)), t_x), dim=dim, keepdim=keepdim)
+        return F.where(F.eq(out, 0), 0.0, F.div(F.mul(along, 1 / degrees if degrees else math.inf), out))
+
 
 class LinalgVectorNorm(Op):
     """(sum of |x|**ord)**(1/ord) over the axes dim; ord inf, -inf and 0 give maximum, minimum and count of |x|.  Shape: (*a) -> a without dim.

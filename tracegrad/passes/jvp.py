@@ -153,7 +153,10 @@ def _linear(F: Builder, op: type[Op], node: Node, incoming: tuple[Any, ...], mov
 
 
 def _apply(F: Builder, op: type[Op], inputs: tuple[Any, ...], node: Node) -> Any:
-    return getattr(F, op.name)(*inputs, **dict(zip(op.attrs, node.attrs, strict=True)))
+    made = getattr(F, op.name)(*inputs, **dict(zip(op.attrs, node.attrs, strict=True)))
+    if op.value_dependent:
+        made.shape = node.shape  # the type rule alone cannot know it; the recording does
+    return made
 
 
 def transposed(F: Builder, node: Node, incoming: tuple[Any, ...]) -> Any:
