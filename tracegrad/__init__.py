@@ -22,6 +22,7 @@ from tracegrad.eager import methods as _methods
 _methods.attach()
 
 from tracegrad import autograd, pytree  # noqa: E402
+from tracegrad.autograd.anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled  # noqa: E402
 from tracegrad.autograd.modes import (  # noqa: E402
     enable_grad,
     inference_mode,

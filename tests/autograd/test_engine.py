@@ -221,7 +221,7 @@ def test_a_graph_makes_no_reference_cycles():
 
 
 def test_a_first_gradient_is_adopted_without_a_copy_but_never_the_caller_s_array():
-    from tracegrad.autograd import engine
+    from tracegrad.autograd import accumulation as engine
 
     x = tg.ones(3, requires_grad=True)
     kept = []

@@ -15,7 +15,9 @@ from tracegrad.errors import DifferentiationError, explain
 from tracegrad.ir.node import Node
 from tracegrad.ir.types import Type
 
-ENABLED = "Anomaly Detection has been enabled. This mode will increase the runtime and should only be enabled for debugging."
+ENABLED = (
+    "Anomaly Detection has been enabled. This mode will increase the runtime and should only be enabled for debugging."
+)
 
 
 class Anomaly:

@@ -6,50 +6,38 @@ First order runs the generated rules on raw arrays; `create_graph` runs the same
 from __future__ import annotations
 
 import contextvars
-import threading
 from collections.abc import Sequence
-from sys import getrefcount
 from typing import Any
 
 import numpy as np
 
-from tracegrad import config
-from tracegrad.autograd.anomaly import Anomaly, check_parts, warn_about
+from tracegrad.autograd.accumulation import accumulate, own, reach_leaf
+from tracegrad.autograd.anomaly import Anomaly
 from tracegrad.autograd.arguments import root_gradients, root_node, target_nodes, tensors_of
-from tracegrad.autograd.hooks import Extra, run_after_step, run_hooks, sweeps_with_hooks
+from tracegrad.autograd.generic import generic_sweep, goes_on, read_raw
+from tracegrad.autograd.hooks import (
+    Extra,
+    hooked_leaves,
+    leaves_when_complete,
+    run_after_step,
+    run_hooks,
+    sweeps_with_hooks,
+)
 from tracegrad.autograd.saving import Packed, reading_once
 from tracegrad.config import GENERATED, UserCode, local
 from tracegrad.dtypes import F32, F64
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.generate import backward_function
-from tracegrad.eager.inplace import check_not_overwritten, touch
+from tracegrad.eager.inplace import check_not_overwritten
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import ArgumentValueError, DifferentiationError, GraphFreedError, explain
-from tracegrad.ir.builder import projections
 from tracegrad.ir.node import FREED, Node
 from tracegrad.ir.op import REGISTRY, Op
 from tracegrad.ir.prelude import Ops
 from tracegrad.ir.raw import N
-from tracegrad.ir.sweep import cotangents_of_inputs, reachable, sweep
+from tracegrad.ir.sweep import cotangents_of_inputs, reachable
 from tracegrad.ir.types import Type
 from tracegrad.slots import slots
-
-_accumulation = threading.Lock()
-
-
-def _references(g: Any) -> int:
-    return getrefcount(g)
-
-
-def _count_alone() -> int:
-    g = np.ones(1)
-    return _references(g)
-
-
-_ALONE = (
-    _count_alone()
-)  # how often an array counts as held that only a caller's local and a parameter hold; differs between Python versions
-
 
 _ONE = {d: np.ones((), d) for d in (F32, F64)}  # the cotangent of a loss
 
@@ -65,10 +53,23 @@ def backward(
 
     Raises RuntimeError for a root without history, for a non-scalar root without gradient, and for a graph that was freed.
     """
-    if grad_tensors is None and inputs is None and not create_graph and type(tensors) is Tensor and not GENERATED["MODE"]:
+    if (
+        grad_tensors is None
+        and inputs is None
+        and not create_graph
+        and type(tensors) is Tensor
+        and not GENERATED["MODE"]
+    ):
         # one loss, the ordinary training step: nothing to check but the loss itself
         node, one = tensors._node, _ONE.get(tensors._data.dtype)
-        if node is not None and one is not None and not tensors._data.shape and not sweeps_with_hooks and not Anomaly.enabled:
+        if (
+            node is not None
+            and one is not None
+            and not tensors._data.shape
+            and not sweeps_with_hooks
+            and not hooked_leaves
+            and not Anomaly.enabled
+        ):
             _raw(_checked(reachable((node,))), [node], [one.copy()], None, bool(retain_graph), True)
             return
     roots = tensors_of("backward", tensors)
@@ -159,6 +160,8 @@ def run(
 ) -> dict[Node, Any]:
     """Sweep from the roots and return the cotangents of the targets; without targets the leaves get their `.grad`."""
     order = _checked(reachable(roots, targets))
+    if hooked_leaves:
+        order = leaves_when_complete(order)
     if sweeps_with_hooks:
         return _named(order, roots, given, targets, keep, create_graph, accumulate)
     return _swept(order, roots, given, targets, keep, create_graph, accumulate)
@@ -211,9 +214,9 @@ def _swept(
     accumulate: bool,
 ) -> dict[Node, Any]:
     if create_graph or local.trace is not None:
-        return _generic(T, order, roots, given, targets, keep, create_graph, accumulate)
+        return generic_sweep(T, order, roots, given, targets, keep, create_graph, accumulate)
     if Anomaly.enabled:
-        return _generic(N, order, roots, [g._data for g in given], targets, keep, False, accumulate)
+        return generic_sweep(N, order, roots, [g._data for g in given], targets, keep, False, accumulate)
     return _raw(order, roots, [g._data for g in given], targets, keep, accumulate)
 
 
@@ -232,7 +235,10 @@ def _raw(
         with np.errstate(all="ignore"):
             _walk(*work)
         return found
-    quiet, local.quiet = local.quiet or _silent_context(), None  # None for a backward inside this one, which then makes a context of its own
+    quiet, local.quiet = (
+        local.quiet or _silent_context(),
+        None,
+    )  # None for a backward inside this one, which then makes a context of its own
     try:
         quiet(_walk, *work)
     finally:
@@ -272,127 +278,12 @@ def _walk(
             if targets is not None and wanted:
                 found[n] = g
             if op is None and into_leaves and wanted:
-                _reach_leaf(n, g, False)
-            if op is None or (targets is not None and wanted and not _goes_on(n, inside)):
+                reach_leaf(n, g, False)
+            if op is None or (targets is not None and wanted and not goes_on(n, inside)):
                 continue
             (_hooked_back if type(n.extra) is Extra and n.extra.after_step else op.back)(n, g, grads)
         if not keep and n.saved is not None:
             n.saved = FREED
-
-
-def _reach_leaf(leaf: Node, g: Any, create_graph: bool) -> None:
-    """Add a complete cotangent to the `.grad` of a leaf's Tensor, if that still exists, and run the hooks that wait for it."""
-    extra = leaf.extra
-    tensor = extra.tensor() if type(extra) is Extra else extra() if callable(extra) else None
-    if tensor is None:
-        return
-    alone = type(g) is np.ndarray and g.base is None and getrefcount(g) <= _ALONE
-    accumulate(tensor, g, create_graph, alone and g.dtype == tensor._data.dtype)
-    if type(extra) is Extra:
-        if extra.after_step:
-            run_after_step(leaf, [], g)
-        extra.accumulated(tensor, create_graph)
-
-
-def _goes_on(node: Node, inside: set[Node]) -> bool:
-    """Whether the sweep has to go through this target to reach another one."""
-    return any(type(i) is Node and i in inside for i in node.inputs)
-
-
-def _generic(
-    F: Ops,
-    order: list[Node],
-    roots: list[Node],
-    given: list[Any],
-    targets: set[Node] | None,
-    keep: bool,
-    create_graph: bool,
-    into_leaves: bool,
-) -> dict[Node, Any]:
-    """The same sweep by the generic rules: on Tensors (F = T) the derivative is recorded like any other code; on arrays (F = N) in anomaly mode."""
-    cotangents: dict[Node, Any] = {}
-    for node, g in zip(roots, given, strict=True):
-        before = cotangents.get(node)
-        cotangents[node] = g if before is None else F.add(before, g)
-    at: Node | None = None
-
-    def arrived(node: Node, g: Any) -> Any:
-        nonlocal at
-        at = node
-        return run_hooks(node, g) if type(node.extra) is Extra else g
-
-    def left(node: Node, parts: list[Any], g: Any) -> list[Any]:
-        if Anomaly.enabled and Anomaly.check_nan:
-            check_parts(node, parts)
-        return run_after_step(node, parts, g) if type(node.extra) is Extra and node.extra.after_step else parts
-
-    read = reading_once(read_saved if F is T else _read_raw)
-    previous = config.set_grad_enabled(create_graph)
-    try:
-        with np.errstate(all="ignore"):
-            done = sweep(F, order, cotangents, read, arrived=arrived, left=left)
-    except Exception:
-        if Anomaly.enabled:
-            warn_about(at)
-        raise
-    finally:
-        config.set_grad_enabled(previous)
-    if into_leaves:
-        for node in order:
-            if node.op is None and node in done and (targets is None or node in targets):
-                _reach_leaf(node, done[node], create_graph)
-    if not keep:
-        inside = set(order)
-        for node in order:
-            if (
-                node.saved is not None
-                and node.op is not None
-                and (targets is None or node not in targets or _goes_on(node, inside))
-            ):
-                node.saved = FREED
-    return {n: g for n, g in done.items() if targets is None or n in targets}
-
-
-def read_saved(node: Node, position: int) -> Any:
-    """The value that `node` saved for an input (position >= 0) or a result (-1 - index), as a Tensor with its history."""
-    op, saved = node.op, node.saved
-    assert op is not None
-    last = len(op.operands) - 1
-    if position < 0:
-        value = saved[len(op.operands) - 1 - position]
-        source = projections(node)[-1 - position] if op.several() else node
-        return handle(value, source)
-    value = saved[last][position - last] if op.variadic and position >= last else saved[position]
-    source = node.inputs[position]
-    return handle(value, source if isinstance(source, Node) else None) if isinstance(value, np.ndarray) else value
-
-
-def accumulate(tensor: Tensor, g: Any, create_graph: bool, owned: bool = False) -> None:
-    """Add a cotangent to `.grad`: in place where that is first-order (references to .grad see it), as a new Tensor otherwise.
-
-    owned says that nobody else holds the array g, so that it may become `.grad` without a copy.
-    """
-    if local.trace is not None and not local.trace.owns(tensor):
-        local.trace.check_accumulate(tensor)
-    with _accumulation:
-        before = getattr(tensor, "_grad", None)
-        if isinstance(g, Tensor):
-            if before is None:
-                tensor._grad = g if g._node is not None else handle(own(g._data, tensor._data.dtype), None)
-            else:
-                tensor._grad = T.add(before, g)
-        elif before is None:
-            tensor._grad = handle(g if owned else own(g, tensor._data.dtype), None)
-        elif before._node is not None or create_graph or not before._data.flags.writeable:
-            tensor._grad = T.add(before, handle(np.asarray(g), None))
-        else:
-            np.add(before._data, g, out=before._data)
-            touch(before)
-
-
-def own(g: Any, dtype: Any) -> Any:
-    """A private, contiguous, writable copy of a cotangent."""
-    return np.array(g, dtype, order="C")
 
 
 def _first_back(node: Node, g: Any, grads: dict[Node, Any]) -> None:
@@ -425,7 +316,13 @@ def _hooked_back(node: Node, g: Any, grads: dict[Node, Any]) -> None:
 
 def _parts(node: Node, g: Any) -> list[Any]:
     op: type[Op] = node.op  # type: ignore[assignment]
-    return cotangents_of_inputs(N, node, tuple(g) if op.several() else (g,), reading_once(_read_raw) if type(node.saved) is Packed else _read_raw, _is_node)
+    return cotangents_of_inputs(
+        N,
+        node,
+        tuple(g) if op.several() else (g,),
+        reading_once(read_raw) if type(node.saved) is Packed else read_raw,
+        _is_node,
+    )
 
 
 def _add_up(node: Node, parts: list[Any], grads: dict[Node, Any]) -> None:
@@ -433,15 +330,6 @@ def _add_up(node: Node, parts: list[Any], grads: dict[Node, Any]) -> None:
         if part is not None:
             before = grads.get(source)
             grads[source] = part if before is None else before + part
-
-
-def _read_raw(node: Node, position: int) -> Any:
-    op, saved = node.op, node.saved
-    assert op is not None
-    last = len(op.operands) - 1
-    if position < 0:
-        return saved[len(op.operands) - 1 - position]
-    return saved[last][position - last] if op.variadic and position >= last else saved[position]
 
 
 def _is_node(value: Any) -> bool:

@@ -204,4 +204,14 @@ def _register(hooks: dict[int, Any], hook: Callable[..., Any]) -> RemovableHandl
 
 slots.grad_fn = grad_fn
 slots.output_nr = output_nr
-__all__ = ["AccumulateGrad", "GradFn", "GradientEdge", "differentiable_positions", "edge_of", "grad_fn", "name_of", "node_of_edge", "output_nr"]
+__all__ = [
+    "AccumulateGrad",
+    "GradFn",
+    "GradientEdge",
+    "differentiable_positions",
+    "edge_of",
+    "grad_fn",
+    "name_of",
+    "node_of_edge",
+    "output_nr",
+]

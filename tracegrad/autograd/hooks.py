@@ -17,7 +17,12 @@ from tracegrad.ir.node import Node
 from tracegrad.slots import slots
 
 _identities = count()
-sweeps_with_hooks: set[int] = set()  # the hooks that ask which backward runs them: while there are any, backward says it
+hooked_leaves: set[int] = (
+    set()
+)  # not empty once a leaf has had a hook: from then on the order in which leaves are reached shows
+sweeps_with_hooks: set[int] = (
+    set()
+)  # the hooks that ask which backward runs them: while there are any, backward says it
 
 
 class Extra:
@@ -67,6 +72,25 @@ def extra_of(node: Node) -> Extra:
     return extra
 
 
+def leaves_when_complete(order: list[Node]) -> list[Node]:
+    """The order of a sweep with each leaf right behind the last step that adds to it, as torch runs its hooks, and not at the end."""
+    last: dict[Node, int] = {}
+    for at, node in enumerate(order):
+        for source in node.inputs:
+            if type(source) is Node and source.op is None:
+                last[source] = at
+    following: dict[int, list[Node]] = {}
+    for leaf in dict.fromkeys(i for n in order for i in n.inputs if type(i) is Node and i in last):
+        following.setdefault(last[leaf], []).append(leaf)
+    inside = set(order)
+    found: list[Node] = []
+    for at, node in enumerate(order):
+        if node not in last:
+            found.append(node)
+        found += [leaf for leaf in following.get(at, ()) if leaf in inside]
+    return found
+
+
 def _no_tensor() -> None:
     return None
 
@@ -79,6 +103,8 @@ def register_hook(tensor: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Re
             explain("register_hook", "cannot register a hook on a tensor that doesn't require gradient")
         )
     hooks = extra_of(node).hooks
+    if node.op is None:
+        hooked_leaves.add(0)
     removable = RemovableHandle(hooks)
     hooks[removable.id] = hook
     return removable
@@ -107,6 +133,7 @@ def register_post_accumulate_grad_hook(tensor: Tensor, hook: Callable[[Tensor], 
             explain("register_post_accumulate_grad_hook", "cannot be registered on non-leaf tensors")
         )
     hooks = extra_of(node).after
+    hooked_leaves.add(0)
     removable = RemovableHandle(hooks)
     hooks[removable.id] = hook
     return removable

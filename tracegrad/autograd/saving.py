@@ -105,7 +105,9 @@ class Entry:
 
     def read(self) -> Any:
         """The array that unpack gives.  Raises TypeError for anything but a Tensor, RuntimeError for another shape or dtype or an overwritten value."""
-        packed = handle(self.packed, self.source() if self.source is not None else None) if self.is_result else self.packed
+        packed = (
+            handle(self.packed, self.source() if self.source is not None else None) if self.is_result else self.packed
+        )
         answer = self.unpack(packed)
         if not isinstance(answer, Tensor):
             problem = f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(answer).__name__}"
@@ -253,4 +255,15 @@ class disable_saved_tensors_hooks:  # noqa: N801
         return run
 
 
-__all__ = ["Entry", "Hooks", "Packed", "Watch", "change_watch", "current_hooks", "disable_saved_tensors_hooks", "reading_once", "save_on_cpu", "saved_tensors_hooks"]
+__all__ = [
+    "Entry",
+    "Hooks",
+    "Packed",
+    "Watch",
+    "change_watch",
+    "current_hooks",
+    "disable_saved_tensors_hooks",
+    "reading_once",
+    "save_on_cpu",
+    "saved_tensors_hooks",
+]

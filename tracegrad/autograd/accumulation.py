@@ -1,0 +1,77 @@
+"""Where a sweep ends: adding cotangents to `.grad`."""
+
+from __future__ import annotations
+
+import threading
+from sys import getrefcount
+from typing import Any
+
+import numpy as np
+
+from tracegrad.autograd.hooks import Extra, run_after_step
+from tracegrad.config import local
+from tracegrad.eager.clock import touch
+from tracegrad.eager.dispatch import T
+from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.ir.node import Node
+
+_accumulation = threading.Lock()
+
+
+def _references(g: Any) -> int:
+    return getrefcount(g)
+
+
+def _count_alone() -> int:
+    g = np.ones(1)
+    return _references(g)
+
+
+_ALONE = (
+    _count_alone()
+)  # how often an array counts as held that only a caller's local and a parameter hold; differs between Python versions
+
+
+def reach_leaf(leaf: Node, g: Any, create_graph: bool) -> None:
+    """Add a complete cotangent to the `.grad` of a leaf's Tensor, if that still exists, and run the hooks that wait for it."""
+    extra = leaf.extra
+    tensor = extra.tensor() if type(extra) is Extra else extra() if callable(extra) else None
+    if tensor is None:
+        return
+    alone = type(g) is np.ndarray and g.base is None and getrefcount(g) <= _ALONE
+    accumulate(tensor, g, create_graph, alone and g.dtype == tensor._data.dtype)
+    if type(extra) is Extra:
+        if extra.after_step:
+            run_after_step(leaf, [], g)
+        extra.accumulated(tensor, create_graph)
+
+
+def accumulate(tensor: Tensor, g: Any, create_graph: bool, owned: bool = False) -> None:
+    """Add a cotangent to `.grad`: in place where that is first-order (references to .grad see it), as a new Tensor otherwise.
+
+    owned says that nobody else holds the array g, so that it may become `.grad` without a copy.
+    """
+    if local.trace is not None and not local.trace.owns(tensor):
+        local.trace.check_accumulate(tensor)
+    with _accumulation:
+        before = getattr(tensor, "_grad", None)
+        if isinstance(g, Tensor):
+            if before is None:
+                tensor._grad = g if g._node is not None else handle(own(g._data, tensor._data.dtype), None)
+            else:
+                tensor._grad = T.add(before, g)
+        elif before is None:
+            tensor._grad = handle(g if owned else own(g, tensor._data.dtype), None)
+        elif before._node is not None or create_graph or not before._data.flags.writeable:
+            tensor._grad = T.add(before, handle(np.asarray(g), None))
+        else:
+            np.add(before._data, g, out=before._data)
+            touch(before)
+
+
+def own(g: Any, dtype: Any) -> Any:
+    """A private, contiguous, writable copy of a cotangent."""
+    return np.array(g, dtype, order="C")
+
+
+__all__ = ["accumulate", "own", "reach_leaf"]

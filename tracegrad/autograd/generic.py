@@ -1,0 +1,105 @@
+"""The sweep by the operators' rules as they stand: on Tensors, where it is recorded in turn, and on arrays in anomaly mode."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tracegrad import config
+from tracegrad.autograd.accumulation import reach_leaf
+from tracegrad.autograd.anomaly import Anomaly, check_parts, warn_about
+from tracegrad.autograd.hooks import Extra, run_after_step, run_hooks
+from tracegrad.autograd.saving import reading_once
+from tracegrad.eager.dispatch import T
+from tracegrad.eager.tensor import handle
+from tracegrad.ir.builder import projections
+from tracegrad.ir.node import FREED, Node
+from tracegrad.ir.prelude import Ops
+from tracegrad.ir.sweep import sweep
+
+
+def generic_sweep(
+    F: Ops,
+    order: list[Node],
+    roots: list[Node],
+    given: list[Any],
+    targets: set[Node] | None,
+    keep: bool,
+    create_graph: bool,
+    into_leaves: bool,
+) -> dict[Node, Any]:
+    """The same sweep by the generic rules: on Tensors (F = T) the derivative is recorded like any other code; on arrays (F = N) in anomaly mode."""
+    cotangents: dict[Node, Any] = {}
+    for node, g in zip(roots, given, strict=True):
+        before = cotangents.get(node)
+        cotangents[node] = g if before is None else F.add(before, g)
+    at: Node | None = None
+
+    def arrived(node: Node, g: Any) -> Any:
+        nonlocal at
+        at = node
+        return run_hooks(node, g) if type(node.extra) is Extra else g
+
+    def left(node: Node, parts: list[Any], g: Any) -> list[Any]:
+        if Anomaly.enabled and Anomaly.check_nan:
+            check_parts(node, parts)
+        return run_after_step(node, parts, g) if type(node.extra) is Extra and node.extra.after_step else parts
+
+    read = reading_once(read_saved if F is T else read_raw)
+    previous = config.set_grad_enabled(create_graph)
+    try:
+        with np.errstate(all="ignore"):
+            done = sweep(F, order, cotangents, read, arrived=arrived, left=left)
+    except Exception:
+        if Anomaly.enabled:
+            warn_about(at)
+        raise
+    finally:
+        config.set_grad_enabled(previous)
+    if into_leaves:
+        for node in order:
+            if node.op is None and node in done and (targets is None or node in targets):
+                reach_leaf(node, done[node], create_graph)
+    if not keep:
+        inside = set(order)
+        for node in order:
+            if (
+                node.saved is not None
+                and node.op is not None
+                and (targets is None or node not in targets or goes_on(node, inside))
+            ):
+                node.saved = FREED
+    return {n: g for n, g in done.items() if targets is None or n in targets}
+
+
+def read_saved(node: Node, position: int) -> Any:
+    """The value that `node` saved for an input (position >= 0) or a result (-1 - index), as a Tensor with its history."""
+    op, saved = node.op, node.saved
+    assert op is not None
+    last = len(op.operands) - 1
+    if position < 0:
+        value = saved[len(op.operands) - 1 - position]
+        source = projections(node)[-1 - position] if op.several() else node
+        return handle(value, source)
+    value = saved[last][position - last] if op.variadic and position >= last else saved[position]
+    source = node.inputs[position]
+    return handle(value, source if isinstance(source, Node) else None) if isinstance(value, np.ndarray) else value
+
+
+def goes_on(node: Node, inside: set[Node]) -> bool:
+    """Whether the sweep has to go through this target to reach another one."""
+    return any(type(i) is Node and i in inside for i in node.inputs)
+
+
+def read_raw(node: Node, position: int) -> Any:
+    """The value that `node` saved for an input or a result (as read_saved), as an array."""
+    op, saved = node.op, node.saved
+    assert op is not None
+    last = len(op.operands) - 1
+    if position < 0:
+        return saved[len(op.operands) - 1 - position]
+    return saved[last][position - last] if op.variadic and position >= last else saved[position]
+
+
+__all__ = ["generic_sweep", "goes_on", "read_raw", "read_saved"]
