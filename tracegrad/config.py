@@ -78,3 +78,13 @@ def set_grad_enabled(enabled: bool) -> bool:
         local.grad_enabled = enabled
         (return_to_fast_path if enabled else leave_fast_path)()
     return before
+
+
+def _after_fork() -> None:
+    """A lock that another thread held is held for ever in a forked process: make a new one."""
+    global _mode_lock
+    _mode_lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from sys import getrefcount
 from typing import Any
@@ -15,7 +16,17 @@ from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.ir.node import Node
 
-_accumulation = threading.Lock()
+_accumulation = threading.RLock()  # the same thread may come again: a saved-tensor hook may run a backward of its own
+
+
+def _after_fork() -> None:
+    """A lock that another thread held is held for ever in a forked process: make a new one."""
+    global _accumulation
+    _accumulation = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _references(g: Any) -> int:

@@ -47,7 +47,7 @@ def touch(t: Tensor) -> None:
     write = _written.get(id(memory))
     if write is None:
         key = id(memory)
-        write = _written[key] = Write(weakref.ref(memory, lambda _: _written.pop(key, None)))
+        write = _written.setdefault(key, Write(weakref.ref(memory, lambda _: _written.pop(key, None))))
     write.count += 1
     write.last = _Clock.last = tick()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 from tracegrad.autograd.engine import backward as run_backward
@@ -158,10 +158,8 @@ class _Frame:
         args = [a.read() if isinstance(a, _Argument) else a for a in self.args]
         kwargs = {name: a.read() if isinstance(a, _Argument) else a for name, a in self.kwargs.items()}
         with _same_numbers(self.state), enable_grad(), saved_tensors_hooks(pack, lambda t: t), self.context:
-            try:
+            with suppress(_Stop):
                 self.function(*args, **kwargs)
-            except _Stop:
-                pass
         self._compare(found)
         self.recomputed = dict(enumerate(found))
 
