@@ -48,6 +48,7 @@ class Memory:
 
     def __init__(self, graph: Graph) -> None:
         self.root: dict[Node, Node] = {leaf: leaf for leaf in graph.leaves}
+        self.members: dict[Node, list[Node]] = {}  # the nodes that show each block
         self.last_use: dict[Node, int] = {}
         self.broadcast: set[Node] = set()
         for position, node in enumerate(graph.nodes):
@@ -55,6 +56,7 @@ class Memory:
             assert op is not None
             shares = (op.view or op.name == "project") and isinstance(node.inputs[0], Node)
             self.root[node] = self.root[node.inputs[0]] if shares else node
+            self.members.setdefault(self.root[node], []).append(node)
             if op.name == "broadcast_to" or (shares and node.inputs[0] in self.broadcast):
                 self.broadcast.add(node)
             for source in node.inputs:
@@ -108,7 +110,7 @@ def numpy_source(graph: Graph) -> str:
         else:
             text = reuse(node, position, expression(node, names, constants), names, memory, kept)
             body.append(f"    {names[node]} = {text}  # {types_comment(node)}")
-        dead = dict.fromkeys(names[n] for n in memory_released(node, position, graph, memory, kept))
+        dead = dict.fromkeys(names[n] for n in memory_released(node, position, memory, kept))
         if dead:
             body.append(f"    del {', '.join(dead)}")
     results = return_values(graph, names, memory, kept)
@@ -200,15 +202,13 @@ def reuse(node: Node, position: int, text: str, names: dict[Node, str], memory: 
     return text
 
 
-def memory_released(node: Node, position: int, graph: Graph, memory: Memory, kept: set[Node]) -> list[Node]:
+def memory_released(node: Node, position: int, memory: Memory, kept: set[Node]) -> list[Node]:
     """Large arrays (with their views) that nobody reads after this node."""
     roots = {memory.root[i] for i in node.inputs if isinstance(i, Node)}
     ended = [
         r for r in roots if r.op is not None and r not in kept and memory.last_use.get(r) == position and is_large(r)
     ]
-    if not ended:
-        return []
-    return [n for n in graph.nodes[:position] if memory.root[n] in ended and n not in kept]
+    return [n for r in ended for n in memory.members[r] if n not in kept]
 
 
 def is_large(node: Node) -> bool:

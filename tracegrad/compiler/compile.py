@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import threading
 import warnings
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad import dtypes, pytree
+from tracegrad import devices, dtypes, pytree
 from tracegrad.backends.base import backend as find_backend
 from tracegrad.compiler.entry import Entry
 from tracegrad.compiler.quick import MISS, quick_call
@@ -17,7 +18,7 @@ from tracegrad.compiler.recorder import Trace
 from tracegrad.compiler.replay import Recorded, argument_names, as_tensor_leaf, record, replay
 from tracegrad.compiler.watch import Watched, watch
 from tracegrad.config import local
-from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.eager.tensor import Size, Tensor, handle
 from tracegrad.errors import ArgumentError, TraceError, explain
 from tracegrad.ir.graph import Graph
 
@@ -25,7 +26,7 @@ ENTRIES_PER_SIGNATURE = (
     64  # recordings of one signature that differ in what the function reads outside; the oldest goes first
 )
 
-_STATIC = (bool, int, str, bytes, type(None), dtypes.dtype, slice, type(Ellipsis))
+_STATIC: tuple[type, ...] = (bool, int, str, bytes, type(None), dtypes.dtype, slice, type(Ellipsis))
 
 
 class Compiled:
@@ -128,7 +129,10 @@ class Compiled:
         new_args, new_kwargs = treedef.unflatten(inner)
         names = [*argument_names(self.function, args), *(f"k{i}" for i in range(len(leaves)))][: len(leaves)]
         chosen = [n for n, d in zip(names, dynamic, strict=True) if d]
-        return record(trace, self.function, new_args, new_kwargs, chosen), trace, watched
+        recorded = record(trace, self.function, new_args, new_kwargs, chosen)
+        for value in recorded.statics.values():
+            check_result(value)
+        return recorded, trace, watched
 
     def _warn(self, value: Any) -> None:
         if not self._warned:
@@ -164,6 +168,18 @@ class Compiled:
     def compilations(self) -> int:
         """How many programs have been compiled so far."""
         return sum(len(entries) for entries in self._entries.values())
+
+
+def check_result(value: Any) -> None:
+    """Raises TraceError for a part of the result that may hold values of the recorded call: a closure, a generator, an object."""
+    if not isinstance(value, (*_STATIC, complex, np.generic, np.dtype, range, type, enum.Enum, devices.device, Size)):
+        raise TraceError(
+            explain(
+                "compile",
+                f"the function returned a {type(value).__name__}, which every later call would return again as it is now",
+                "Return Tensors, numbers and strings, in tuples, lists and dicts",
+            )
+        )
 
 
 def _argument(leaf: Any) -> Tensor:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import sysconfig
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,7 +29,8 @@ from tracegrad.ir.op import REGISTRY, Op
 from tracegrad.ir.types import Type
 from tracegrad.slots import slots
 
-PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+INTERNAL = (os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep, "<generated", "<numpy", "<frozen")
+INSTALLED = tuple({sysconfig.get_path(kind) + os.sep for kind in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
 class Trace:
@@ -118,7 +120,9 @@ class Trace:
         found = self._constants.get(node)
         if found is None:
             kind = Type(node.shape, node.dtype)
-            found = self._constants[node] = make_node(REGISTRY["stop_reverse"], (node,), (), kind, needs=False, extra=user_location())
+            found = self._constants[node] = make_node(
+                REGISTRY["stop_reverse"], (node,), (), kind, needs=False, extra=user_location()
+            )
         return found
 
     def leave(self, t: Tensor, kind: str) -> None:
@@ -209,11 +213,17 @@ def is_number(operand: Any) -> bool:
 
 
 def user_location() -> tuple[str, int] | None:
-    """File and line of the nearest frame outside the package."""
+    """File and line of the nearest frame of the user's: outside this package, the standard library and installed packages.
+
+    When all the code is of installed packages, the nearest frame outside this one.
+    """
     frame = sys._getframe(1)
+    nearest = None
     while frame is not None:
         file = frame.f_code.co_filename
-        if not file.startswith((PACKAGE, "<generated", "<numpy", "<frozen")):
-            return file, frame.f_lineno
+        if not file.startswith(INTERNAL):
+            if not file.startswith(INSTALLED):
+                return file, frame.f_lineno
+            nearest = nearest or (file, frame.f_lineno)
         frame = frame.f_back  # type: ignore[assignment]
-    return None
+    return nearest

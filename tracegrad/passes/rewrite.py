@@ -99,10 +99,10 @@ class Rewriter:
         op = node.op
         if op is None or op.several():
             return None
+        self.builder.location = node.extra
         for rule in (*self.by_root.get(op.name, ()), *self.everywhere):
             try:
-                with self.builder.at(node.extra):
-                    after = rule.apply(self.builder, node, self.uses)
+                after = rule.apply(self.builder, node, self.uses)
             except Exception as error:
                 raise PassError(
                     explain(self.stage, f"rule {rule.name!r} failed at {describe(node)}: {error}")
