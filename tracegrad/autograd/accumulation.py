@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tracegrad import config
 from tracegrad.autograd.hooks import Extra, run_after_step
 from tracegrad.config import local
 from tracegrad.eager.clock import touch
@@ -68,16 +69,30 @@ def accumulate(tensor: Tensor, g: Any, create_graph: bool, owned: bool = False) 
         before = getattr(tensor, "_grad", None)
         if isinstance(g, Tensor):
             if before is None:
-                tensor._grad = g if g._node is not None else handle(own(g._data, tensor._data.dtype), None)
+                tensor._grad = _copied(tensor, g)
             else:
                 tensor._grad = T.add(before, g)
         elif before is None:
             tensor._grad = handle(g if owned else own(g, tensor._data.dtype), None)
-        elif before._node is not None or create_graph or not before._data.flags.writeable:
+        elif create_graph or not before._data.flags.writeable:
             tensor._grad = T.add(before, handle(np.asarray(g), None))
         else:
             np.add(before._data, g, out=before._data)
             touch(before)
+
+
+def _copied(tensor: Tensor, g: Tensor) -> Tensor:
+    """A cotangent as a Tensor of its own: several leaves may get the same one."""
+    if g._node is None:
+        return handle(own(g._data, tensor._data.dtype), None)
+    if local.trace is not None:
+        return g
+    before = config.set_grad_enabled(True)
+    try:
+        copied: Tensor = T.overwrite(T.zeros(g._node.type), g, kind="copy")
+    finally:
+        config.set_grad_enabled(before)
+    return copied
 
 
 def own(g: Any, dtype: Any) -> Any:

@@ -30,7 +30,7 @@ from tracegrad.eager.dispatch import T
 from tracegrad.eager.generate import backward_function
 from tracegrad.eager.inplace import check_not_overwritten
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.errors import ArgumentValueError, DifferentiationError, GraphFreedError, explain
+from tracegrad.errors import ArgumentValueError, DifferentiationError, GraphFreedError, IndexingError, explain
 from tracegrad.ir.node import FREED, Node
 from tracegrad.ir.op import REGISTRY, Op
 from tracegrad.ir.prelude import Ops
@@ -119,7 +119,8 @@ def grad(
         if g is not None:
             results.append(g if isinstance(g, Tensor) else handle(own(g, t._data.dtype), None))
         elif materialize_grads:
-            results.append(T.zeros(Type(t._data.shape, t._data.dtype)))
+            zero = T.zeros(Type(t._data.shape, t._data.dtype))
+            results.append(zero.requires_grad_() if create_graph and local.trace is None else zero)
         elif allow_unused:
             results.append(None)
         else:
@@ -137,22 +138,26 @@ def _batched(
     roots: list[Tensor], wanted: list[Tensor], grad_outputs: Any, retain: Any, create: bool, unused: Any, zeros: bool
 ) -> tuple[Any, ...]:
     """One sweep per row of the gradients, stacked."""
+    if grad_outputs is None:
+        raise DifferentiationError(explain("grad", "is_grads_batched=True needs grad_outputs"))
     rows = tensors_of("grad", grad_outputs)
-    size = rows[0].shape[0]
+    sizes = {g._data.shape[:1] for g in rows}
+    if () in sizes or sizes == {(0,)}:
+        problem = "with is_grads_batched=True the first axis of each of grad_outputs counts the gradients, of which there must be one at least"
+        raise (ArgumentValueError if () in sizes else IndexingError)(explain("grad", problem))
+    if len(sizes) > 1:
+        problem = "Expected all tensors in grad_outputs to have the same size in the first axis"
+        raise ArgumentValueError(explain("grad", problem, sizes=sorted(sizes)))
+    ((size,),) = sizes
+    keep = create if retain is None else bool(retain)
     swept = [
-        grad(
-            roots,
-            wanted,
-            [T.select(g, dim=0, index=i) for g in rows],
-            i + 1 < size or bool(retain),
-            create,
-            unused,
-            False,
-            zeros,
-        )
+        grad(roots, wanted, [T.select(g, dim=0, index=i) for g in rows], i + 1 < size or keep, create, unused or zeros)
         for i in range(size)
     ]
-    return tuple(None if parts[0] is None else T.stack(*parts, dim=0) for parts in zip(*swept, strict=True))
+    stacked = [None if parts[0] is None else T.stack(*parts, dim=0) for parts in zip(*swept, strict=True)]
+    if zeros:  # without the first axis, as torch gives them
+        return tuple(T.zeros(Type(t.shape, t._data.dtype)) if s is None else s for s, t in zip(stacked, wanted, strict=True))
+    return tuple(stacked)
 
 
 def run(

@@ -9,17 +9,24 @@ from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.eager.views import path_of, place_in, views_of
 from tracegrad.ir.op import REGISTRY
 from tracegrad.ir.types import Type
+from tracegrad.slots import slots
 
 
 def repoint(t: Tensor, base: Tensor, new: Tensor, in_memory: bool) -> None:
     """Point t at the node of `new`; if t shares memory, give the base and all live views their new values."""
     views = [(v, place_in(base._data, v._data)) for v in views_of(base)]
+    retaining = [(v, v._node) for v in (t, base, *(v for v, _ in views)) if getattr(getattr(v._node, "extra", None), "retained", None)]
     value = new if base is t else _with_part(base, t, new, in_memory)
     base._node = value._node
     if not in_memory:
         base._data = value._data
     if views:
         _reread(base, views, in_memory)
+    for v, before in retaining:  # retain_grad() belongs to the name, hooks to the value
+        if v._node is not before and before is not None:
+            before.extra.retained = None
+            if v._node is not None and v._node.needs:
+                slots.retain_grad(v)
 
 
 def _with_part(base: Tensor, t: Tensor, new: Tensor, in_memory: bool) -> Tensor:
