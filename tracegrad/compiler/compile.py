@@ -16,7 +16,7 @@ from tracegrad.compiler.entry import Entry
 from tracegrad.compiler.quick import MISS, quick_call
 from tracegrad.compiler.recorder import Trace
 from tracegrad.compiler.replay import Recorded, argument_names, as_tensor_leaf, record, replay
-from tracegrad.compiler.watch import Watched, watch
+from tracegrad.compiler.watch import Watched, watch, watch_gradients
 from tracegrad.config import local
 from tracegrad.eager.tensor import Size, Tensor, handle
 from tracegrad.errors import ArgumentError, TraceError, explain
@@ -87,19 +87,23 @@ class Compiled:
             entries = self._entries.setdefault(key, [])
         except TypeError as error:
             raise ArgumentError(explain("compile", f"an argument cannot be part of the signature: {error}")) from error
-        for entry in entries:
-            if entry.still_valid():
-                self._remember(args, kwargs, entry)
-                return entry.run(tensors)
-        if key in self._uncompiled:
+        entry = valid(entries)
+        if entry is None and key in self._uncompiled:
             return self.function(*args, **kwargs)
+        if entry is not None:
+            self._remember(args, kwargs, entry)
+            return entry.run(tensors)
         with self._lock:
+            entry = valid(entries)  # another thread may have made it meanwhile
+            if entry is not None:
+                return entry.run(tensors)
             recorded, trace, watched = self._record(args, leaves, dynamic, treedef)
             changed = [w for w in watched if not w.unchanged()]
             if changed:  # the recording has done this call's effects: its program gives the result, later calls run the function itself
                 self._uncompiled.add(key)
                 self._warn(changed[0].value)
                 return recorded.result(replay(recorded.graph, [*tensors, *recorded.captures]))
+            watched += watch_gradients(watched, recorded.captures)
             made = Entry(recorded, trace.random_keys, self.backend, watched)
             entries.append(made)
             del entries[:-ENTRIES_PER_SIGNATURE]
@@ -168,6 +172,11 @@ class Compiled:
     def compilations(self) -> int:
         """How many programs have been compiled so far."""
         return sum(len(entries) for entries in self._entries.values())
+
+
+def valid(entries: list[Entry]) -> Entry | None:
+    """The first entry for which everything outside the arguments is what it was."""
+    return next((entry for entry in entries if entry.still_valid()), None)
 
 
 def check_result(value: Any) -> None:

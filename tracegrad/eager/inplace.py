@@ -80,6 +80,8 @@ def _write_recorded(t: Tensor, base: Tensor, new: Tensor, operation: str) -> Non
                 "Write to a clone(), or return the new value",
             )
         )
+    if begins and base._node is not None:
+        base._node.extra.retained = None  # the new value is a leaf of its own
     repoint(t, base, new, in_memory=False)
     if begins:
         local.trace.begin_leaf(t)
