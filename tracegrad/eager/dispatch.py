@@ -233,6 +233,8 @@ def _wrapped(op: type[Op], value: int, target: Any) -> int:
     low, high = (0, 2**bits - 1) if target.kind == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
     if low <= value <= high or not -(2**63) <= value < 2**63:  # NumPy raises OverflowError for what no integer dtype holds
         return value
+    if op.name == "pow" and value < 0:  # the kernel refuses it
+        return value
     if op.name in ("pow", "where") and not (target.kind == "u" and -high <= value < 0):
         raise DTypeError(explain(op.name, f"value cannot be converted to type {target} without overflow", value=value))
     return (value - low) % 2**bits + low

@@ -105,7 +105,7 @@ def many_axes(operation: str, ndim: int, dim: int | Sequence[int] | None) -> tup
     if dim is None:
         return None
     if isinstance(dim, (int, np.integer)):
-        axis = one_axis(operation, ndim, dim)  # type: ignore[arg-type]
+        axis = one_axis(operation, ndim, dim)
         return (axis,) if ndim else ()
     if not isinstance(dim, Sequence) or isinstance(dim, str):
         raise ArgumentError(explain(operation, f"dim must be an int or a tuple of ints, not {dim!r}"))

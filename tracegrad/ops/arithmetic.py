@@ -6,7 +6,7 @@ import math
 from typing import Any, ClassVar
 
 from tracegrad.dtypes import BOOL, NumpyDType
-from tracegrad.errors import DTypeError, explain
+from tracegrad.errors import ArgumentError, DTypeError, explain
 from tracegrad.ir.families import Composite, Elementwise
 from tracegrad.ir.node import Node
 from tracegrad.ir.prelude import Ops, Value
@@ -200,6 +200,8 @@ class Positive(Composite):
     @staticmethod
     def call(F: Ops, input: Any) -> Any:  # noqa: A002
         """input itself.  Raises RuntimeError for bools."""
+        if is_number(input):
+            raise ArgumentError(explain("positive", f"argument 'input' must be Tensor, not {type(input).__name__}"))
         if F.type(input).dtype == BOOL:
             raise DTypeError(explain("positive", "The `+` operator, on a bool tensor is not supported"))
         return input

@@ -7,13 +7,13 @@ from typing import Any
 
 from tracegrad import dtypes
 from tracegrad.dtypes import BOOL, I64
-from tracegrad.errors import DTypeError, NotSupportedError, explain
+from tracegrad.errors import DTypeError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.families import Reduction
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A, M
 from tracegrad.ir.types import Shape, Type, many_axes, one_axis, reduced, size_of
-from tracegrad.ops.checks import is_floating, needs_floating
+from tracegrad.ops.checks import is_floating, needs_floating, not_for
 
 _FOLDS = (
     [A(2, 3), (0,), False],
@@ -70,6 +70,8 @@ class Sum(Reduction):
     @staticmethod
     def call(F: Ops, input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Value:  # noqa: A002
         """Sum over dim (an int or a tuple; None for all), computed in dtype if given."""
+        if dim is None and dtype is None and F.is_floating(input):  # the ordinary case
+            return F.sum(input, dim=None, keepdim=bool(keepdim))
         return folded(
             F, "sum", input, dtype, {"dim": many_axes("sum", len(F.shape(input)), dim), "keepdim": bool(keepdim)}
         )
@@ -99,6 +101,8 @@ class Mean(Reduction):
     @staticmethod
     def call(F: Ops, input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Value:  # noqa: A002
         """Mean over dim (an int or a tuple; None for all), computed in dtype if given."""
+        if dim is None and dtype is None and F.is_floating(input):  # the ordinary case
+            return F.mean(input, dim=None, keepdim=bool(keepdim))
         x = input if dtype is None else F.as_dtype(input, dtypes.to_numpy(dtype))
         t = F.type(x)
         needs_floating(
@@ -294,3 +298,38 @@ def _test(F: Ops, operation: str, x: Any, dim: Any, keepdim: bool) -> Value:
     else:
         found = getattr(F, operation)(x, dim=many_axes(operation, len(t.shape), dim), keepdim=bool(keepdim))
     return F.cast(found, dtype=t.dtype) if t.dtype.kind == "u" else found
+
+
+class Trace(Op):
+    """Sum of the diagonal of a matrix.  Shape: (n, m) -> ().  Whole numbers are summed as int64; refuses bools."""
+
+    linear, samples = ("x",), ([A(3, 3)], [A(2, 4)], [A(0, 3)])
+    numpy, jax = "K.trace({x})", "K.trace({x})"
+
+    @staticmethod
+    def call(F: Ops, input: Any) -> Value:  # noqa: A002
+        """The sum of input[i, i]."""
+        t = F.type(input)
+        _check_matrix(t)
+        return F.trace(F.as_dtype(input, I64) if t.dtype.kind in "iu" else input)
+
+    @staticmethod
+    def infer(x: Type) -> Type:
+        """A single value of x's dtype; RuntimeError unless x is a matrix."""
+        _check_matrix(x)
+        return Type((), x.dtype)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x_type: Type) -> Value:
+        count = min(x_type.shape)
+        return F.diagonal_backward(F.expand(g, shape=(count,)), shape=x_type.shape, offset=0, dim1=0, dim2=1)
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: Any, x: Value) -> Value:
+        return F.sum(F.diagonal(x, offset=0, dim1=1, dim2=2), dim=(1,), keepdim=False)
+
+
+def _check_matrix(x: Type) -> None:
+    if len(x.shape) != 2:
+        raise ShapeError(explain("trace", f"expected a matrix, but got tensor with dim {len(x.shape)}", x=x))
+    not_for("trace", x, "b")

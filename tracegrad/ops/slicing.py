@@ -7,14 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad.dtypes import I64
 from tracegrad.errors import IndexingError, ShapeError, explain
 from tracegrad.ir.families import Composite, Movement
-from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Shape, Type, one_axis
-from tracegrad.ops.checks import not_for
 
 
 def _replaced(shape: Shape, dim: int, *sizes: int) -> Shape:
@@ -383,38 +380,3 @@ class DiagonalBackward(Movement):
     @staticmethod
     def batch(F: Ops, size: int, batched: Any, x: Value, shape: Shape, offset: int, dim1: int, dim2: int) -> Value:
         return F.diagonal_backward(x, shape=(size, *shape), offset=offset, dim1=dim1 + 1, dim2=dim2 + 1)
-
-
-class Trace(Op):
-    """Sum of the diagonal of a matrix.  Shape: (n, m) -> ().  Whole numbers are summed as int64; refuses bools."""
-
-    linear, samples = ("x",), ([A(3, 3)], [A(2, 4)], [A(0, 3)])
-    numpy, jax = "K.trace({x})", "K.trace({x})"
-
-    @staticmethod
-    def call(F: Ops, input: Any) -> Value:  # noqa: A002
-        """The sum of input[i, i]."""
-        t = F.type(input)
-        _check_matrix(t)
-        return F.trace(F.as_dtype(input, I64) if t.dtype.kind in "iu" else input)
-
-    @staticmethod
-    def infer(x: Type) -> Type:
-        """A single value of x's dtype; RuntimeError unless x is a matrix."""
-        _check_matrix(x)
-        return Type((), x.dtype)
-
-    @staticmethod
-    def grad_x(F: Ops, g: Value, x_type: Type) -> Value:
-        count = min(x_type.shape)
-        return F.diagonal_backward(F.expand(g, shape=(count,)), shape=x_type.shape, offset=0, dim1=0, dim2=1)
-
-    @staticmethod
-    def batch(F: Ops, size: int, batched: Any, x: Value) -> Value:
-        return F.sum(F.diagonal(x, offset=0, dim1=1, dim2=2), dim=(1,), keepdim=False)
-
-
-def _check_matrix(x: Type) -> None:
-    if len(x.shape) != 2:
-        raise ShapeError(explain("trace", f"expected a matrix, but got tensor with dim {len(x.shape)}", x=x))
-    not_for("trace", x, "b")

@@ -12,7 +12,7 @@ from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Type, many_axes, reduced
-from tracegrad.ops.checks import NUMBERS, needs_floating
+from tracegrad.ops.checks import needs_floating
 from tracegrad.ops.reduce import Dim, folded_count
 
 
@@ -146,7 +146,8 @@ class LinalgVectorNorm(Op):
             share = F.div(g, F.sum(F.cast(hit, dtype=x_type.dtype), dim=dim, keepdim=True))
             return F.where(hit, F.mul(F.sign(x), share), 0.0)
         inner = F.mul(F.sign(x), F.where(F.eq(x, 0), 0.0, F.pow(F.abs(x), ord - 1)))
-        return F.mul(inner, F.mul(g, F.pow(F.where(F.eq(norm, 0), 1.0, norm), 1 - ord)))
+        scale = F.where(F.eq(norm, 0), 1.0, norm) if ord > 1 else norm
+        return F.mul(inner, F.mul(g, F.pow(scale, 1 - ord)))
 
     @staticmethod
     def batch(F: Ops, size: int, batched: Any, x: Value, ord: float, dim: Dim, keepdim: bool) -> Value:  # noqa: A002
@@ -171,7 +172,7 @@ class Norm(Composite):
                     )
                 )
             raise DTypeError(explain("norm", f"Order {p} not supported"))
-        if not isinstance(p, (str, *NUMBERS, type(None))):
+        if not isinstance(p, (str, int, float, type(None))):
             raise ArgumentError(explain("norm", f"p must be a number or 'fro', not {type(p).__name__}"))
         t = F.type(input)
         needs_floating("linalg.vector_norm", t.dtype, "Expected a floating point or complex tensor as input")

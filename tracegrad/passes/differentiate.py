@@ -78,6 +78,8 @@ def track(graph: Graph, wrt: Sequence[int]) -> Graph:
         assert node.op is not None
         inputs = tuple(values[i] if isinstance(i, Node) else i for i in node.inputs)
         values[node] = remake(node.op, inputs, node.attrs, node.extra)
+        if node.op.value_dependent:
+            values[node].shape = node.shape  # the type rule alone cannot know it; the recording does
     outputs = tuple(values[o] if isinstance(o, Node) else o for o in graph.outputs)
     effects = [(leaves[old], values[new]) for old, new in graph.effects]
     captures = [leaves[c] for c in graph.captures]

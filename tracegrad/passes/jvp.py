@@ -146,10 +146,15 @@ def _linear(F: Builder, op: type[Op], node: Node, incoming: tuple[Any, ...], mov
             total = part if total is None else F.add(total, part)
         return total
     inputs = tuple(
-        t if t is not None else F.zeros(i.type) if isinstance(i, Node) and _operand(op, p) in op.linear else i
+        t if t is not None else _zero(F, i) if _operand(op, p) in op.linear else i
         for p, (i, t) in enumerate(zip(node.inputs, incoming, strict=True))
     )
     return _apply(F, op, inputs, node)
+
+
+def _zero(F: Builder, value: Any) -> Any:
+    """The tangent of an operand that does not move: a node, a Python number, or None for an absent one."""
+    return F.zeros(value.type) if isinstance(value, Node) else None if value is None else type(value)(0)
 
 
 def _apply(F: Builder, op: type[Op], inputs: tuple[Any, ...], node: Node) -> Any:
