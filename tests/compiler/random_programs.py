@@ -32,7 +32,7 @@ ANY_RANK = (
     "{a}.sum()", "{a}.mean()", "{a}.prod()", "({a} * {a} + 0.1).norm()", "{a}.reshape(-1)", "{a}.flatten()", "{a}.unsqueeze(0)", "{a}.unsqueeze(-1)", "{a}[None]", "{a}[..., None]",
     "tg.stack([{a}, {a} * 2])", "tg.stack(({a}, {a}.sin()), dim=-1)", "{a}.expand(2, *{a}.shape)", "tg.logsumexp({a}.reshape(-1), dim=0)", "{a}.reshape(1, -1)",
     "{a}.broadcast_to((2, *{a}.shape))", "{a}.amax()", "{a}.max()", "{a}.min() * {a}", "tg.func.grad(lambda u: (u * u * {a}).sum())({a})",
-    "tg.func.jvp(lambda u: u.sin() * {a}, ({a},), ({a} * 0.5,))[1]", "tg.func.vjp(lambda u: (u * u).tanh(), {a})[1]({a})", "tg.func.grad(lambda u: tg.func.grad(lambda v: (v ** 3 * u).sum())(u).sum())({a})",
+    "tg.func.jvp(lambda u: u.sin() * {a}, ({a},), ({a} * 0.5,))[1]", "tg.func.vjp(lambda u: (u * u).tanh(), {a})[1]({a})[0]", "tg.func.grad(lambda u: tg.func.grad(lambda v: (v ** 3 * u).sum())(u).sum())({a})",
     "tg.func.value_and_grad(lambda u: (u * {a}).cos().sum())({a})[1]", "{a}.squeeze()", "tg.func.jvp(lambda u: tg.func.grad(lambda v: (v ** 3).sum())(u), ({a},), ({a},))[1]",
 )  # fmt: skip
 RANKED = (
