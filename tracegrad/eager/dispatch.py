@@ -25,6 +25,11 @@ NUMBERS = (bool, int, float, complex)
 class TensorOps(Ops):
     """T: operators on Tensors.  eager/generate.py fills in the functions."""
 
+    @property
+    def followed(self) -> bool:  # type: ignore[override]
+        """True unless a function is being recorded: a graph is simplified anyway."""
+        return local.trace is None
+
     def type(self, x: Any) -> Type:
         """Shape and NumPy dtype of x; weak for a Python number."""
         return Type(x._data.shape, x._data.dtype) if isinstance(x, Tensor) else type_of(x)
@@ -212,6 +217,9 @@ def promote_operands(op: type[Op], operands: list[Any]) -> list[Any]:
         target = dtypes.default.float
     elif op.promotion == "number" and target.kind == "b":
         target = dtypes.I64
+    elif op.promotion == "compare" and target.kind in "iu":
+        if not all(_fits(operands[i], target) for i in places if not isinstance(operands[i], Tensor)):
+            target = dtypes.I64  # 200 < 300 is true for uint8 as well
     out = list(operands)
     for i in places:
         value = out[i]
@@ -227,17 +235,26 @@ def promote_operands(op: type[Op], operands: list[Any]) -> list[Any]:
     return out
 
 
+def _range(d: Any) -> tuple[int, int]:
+    bits = 8 * d.itemsize
+    return (0, 2**bits - 1) if d.kind == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+
+
+def _fits(value: Any, d: Any) -> bool:
+    low, high = _range(d)
+    return low <= value <= high
+
+
 def _wrapped(op: type[Op], value: int, target: Any) -> int:
     """A Python int as the integer dtype holds it: arithmetic is modulo 2**bits.  RuntimeError where torch wants the number itself to fit."""
-    bits = 8 * target.itemsize
-    low, high = (0, 2**bits - 1) if target.kind == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    low, high = _range(target)
     if low <= value <= high or not -(2**63) <= value < 2**63:  # NumPy raises OverflowError for what no integer dtype holds
         return value
     if op.name == "pow" and value < 0:  # the kernel refuses it
         return value
     if op.name in ("pow", "where") and not (target.kind == "u" and -high <= value < 0):
         raise DTypeError(explain(op.name, f"value cannot be converted to type {target} without overflow", value=value))
-    return (value - low) % 2**bits + low
+    return (value - low) % (high - low + 1) + low
 
 
 def check_result(op: type[Op], arrays: tuple[Any, ...], types: tuple[Type, ...]) -> None:

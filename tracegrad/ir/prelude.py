@@ -20,7 +20,12 @@ class Value(Protocol):
 
 
 class Ops:
-    """Base of the namespaces: operators by name, and conveniences over them."""
+    """Base of the namespaces: operators by name, and conveniences over them.
+
+    followed   whether the user may differentiate the results again on the tape: x**2 twice is then 2 with a history, and x**2 three times 0, as in torch
+    """
+
+    followed: bool = False
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         raise AttributeError(name)

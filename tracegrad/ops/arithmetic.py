@@ -249,6 +249,8 @@ class Pow(Elementwise):
             return F.where(F.eq(y, 0), 0.0, F.mul(g, F.mul(y, F.pow(x, F.sub(y, 1)))))
         if y == 0:
             return F.zeros(F.type(g))
+        if F.followed:
+            return F.mul(g, F.mul(F.pow(x, y - 1), y))
         if y == 1:
             return g
         return F.mul(g, F.mul(x if y == 2 else F.pow(x, y - 1), y))
@@ -270,7 +272,7 @@ class Square(Elementwise):
 
     @staticmethod
     def grad_x(F: Ops, g: Value, x: Value) -> Value:
-        return F.mul(g, F.mul(x, 2))
+        return F.mul(g, F.mul(F.pow(x, 1) if F.followed else x, 2))
 
 
 class Reciprocal(Elementwise):
