@@ -127,6 +127,11 @@ def test_kernels_stand_in_the_module_as_plain_functions(leaf):
     assert "tracegrad" not in names and "K" not in names
 
 
+def test_only_the_kernels_that_are_used_stand_in_the_module():
+    source = tg.capture(lambda x: (x * x).sum(), tg.ones(3)).grad().to_python()
+    assert set(re.findall(r"^def (\w+)", source, re.M)) == {"full", "broadcast_to", "compiled"}
+
+
 def test_every_kernel_can_be_exported_beside_every_other():
     kernels = KernelSource()
     for name, value in vars(numpy_kernels).items():

@@ -68,12 +68,12 @@ class KernelSource:
             if module == numpy_kernels.__name__ and hasattr(numpy_kernels, name):
                 raise NotSupportedError(explain("to_python", f"the kernel {name!r} has no source of its own"))
             return  # a built-in, a local variable, or a name for annotations only
+        if isinstance(statement, (ast.Import, ast.ImportFrom)):
+            self._import(statement, name)
+            return
         if (module, statement.lineno) in self._seen:
             return
         self._seen.add((module, statement.lineno))
-        if isinstance(statement, (ast.Import, ast.ImportFrom)):
-            self._import(statement)
-            return
         for used in ast.walk(statement):
             if isinstance(used, ast.Name):
                 self._collect(module, used.id)
@@ -81,7 +81,7 @@ class KernelSource:
         if self._define(_defined(statement), source):
             self.sources.append(source)
 
-    def _import(self, statement: ast.Import | ast.ImportFrom) -> None:
+    def _import(self, statement: ast.Import | ast.ImportFrom, name: str) -> None:
         origin = statement.module or "" if isinstance(statement, ast.ImportFrom) else ""
         if not origin.startswith(_PACKAGE):
             line = ast.unparse(statement)
@@ -89,9 +89,10 @@ class KernelSource:
             self._import_lines[line] = None
             return
         for alias in statement.names:
-            if alias.asname not in (None, alias.name):
+            if alias.asname == name != alias.name:
                 raise NotSupportedError(explain("to_python", f"kernels import {alias.name!r} under another name"))
-            self._collect(origin, alias.name)
+            if alias.name == name:  # the others of the same line are not needed
+                self._collect(origin, name)
 
     def _define(self, names: list[str], source: str) -> bool:
         """Note what the names stand for; False if another module has brought the same text."""

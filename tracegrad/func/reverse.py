@@ -66,7 +66,7 @@ def grad_and_value(function: Function, argnums: int | tuple[int, ...] = 0, has_a
 def vjp(function: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, ...]:
     """(output, vjp_function[, aux]) of a function at the primals.
 
-    vjp_function(*cotangents) takes cotangents in the form of the output and returns a tuple with one cotangent per primal (the cotangent itself for one).
+    vjp_function(*cotangents) takes cotangents in the form of the output and returns a tuple with one cotangent per primal.
     """
     level = Level("vjp", primals)
     before = config.set_grad_enabled(True)
@@ -88,7 +88,7 @@ def vjp(function: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, 
                 explain("vjp", f"cotangents must have the form and the shapes of the output, {treedef}; got {form}")
             )
         found = level.sweep(leaves, parts, keep=True)
-        return found[0] if len(primals) == 1 else tuple(found)
+        return tuple(found)
 
     shown = treedef.unflatten([level.outside(leaf) for leaf in leaves])
     return (shown, vjp_function, pytree.map(level.outside, aux)) if has_aux else (shown, vjp_function)
