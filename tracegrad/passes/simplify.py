@@ -13,7 +13,7 @@ from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node
 from tracegrad.ir.samples import A, M
 from tracegrad.ir.types import Type, broadcast, reduced, size_of
-from tracegrad.passes import placing
+from tracegrad.passes import matrices, placing
 from tracegrad.passes.canonicalise import is_inexact
 from tracegrad.passes.rewrite import rewrite
 from tracegrad.passes.rules import AnyRule, Rewrite, Rule, Uses
@@ -262,4 +262,4 @@ def scaled(y: Node) -> bool:
     return y.op is not None and y.op.name == "mul" and not isinstance(y.inputs[1], Node)
 
 
-RULES: tuple[AnyRule, ...] = (*NUMBERS, *SELECTIONS, *PRODUCTS, *SHAPES, *placing.RULES)
+RULES: tuple[AnyRule, ...] = (*NUMBERS, *SELECTIONS, *PRODUCTS, *SHAPES, *placing.RULES, *matrices.RULES)
