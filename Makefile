@@ -46,6 +46,7 @@ layers: $(STAMP)-test
 bench: $(STAMP)-examples
 	$(BIN)/python benchmarks/per_op.py
 	$(BIN)/python benchmarks/rosenbrock.py
+	$(BIN)/python benchmarks/engine.py
 
 clean:
 	rm -rf $(VENV) output .pytest_cache .mypy_cache .ruff_cache

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from tracegrad import config
-from tracegrad.autograd.saving import Entry, current_hooks
+from tracegrad.autograd.body import substituted
 from tracegrad.config import local
 from tracegrad.eager.dispatch import T
-from tracegrad.eager.inplace import version
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.errors import (
-    DifferentiationError,
-    GraphFreedError,
-    OverwrittenError,
-    ShapeError,
-    TracegradError,
-    explain,
-)
-from tracegrad.ir.builder import projections
+from tracegrad.errors import DifferentiationError, ShapeError, TracegradError, explain
 from tracegrad.ir.graph import Graph
-from tracegrad.ir.node import FREED, Node, make_leaf, tick
+from tracegrad.ir.node import Node, make_leaf, tick
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops
 from tracegrad.ir.raw import N
@@ -42,12 +32,25 @@ class Call:
                cotangents and the results) and `boundary` (other nodes of the recording); or the error that backward raised
     """
 
-    __slots__ = ("arguments", "boundary", "cotangents", "ctx", "function", "outputs", "results", "template")
+    __slots__ = (
+        "arguments",
+        "body",
+        "boundary",
+        "cotangents",
+        "ctx",
+        "function",
+        "guard",
+        "outputs",
+        "results",
+        "template",
+    )
 
     def __init__(self, function: type[Any], ctx: Any, arguments: tuple[bool, ...]) -> None:
         self.function, self.ctx, self.arguments = function, ctx, arguments
         self.results: tuple[bool, ...] = ()
         self.template: Any = None
+        self.body: Any = None  # how to run forward again, where it left Tensors of its own on ctx
+        self.guard: Any = None
         self.cotangents: tuple[Node, ...] = ()
         self.outputs: tuple[Node, ...] = ()
         self.boundary: tuple[Node, ...] = ()
@@ -135,69 +138,26 @@ class CustomCall(Op):
                 config.set_grad_enabled(before)
             parts = [None if p is None else p._data for p in parts]
         else:
-            parts = _run_backward(call, node.types, _types(node.inputs[first:]), list(given))
+            parts = _recorded_backward(call, node, first, list(given))
         for i, part in enumerate(parts):
             found[first + i] = part if wanted(node.inputs[first + i]) else None
         return found
 
 
-class SavedTensors:
-    """What save_for_backward kept: arguments and other Tensors as they are, results without a reference to their own node."""
-
-    __slots__ = ("entries", "node", "pieces")
-
-    def __init__(
-        self, tensors: Sequence[Tensor | None], results: Sequence[Tensor], node: Node, pieces: Sequence[Node]
-    ) -> None:
-        at = {id(r): i for i, r in enumerate(results)}
-        self.entries = [None if t is None else _entry(t, at.get(id(t)), pieces) for t in tensors]
-        self.node, self.pieces = weakref.ref(node), [weakref.ref(p) for p in pieces]
-
-    @staticmethod
-    def of(node: Node) -> tuple[Tensor | None, ...]:
-        """The saved tensors of a node.  Raises GraphFreedError after a backward that did not retain the graph."""
-        saved = node.saved
-        if saved is FREED:
-            raise GraphFreedError(
-                explain(
-                    "saved_tensors",
-                    "Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed)",
-                    "Pass retain_graph=True to the first call to keep them",
-                )
-            )
-        return saved.unpack() if isinstance(saved, SavedTensors) else ()
-
-    def unpack(self) -> tuple[Tensor | None, ...]:
-        """The Tensors, with their history.  Raises OverwrittenError when one was written in place since it was saved."""
-        return tuple(None if e is None else self._restore(*e) for e in self.entries)
-
-    def _restore(self, tensor: Tensor | None, data: Any, source: Node | None, index: int | None, count: int) -> Tensor:
-        if type(data) is Entry:
-            data = data.read()
-        elif version(handle(data, None)) != count:
-            raise OverwrittenError(
-                explain(
-                    "saved_tensors",
-                    "one of the variables needed for gradient computation has been modified by an inplace operation",
-                    "Write the update out of place, or clone() the value first",
-                    value=Type(data.shape, data.dtype),
-                )
-            )
-        if index is not None:
-            node = self.node()
-            piece = self.pieces[index]()
-            return handle(data, piece if piece is not None or node is None else projections(node)[index])
-        same = tensor is not None and tensor._node is source and tensor._data is data
-        return tensor if tensor is not None and same else handle(data, source)
-
-
-def _entry(t: Tensor, index: int | None, pieces: Sequence[Node]) -> tuple[Any, ...]:
-    hooks = current_hooks()
-    if hooks is not None:
-        shown = t if index is None else handle(t._data, pieces[index])
-        return None, Entry(hooks, shown, index is not None), t._node if index is None else None, index, 0
-    kept = None if index is not None else t
-    return kept, t._data, None if index is not None else t._node, index, version(t)
+def _recorded_backward(call: Call, node: Node, first: int, given: list[Any]) -> list[Any]:
+    """The gradients as Tensors with their history, also that of what forward left on ctx."""
+    types = _types(node.inputs[first:])
+    once = getattr(_user_backward(call.function), "once_differentiable", False)
+    if call.body is None or once or not local.grad_enabled:
+        return _run_backward(call, node.types, types, given)
+    replaced, broken = call.body.recompute()
+    with substituted(call.ctx, replaced):
+        parts = _run_backward(call, node.types, types, given)
+    if not broken:
+        return parts
+    sources = [a for a in call.body.args if isinstance(a, Tensor) and a.requires_grad]
+    guarded: list[Any] = call.guard(parts, broken, sources, call.name)
+    return guarded
 
 
 def _types(inputs: tuple[Any, ...]) -> list[Type]:
@@ -373,4 +333,4 @@ def _steps(call: Call, known: dict[Node, Any]) -> list[Node]:
     return sorted(seen, key=lambda n: n.seq)
 
 
-__all__ = ["Call", "CustomCall", "SavedTensors", "backward_template"]
+__all__ = ["Call", "CustomCall", "backward_template"]

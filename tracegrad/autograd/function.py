@@ -8,8 +8,11 @@ from functools import update_wrapper
 from typing import Any
 
 from tracegrad import config
-from tracegrad.autograd.custom_call import Call, CustomCall, SavedTensors, backward_template
+from tracegrad.autograd.body import Body, shown, tensors_on
+from tracegrad.autograd.custom_call import Call, CustomCall, backward_template
+from tracegrad.autograd.saved_tensors import SavedTensors
 from tracegrad.config import local
+from tracegrad.eager.generator import default_generator
 from tracegrad.eager.inplace import repoint
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.eager.views import MADE_IN_FUNCTION, base_of, is_view, link
@@ -22,6 +25,8 @@ from tracegrad.ir.types import Type
 
 class FunctionCtx:
     """What forward leaves for backward: saved tensors, marks, and any attributes that the user sets."""
+
+    internal = frozenset({"_to_save", "_non_differentiable", "_dirty", "_unpack"})
 
     def __init__(self, needs_input_grad: tuple[bool, ...] = ()) -> None:
         self.needs_input_grad = needs_input_grad
@@ -43,7 +48,10 @@ class FunctionCtx:
         """Accepted for programs written for torch; forward-mode derivatives of Functions come from backward here."""
 
     def mark_dirty(self, *tensors: Tensor) -> None:
-        """Say that forward has written these arguments in place and returns them."""
+        """Say that forward has written these arguments in place and returns them.  Raises RuntimeError for anything but Tensors."""
+        for t in tensors:
+            if not isinstance(t, Tensor):
+                raise DifferentiationError(explain("mark_dirty", f"can only mark Tensors, not {type(t).__name__}"))
         self._dirty = frozenset(map(id, tensors))
 
     def mark_non_differentiable(self, *tensors: Tensor) -> None:
@@ -109,7 +117,11 @@ class Function:
         separate = cls.setup_context is not Function.setup_context
         if separate and (kwargs or cls.forward.__defaults__):
             args, kwargs = _positional(cls.forward, args, kwargs), {}
-        ctx = FunctionCtx(tuple(isinstance(a, Tensor) and a.requires_grad for a in args))
+        elif kwargs and any(isinstance(a, Tensor) for a in kwargs.values()):
+            args, kwargs = _positional(cls.forward, (None, *args), kwargs)[1:], {}
+        needs = tuple(isinstance(a, Tensor) and a.requires_grad for a in args)
+        ctx = FunctionCtx(needs)
+        state = default_generator.get_state() if local.grad_enabled and any(needs) else None
         tensors = [(a, a._data, a._node) for a in args if isinstance(a, Tensor)]
         before = config.set_grad_enabled(False)
         try:
@@ -121,7 +133,37 @@ class Function:
         finally:
             config.set_grad_enabled(before)
         call = Call(cls, ctx, tuple(isinstance(a, Tensor) for a in args))
+        if state is not None:
+            _keep_body(call, args, kwargs, results, state, separate)
         return _finish(call, ctx, tensors, results)
+
+
+def _keep_body(
+    call: Call, args: tuple[Any, ...], kwargs: dict[str, Any], results: Any, state: Any, separate: bool
+) -> None:
+    """Where forward left Tensors of its own on ctx: keep how to run it again with their history."""
+    cls, ctx = call.function, call.ctx
+    found = dict(tensors_on(ctx, args, results))
+    if not found or local.trace is not None:
+        return
+
+    def run(fresh: Any, values: tuple[Any, ...]) -> Any:
+        if not separate:
+            return cls.forward(fresh, *values, **kwargs)
+        results = cls.forward(*values)
+        cls.setup_context(fresh, values, results)
+        return results
+
+    call.body = Body(run, lambda: FunctionCtx(ctx.needs_input_grad), args, found, state, not ctx._dirty)
+    call.guard = _guarded
+
+
+def _guarded(parts: list[Any], keys: list[Any], sources: list[Tensor], name: str) -> list[Any]:
+    """Gradients whose own derivative is refused: it would take the values under these keys for constants."""
+    listed = ", ".join(map(shown, keys))
+    problem = f"the derivative of its backward needs the history of {listed}, which forward computed and which cannot be followed back to the arguments"
+    text = explain(name, problem, "Compute it from saved inputs in backward, or mark backward once_differentiable")
+    return [_Error.apply(p, text, *sources) if isinstance(p, Tensor) else p for p in parts]
 
 
 def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
@@ -138,27 +180,29 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
         if not (recorded and followed):
             return results
         listed = results if isinstance(results, tuple) else (results,)
-        guarded = tuple(_Error.apply(r, *followed) if isinstance(r, Tensor) else r for r in listed)
+        guarded = tuple(_Error.apply(r, ONCE, *followed) if isinstance(r, Tensor) else r for r in listed)
         return guarded if isinstance(results, tuple) else guarded[0]
 
+    run.once_differentiable = True  # type: ignore[attr-defined]
     return update_wrapper(run, backward)
+
+
+ONCE = explain(
+    "once_differentiable", "trying to differentiate twice a function that was marked with @once_differentiable"
+)
 
 
 class _Error(Function):
     """The first argument, as a value whose derivative is refused."""
 
     @staticmethod
-    def forward(ctx: Any, value: Tensor, *_sources: Tensor) -> Any:
+    def forward(ctx: Any, value: Tensor, text: str, *_sources: Tensor) -> Any:
+        ctx.text = text
         return value.detach()
 
     @staticmethod
     def backward(ctx: Any, *_grads: Any) -> Any:
-        raise DifferentiationError(
-            explain(
-                "once_differentiable",
-                "trying to differentiate twice a function that was marked with @once_differentiable",
-            )
-        )
+        raise DifferentiationError(ctx.text)
 
 
 def _positional(forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
@@ -180,6 +224,14 @@ def _finish(call: Call, ctx: FunctionCtx, arguments: list[tuple[Tensor, Any, Nod
     own = {id(a) for a, _, _ in arguments}
     if not any(isinstance(r, Tensor) for r in items):
         return results
+    if not ctx._dirty <= set(map(id, items)):
+        raise DifferentiationError(
+            explain(
+                f"{call.function.__name__}",
+                "Some elements marked as dirty during the forward method were not returned as output. "
+                "The inputs that are modified inplace must all be outputs of the Function",
+            )
+        )
     call.results = tuple(isinstance(r, Tensor) for r in items)
     tensors = [r for r in items if isinstance(r, Tensor)]
     followed = any(n is not None and n.needs for _, _, n in arguments)

@@ -1,0 +1,77 @@
+"""What a Function's save_for_backward keeps, and how it comes back."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+from tracegrad.autograd.saving import Entry, current_hooks
+from tracegrad.eager.clock import version
+from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.errors import GraphFreedError, OverwrittenError, explain
+from tracegrad.ir.builder import projections
+from tracegrad.ir.node import FREED, Node
+from tracegrad.ir.types import Type
+
+
+class SavedTensors:
+    """What save_for_backward kept: arguments and other Tensors as they are, results without a reference to their own node."""
+
+    __slots__ = ("entries", "node", "pieces")
+
+    def __init__(
+        self, tensors: Sequence[Tensor | None], results: Sequence[Tensor], node: Node, pieces: Sequence[Node]
+    ) -> None:
+        at = {id(r): i for i, r in enumerate(results)}
+        self.entries = [None if t is None else _entry(t, at.get(id(t)), pieces) for t in tensors]
+        self.node, self.pieces = weakref.ref(node), [weakref.ref(p) for p in pieces]
+
+    @staticmethod
+    def of(node: Node) -> tuple[Tensor | None, ...]:
+        """The saved tensors of a node.  Raises GraphFreedError after a backward that did not retain the graph."""
+        saved = node.saved
+        if saved is FREED:
+            raise GraphFreedError(
+                explain(
+                    "saved_tensors",
+                    "Trying to backward through the graph a second time (or directly access saved tensors after they have already been freed)",
+                    "Pass retain_graph=True to the first call to keep them",
+                )
+            )
+        return saved.unpack() if isinstance(saved, SavedTensors) else ()
+
+    def unpack(self) -> tuple[Tensor | None, ...]:
+        """The Tensors, with their history.  Raises OverwrittenError when one was written in place since it was saved."""
+        return tuple(None if e is None else self._restore(*e) for e in self.entries)
+
+    def _restore(self, tensor: Tensor | None, data: Any, source: Node | None, index: int | None, count: int) -> Tensor:
+        if type(data) is Entry:
+            data = data.read()
+        elif version(handle(data, None)) != count:
+            raise OverwrittenError(
+                explain(
+                    "saved_tensors",
+                    "one of the variables needed for gradient computation has been modified by an inplace operation",
+                    "Write the update out of place, or clone() the value first",
+                    value=Type(data.shape, data.dtype),
+                )
+            )
+        if index is not None:
+            node = self.node()
+            piece = self.pieces[index]()
+            return handle(data, piece if piece is not None or node is None else projections(node)[index])
+        same = tensor is not None and tensor._node is source and tensor._data is data
+        return tensor if tensor is not None and same else handle(data, source)
+
+
+def _entry(t: Tensor, index: int | None, pieces: Sequence[Node]) -> tuple[Any, ...]:
+    hooks = current_hooks()
+    if hooks is not None:
+        shown = t if index is None else handle(t._data, pieces[index])
+        return None, Entry(hooks, shown, index is not None), t._node if index is None else None, index, 0
+    kept = None if index is not None else t
+    return kept, t._data, None if index is not None else t._node, index, version(t)
+
+
+__all__ = ["SavedTensors"]
