@@ -135,3 +135,8 @@ def test_messages_name_the_function(name):
     wrong = {"tensor": ("a",), "zeros": ("a",), "arange": ("a",), "randint": (3,), "linspace": (0, 1)}[name]
     with pytest.raises(TypeError, match=f"^{name}: "):
         getattr(tg, name)(*wrong)
+
+
+def test_arange_needs_an_end():
+    with pytest.raises(TypeError, match="arange: missing argument"):
+        tg.arange()

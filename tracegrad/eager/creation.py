@@ -247,14 +247,18 @@ def _number(operation: str, value: Any) -> Any:
 _MISSING: Any = object()
 
 
-def arange(start: Any = 0, end: Any = _MISSING, step: Any = 1, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False,
+def arange(start: Any = _MISSING, end: Any = _MISSING, step: Any = 1, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False,
            requires_grad: bool = False) -> Tensor:  # fmt: skip
     """start, start + step, ... below end: `arange(end)`, `arange(start, end, step)`.  int64 if all are ints, else the default dtype.
 
     Raises RuntimeError for step 0, for bounds on the wrong side, and for bounds that are not finite.
     """
     check_device("arange", device)
-    if end is _MISSING:
+    if start is _MISSING:
+        if end is _MISSING:
+            raise ArgumentError(explain("arange", "missing argument: the end"))
+        start = 0
+    elif end is _MISSING:
         start, end = 0, start
     first, last, by = (_number("arange", v) for v in (start, end, step))
     d = element_type("arange", dtype) or (
