@@ -520,3 +520,23 @@ def test_the_first_derivative_of_a_compiled_call_runs_compiled(monkeypatch):
     monkeypatch.setattr(entry, "replay", None)  # operator by operator is for higher orders only
     y.backward()
     close(x.grad, 2 * X)
+
+
+def test_what_depends_on_constants_alone_is_computed_once():
+    f = tg.compile(lambda x: x + 3.0 * tg.eye(3, dtype=tg.float64) - tg.arange(3).double() * 2)
+    f(tg.zeros(3, 3, dtype=tg.float64))
+    body = f.source.split("def compiled")[1]
+    assert "np.eye" not in body and "multiply" not in body
+    first = f(tg.zeros(3, 3, dtype=tg.float64))
+    first.fill_(9.0)
+    close(f(tg.zeros(3, 3, dtype=tg.float64)), 3 * np.eye(3) - np.arange(3) * 2)
+
+
+def test_a_returned_constant_made_of_constants_is_fresh_at_every_call():
+    f = tg.compile(lambda x: (x, tg.arange(4.0).flip(0) * 2, tg.eye(2)[0]))
+    for _ in range(2):
+        _, a, b = f(tg.ones(1))
+        close(a, [6.0, 4.0, 2.0, 0.0])
+        close(b, [1.0, 0.0])
+        a.zero_()
+        b.zero_()

@@ -99,8 +99,8 @@ def numpy_source(graph: Graph) -> str:
     kept: set[Node] = set()  # constant arrays, which must be copied when they are returned
     body: list[str] = []
     for position, node in enumerate(graph.nodes):
-        if is_constant(node):
-            names[node] = constants.name(node_expression(node, names, "numpy"))
+        if is_constant(node, kept):
+            names[node] = constants.name(expression(node, names, constants))
             kept.add(node)
             continue
         if node.op is not None and node.op.statements is not None:
@@ -132,11 +132,16 @@ def numpy_source(graph: Graph) -> str:
     )
 
 
-def is_constant(node: Node) -> bool:
-    """Whether a node depends on nothing and is small enough to be made once."""
-    assert node.op is not None
+def is_constant(node: Node, known: set[Node]) -> bool:
+    """Whether a node depends on nothing but constants, and is small enough to be made once."""
+    op = node.op
+    assert op is not None
     return (
-        not node.inputs and node.op.pure and not isinstance(node.dtype, tuple) and size_of(node.shape) <= CONSTANT_LIMIT
+        op.pure
+        and op.statements is None
+        and not isinstance(node.dtype, tuple)
+        and size_of(node.shape) <= CONSTANT_LIMIT
+        and all(i in known for i in node.inputs if isinstance(i, Node))
     )
 
 
