@@ -79,7 +79,12 @@ def _tape_graph(tensor: Tensor) -> Any:
     return importlib.import_module("tracegrad.eager.tape").tape_graph(tensor)
 
 
-_slots.tape_graph = _tape_graph
+def _jvp(*arguments: Any) -> Any:
+    """func.jvp, loaded on first use."""
+    return importlib.import_module("tracegrad.func").jvp(*arguments)
+
+
+_slots.tape_graph, _slots.jvp = _tape_graph, _jvp
 
 
 def _public_names() -> dict[str, Any]:

@@ -24,6 +24,7 @@ class Slots:
     )  # autograd/grad_fn: the view of a node that torch programs expect
     output_nr: Callable[..., Any] = staticmethod(_empty)  # autograd/grad_fn: which result of its step a tensor is
     tape_graph: Callable[..., Any] = staticmethod(_empty)  # eager/tape: Tensor.graph
+    jvp: Callable[..., Any] = staticmethod(_empty)  # func/forward: forward-mode derivatives for gradcheck
     batch_graph: Callable[..., Any] = staticmethod(_empty)  # passes/batch: the batching rule of a custom Function
 
 

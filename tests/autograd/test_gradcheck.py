@@ -127,9 +127,9 @@ def test_batched_gradients_are_compared():
     assert gradcheck(lambda v: v.sin(), leaf(1.0, 2.0), check_batched_grad=True)
 
 
-def test_forward_mode_is_refused():
+def test_batched_forward_mode_is_refused():
     with pytest.raises(NotImplementedError):
-        gradcheck(lambda v: v, leaf(1.0), check_forward_ad=True)
+        gradcheck(lambda v: v, leaf(1.0), check_batched_forward_grad=True)
 
 
 def test_the_function_and_the_module_are_found_by_torch_s_paths():

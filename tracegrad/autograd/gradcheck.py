@@ -12,6 +12,7 @@ from tracegrad.autograd.engine import grad
 from tracegrad.autograd.modes import enable_grad
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import ArgumentValueError, DataError, GradcheckError, NotSupportedError, explain
+from tracegrad.slots import slots
 
 Array = np.ndarray[Any, Any]
 RANDOM_SEED = 20240229  # of the directions in fast mode and of the cotangents of gradgradcheck
@@ -24,6 +25,7 @@ class _Options(NamedTuple):
     nondet_tol: float
     fast: bool
     batched: bool
+    undefined: bool
 
 
 def gradcheck(
@@ -48,18 +50,23 @@ def gradcheck(
 
     Equal means |analytical - numerical| <= atol + rtol * |numerical| for every entry of every Jacobian (for one random projection if fast_mode).
     The inputs should be float64.  Raises GradcheckError (a RuntimeError) unless raise_exception=False, ValueError when no input requires grad.
-    check_undefined_grad, check_grad_dtypes and masked are accepted; unused results always reach a backward as None or zeros here.
+    check_forward_ad compares the derivatives of func.jvp as well; check_batched_grad two gradients in one call with one by one; check_undefined_grad whether
+    backward bears that only one of several results was used.  check_grad_dtypes and masked are accepted: gradients always have the dtype of their input.
     """
-    if check_forward_ad or check_batched_forward_grad:
+    if check_batched_forward_grad:
         raise NotSupportedError(
-            explain("gradcheck", "forward-mode derivatives are not checked here", "Leave check_forward_ad out")
+            explain(
+                "gradcheck", "batched forward-mode derivatives are not checked", "Leave check_batched_forward_grad out"
+            )
         )
     arguments = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
-    options = _Options(eps, atol, rtol, nondet_tol, fast_mode, check_batched_grad)
+    options = _Options(eps, atol, rtol, nondet_tol, fast_mode, check_batched_grad, check_undefined_grad)
     try:
         _check_inputs(arguments)
         if check_backward_ad:
             _check(func, arguments, options)
+        if check_forward_ad:
+            _check_forward(func, arguments, options)
     except GradcheckError:
         if raise_exception:
             raise
@@ -166,6 +173,8 @@ def _check(func: Callable[..., Any], arguments: tuple[Any, ...], options: _Optio
         _check_linear(output, followed, i)
         if options.batched:
             _check_batched(output, followed, i)
+        if options.undefined and len(outputs) > 1:
+            _check_undefined(output, followed, i)
 
 
 def _tensors(result: Any) -> list[Tensor]:
@@ -333,6 +342,56 @@ def _check_batched(output: Tensor, followed: list[Tensor], index: int) -> None:
             raise GradcheckError(
                 explain("gradcheck", f"batched gradients of output {index} differ from those computed one by one")
             )
+
+
+def _check_undefined(output: Tensor, followed: list[Tensor], index: int) -> None:
+    """A backward from one of several results must bear that the others have no gradient."""
+    for x in followed:
+        try:
+            _vjp(output, x, np.ones(output._data.size))
+        except GradcheckError:
+            raise
+        except Exception as error:
+            text = f"Expected backward function to handle undefined output grads. Only output {index} was used, and backward raised {error!r}"
+            raise GradcheckError(
+                explain("gradcheck", text, "Let backward look for None, or leave materialize_grads on")
+            ) from error
+
+
+def _check_forward(func: Callable[..., Any], arguments: tuple[Any, ...], options: _Options) -> None:
+    """Compare the tangents that forward mode gives with central differences."""
+    places = [i for i, a in enumerate(arguments) if isinstance(a, Tensor) and a.requires_grad]
+    points = tuple(handle(arguments[i]._data, None) for i in places)
+
+    def function(*values: Tensor) -> tuple[Tensor, ...]:
+        filled = list(arguments)
+        for i, v in zip(places, values, strict=True):
+            filled[i] = v
+        return tuple(_tensors(func(*filled)))
+
+    generator = np.random.default_rng(RANDOM_SEED)
+    for j, point in enumerate(points):
+        size = point._data.size
+        directions = _unit(generator, size)[None] if options.fast else np.eye(size)
+        rows = [[t._data.reshape(-1) for t in _tangents(function, points, j, d)] for d in directions]
+        for i, columns in enumerate(zip(*rows, strict=True)):
+            if columns[0].dtype.kind != "f":
+                continue
+            analytical = np.array(columns)
+            numerical = directions @ _numerical(func, arguments, arguments[places[j]], i, options.eps)
+            if not np.allclose(analytical, numerical, options.rtol, options.atol, equal_nan=True):
+                difference = np.max(np.abs(analytical - numerical))
+                text = f"Jacobian computed with forward mode mismatch for output {i} with respect to input {j},\n"
+                raise GradcheckError(
+                    f"gradcheck: {text}largest difference {difference:.3g}\nnumerical:{numerical}\nanalytical:{analytical}\n"
+                )
+
+
+def _tangents(function: Callable[..., Any], points: tuple[Tensor, ...], index: int, direction: Array) -> Any:
+    """The tangents of the results for one direction of one input."""
+    along = [np.zeros(p._data.shape, p._data.dtype) for p in points]
+    along[index] = direction.reshape(along[index].shape).astype(along[index].dtype)
+    return slots.jvp(function, points, tuple(handle(a, None) for a in along))[1]
 
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
