@@ -89,6 +89,11 @@ def test_vjp_may_be_called_again():
     close(out[0], X * X)
 
 
+def test_a_tangent_of_another_shape_is_refused_with_torchs_class():
+    with pytest.raises(RuntimeError, match="another shape than its primal"):
+        tg.func.jvp(lambda x: x, (tg.ones(3),), (tg.ones(4),))
+
+
 def test_jvp_equals_the_directional_derivative():
     out, tangent = tg.func.jvp(lambda x: (x.sin() * x).exp(), (tg.tensor(X),), (tg.tensor(X),))
     close(out, np.exp(np.sin(X) * X))

@@ -21,7 +21,7 @@ from tracegrad.eager.dispatch import T, general
 from tracegrad.eager.function_text import backward_source, has_fast_path, operator_source
 from tracegrad.eager.tensor import Tensor
 from tracegrad.eager.views import link
-from tracegrad.errors import explain
+from tracegrad.errors import ArgumentError, explain
 from tracegrad.ir.node import Node, input_type, tick
 from tracegrad.ir.op import REGISTRY, Op
 from tracegrad.ir.raw import N
@@ -93,8 +93,42 @@ def _generate_public(op: type[Op]) -> FunctionType:
     return _define(op.name, operator_source(op, names))
 
 
+class _Absent:
+    """The default of a parameter that stands for another one, and of that one where it must be given."""
+
+    def __repr__(self) -> str:
+        return "<absent>"
+
+
+_NUMPY_NAMES = {"dim": "axis", "keepdim": "keepdims"}
+_ABSENT = _Absent()
+
+
+def _renamed(function: str, name: str, value: Any, default: Any, alias: str, given: Any) -> Any:
+    """The argument for parameter `name` that was given under NumPy's name `alias`.  Raises TypeError when it was given under both."""
+    if value is not default:
+        raise ArgumentError(explain(function, f"the arguments {name!r} and {alias!r} are one and the same"))
+    return given
+
+
+def _missing(function: str, name: str) -> None:
+    raise ArgumentError(f"{function}() missing 1 required positional argument: {name!r}")
+
+
+def _refuse_input(function: str, value: Any) -> None:
+    """Raise TypeError unless value is a Tensor."""
+    if not isinstance(value, Tensor):
+        raise ArgumentError(explain(function, f"argument 'input' must be Tensor, not {type(value).__name__}")) from None
+
+
+GENERATED.update(ABSENT=_ABSENT, RENAMED=_renamed, MISSING=_missing, REFUSE_INPUT=_refuse_input)
+
+
 def _forwarding(op: type[Op]) -> str:
-    """`def sum(input, dim=None, keepdim=False): return CALL_sum(T, input, dim, keepdim)` with the parameters of `call`."""
+    """`def sum(input, dim=None, keepdim=False): return CALL_sum(T, input, dim, keepdim)` with the parameters of `call`.
+
+    dim and keepdim may also be given under NumPy's names, as in torch.
+    """
     code, function = op.call.__code__, op.call
     positional = code.co_varnames[1 : code.co_argcount]
     keyword = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
@@ -102,17 +136,30 @@ def _forwarding(op: type[Op]) -> str:
     defaults = function.__defaults__ or ()
     kwdefaults = function.__kwdefaults__ or {}
     first = len(positional) - len(defaults)
-    head, passed = [], ["T"]
+    head, passed, lines = [], ["T"], []
+    aliases = (
+        {} if rest else {n: a for n, a in _NUMPY_NAMES.items() if n in positional and a not in (*positional, *keyword)}
+    )
     for i, name in enumerate(positional):
         key = f"DEFAULT_{op.name}_{name}"
         if i >= first:
             GENERATED[key] = defaults[i - first]
-        head.append(f"{name}={key}" if i >= first else name)
+        elif name in aliases or "=" in "".join(head):
+            key = "ABSENT"
+            lines += [f"if {name} is ABSENT: MISSING({op.name!r}, {name!r})"]
+        else:
+            key = ""
+        if name in aliases:
+            lines.insert(
+                0,
+                f"if {aliases[name]} is not ABSENT: {name} = RENAMED({op.name!r}, {name!r}, {name}, {key}, {aliases[name]!r}, {aliases[name]})",
+            )
+        head.append(f"{name}={key}" if key else name)
         passed.append(name)
     if rest:
         head.append(f"*{rest}")
         passed.append(f"*{rest}")
-    elif keyword:
+    elif keyword or aliases:
         head.append("*")
     for name in keyword:
         key = f"DEFAULT_{op.name}_{name}"
@@ -120,7 +167,18 @@ def _forwarding(op: type[Op]) -> str:
             GENERATED[key] = kwdefaults[name]
         head.append(f"{name}={key}" if name in kwdefaults else name)
         passed.append(f"{name}={name}")
-    return f"def {op.name}({', '.join(head)}):\n    return CALL_{op.name}({', '.join(passed)})\n"
+    head += [f"{alias}=ABSENT" for alias in aliases.values()]
+    call = f"return CALL_{op.name}({', '.join(passed)})"
+    if positional[:1] == ("input",):
+        lines += [
+            f"try: {call}",
+            "except (AttributeError, TypeError):",
+            f"    REFUSE_INPUT({op.name!r}, input)",
+            "    raise",
+        ]
+    else:
+        lines.append(call)
+    return f"def {op.name}({', '.join(head)}):\n" + "".join(f"    {line}\n" for line in lines)
 
 
 def _first_call(stub: FunctionType, make: Callable[[type[Op]], FunctionType], op: type[Op]) -> None:

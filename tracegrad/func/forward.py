@@ -52,7 +52,7 @@ def jvp(
     values, directions = [as_tensor_leaf("jvp", v) for v in flat], [as_tensor_leaf("jvp", v) for v in along]
     for v, d in zip(values, directions, strict=True):
         if v._data.shape != d._data.shape:
-            raise ArgumentValueError(
+            raise ShapeError(
                 explain(
                     "jvp",
                     "a tangent has another shape than its primal",

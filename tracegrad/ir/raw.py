@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad.errors import ArgumentError, DataError, explain
+from tracegrad.errors import ArgumentError, DataError, IndexingError, explain
 from tracegrad.ir.op import REGISTRY, Op
 from tracegrad.ir.prelude import Ops
 from tracegrad.kernels import numpy_kernels as K
@@ -69,7 +69,9 @@ def compute(op: type[Op], values: tuple[Any, ...], attrs: tuple[Any, ...]) -> An
     try:
         with np.errstate(all="ignore"):
             return raw(op)(*values, **dict(zip(op.attrs, attrs, strict=True)))
-    except RuntimeError as error:
+    except (RuntimeError, IndexError) as error:
+        if type(error) is IndexError:
+            raise IndexingError(explain(op.name, str(error))) from None
         if type(error) is not RuntimeError:
             raise
         raise DataError(explain(op.name, str(error).removeprefix(f"{op.name}: "))) from None  # kernels know no classes of ours
