@@ -216,6 +216,11 @@ def compile(function: Callable[..., Any] | None = None, *, backend: str = "numpy
     numeric (strings, bools, ints, None) belong to the signature, floats are inputs.  Gradients flow through a compiled function to any order.
     Works as a decorator, with or without options.
 
+    What the function reads besides its arguments (globals, closures, attributes, lists, dicts, small NumPy arrays) is compared at every call, and a change leads to
+    another recording; Python containers with more than 2,000 entries are not compared (a RuntimeWarning says so), nor the elements of NumPy arrays above 16 KiB
+    that only Python code reads.  A function that changes such an object runs uncompiled, with one warning.  A Tensor that it keeps somewhere (a global list) holds
+    the values of the call that was recorded, without history.
+
     Raises TraceError (a RuntimeError) with the user's line when the function reads a value in Python, writes to an argument, or has another effect that a
     replay would not repeat; ValueError for an unknown backend.  Example:  fast = compile(tg.func.value_and_grad(loss, argnums=(0, 1)))
     """
