@@ -92,7 +92,14 @@ def is_product(x: Any, uses: Uses) -> bool:
 def _sum_of_products(F: Builder, node: Node, uses: Uses) -> Any:
     """The sum of a sum of products of vectors is a sum of dot products."""
     source, (dim, keepdim) = node.inputs[0], node.attrs
-    if not isinstance(source, Node) or source.op is None or source.op.name != "add" or uses(source) > 1 or keepdim or node.shape:
+    if (
+        not isinstance(source, Node)
+        or source.op is None
+        or source.op.name != "add"
+        or uses(source) > 1
+        or keepdim
+        or node.shape
+    ):
         return None
     x, y = source.inputs
     if not is_product(x, uses) or not is_product(y, uses):
