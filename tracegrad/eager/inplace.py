@@ -326,11 +326,11 @@ def _check_source(t: Tensor, value: Any, operation: str) -> None:
         )
 
 
-def copy_(self: Tensor, src: Any, non_blocking: bool = False) -> Tensor:
-    """Overwrite self with src, broadcast and converted to self's dtype; gradients flow to src.  Raises RuntimeError for a shape that does not fit."""
-    if not isinstance(src, (Tensor, *NUMBERS)):
-        raise ArgumentError(explain("copy_", f"src must be a Tensor, got {type(src).__name__}"))
-    return _assign(self, src, "copy", "copy_")
+def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
+    """Overwrite self with other, broadcast and converted to self's dtype; gradients flow to other.  Raises RuntimeError for a shape that does not fit."""
+    if not isinstance(other, (Tensor, *NUMBERS)):
+        raise ArgumentError(explain("copy_", f"other must be a Tensor, got {type(other).__name__}"))
+    return _assign(self, other, "copy", "copy_")
 
 
 def fill_(self: Tensor, value: Any) -> Tensor:

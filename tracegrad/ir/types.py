@@ -52,7 +52,10 @@ def type_of(value: Any) -> Type:
     """The type of a node, array, tensor or Python number."""
     if isinstance(value, (bool, int, float, complex)) and not isinstance(value, np.generic):
         return literal_type(value)
-    d = value.dtype
+    try:
+        d = value.dtype
+    except AttributeError:
+        raise ArgumentError(explain("operand", f"must be a Tensor, not {type(value).__name__}")) from None
     return Type(tuple(value.shape), d if isinstance(d, np.dtype) else d.numpy)
 
 

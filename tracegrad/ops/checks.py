@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tracegrad.dtypes import TORCH_CLASS, NumpyDType
-from tracegrad.errors import AxisError, DTypeError, NotSupportedError, ShapeError, explain
+from tracegrad.errors import ArgumentError, AxisError, DTypeError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.types import Type, size_of
 
 NUMBERS = (bool, int, float, complex)
@@ -44,6 +44,13 @@ def needs_floating(operation: str, d: NumpyDType, problem: str) -> None:
 def is_floating(d: NumpyDType) -> bool:
     """Whether the dtype is floating or complex."""
     return d.kind in "fc"
+
+
+def whole(operation: str, name: str, value: Any) -> int:
+    """A whole number given by the user as an int.  Raises TypeError for anything else, floats included."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise ArgumentError(explain(operation, f"argument {name!r} must be int, not {type(value).__name__}"))
+    return int(value.__index__())
 
 
 def is_number(value: Any) -> bool:

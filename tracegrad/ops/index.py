@@ -300,6 +300,8 @@ class IndexSelect(Op):
 
 
 def _check_vector(operation: str, index: Type) -> None:
+    if index.weak:
+        raise ArgumentError(explain(operation, "argument 'index' must be Tensor, not a number"))
     if len(index.shape) > 1:
         raise IndexingError(explain(operation, "Index is supposed to be a vector", index=index))
     if index.dtype.kind not in "iu":

@@ -11,7 +11,8 @@ from tracegrad.ir.families import Composite, Movement
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Shape, Type, one_axis
-from tracegrad.ops.reshape import distinct_axes, sizes
+from tracegrad.ops.checks import whole
+from tracegrad.ops.reshape import distinct_axes, given_sizes, sizes
 
 
 class Permute(Movement):
@@ -222,9 +223,10 @@ class Expand(Composite):
     samples = ([A(3, 1), (2, 3, 4)], [A(3, 1), (-1, 4)])
 
     @staticmethod
-    def call(F: Ops, input: Any, *size: Any, implicit: bool = False) -> Value:  # noqa: A002
+    def call(F: Ops, input: Any, *lengths: Any, size: Any = None, implicit: bool = False) -> Value:  # noqa: A002
         """input expanded to the sizes, given as a sequence or as several ints; -1 keeps a size."""
-        return F.broadcast_to(input, shape=expanded("expand", F.shape(input), sizes("expand", size)))
+        wanted = sizes("expand", given_sizes("expand", lengths, size))
+        return F.broadcast_to(input, shape=expanded("expand", F.shape(input), wanted))
 
 
 class ExpandAs(Composite):
@@ -337,7 +339,7 @@ class Tril(Movement):
     def call(F: Ops, input: Any, diagonal: int = 0) -> Value:  # noqa: A002
         """The lower triangle of input.  Raises RuntimeError below two axes."""
         _check_matrix("tril", F.shape(input))
-        return F.tril(input, diagonal=int(diagonal))
+        return F.tril(input, diagonal=whole("triangle", "diagonal", diagonal))
 
     @staticmethod
     def infer(x: Type, diagonal: int) -> Type:
@@ -363,7 +365,7 @@ class Triu(Tril):
     def call(F: Ops, input: Any, diagonal: int = 0) -> Value:  # noqa: A002
         """The upper triangle of input.  Raises RuntimeError below two axes."""
         _check_matrix("triu", F.shape(input))
-        return F.triu(input, diagonal=int(diagonal))
+        return F.triu(input, diagonal=whole("triangle", "diagonal", diagonal))
 
     @staticmethod
     def grad_x(F: Ops, g: Value, diagonal: int) -> Value:

@@ -24,6 +24,13 @@ def sizes(operation: str, given: Sequence[Any]) -> Shape:
         raise ArgumentError(explain(operation, f"sizes must be ints, got {tuple(items)!r}")) from error
 
 
+def given_sizes(operation: str, lengths: tuple[Any, ...], size: Any) -> tuple[Any, ...]:
+    """What the user gave by position, or under the name size.  Raises TypeError for neither."""
+    if lengths or size is not None:
+        return lengths or (size,)
+    raise ArgumentError(explain(operation, "missing argument: size"))
+
+
 def complete(operation: str, shape: Shape, count: int) -> Shape:
     """`shape` with the one size -1 replaced so that it has `count` elements.  Raises RuntimeError when that cannot be."""
     if shape and min(shape) >= 0 and size_of(shape) == count:  # the ordinary case
@@ -146,8 +153,9 @@ class View(Composite):
     samples = ([A(2, 3), (3, 2)], [A(4), (2, -1)])
 
     @staticmethod
-    def call(F: Ops, input: Any, *size: Any) -> Value:  # noqa: A002
+    def call(F: Ops, input: Any, *lengths: Any, size: Any = None) -> Value:  # noqa: A002
         """input in the shape given as a sequence or as several ints; one size may be -1."""
+        size = given_sizes("view", lengths, size)
         if len(size) == 1 and isinstance(size[0], str):
             raise ArgumentError(explain("view", f"sizes must be ints, got {size[0]!r}"))
         if len(size) == 1 and not isinstance(size[0], (tuple, list)) and not hasattr(size[0], "__index__"):

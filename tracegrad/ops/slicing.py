@@ -12,6 +12,7 @@ from tracegrad.ir.families import Composite, Movement
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Shape, Type, one_axis
+from tracegrad.ops.checks import whole
 
 
 def _replaced(shape: Shape, dim: int, *sizes: int) -> Shape:
@@ -249,8 +250,9 @@ class Split(Composite):
             raise ShapeError(explain("split", "split expects at least a 1-dimensional tensor"))
         axis = one_axis("split", len(shape), dim)
         if isinstance(split_size_or_sections, (tuple, list)):
-            return _by_sizes(F, tensor, shape[axis], [int(n) for n in split_size_or_sections], axis)
-        return _by_size(F, tensor, shape[axis], int(split_size_or_sections), axis)
+            lengths = [whole("split", "split_sizes", n) for n in split_size_or_sections]
+            return _by_sizes(F, tensor, shape[axis], lengths, axis)
+        return _by_size(F, tensor, shape[axis], whole("split", "split_size", split_size_or_sections), axis)
 
 
 def _by_size(F: Ops, x: Any, total: int, size: int, axis: int) -> tuple[Value, ...]:
@@ -337,7 +339,7 @@ class Diagonal(Movement):
         first, second = one_axis("diagonal", ndim, dim1), one_axis("diagonal", ndim, dim2)
         if first == second:
             raise ShapeError(explain("diagonal", f"diagonal dimensions cannot be identical {dim1}, {dim2}"))
-        return F.diagonal(input, offset=int(offset), dim1=first, dim2=second)
+        return F.diagonal(input, offset=whole("diagonal", "offset", offset), dim1=first, dim2=second)
 
     @staticmethod
     def infer(x: Type, offset: int, dim1: int, dim2: int) -> Type:
