@@ -35,6 +35,7 @@ def printed(name: str, library: str) -> str:
     with contextlib.redirect_stdout(out), warnings.catch_warnings():
         if library == "torch":
             warnings.simplefilter("ignore")
+        warnings.filterwarnings("ignore", "Anomaly Detection|Error detected in")  # torch warns there too
         exec(compile(text_of(name, library), f"{name}.py", "exec"), {"__name__": "__main__"})
     return re.sub(r"0x[0-9a-f]+", "0x", out.getvalue())
 

@@ -53,9 +53,9 @@ def reach_leaf(leaf: Node, g: Any, create_graph: bool) -> None:
     alone = type(g) is np.ndarray and g.base is None and getrefcount(g) <= _ALONE
     accumulate(tensor, g, create_graph, alone and g.dtype == tensor._data.dtype)
     if type(extra) is Extra:
+        extra.accumulated(tensor, create_graph)
         if extra.after_step:
             run_after_step(leaf, [], g)
-        extra.accumulated(tensor, create_graph)
 
 
 def accumulate(tensor: Tensor, g: Any, create_graph: bool, owned: bool = False) -> None:

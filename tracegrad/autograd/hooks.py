@@ -79,15 +79,12 @@ def leaves_when_complete(order: list[Node]) -> list[Node]:
         for source in node.inputs:
             if type(source) is Node and source.op is None:
                 last[source] = at
-    following: dict[int, list[Node]] = {}
-    for leaf in dict.fromkeys(i for n in order for i in n.inputs if type(i) is Node and i in last):
-        following.setdefault(last[leaf], []).append(leaf)
     inside = set(order)
     found: list[Node] = []
     for at, node in enumerate(order):
         if node not in last:
             found.append(node)
-        found += [leaf for leaf in following.get(at, ()) if leaf in inside]
+        found += [i for i in dict.fromkeys(node.inputs) if type(i) is Node and last.get(i) == at and i in inside]
     return found
 
 

@@ -64,3 +64,21 @@ h.sum().backward()
 attempt(lambda: (a * 2).register_post_accumulate_grad_hook(print))
 h.grad_fn.metadata["mine"] = 3
 print(h.grad_fn.metadata)
+
+# the order of a leaf's hooks, and of the leaves
+leaves = {name: torch.ones(2, requires_grad=True) for name in "xwb"}
+for name, t in leaves.items():
+    t.register_hook(lambda grad, name=name: print(name, grad))
+y = leaves["x"] * leaves["w"] + leaves["b"]
+y.register_hook(lambda grad: print("y", grad))
+z = y * 2 * leaves["w"]
+z.register_hook(lambda grad: print("z", grad))
+z.sum().backward()
+x = torch.ones(2, requires_grad=True)
+step = get_gradient_edge(x).node
+step.register_prehook(lambda grads: print("before", grads))
+step.register_hook(lambda given, grads: print("after", given, grads))
+x.register_hook(lambda grad: print("tensor", grad))
+x.register_post_accumulate_grad_hook(lambda t: print("accumulated", t.grad))
+(x * 3).sum().backward()
+print(step.name(), step.next_functions, step.variable is x)
