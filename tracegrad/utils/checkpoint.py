@@ -157,7 +157,13 @@ class _Frame:
 
         args = [a.read() if isinstance(a, _Argument) else a for a in self.args]
         kwargs = {name: a.read() if isinstance(a, _Argument) else a for name, a in self.kwargs.items()}
-        with _same_numbers(self.state), enable_grad(), saved_tensors_hooks(pack, lambda t: t), self.context, suppress(_Stop):
+        with (
+            _same_numbers(self.state),
+            enable_grad(),
+            saved_tensors_hooks(pack, lambda t: t),
+            self.context,
+            suppress(_Stop),
+        ):
             self.function(*args, **kwargs)
         self._compare(found)
         self.recomputed = dict(enumerate(found))
