@@ -237,7 +237,10 @@ def backward_template(call: Call, ctx: Any, sources: list[Tensor], results: list
     stand_ins = {id(t): handle(t._data, make_leaf(Type(t._data.shape, t._data.dtype))) for t in results}
     own = {id(s) for s in sources}
     ctx._unpack = lambda: tuple(stand_ins.get(id(t), t) if id(t) not in own else t for t in ctx._to_save)
-    before, reads = config.set_grad_enabled(True), trace.reads  # what is recorded without gradients has none later either
+    before, reads = (
+        config.set_grad_enabled(True),
+        trace.reads,
+    )  # what is recorded without gradients has none later either
     trace.reads = False  # the stand-ins for cotangents have no values worth reading
     try:
         parts = _run_backward(

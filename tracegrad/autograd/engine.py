@@ -156,7 +156,9 @@ def _batched(
     ]
     stacked = [None if parts[0] is None else T.stack(*parts, dim=0) for parts in zip(*swept, strict=True)]
     if zeros:  # without the first axis, as torch gives them
-        return tuple(T.zeros(Type(t.shape, t._data.dtype)) if s is None else s for s, t in zip(stacked, wanted, strict=True))
+        return tuple(
+            T.zeros(Type(t.shape, t._data.dtype)) if s is None else s for s, t in zip(stacked, wanted, strict=True)
+        )
     return tuple(stacked)
 
 
