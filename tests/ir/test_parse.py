@@ -152,3 +152,9 @@ def test_a_large_graph_is_read_in_linear_time():
 
 def test_from_text_is_the_parser(graph):
     assert Graph.from_text(graph.to_text()) == graph
+
+
+@pytest.mark.parametrize("value", [5, None, b"graph() {\n}\n"])
+def test_what_is_no_text_is_refused_by_its_type(value):
+    with pytest.raises(TypeError, match="parse: the text must be a str"):
+        Graph.from_text(value)

@@ -9,7 +9,7 @@ import json
 import re
 from typing import Any
 
-from tracegrad.errors import FormatError, explain
+from tracegrad.errors import ArgumentError, FormatError, explain
 from tracegrad.ir.assemble import assemble, checked_leaf, checked_type, operator
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.literals import LIMITS, Limits, is_number
@@ -27,6 +27,8 @@ def parse(text: str, limits: Limits = LIMITS) -> Graph:
     Raises FormatError (a ValueError) with line and column for anything that is not exactly the text form: unknown operators, wrong arity or attributes,
     undefined or repeated names, types that differ from what the operators infer, and texts beyond the limits.
     """
+    if not isinstance(text, str):
+        raise ArgumentError(explain("parse", f"the text must be a str, got {type(text).__name__}"))
     if len(text) > limits.characters:
         raise FormatError(
             explain("parse", f"the text has {len(text)} characters, more than the limit of {limits.characters}")
