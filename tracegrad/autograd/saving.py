@@ -52,9 +52,8 @@ class Watch:
 
     def locate(self, node: Node) -> None:
         """Note where the program stands, in the metadata of the node."""
-        if local.location is None:
-            extra = extra_of(node)
-            extra.metadata = {**(extra.metadata or {}), TRACEBACK: traceback.format_stack(_user_frame())}
+        extra = extra_of(node)
+        extra.metadata = {**(extra.metadata or {}), TRACEBACK: traceback.format_stack(_user_frame())}
 
 
 _PACKAGE = __file__.rpartition("autograd")[0]

@@ -110,6 +110,9 @@ for r in (True, False):
     print(y.grad_fn, y.grad_fn.next_functions)
 
 
+x, w = (t.detach().double().requires_grad_() for t in (x, w))
+
+
 def layer(a):
     return (a * w).sin() * a
 
