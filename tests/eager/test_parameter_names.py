@@ -46,6 +46,13 @@ def test_what_is_no_tensor_is_named(value):
         tg.sum(value)
 
 
+def test_requires_grad_takes_a_bool_only():
+    x = tg.ones(2)
+    with pytest.raises(RuntimeError, match="requires_grad: must be a bool, got int"):
+        x.requires_grad = 5
+    assert not x.requires_grad
+
+
 def test_an_index_out_of_range_names_the_operator():
     with pytest.raises(IndexError, match="index_select: index 9 is out of bounds"):
         tg.index_select(X, 0, tg.tensor([9]))

@@ -93,6 +93,8 @@ class Tensor:
                     "Use detach() to get a value that stands alone",
                 )
             )
+        if not isinstance(value, bool):
+            raise DifferentiationError(explain("requires_grad", f"must be a bool, got {type(value).__name__}"))
         self.requires_grad_(value)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
