@@ -103,7 +103,9 @@ def _public_names() -> dict[str, Any]:
 
 globals().update(_public_names())
 
-__all__ = [name for name in globals() if not name.startswith("_") and name not in ("annotations", "gc", "importlib", "math")]
+__all__ = [
+    name for name in globals() if not name.startswith("_") and name not in ("annotations", "gc", "importlib", "math")
+]
 
 if _collecting:
     if not gc.get_freeze_count():  # all that was made goes to the oldest generation unlooked at

@@ -27,7 +27,9 @@ class _Local(threading.local):
     watch: Any = None  # what sees every new node of the tape (saved-tensor hooks, anomaly mode), or None
     sweep: Any = None  # the backward that runs, where a hook asks for it
     location: tuple[str, int] | None = None
-    quiet: Any = None  # runs a function in a context of this thread whose NumPy error state is silent; None while it does
+    quiet: Any = (
+        None  # runs a function in a context of this thread whose NumPy error state is silent; None while it does
+    )
 
 
 local = _Local()

@@ -34,7 +34,8 @@ BASE = frozenset(LAYERS[0])
 OPTIONAL = frozenset("scipy networkx jax onnx matplotlib tqdm safetensors ml_dtypes sklearn".split())
 # modules written over an optional library; they are themselves imported on first use, by name, in the one place below
 OVER_OPTIONAL = {"kernels/jax_kernels.py": "jax", "backends/jax_backend.py": "jax"}
-IMPORTS_BY_NAME = {"__init__.py", "backends/base.py"}  # the package loads its larger parts on first use
+# the package loads its larger parts on first use, and autograd what only its rarer modes need
+IMPORTS_BY_NAME = {"__init__.py", "autograd/__init__.py", "autograd/saving.py", "backends/base.py"}
 
 
 class Import(NamedTuple):

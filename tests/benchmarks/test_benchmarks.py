@@ -28,5 +28,10 @@ def test_the_engine_s_benchmark_runs_at_a_small_scale() -> None:
     command = [sys.executable, "-W", "error", str(FOLDER / "engine.py"), "--scale", "0.01"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    for line in ("chain of 10,000 nodes", "sum of 500 leaves", "200 training steps without gc", "gradient 180, expected 180"):
+    for line in (
+        "chain of 10,000 nodes",
+        "sum of 500 leaves",
+        "200 training steps without gc",
+        "gradient 180, expected 180",
+    ):
         assert line in done.stdout

@@ -795,5 +795,7 @@ ON_PURPOSE = {
     r"index_select\(.*\| \w+\[0": "a position outside an empty axis is an IndexError, as everywhere",
 }
 # expressions whose results are not those of one recorded program
-NOT_RECORDED = r"half|dtype=t.float32|rand|empty_like|tolist|item|t\.tensor\(x\)|as_tensor|new_tensor|x\[x|t\.where\(x > 0\)$"
+NOT_RECORDED = (
+    r"half|dtype=t.float32|rand|empty_like|tolist|item|t\.tensor\(x\)|as_tensor|new_tensor|x\[x|t\.where\(x > 0\)$"
+)
 READS_VALUES = r"x\[(True|False)|\[True, False|dtype=t\.uint8\)\]"

@@ -1,6 +1,9 @@
-"""torch.autograd: the engine, grad modes, Function and its checks."""
+"""torch.autograd: the engine, grad modes, Function and its checks.  `functional` and `graph` are loaded on first use."""
 
-from tracegrad.autograd import function, functional, grad_fn, graph, hooks
+import importlib
+from typing import Any
+
+from tracegrad.autograd import function, grad_fn, hooks
 from tracegrad.autograd import modes as grad_mode
 from tracegrad.autograd.anomaly import detect_anomaly, set_detect_anomaly
 from tracegrad.autograd.engine import backward, grad
@@ -16,6 +19,13 @@ from tracegrad.autograd.modes import (
     set_multithreading_enabled,
 )
 from tracegrad.eager.tensor import Tensor as Variable
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ("functional", "graph"):
+        raise AttributeError(f"module 'tracegrad.autograd' has no attribute {name!r}")
+    return importlib.import_module(f"tracegrad.autograd.{name}")
+
 
 __all__ = [
     "Function",

@@ -54,7 +54,14 @@ T = TensorOps()
 
 def general(op: type[Op], args: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
     """Apply an operator to Tensors, arrays and Python numbers with normalised attributes."""
-    if len(args) == 2 and op.elementwise and not attrs and type(args[0]) is Tensor and type(args[1]) is Tensor and local.trace is None:
+    if (
+        len(args) == 2
+        and op.elementwise
+        and not attrs
+        and type(args[0]) is Tensor
+        and type(args[1]) is Tensor
+        and local.trace is None
+    ):
         pair = _common_pair(op, *args)
         if pair is not None:
             return getattr(T, op.name)(*pair)
@@ -82,7 +89,9 @@ def general(op: type[Op], args: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
         check_result(op, arrays, result_types(result))
     if local.trace is not None:
         return local.trace.record(op, operands, attrs, arrays)
-    if not (local.grad_enabled and _has_rules(op) and any(isinstance(a, Tensor) and a._node is not None for a in operands)):
+    if not (
+        local.grad_enabled and _has_rules(op) and any(isinstance(a, Tensor) and a._node is not None for a in operands)
+    ):
         made = tuple(handle(a, None) for a in arrays)
     else:
         made = tracked(op, operands, attrs, arrays)
@@ -102,7 +111,12 @@ _pair_targets: dict[tuple[Any, ...], Any] = {}
 def _common_pair(op: type[Op], x: Tensor, y: Tensor) -> tuple[Tensor, Tensor] | None:
     """Two Tensors of different dtypes converted to their common floating dtype; None where there is more to it."""
     a, b = x._data, y._data
-    if op.promotion not in ("arithmetic", "float", "compare") or op.check_operands is not None or op.promoted or a.dtype is b.dtype:
+    if (
+        op.promotion not in ("arithmetic", "float", "compare")
+        or op.check_operands is not None
+        or op.promoted
+        or a.dtype is b.dtype
+    ):
         return None
     key = (a.dtype, a.ndim > 0, b.dtype, b.ndim > 0)
     target = _pair_targets.get(key)
@@ -154,7 +168,9 @@ def untracked(operand: Any) -> Any:
     return Type(operand._data.shape, operand._data.dtype) if isinstance(operand, Tensor) else operand
 
 
-def saved_values(op: type[Op], values: list[Any], results: tuple[Any, ...], nodes: tuple[Node | None, ...]) -> tuple[Any, ...] | None:
+def saved_values(
+    op: type[Op], values: list[Any], results: tuple[Any, ...], nodes: tuple[Node | None, ...]
+) -> tuple[Any, ...] | None:
     """The values that the rules of the followed inputs read, in the order operands then results; None when there is nothing."""
     flat = op.group(tuple(nodes))
     followed = [any(n is not None for n in entry) if isinstance(entry, tuple) else entry is not None for entry in flat]
@@ -198,7 +214,12 @@ def promote_operands(op: type[Op], operands: list[Any]) -> list[Any]:
     if op.promotion in ("none", "same"):
         return operands
     if op.check_operands is not None:
-        op.check_operands(*(operands[i]._data.dtype if isinstance(operands[i], Tensor) else dtypes.number_dtype(operands[i]) for i in places))
+        op.check_operands(
+            *(
+                operands[i]._data.dtype if isinstance(operands[i], Tensor) else dtypes.number_dtype(operands[i])
+                for i in places
+            )
+        )
     tensors = [operands[i] for i in places if isinstance(operands[i], Tensor)]
     numbers = [dtypes.number_dtype(operands[i]) for i in places if not isinstance(operands[i], Tensor)]
     if local.trace is not None:
@@ -209,9 +230,7 @@ def promote_operands(op: type[Op], operands: list[Any]) -> list[Any]:
         tensors = [t for t in tensors if "_is_number" not in t.__dict__]
         numbers += [dtypes.default.float] * len(arguments)
     target = dtypes.result_dtype(
-        [t._data.dtype for t in tensors if t._data.ndim],
-        [t._data.dtype for t in tensors if not t._data.ndim],
-        numbers,
+        [t._data.dtype for t in tensors if t._data.ndim], [t._data.dtype for t in tensors if not t._data.ndim], numbers
     )
     if op.promotion == "float" and dtypes.kind_rank(target) < FLOATING:
         target = dtypes.default.float
@@ -248,7 +267,9 @@ def _fits(value: Any, d: Any) -> bool:
 def _wrapped(op: type[Op], value: int, target: Any) -> int:
     """A Python int as the integer dtype holds it: arithmetic is modulo 2**bits.  RuntimeError where torch wants the number itself to fit."""
     low, high = _range(target)
-    if low <= value <= high or not -(2**63) <= value < 2**63:  # NumPy raises OverflowError for what no integer dtype holds
+    if (
+        low <= value <= high or not -(2**63) <= value < 2**63
+    ):  # NumPy raises OverflowError for what no integer dtype holds
         return value
     if op.name == "pow" and value < 0:  # the kernel refuses it
         return value
@@ -262,4 +283,10 @@ def check_result(op: type[Op], arrays: tuple[Any, ...], types: tuple[Type, ...])
     for array, want in zip(arrays, types, strict=True):
         if array.shape != want.shape or array.dtype != want.dtype:
             got = Type(array.shape, array.dtype)
-            raise VerifyError(explain(op.name, f"the type rule says {want} but the NumPy kernel gave {got}", "This is a fault of tracegrad; please report it"))
+            raise VerifyError(
+                explain(
+                    op.name,
+                    f"the type rule says {want} but the NumPy kernel gave {got}",
+                    "This is a fault of tracegrad; please report it",
+                )
+            )

@@ -15,7 +15,11 @@ from tracegrad.slots import slots
 def repoint(t: Tensor, base: Tensor, new: Tensor, in_memory: bool) -> None:
     """Point t at the node of `new`; if t shares memory, give the base and all live views their new values."""
     views = [(v, place_in(base._data, v._data)) for v in views_of(base)]
-    retaining = [(v, v._node) for v in (t, base, *(v for v, _ in views)) if getattr(getattr(v._node, "extra", None), "retained", None)]
+    retaining = [
+        (v, v._node)
+        for v in (t, base, *(v for v, _ in views))
+        if getattr(getattr(v._node, "extra", None), "retained", None)
+    ]
     value = new if base is t else _with_part(base, t, new, in_memory)
     base._node = value._node
     if not in_memory:

@@ -34,7 +34,10 @@ def link(parent: Tensor, child: Tensor, op: type[Op], attrs: tuple[Any, ...]) ->
         if not local.grad_enabled:
             child.__dict__["_made_without_grad"] = True
     child._view = (parent, op, attrs)
-    base, view = parent, getattr(parent, "_view", None)  # getattr with a default costs a tenth of a caught AttributeError
+    base, view = (
+        parent,
+        getattr(parent, "_view", None),
+    )  # getattr with a default costs a tenth of a caught AttributeError
     while view is not None:
         base = view[0]
         view = getattr(base, "_view", None)

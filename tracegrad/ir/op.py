@@ -91,7 +91,9 @@ class Op:
     elementwise: ClassVar[bool] = False
 
     def __init_subclass__(cls, family: bool = False) -> None:
-        if "back" not in cls.__dict__:  # each its own: what is generated for an operator must not reach those that extend it
+        if (
+            "back" not in cls.__dict__
+        ):  # each its own: what is generated for an operator must not reach those that extend it
             cls.back = Op.back
         if family:
             return

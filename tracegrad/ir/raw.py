@@ -74,4 +74,6 @@ def compute(op: type[Op], values: tuple[Any, ...], attrs: tuple[Any, ...]) -> An
             raise IndexingError(explain(op.name, str(error))) from None
         if type(error) is not RuntimeError:
             raise
-        raise DataError(explain(op.name, str(error).removeprefix(f"{op.name}: "))) from None  # kernels know no classes of ours
+        raise DataError(
+            explain(op.name, str(error).removeprefix(f"{op.name}: "))
+        ) from None  # kernels know no classes of ours

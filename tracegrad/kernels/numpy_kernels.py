@@ -86,7 +86,9 @@ def broadcast_to(x: Array, shape: tuple[int, ...]) -> Array:
     """x repeated to shape without copying."""
     if x.shape == shape:
         return x
-    if type(x) is np.ndarray and x.flags.c_contiguous and x.size:  # several times faster than np.broadcast_to, whose checks infer has made
+    if (
+        type(x) is np.ndarray and x.flags.c_contiguous and x.size
+    ):  # several times faster than np.broadcast_to, whose checks infer has made
         lead = len(shape) - x.ndim
         strides = [0 if size == 1 else stride for size, stride in zip(x.shape, x.strides)]
         return np.ndarray(shape, x.dtype, x, 0, [0] * lead + strides)
