@@ -10,7 +10,7 @@ from tracegrad import dtypes
 from tracegrad.config import local
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.eager.views import link
-from tracegrad.errors import ArgumentError, DTypeError, VerifyError, explain
+from tracegrad.errors import ArgumentError, DTypeError, NotSupportedError, VerifyError, explain
 from tracegrad.ir.builder import projections
 from tracegrad.ir.families import FLOATING
 from tracegrad.ir.node import Node, make_node
@@ -77,6 +77,8 @@ def general(op: type[Op], args: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
         raise ArgumentError(explain(op.name, f"its operands must be Tensors, not {type(strangers[-1]).__name__}"))
     if op.tensor_first and not isinstance(operands[0], Tensor):
         raise ArgumentError(explain(op.name, f"argument 'input' must be Tensor, not {type(operands[0]).__name__}"))
+    if op.real_only:
+        refuse_complex(op, operands)
     if op.promotion:
         operands = promote_operands(op, operands)
     types = tuple(None if a is None else type_of(a._data if isinstance(a, Tensor) else a) for a in operands)
@@ -143,6 +145,10 @@ def _has_rules(op: type[Op]) -> bool:
 
 def tracked(op: type[Op], operands: list[Any], attrs: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Tensor, ...]:
     """Tensors for the results of an operator that autograd follows."""
+    if any(a.dtype.kind == "c" for a in arrays):
+        raise NotSupportedError(
+            explain(op.name, "derivatives of complex values are not supported yet", "Compute under no_grad()")
+        )
     nodes = tuple(a._node if isinstance(a, Tensor) and a._node is not None else None for a in operands)
     inputs = tuple(n if n is not None else untracked(a) for n, a in zip(nodes, operands, strict=True))
     types = tuple(Type(a.shape, a.dtype) for a in arrays)
@@ -276,6 +282,13 @@ def _wrapped(op: type[Op], value: int, target: Any) -> int:
     if op.name in ("pow", "where") and not (target.kind == "u" and -high <= value < 0):
         raise DTypeError(explain(op.name, f"value cannot be converted to type {target} without overflow", value=value))
     return (value - low) % (high - low + 1) + low
+
+
+def refuse_complex(op: type[Op], operands: list[Any]) -> None:
+    """Raise NotSupportedError for a complex operand of an operator that takes real ones."""
+    for operand in operands:
+        if isinstance(operand, complex) or (isinstance(operand, Tensor) and operand._data.dtype.kind == "c"):
+            raise NotSupportedError(explain(op.name, "it does not support complex inputs"))
 
 
 def check_result(op: type[Op], arrays: tuple[Any, ...], types: tuple[Type, ...]) -> None:

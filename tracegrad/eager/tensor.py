@@ -11,7 +11,7 @@ import numpy as np
 
 from tracegrad import dtypes
 from tracegrad.config import local
-from tracegrad.errors import ArgumentError, DataError, DifferentiationError, explain
+from tracegrad.errors import ArgumentError, DataError, DifferentiationError, NotSupportedError, explain
 from tracegrad.ir.node import Node, make_leaf
 from tracegrad.ir.types import Type
 from tracegrad.slots import slots
@@ -101,7 +101,11 @@ class Tensor:
         """Start (or stop) recording operations on this leaf, in place.  Raises RuntimeError for integers and for non-leaves."""
         node = self._node
         if requires_grad:
-            if self._data.dtype.kind not in "fc":
+            if self._data.dtype.kind == "c":
+                raise NotSupportedError(
+                    explain("requires_grad_", "derivatives in complex values are not supported yet", got=self.dtype)
+                )
+            if self._data.dtype.kind != "f":
                 raise DifferentiationError(
                     explain(
                         "requires_grad_", "only Tensors of floating point dtype can require gradients", got=self.dtype

@@ -25,8 +25,8 @@ def begin(what: str, value: Any) -> Tensor:
     t = as_tensor_leaf(what, value)
     if "_is_number" in t.__dict__:  # a Python float given to a recorded function: the tensor that it would be outside
         t = T.cast(t, dtype=default.float)
-    if t._data.dtype.kind not in "fc":
-        raise DTypeError(explain(what, f"only floating point and complex arguments have derivatives, got {t.dtype}"))
+    if t._data.dtype.kind != "f":
+        raise DTypeError(explain(what, f"only floating point arguments have derivatives, got {t.dtype}"))
     kind = Type(t._data.shape, t._data.dtype)
     if local.trace is None and t._node is None:
         return handle(t._data, make_leaf(kind, needs=True))

@@ -51,6 +51,7 @@ class Op:
     pure: ClassVar[bool] = True
     value_dependent: ClassVar[bool] = False
     quiet: ClassVar[bool] = False
+    real_only: ClassVar[bool] = False
     pole: ClassVar[str] = ""
     numpy: ClassVar[str] = ""
     jax: ClassVar[str] = ""

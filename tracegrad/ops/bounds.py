@@ -18,6 +18,7 @@ from tracegrad.ops.checks import is_number
 class Clamp(Elementwise):
     """x within [min, max], numbers or None for no bound; max wins where they cross.  Shape: (*a) -> (*a).  The derivative is 1 on the bounds."""
 
+    real_only = True
     attrs, torch_name, quiet, inplace, onnx, aliases = ("min", "max"), "ClampBackward1", True, True, "Clip", ("clip",)
     numpy, jax = "K.clamp({x}, {min}, {max})", "K.clamp({x}, {min}, {max})"
     samples = (
@@ -52,6 +53,7 @@ class Clamp(Elementwise):
 class ClampMin(Clamp):
     """x, but not less than the number min.  Shape: (*a) -> (*a).  The derivative is 1 on the bound."""
 
+    real_only = True
     name, torch_name, onnx, aliases = "clamp_min", "ClampMinBackward0", "", ()
     samples = ([A(2, 3), -1.0, None], [A(), 0.5, None])
 
@@ -64,6 +66,7 @@ class ClampMin(Clamp):
 class ClampMax(Clamp):
     """x, but not more than the number max.  Shape: (*a) -> (*a).  The derivative is 1 on the bound."""
 
+    real_only = True
     name, torch_name, onnx, aliases = "clamp_max", "ClampMaxBackward0", "", ()
     samples = ([A(2, 3), None, 1.0], [A(), None, 0.5])
 
@@ -103,6 +106,7 @@ def _in_range(bound: Any, d: dtypes.NumpyDType) -> Any:
 class ClampTensor(Elementwise):
     """x within the bounds min and max, elementwise; max wins where they cross.  Shapes: (*a), (*b), (*c) -> broadcast(a, b, c)."""
 
+    real_only = True
     inputs, torch_name, quiet, function, method = ("x", "min", "max"), "ClampBackward0", True, False, False
     numpy, jax = "np.minimum(np.maximum({x}, {min}), {max})", "jnp.minimum(jnp.maximum({x}, {min}), {max})"
     samples = ([A(2, 3), A(3, hi=0.0), A(2, 1, lo=0.0)], [A(5), A(5), A(5)], [A(), A(), A()])
@@ -123,6 +127,7 @@ class ClampTensor(Elementwise):
 class ClampMinTensor(Elementwise):
     """x, but not less than the tensor min.  Shapes: (*a), (*b) -> broadcast(a, b).  On the bound the derivative is x's."""
 
+    real_only = True
     inputs, torch_name, quiet, function, method = ("x", "min"), "ClampMinBackward1", True, False, False
     numpy, jax = "np.maximum({x}, {min})", "jnp.maximum({x}, {min})"
     samples = ([A(2, 3), A(3)], [A(), A()])
@@ -139,12 +144,14 @@ class ClampMinTensor(Elementwise):
 class ClampLower(ClampMinTensor):
     """clamp(x, min=tensor): clamp_min under the name that torch shows for it.  Shapes: (*a), (*b) -> broadcast(a, b)."""
 
+    real_only = True
     name, torch_name = "clamp_lower", "ClampBackward0"
 
 
 class ClampMaxTensor(Elementwise):
     """x, but not more than the tensor max.  Shapes: (*a), (*b) -> broadcast(a, b).  On the bound the derivative is x's."""
 
+    real_only = True
     inputs, torch_name, quiet, function, method = ("x", "max"), "ClampMaxBackward1", True, False, False
     numpy, jax = "np.minimum({x}, {max})", "jnp.minimum({x}, {max})"
     samples = ([A(2, 3), A(3)], [A(), A()])
@@ -161,4 +168,5 @@ class ClampMaxTensor(Elementwise):
 class ClampUpper(ClampMaxTensor):
     """clamp(x, max=tensor): clamp_max under the name that torch shows for it.  Shapes: (*a), (*b) -> broadcast(a, b)."""
 
+    real_only = True
     name, torch_name = "clamp_upper", "ClampBackward0"

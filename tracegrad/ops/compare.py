@@ -34,6 +34,7 @@ class Ne(Comparison):
 class Lt(Comparison):
     """x < y.  Shapes: (*a), (*b) -> broadcast(a, b), bool."""
 
+    real_only = True
     inputs, inplace, samples, aliases = ("x", "y"), True, _PAIRS, ("less",)
     numpy, jax, onnx = "np.less({x}, {y})", "jnp.less({x}, {y})", "Less"
 
@@ -41,6 +42,7 @@ class Lt(Comparison):
 class Le(Comparison):
     """x <= y.  Shapes: (*a), (*b) -> broadcast(a, b), bool."""
 
+    real_only = True
     inputs, inplace, samples, aliases = ("x", "y"), True, _PAIRS, ("less_equal",)
     numpy, jax, onnx = "np.less_equal({x}, {y})", "jnp.less_equal({x}, {y})", "LessOrEqual"
 
@@ -48,6 +50,7 @@ class Le(Comparison):
 class Gt(Comparison):
     """x > y.  Shapes: (*a), (*b) -> broadcast(a, b), bool."""
 
+    real_only = True
     inputs, inplace, samples, aliases = ("x", "y"), True, _PAIRS, ("greater",)
     numpy, jax, onnx = "np.greater({x}, {y})", "jnp.greater({x}, {y})", "Greater"
 
@@ -55,6 +58,7 @@ class Gt(Comparison):
 class Ge(Comparison):
     """x >= y.  Shapes: (*a), (*b) -> broadcast(a, b), bool."""
 
+    real_only = True
     inputs, inplace, samples, aliases = ("x", "y"), True, _PAIRS, ("greater_equal",)
     numpy, jax, onnx = "np.greater_equal({x}, {y})", "jnp.greater_equal({x}, {y})", "GreaterOrEqual"
 

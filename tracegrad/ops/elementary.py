@@ -17,6 +17,7 @@ from tracegrad.ops.checks import not_for
 class Abs(Elementwise):
     """The magnitude of every element of x.  Shape: (*a) -> (*a).  Refuses bools.  Derivative 0 at 0."""
 
+    real_only = True
     idempotent, quiet, inplace, aliases = True, True, True, ("absolute",)
     numpy, jax, onnx = "np.absolute({x})", "jnp.abs({x})", "Abs"
     samples = ([A(2, 3)], [A()], [A(0, 4)])
@@ -35,6 +36,7 @@ class Abs(Elementwise):
 class Sign(Elementwise):
     """-1, 0 or 1 by the sign of every element of x; 0 for nan, as in torch.  Shape: (*a) -> (*a).  Its derivative is 0."""
 
+    real_only = True
     idempotent, quiet, inplace = True, True, True
     numpy, jax, onnx = "K.sign({x})", "K.sign({x})", "Sign"
     samples = ([A(2, 3)], [A()], [A(0, 4)])
@@ -179,6 +181,7 @@ class Rsqrt(Elementwise):
 class Relu(Elementwise):
     """x where it is positive, else 0; nan stays nan.  Shape: (*a) -> (*a).  Refuses bools.  Derivative 0 at 0."""
 
+    real_only = True
     idempotent, quiet, inplace = True, True, True
     numpy, jax, onnx = "np.maximum({x}, 0)", "jnp.maximum({x}, 0)", "Relu"
     samples = ([A(2, 3)], [A()], [A(0, 4)])
@@ -198,6 +201,7 @@ class Relu(Elementwise):
 class Erf(Elementwise):
     """The error function of every element of x: 2/sqrt(pi) times the integral of exp(-t*t) from 0 to x.  Shape: (*a) -> (*a)."""
 
+    real_only = True
     promotion, inplace = "float", True
     numpy, jax, onnx = "K.erf({x})", "jax.scipy.special.erf({x})", "Erf"
     samples = ([A(2, 3)], [A()], [A(0, 4)], [A(4, lo=-30.0, hi=30.0)])
@@ -210,6 +214,7 @@ class Erf(Elementwise):
 class Softplus(Elementwise):
     """log(1 + exp(beta * x)) / beta, and x itself where beta * x > threshold.  Shape: (*a) -> (*a).  Refuses integers and bools."""
 
+    real_only = True
     attrs, function, method, onnx = ("beta", "threshold"), False, False, "Softplus"
     numpy, jax = "K.softplus({x}, {beta}, {threshold})", "K.softplus({x}, {beta}, {threshold})"
     samples = (

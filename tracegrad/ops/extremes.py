@@ -20,6 +20,7 @@ _PAIRS = ([A(2, 3), A(3)], [A(2, 1), A(1, 3)], [A(), A(4)], [A(0, 3), A(3)], [A(
 class Maximum(Elementwise):
     """The larger of x and y; nan if one is nan.  Shapes: (*a), (*b) -> broadcast(a, b).  Ties share the derivative evenly."""
 
+    real_only = True
     inputs, commutative, quiet, tensor_first, samples = ("x", "y"), True, True, True, _PAIRS
     numpy, jax, onnx = "np.maximum({x}, {y})", "jnp.maximum({x}, {y})", "Max"
 
@@ -48,6 +49,7 @@ class Maximum(Elementwise):
 class Minimum(Elementwise):
     """The smaller of x and y; nan if one is nan.  Shapes: (*a), (*b) -> broadcast(a, b).  Ties share the derivative evenly."""
 
+    real_only = True
     inputs, commutative, quiet, tensor_first, samples = ("x", "y"), True, True, True, _PAIRS
     numpy, jax, onnx = "np.minimum({x}, {y})", "jnp.minimum({x}, {y})", "Min"
 
@@ -79,6 +81,7 @@ class Minimum(Elementwise):
 class Amax(Reduction):
     """The largest element over the axes dim; nan if there is one.  Shape: (*a) -> a without dim (1s there if keepdim).  Ties share evenly."""
 
+    real_only = True
     quiet, onnx = True, "ReduceMax"
     numpy = "np.maximum.reduce({x}, axis={dim}, keepdims={keepdim})"
     jax = "jnp.max({x}, axis={dim}, keepdims={keepdim})"
@@ -116,6 +119,7 @@ def shared(F: Ops, g: Value, hit: Value, x_type: Type, dim: Any) -> Value:
 class Amin(Amax):
     """The smallest element over the axes dim; nan if there is one.  Shape: (*a) -> a without dim (1s there if keepdim).  Ties share evenly."""
 
+    real_only = True
     onnx = "ReduceMin"
     numpy = "np.minimum.reduce({x}, axis={dim}, keepdims={keepdim})"
     jax = "jnp.min({x}, axis={dim}, keepdims={keepdim})"
@@ -129,6 +133,7 @@ class Amin(Amax):
 class MaxAll(Amax):
     """What max(x) without dim records.  Shape: (*a) -> ().  Ties, and several nan, share the derivative evenly."""
 
+    real_only = True
     name, torch_name, function, method, onnx, call = "max_all", "MaxBackward1", False, False, "", None
     samples = ([A(2, 3), None, False], [A(), None, False], [A(4, lo=1, hi=1), None, False])
 
@@ -141,6 +146,7 @@ class MaxAll(Amax):
 class MinAll(MaxAll):
     """What min(x) without dim records.  Shape: (*a) -> ().  Ties, and several nan, share the derivative evenly."""
 
+    real_only = True
     name, torch_name = "min_all", "MinBackward1"
     numpy, jax = Amin.numpy, Amin.jax
 
@@ -151,6 +157,7 @@ class MaxDim(Op):
     The derivative goes to the chosen element alone.
     """
 
+    real_only = True
     attrs, outputs, nondiff_outputs = ("dim", "keepdim"), ("values", "indices"), ("indices",)
     torch_name, function, method, quiet = "MaxBackward0", False, False, True
     numpy, jax = "K.max_dim({x}, {dim}, {keepdim})", "K.max_dim({x}, {dim}, {keepdim})"
@@ -186,6 +193,7 @@ class MinDim(MaxDim):
     The derivative goes to the chosen element alone.
     """
 
+    real_only = True
     name, torch_name = "min_dim", "MinBackward0"
     numpy, jax = "K.min_dim({x}, {dim}, {keepdim})", "K.min_dim({x}, {dim}, {keepdim})"
 
@@ -234,6 +242,7 @@ class Min(Composite):
 class Argmax(Op):
     """The position of the first largest element along axis dim; of the flattened x for None.  Shape: (*a) -> a without dim (1 there if keepdim), int64."""
 
+    real_only = True
     attrs, nondiff_outputs, quiet, onnx = ("dim", "keepdim"), ("out",), True, "ArgMax"
     numpy, jax = "{x}.argmax({dim}, keepdims={keepdim})", "jnp.argmax({x}, {dim}, keepdims={keepdim})"
     samples = (
@@ -268,6 +277,7 @@ class Argmax(Op):
 class Argmin(Argmax):
     """The position of the first smallest element along axis dim; of the flattened x for None.  Shape: (*a) -> a without dim (1 there if keepdim), int64."""
 
+    real_only = True
     onnx = "ArgMin"
     numpy, jax = "{x}.argmin({dim}, keepdims={keepdim})", "jnp.argmin({x}, {dim}, keepdims={keepdim})"
 

@@ -96,6 +96,7 @@ _SAMPLES = (
 class Softmax(_Proportion):
     """exp(x) / sum(exp(x)) along axis dim, without overflow.  Shape: (*a) -> (*a)."""
 
+    real_only = True
     samples, onnx = _SAMPLES, "Softmax"
     numpy, jax = "K.softmax({x}, {dim})", "K.softmax({x}, {dim})"
 
@@ -113,6 +114,7 @@ class Softmax(_Proportion):
 class LogSoftmax(_Proportion):
     """x - logsumexp(x) along axis dim, without overflow.  Shape: (*a) -> (*a)."""
 
+    real_only = True
     samples, onnx = _SAMPLES, "LogSoftmax"
     numpy, jax = "K.log_softmax({x}, {dim})", "K.log_softmax({x}, {dim})"
 

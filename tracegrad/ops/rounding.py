@@ -32,6 +32,7 @@ class _Rounding(Elementwise, family=True):
 class Floor(_Rounding):
     """The largest whole number <= x.  Shape: (*a) -> (*a)."""
 
+    real_only = True
     numpy, jax, onnx = "np.floor({x})", "jnp.floor({x})", "Floor"
     samples = ([A(2, 3)], [A()], [A(0, 4)])
 
@@ -39,6 +40,7 @@ class Floor(_Rounding):
 class Ceil(_Rounding):
     """The smallest whole number >= x.  Shape: (*a) -> (*a)."""
 
+    real_only = True
     numpy, jax, onnx = "np.ceil({x})", "jnp.ceil({x})", "Ceil"
     samples = ([A(2, 3)], [A()], [A(0, 4)])
 
@@ -46,6 +48,7 @@ class Ceil(_Rounding):
 class Trunc(_Rounding):
     """x without its fraction: the next whole number toward zero.  Shape: (*a) -> (*a)."""
 
+    real_only = True
     aliases = ("fix",)
     numpy, jax = "np.trunc({x})", "jnp.trunc({x})"
     samples = ([A(2, 3)], [A()], [A(0, 4)])
@@ -54,6 +57,7 @@ class Trunc(_Rounding):
 class Round(_Rounding):
     """x rounded to `decimals` decimal places, halves to even.  Shape: (*a) -> (*a).  Integers only with decimals=0."""
 
+    real_only = True
     attrs, quiet = ("decimals",), False
     numpy, jax, onnx = "K.round({x}, {decimals})", "K.round({x}, {decimals})", "Round"
     samples = ([A(2, 3), 0], [A(), 0], [A(0, 4), 0], [A(5), 1], [A(5, lo=-90, hi=90), -1])
@@ -90,6 +94,7 @@ class _Quotient(Elementwise, family=True):
 class DivFloor(_Quotient):
     """x / y rounded down.  Shapes: (*a), (*b) -> broadcast(a, b).  Integers stay integers; their division by zero raises RuntimeError."""
 
+    real_only = True
     torch_name, function, method = "DivBackward2", False, False
     numpy, jax = "K.floor_divide({x}, {y})", "K.floor_divide({x}, {y})"
     samples = ([A(2, 3), A(3, lo=0.5)], [A(), A(2, lo=0.5)], [A(4), 0.7])
@@ -106,6 +111,7 @@ class DivFloor(_Quotient):
 class DivTrunc(DivFloor):
     """x / y rounded toward zero.  Shapes: (*a), (*b) -> broadcast(a, b).  Integers stay integers; their division by zero raises RuntimeError."""
 
+    real_only = True
     name = "div_trunc"
     numpy, jax = "K.trunc_divide({x}, {y})", "K.trunc_divide({x}, {y})"
 
@@ -133,6 +139,7 @@ class FloorDivide(DivFloor):
 class Remainder(_Quotient):
     """x - y * floor(x / y): the remainder with the sign of y.  Shapes: (*a), (*b) -> broadcast(a, b).  Integers by zero raise RuntimeError."""
 
+    real_only = True
     inplace = True
     numpy, jax = "K.remainder({x}, {y})", "K.remainder({x}, {y})"
     samples = ([A(2, 3), A(3, lo=0.5)], [A(), A(2, lo=0.5)], [A(4), 0.7])
@@ -153,6 +160,7 @@ class Remainder(_Quotient):
 class Fmod(_Quotient):
     """x - y * trunc(x / y): the remainder with the sign of x.  Shapes: (*a), (*b) -> broadcast(a, b).  Integers by zero raise RuntimeError."""
 
+    real_only = True
     inplace, tensor_first = True, True
     numpy, jax = "K.fmod({x}, {y})", "K.fmod({x}, {y})"
     samples = ([A(2, 3), A(3, lo=0.5)], [A(), A(2, lo=0.5)], [A(4), 0.7])

@@ -59,6 +59,7 @@ def _variance_slope(F: Ops, g: Value, x: Value, x_type: Type, dim: Dim, correcti
 class Var(_Spread):
     """Variance over the axes dim, with `correction` subtracted from the count.  Shape: (*a) -> a without dim.  nan without degrees of freedom."""
 
+    real_only = True
     pole = "fewer elements than the correction"
     numpy, jax = "K.var({x}, {dim}, {keepdim}, {correction})", "K.var({x}, {dim}, {keepdim}, {correction})"
 
@@ -77,6 +78,7 @@ class Var(_Spread):
 class Std(_Spread):
     """Standard deviation: the root of var.  Shape: (*a) -> a without dim.  Its derivative is 0 where it is 0, as in torch."""
 
+    real_only = True
     pole = "fewer elements than the correction"
     numpy, jax = "K.std({x}, {dim}, {keepdim}, {correction})", "K.std({x}, {dim}, {keepdim}, {correction})"
 
@@ -108,6 +110,7 @@ class LinalgVectorNorm(Op):
     The derivative is 0 where the norm is 0, as in torch; ties of a maximum share evenly.
     """
 
+    real_only = True
     attrs, function, method, pole = ("ord", "dim", "keepdim"), False, False, "zeros of x for ord < 1"
     numpy, jax = "K.vector_norm({x}, {ord}, {dim}, {keepdim})", "K.vector_norm({x}, {ord}, {dim}, {keepdim})"
     samples = (
