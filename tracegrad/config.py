@@ -26,7 +26,6 @@ class _Local(threading.local):
     trace: Any = None  # the active recorder, or None
     watch: Any = None  # what sees every new node of the tape (saved-tensor hooks, anomaly mode), or None
     sweep: Any = None  # the backward that runs, where a hook asks for it
-    location: tuple[str, int] | None = None
     quiet: Any = (
         None  # runs a function in a context of this thread whose NumPy error state is silent; None while it does
     )

@@ -16,7 +16,6 @@ from tracegrad.config import UserCode, local
 from tracegrad.eager.clock import owner, version, written_since
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import ArgumentError, DifferentiationError, OverwrittenError, explain
-from tracegrad.ir.builder import projections
 from tracegrad.ir.node import Node, tick
 from tracegrad.ir.types import Type
 
@@ -192,12 +191,6 @@ def reading_once(read: Callable[[Node, int], Any]) -> Callable[[Node, int], Any]
 def current_hooks() -> Hooks | None:
     """The saved-tensor hooks of this thread."""
     return None if local.watch is None else local.watch.hooks
-
-
-def results_of(node: Node, arrays: Any) -> tuple[Tensor, ...]:
-    """Tensors for the results of a node."""
-    assert node.op is not None
-    return tuple(map(handle, arrays, projections(node) if node.op.several() else (node,)))
 
 
 class saved_tensors_hooks:  # noqa: N801

@@ -13,6 +13,7 @@ from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Shape, Type, one_axis
 from tracegrad.ops.checks import whole
+from tracegrad.ops.control import Alias
 
 
 def _replaced(shape: Shape, dim: int, *sizes: int) -> Shape:
@@ -23,25 +24,10 @@ def _index_source(x: str, dim: int, item: str) -> str:
     return f"{x}[{':, ' * dim}{item}]"
 
 
-class Whole(Movement):
+class Whole(Alias):
     """A view of all of x: what x[...] gives.  Shape: (*a) -> (*a)."""
 
-    view, function, method, torch_name = True, False, False, "AliasBackward0"
-    numpy, jax = "{x}.view()", "{x}"
-    samples = ([A(2, 3)], [A()])
-
-    @staticmethod
-    def infer(x: Type) -> Type:
-        """x's type."""
-        return x
-
-    @staticmethod
-    def grad_x(F: Ops, g: Value) -> Value:
-        return g
-
-    @staticmethod
-    def batch(F: Ops, size: int, batched: Any, x: Value) -> Value:
-        return x
+    torch_name = "AliasBackward0"
 
     @staticmethod
     def decompose(F: Ops, x: Value) -> Value:
