@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tracegrad.kernels import numpy_kernels, random
+from tracegrad.kernels.windows import layout_positions, strided_positions
 
 Array = Any
 
@@ -50,6 +51,36 @@ def power(x: Any, y: Any) -> Array:
         whole = jnp.power(x, jnp.abs(y))
         return jnp.where(y < 0, jnp.where(jnp.abs(whole) == 1, whole, 0), whole).astype(y.dtype)
     return jnp.power(x, y)
+
+
+def squared_size(x: Array) -> Array:
+    """|x|**2."""
+    return jnp.square(jnp.real(x)) + jnp.square(jnp.imag(x)) if jnp.iscomplexobj(x) else jnp.square(x)
+
+
+def complex_of(re: Array, im: Array) -> Array:
+    """re + i im."""
+    return jax.lax.complex(*jnp.broadcast_arrays(re, im))
+
+
+def polar(size: Array, angle: Array) -> Array:
+    """size * (cos(angle) + i sin(angle))."""
+    return complex_of(size * jnp.cos(angle), size * jnp.sin(angle))
+
+
+def angle(x: Array) -> Array:
+    """The angle in radians; of real numbers 0, pi below 0, nan for nan."""
+    if jnp.iscomplexobj(x):
+        return jnp.arctan2(jnp.imag(x), jnp.real(x))
+    return jnp.where(jnp.isnan(x), x, jnp.where(x < 0, np.pi, 0)).astype(x.dtype)
+
+
+def sgn(x: Array) -> Array:
+    """x / |x|, 0 at 0; the sign of real numbers, 0 for nan."""
+    if not jnp.iscomplexobj(x):
+        return sign(x)
+    size = jnp.abs(x)
+    return jnp.where(size == 0, 0, x / jnp.where(size == 0, 1, size))
 
 
 def sign(x: Array) -> Array:
@@ -121,9 +152,8 @@ def var(x: Array, dim: Any, keepdim: bool, correction: float) -> Array:
     """Squared deviations from the mean by (count - correction), or by 0 if that is negative."""
     center = mean(x, dim, True)
     count = x.size // max(center.size, 1)
-    return jnp.sum(jnp.square(x - center), axis=dim, keepdims=keepdim) / jnp.asarray(
-        max(count - correction, 0), x.dtype
-    )
+    squares = squared_size(x - center)
+    return jnp.sum(squares, axis=dim, keepdims=keepdim) / jnp.asarray(max(count - correction, 0), squares.dtype)
 
 
 def std(x: Array, dim: Any, keepdim: bool, correction: float) -> Array:
@@ -153,7 +183,7 @@ def cumsum(x: Array, dim: int) -> Array:
 def vector_norm(x: Array, order: float, dim: Any, keepdim: bool) -> Array:
     """The p-norm over axes; order inf, -inf, 0: maximum, minimum, count of |x|."""
     if order == 2:
-        return jnp.sqrt(jnp.sum(jnp.square(x), axis=dim, keepdims=keepdim))
+        return jnp.sqrt(jnp.sum(squared_size(x), axis=dim, keepdims=keepdim))
     size = jnp.abs(x)
     if order == 1:
         return jnp.sum(size, axis=dim, keepdims=keepdim)
@@ -162,7 +192,7 @@ def vector_norm(x: Array, order: float, dim: Any, keepdim: bool) -> Array:
     if order == -float("inf"):
         return jnp.min(size, axis=dim, keepdims=keepdim)
     if order == 0:
-        return jnp.sum(jnp.not_equal(x, 0).astype(x.dtype), axis=dim, keepdims=keepdim)
+        return jnp.sum(jnp.not_equal(x, 0).astype(size.dtype), axis=dim, keepdims=keepdim)
     return jnp.power(jnp.sum(jnp.power(size, order), axis=dim, keepdims=keepdim), 1 / order)
 
 
@@ -326,14 +356,6 @@ def place(
     return out
 
 
-def strided_positions(shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Array:
-    """The positions offset + sum(i * strides) in row-major order, as a constant."""
-    found = np.full(shape, offset)
-    for axis, (size, step) in enumerate(zip(shape, strides, strict=True)):
-        found += (np.arange(size) * step).reshape((size,) + (1,) * (len(shape) - axis - 1))
-    return found
-
-
 def strided_view(x: Array, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Array:
     """The elements offset + sum(i * strides) of x in row-major order."""
     return x.reshape(-1)[strided_positions(shape, strides, offset)]
@@ -342,3 +364,29 @@ def strided_view(x: Array, shape: tuple[int, ...], strides: tuple[int, ...], off
 def copy_slices(x: Array, part: Array, strides: tuple[int, ...], offset: int) -> Array:
     """x with the elements offset + sum(i * strides), in row-major order, replaced by those of part."""
     return x.reshape(-1).at[strided_positions(part.shape, strides, offset)].set(part).reshape(x.shape)
+
+
+def as_strided(x: Array, size: tuple[int, ...], stride: tuple[int, ...], offset: int, layout: tuple[int, ...]) -> Array:
+    """The elements offset + sum(i * stride) of x, as if it lay in memory with the strides `layout`."""
+    return x.reshape(-1)[layout_positions(x.shape, layout, size, stride, offset)]
+
+
+def put_strided(
+    g: Array, shape: tuple[int, ...], stride: tuple[int, ...], offset: int, layout: tuple[int, ...]
+) -> Array:
+    """Zeros of `shape` to which g is added where as_strided read it."""
+    positions = layout_positions(shape, layout, g.shape, stride, offset)
+    return jnp.zeros(int(np.prod(shape)), g.dtype).at[positions].add(g).reshape(shape)
+
+
+def unfold(x: Array, dim: int, size: int, step: int) -> Array:
+    """The windows along axis dim, with their elements on a new last axis."""
+    count = (x.shape[dim] - size) // step + 1
+    positions = np.arange(count)[:, None] * step + np.arange(size)
+    return jnp.moveaxis(jnp.take(x, positions, dim), dim + 1, -1)
+
+
+def put_unfolded(g: Array, shape: tuple[int, ...], dim: int, size: int, step: int) -> Array:
+    """Zeros of `shape` to which the windows g are added in their places."""
+    positions = np.arange(g.shape[dim])[:, None] * step + np.arange(size)
+    return jnp.zeros(shape, g.dtype).at[(*_whole(dim), positions)].add(jnp.moveaxis(g, -1, dim + 1))

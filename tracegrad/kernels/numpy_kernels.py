@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tracegrad.kernels.complex_numbers import angle, complex_of, polar, sgn, squared_size, view_as_complex, view_as_real  # noqa: F401
 from tracegrad.kernels.positions import (  # noqa: F401  (kernels under one name)
     arange,
     bmm,
@@ -42,6 +43,7 @@ from tracegrad.kernels.positions import (  # noqa: F401  (kernels under one name
     unsqueeze,
 )
 from tracegrad.kernels.random import random_integers, random_normal, random_permutation, random_uniform  # noqa: F401
+from tracegrad.kernels.windows import as_strided, put_strided, put_unfolded, unfold  # noqa: F401
 
 Array = np.ndarray[Any, Any]
 
@@ -228,7 +230,7 @@ def var(x: Array, dim: Any, keepdim: bool, correction: float) -> Array:
     center = mean(x, dim, True)
     deviation = np.subtract(x, center)
     count = x.size // max(center.size, 1)
-    return np.divide(np.add.reduce(np.square(deviation), axis=dim, keepdims=keepdim), max(count - correction, 0))
+    return np.divide(np.add.reduce(squared_size(deviation), axis=dim, keepdims=keepdim), max(count - correction, 0))
 
 
 def std(x: Array, dim: Any, keepdim: bool, correction: float) -> Array:
@@ -260,7 +262,7 @@ def cumsum(x: Array, dim: int) -> Array:
 def vector_norm(x: Array, order: float, dim: Any, keepdim: bool) -> Array:
     """The p-norm over axes; order inf, -inf, 0: maximum, minimum, count of |x|."""
     if order == 2:
-        return np.sqrt(np.add.reduce(np.square(x), axis=dim, keepdims=keepdim))
+        return np.sqrt(np.add.reduce(squared_size(x), axis=dim, keepdims=keepdim))
     size = np.absolute(x)
     if order == 1:
         return np.add.reduce(size, axis=dim, keepdims=keepdim)
@@ -269,7 +271,7 @@ def vector_norm(x: Array, order: float, dim: Any, keepdim: bool) -> Array:
     if order == -np.inf:
         return np.minimum.reduce(size, axis=dim, keepdims=keepdim)
     if order == 0:
-        return np.add.reduce(np.not_equal(x, 0), axis=dim, keepdims=keepdim, dtype=x.dtype)
+        return np.add.reduce(np.not_equal(x, 0), axis=dim, keepdims=keepdim, dtype=size.dtype)
     if order < 0 and 0 in (x.shape if dim is None else [x.shape[d] for d in dim]):
         raise ValueError("a negative order has no value for no elements")
     return np.power(np.add.reduce(np.power(size, order), axis=dim, keepdims=keepdim), 1 / order)

@@ -4,6 +4,7 @@ from tracegrad.ops import (
     arithmetic,
     bounds,
     compare,
+    complex_numbers,
     control,
     create,
     elementary,
@@ -24,12 +25,14 @@ from tracegrad.ops import (
     rounding,
     slicing,
     spread,
+    windows,
 )
 
 __all__ = [
     "arithmetic",
     "bounds",
     "compare",
+    "complex_numbers",
     "control",
     "create",
     "elementary",
@@ -50,4 +53,5 @@ __all__ = [
     "rounding",
     "slicing",
     "spread",
+    "windows",
 ]

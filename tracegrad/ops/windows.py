@@ -1,0 +1,251 @@
+"""Views by strides and windows along an axis.  Their elements may lie in one place of memory: their derivatives add there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tracegrad.errors import ArgumentError, ShapeError, explain
+from tracegrad.ir.families import Movement
+from tracegrad.ir.prelude import Ops, Value
+from tracegrad.ir.samples import A
+from tracegrad.ir.types import Shape, Type, one_axis, size_of
+from tracegrad.kernels.windows import layout_positions, memory_of
+from tracegrad.ops.checks import whole
+
+Array = np.ndarray[Any, Any]
+
+
+class AsStrided(Movement):
+    """The elements offset + sum(i * strides) of x as it lies in memory: with the strides `layout`, or row-major for ().  Shape: (*a) -> shape."""
+
+    attrs, view = ("shape", "strides", "offset", "layout"), True
+    numpy = jax = "K.as_strided({x}, {shape}, {strides}, {offset}, {layout})"
+    samples = (
+        [A(2, 3), (3, 2), (1, 3), 0, ()],
+        [A(6), (4, 3), (1, 1), 0, ()],
+        [A(3, 4), (2, 2, 2), (0, 2, 3), 1, ()],
+        [A(2, 3), (2, 2), (2, 1), 1, (1, 2)],
+        [A(3, 2), (3,), (4,), 0, (4, 1)],
+        [A(4), (), (), 2, ()],
+        [A(4), (0, 2), (1, 1), 0, ()],
+    )
+
+    @staticmethod
+    def call(F: Ops, input: Any, size: Any, stride: Any, storage_offset: int | None = None) -> Value:  # noqa: A002
+        """input's memory shown with these sizes and strides, from storage_offset on (counted from the beginning of the memory; input's own by default)."""
+        shape, strides = (_ints("as_strided", name, v) for name, v in (("size", size), ("stride", stride)))
+        _check_strides(shape, strides, storage_offset)
+        data = input._data if hasattr(input, "_data") else input
+        own = offset_of(data)
+        offset = (own if storage_offset is None else int(storage_offset)) - own
+        layout = () if data.flags.c_contiguous else tuple(s // data.itemsize for s in data.strides)
+        _check_memory(data, shape, strides, own + offset)
+        if getattr(input, "_node", None) is not None and not _within(data.shape, layout, shape, strides, offset):
+            base = _base(input)
+            if base is not input:  # elements of the base that input does not show
+                return AsStrided.call(F, base, shape, strides, own + offset)
+        return F.as_strided(input, shape=shape, strides=strides, offset=offset, layout=layout)
+
+    @staticmethod
+    def infer(x: Type, shape: Shape, strides: Shape, offset: int, layout: Shape) -> Type:
+        """The given shape.  Raises RuntimeError when an element is none of x's."""
+        if not _within(x.shape, layout, shape, strides, offset):
+            raise ShapeError(
+                explain(
+                    "as_strided",
+                    f"shape {list(shape)} with strides {list(strides)} and offset {offset} reads memory that is not x's",
+                    x=x,
+                )
+            )
+        return Type(shape, x.dtype)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x_type: Type, strides: Shape, offset: int, layout: Shape) -> Value:
+        return F.put_strided(g, shape=x_type.shape, strides=strides, offset=offset, layout=layout)
+
+    @staticmethod
+    def batch(
+        F: Ops, size: int, batched: Any, x: Value, shape: Shape, strides: Shape, offset: int, layout: Shape
+    ) -> Value:
+        strides, layout = _batched(F.shape(x)[1:], strides, layout)
+        return F.as_strided(x, shape=(size, *shape), strides=strides, offset=offset, layout=layout)
+
+
+class PutStrided(Movement):
+    """Zeros of `shape` to which x is added where as_strided reads; elements read twice get both.  Shape: (*a) -> shape."""
+
+    attrs, function, method, quiet = ("shape", "strides", "offset", "layout"), False, False, False
+    numpy = jax = "K.put_strided({x}, {shape}, {strides}, {offset}, {layout})"
+    samples = (
+        [A(3, 2), (2, 3), (1, 3), 0, ()],
+        [A(4, 3), (6,), (1, 1), 0, ()],
+        [A(2, 2), (2, 3), (2, 1), 1, (1, 2)],
+        [A(), (4,), (), 2, ()],
+        [A(0, 2), (4,), (1, 1), 0, ()],
+    )
+
+    @staticmethod
+    def infer(x: Type, shape: Shape, strides: Shape, offset: int, layout: Shape) -> Type:
+        """The given shape."""
+        return Type(shape, x.dtype)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x_type: Type, strides: Shape, offset: int, layout: Shape) -> Value:
+        return F.as_strided(g, shape=x_type.shape, strides=strides, offset=offset, layout=layout)
+
+    @staticmethod
+    def batch(
+        F: Ops, size: int, batched: Any, x: Value, shape: Shape, strides: Shape, offset: int, layout: Shape
+    ) -> Value:
+        strides, layout = _batched(shape, strides, layout)
+        return F.put_strided(x, shape=(size, *shape), strides=strides, offset=offset, layout=layout)
+
+
+class Unfold(Movement):
+    """Windows of `length` elements that begin every `step` elements of an axis, their elements on a new last axis.
+
+    Shape: (*a, n, *b) -> (*a, (n - length) // step + 1, *b, length); () counts as (1,).
+    """
+
+    attrs, view, function = ("dim", "length", "step"), True, False
+    numpy = jax = "K.unfold({x}, {dim}, {length}, {step})"
+    samples = ([A(7), 0, 3, 2], [A(2, 5), 1, 2, 1], [A(4, 3), 0, 4, 1], [A(3, 2), 0, 0, 1], [A(0, 3), 1, 2, 1])
+
+    @staticmethod
+    def call(F: Ops, input: Any, dimension: int, size: int, step: int) -> Value:  # noqa: A002
+        """The windows of input along an axis; a view.  Raises RuntimeError for a window longer than the axis or a step below 1."""
+        shape = F.shape(input)
+        axis = one_axis("unfold", len(shape), dimension)
+        length, pace = whole("unfold", "size", size), whole("unfold", "step", step)
+        if not shape:
+            input, shape = F.unsqueeze(input, dim=0), (1,)  # noqa: A001
+            if not length:
+                return F.slice(input, dim=0, start=0, stop=0, step=1)
+        if length < 0:
+            raise ShapeError(explain("unfold", f"size is {length} but must be >= 0"))
+        if length > shape[axis]:
+            raise ShapeError(
+                explain("unfold", f"maximum size for tensor at dimension {axis} is {shape[axis]} but size is {length}")
+            )
+        if pace <= 0:
+            raise ShapeError(explain("unfold", f"step is {pace} but must be > 0"))
+        return F.unfold(input, dim=axis, length=length, step=pace)
+
+    @staticmethod
+    def infer(x: Type, dim: int, length: int, step: int) -> Type:
+        """The number of windows in place of the axis, and their length at the end."""
+        count = (x.shape[dim] - length) // step + 1
+        return Type((*x.shape[:dim], count, *x.shape[dim + 1 :], length), x.dtype)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x_type: Type, dim: int, length: int, step: int) -> Value:
+        return F.put_unfolded(g, shape=x_type.shape, dim=dim, length=length, step=step)
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: Any, x: Value, dim: int, length: int, step: int) -> Value:
+        return F.unfold(x, dim=dim + 1, length=length, step=step)
+
+
+class PutUnfolded(Movement):
+    """Zeros of `shape` to which the windows x are added in their places.  Shape: (*a, count, *b, length) -> shape."""
+
+    attrs, function, method, quiet = ("shape", "dim", "length", "step"), False, False, False
+    numpy = jax = "K.put_unfolded({x}, {shape}, {dim}, {length}, {step})"
+    torch_name = "UnfoldBackwardBackward0"
+    samples = ([A(3, 3), (7,), 0, 3, 2], [A(2, 4, 2), (2, 5), 1, 2, 1], [A(1, 3, 4), (4, 3), 0, 4, 1])
+
+    @staticmethod
+    def infer(x: Type, shape: Shape, dim: int, length: int, step: int) -> Type:
+        """The given shape."""
+        return Type(shape, x.dtype)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, dim: int, length: int, step: int) -> Value:
+        return F.unfold(g, dim=dim, length=length, step=step)
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: Any, x: Value, shape: Shape, dim: int, length: int, step: int) -> Value:
+        return F.put_unfolded(x, shape=(size, *shape), dim=dim + 1, length=length, step=step)
+
+
+def offset_of(data: Array) -> int:
+    """How many elements of data's memory lie before its first one."""
+    memory = memory_of(data)
+    if memory is None:
+        return 0
+    return int(data.__array_interface__["data"][0] - memory.__array_interface__["data"][0]) // data.itemsize
+
+
+def _base(x: Any) -> Any:
+    while hasattr(x, "_view"):
+        x = x._view[0]
+    return x
+
+
+def _ints(operation: str, name: str, values: Any) -> Shape:
+    if not isinstance(values, (tuple, list)):
+        raise ArgumentError(
+            explain(operation, f"argument {name!r} must be a tuple of ints, not {type(values).__name__}")
+        )
+    return tuple(whole(operation, name, v) for v in values)
+
+
+def _check_strides(shape: Shape, strides: Shape, offset: Any) -> None:
+    if len(shape) != len(strides):
+        raise ShapeError(
+            explain(
+                "as_strided",
+                f"mismatch in length of strides and shape: {len(strides)} strides, {len(shape)} sizes",
+                size=list(shape),
+                stride=list(strides),
+            )
+        )
+    if min((0, *strides)) < 0:
+        raise ShapeError(explain("as_strided", "Negative strides are not supported", stride=list(strides)))
+    if min((0, *shape)) < 0:
+        raise ShapeError(explain("as_strided", "Trying to create tensor with negative dimension", size=list(shape)))
+    if offset is not None and offset < 0:
+        raise ShapeError(explain("as_strided", "Tensor: invalid storage offset", storage_offset=offset))
+
+
+def _check_memory(data: Array, shape: Shape, strides: Shape, offset: int) -> None:
+    if 0 in shape:
+        return
+    memory = memory_of(data)
+    held = data.size if memory is None else memory.nbytes // data.itemsize
+    needed = offset + sum((n - 1) * step for n, step in zip(shape, strides, strict=True)) + 1
+    if needed > held:
+        raise ShapeError(
+            explain(
+                "as_strided",
+                f"sizes {list(shape)}, strides {list(strides)} and storage offset {offset} are out of bounds for storage of size {held * data.itemsize}",
+            )
+        )
+
+
+def _within(own: Shape, layout: Shape, shape: Shape, strides: Shape, offset: int) -> bool:
+    """Whether all elements of the view are elements of the value, each of which has a place of its own."""
+    if 0 in shape:
+        return True
+    last = offset + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
+    if offset < 0 or last >= (_extent(own, layout) if layout else size_of(own)):
+        return False
+    if layout and any(n > 1 and not step for n, step in zip(own, layout, strict=True)):
+        return False
+    return (
+        not layout
+        or _extent(own, layout) == size_of(own)
+        or bool((layout_positions(own, layout, shape, strides, offset) >= 0).all())
+    )
+
+
+def _extent(own: Shape, layout: Shape) -> int:
+    return sum((n - 1) * step for n, step in zip(own, layout, strict=True)) + 1 if 0 not in own else 0
+
+
+def _batched(own: Shape, strides: Shape, layout: Shape) -> tuple[Shape, Shape]:
+    """Strides and layout of a stack of such values, one behind the other in memory."""
+    pace = _extent(own, layout) if layout else size_of(own)
+    return (pace, *strides), (pace, *layout) if layout else ()
