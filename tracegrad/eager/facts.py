@@ -7,11 +7,15 @@ from typing import Any
 import numpy as np
 
 from tracegrad.eager import views
+from tracegrad.eager.clock import owner
 from tracegrad.eager.conversions import leave
 from tracegrad.eager.generate import public_function
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import AxisError, explain
 from tracegrad.ir.types import one_axis
+from tracegrad.ops.windows import offset_of
+
+Array = np.ndarray[Any, Any]
 
 
 def size(self: Tensor, dim: int | None = None) -> Any:
@@ -23,8 +27,65 @@ def size(self: Tensor, dim: int | None = None) -> Any:
 
 def stride(self: Tensor, dim: int | None = None) -> Any:
     """Steps between neighbours along each axis (or one axis), in elements."""
-    steps = tuple(s // self._data.itemsize for s in self._data.strides)
+    steps = _steps(self._data)
     return steps if dim is None else steps[_axis("stride", self, dim)]
+
+
+def _steps(array: Array) -> tuple[int, ...]:
+    """torch's strides: a new axis of size 1 goes over the axes behind it, where NumPy says 0; so does one of an array without elements."""
+    steps, size, shape = list(array.strides), array.itemsize, array.shape
+    empty = not any(steps)
+    behind = 1
+    for i in range(len(steps) - 1, -1, -1):
+        found = steps[i] // size
+        if not found and (shape[i] == 1 or (empty and not array.size)):
+            found = behind
+        steps[i], behind = found, max(shape[i], 1) * found
+    return tuple(steps)
+
+
+def storage_offset(self: Tensor) -> int:
+    """How many elements of the memory lie before the first one of this tensor."""
+    leave(self, "storage_offset")
+    return offset_of(self._data)
+
+
+def is_set_to(self: Tensor, tensor: Tensor) -> bool:
+    """Whether both tensors show the same elements of the same memory, in the same shape and with the same strides."""
+    a, b = self._data, tensor._data
+    same_memory = owner(a) is owner(b) and data_ptr(self) == data_ptr(tensor)
+    return same_memory and a.dtype == b.dtype and a.shape == b.shape and _steps(a) == _steps(b)
+
+
+class UntypedStorage:
+    """The block of memory that a tensor shows: where it begins and how many bytes it has."""
+
+    __slots__ = ("_memory",)
+
+    def __init__(self, memory: Array) -> None:
+        self._memory = memory
+
+    def data_ptr(self) -> int:
+        """Address of the first byte."""
+        return int(self._memory.__array_interface__["data"][0])
+
+    def nbytes(self) -> int:
+        """Number of bytes."""
+        return self._memory.nbytes
+
+    size = __len__ = nbytes
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, UntypedStorage) and other.data_ptr() == self.data_ptr()
+
+    def __hash__(self) -> int:
+        return hash(self.data_ptr())
+
+
+def untyped_storage(self: Tensor) -> UntypedStorage:
+    """The memory that this tensor shows, with others that share it."""
+    leave(self, "untyped_storage")
+    return UntypedStorage(owner(self._data))
 
 
 def _axis(operation: str, t: Tensor, dim: int) -> int:
@@ -115,5 +176,8 @@ METHODS = {
         is_same_size,
         get_device,
         _is_view,
+        storage_offset,
+        is_set_to,
+        untyped_storage,
     )
 } | {"ndimension": dim, "nelement": numel}

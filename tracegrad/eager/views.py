@@ -12,6 +12,7 @@ from tracegrad.eager.tensor import Tensor
 from tracegrad.ir.op import Op
 
 MADE_IN_FUNCTION = "_made_in_function"  # marks a view that an autograd.Function returned
+UNLINKED = frozenset({"detach", "view_dtype"})  # torch counts their results as no views
 PRUNE_AT = 32  # from this length on dead references are dropped whenever the length is a power of two
 Array = np.ndarray[Any, Any]
 
@@ -29,7 +30,7 @@ def link(parent: Tensor, child: Tensor, op: type[Op], attrs: tuple[Any, ...]) ->
     if b is not a and not (b.base is not None and (b.base is a or b.base is a.base)):
         return
     if local.trace is None:
-        if op.name == "detach":  # the memory is shared, but writes to one do not change the history of the other
+        if op.name in UNLINKED:  # the memory is shared, but writes to one do not change the history of the other
             return
         if not local.grad_enabled:
             child.__dict__["_made_without_grad"] = True

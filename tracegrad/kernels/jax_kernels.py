@@ -390,3 +390,12 @@ def put_unfolded(g: Array, shape: tuple[int, ...], dim: int, size: int, step: in
     """Zeros of `shape` to which the windows g are added in their places."""
     positions = np.arange(g.shape[dim])[:, None] * step + np.arange(size)
     return jnp.zeros(shape, g.dtype).at[(*_whole(dim), positions)].add(jnp.moveaxis(g, -1, dim + 1))
+
+
+def view_dtype(x: Array, dtype: Any) -> Array:
+    """The bytes of x as another dtype; the last axis grows or shrinks with the size of an element."""
+    old, new = x.dtype.itemsize, np.dtype(dtype).itemsize
+    if new > old:
+        x = x.reshape(*x.shape[:-1], x.shape[-1] * old // new, new // old)
+    out = jax.lax.bitcast_convert_type(x, dtype)
+    return out.reshape(*x.shape[:-1], -1) if new < old else out

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad.errors import ArgumentError, NotSupportedError, ShapeError, explain
+from tracegrad import dtypes
+from tracegrad.errors import ArgumentError, ShapeError, explain
 from tracegrad.ir.families import Composite, Movement
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Shape, Type, one_axis, size_of
+from tracegrad.ops.reinterpret import view_under
 
 
 def sizes(operation: str, given: Sequence[Any]) -> Shape:
@@ -153,13 +155,13 @@ class View(Composite):
     samples = ([A(2, 3), (3, 2)], [A(4), (2, -1)])
 
     @staticmethod
-    def call(F: Ops, input: Any, *lengths: Any, size: Any = None) -> Value:  # noqa: A002
-        """input in the shape given as a sequence or as several ints; one size may be -1."""
-        size = given_sizes("view", lengths, size)
+    def call(F: Ops, input: Any, *lengths: Any, size: Any = None, dtype: Any = None) -> Value:  # noqa: A002
+        """input in the shape given as a sequence or as several ints; one size may be -1.  Or, for a dtype, input's bytes read as that dtype."""
+        size = given_sizes("view", lengths, size if dtype is None else dtype)
         if len(size) == 1 and isinstance(size[0], str):
             raise ArgumentError(explain("view", f"sizes must be ints, got {size[0]!r}"))
-        if len(size) == 1 and not isinstance(size[0], (tuple, list)) and not hasattr(size[0], "__index__"):
-            raise NotSupportedError(explain("view", f"a view under another dtype is not supported, got {size[0]!r}"))
+        if len(size) == 1 and isinstance(size[0], dtypes.dtype):
+            return view_under(F, input, size[0])
         wanted = complete("view", sizes("view", size), size_of(F.shape(input)))
         data = _memory(input)
         if data is not None and not data.flags.c_contiguous and not _shares(data, wanted):

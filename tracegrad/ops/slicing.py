@@ -205,7 +205,7 @@ class Narrow(Composite):
         shape = F.shape(input)
         if not shape:
             raise ShapeError(explain("narrow", "narrow() cannot be applied to a 0-dim tensor."))
-        axis, first = one_axis("narrow", len(shape), dim), int(start)
+        axis, first = one_axis("narrow", len(shape), dim), _start(start)
         size = shape[axis]
         if not -size <= first <= size:
             raise IndexingError(
@@ -221,6 +221,14 @@ class Narrow(Composite):
                 )
             )
         return F.slice(input, dim=axis, start=first, stop=first + length, step=1)
+
+
+def _start(start: Any) -> int:
+    """The start of narrow: an int, or a 0-d whole-number Tensor.  Raises RuntimeError for a Tensor of another kind."""
+    data = getattr(start, "_data", None)
+    if data is not None and (data.ndim or data.dtype.kind not in "iu"):
+        raise ShapeError(explain("narrow", "start must be an 0-dim integral Tensor.", shape=list(data.shape)))
+    return int(start) if data is not None else whole("narrow", "start", start)
 
 
 class Split(Composite):
