@@ -13,7 +13,7 @@ from tracegrad import config
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import ArgumentError, DifferentiationError, explain
-from tracegrad.ir.node import Node
+from tracegrad.ir.node import BY_RULES, Node
 from tracegrad.slots import slots
 
 _identities = count()
@@ -28,7 +28,7 @@ sweeps_with_hooks: set[int] = (
 class Extra:
     """What hangs on a node that has hooks or retains its gradient; nodes without it cost nothing."""
 
-    __slots__ = ("after", "after_step", "before_step", "hooks", "metadata", "retained", "tensor")
+    __slots__ = ("after", "after_step", "before_step", "by_rules", "hooks", "metadata", "retained", "tensor")
 
     def __init__(self, tensor: Callable[[], Tensor | None]) -> None:
         config.UserCode.possible = True
@@ -39,6 +39,7 @@ class Extra:
         self.before_step: dict[int, Callable[..., Any]] = {}
         self.after_step: dict[int, Callable[..., Any]] = {}
         self.metadata: dict[str, Any] | None = None
+        self.by_rules = False  # the node is complex (see ir/node.ByRules)
 
     def accumulated(self, tensor: Tensor, recorded: bool) -> None:
         """Run the hooks that wait for .grad to be complete; what they compute is recorded if the backward is."""
@@ -67,7 +68,9 @@ class RemovableHandle:
 def extra_of(node: Node) -> Extra:
     """The Extra of a node, made on first use."""
     if type(node.extra) is not Extra:
+        by_rules = node.extra is BY_RULES
         node.extra = Extra(node.extra if callable(node.extra) else _no_tensor)
+        node.extra.by_rules = by_rules
     extra: Extra = node.extra
     return extra
 

@@ -5,6 +5,7 @@ Whatever gives a value to the outside tells the active recorder first.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from tracegrad import dtypes
 from tracegrad.config import local
 from tracegrad.devices import CPU, check_device, device
 from tracegrad.eager.dispatch import T
-from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.eager.inference import DETACHED, MADE_IN_MODE
+from tracegrad.eager.tensor import Tensor, handle, slots
 from tracegrad.errors import ArgumentError, ArgumentValueError, DataError, DeviceError, DifferentiationError, explain
 
 Array = np.ndarray[Any, Any]
@@ -91,7 +93,12 @@ def __float__(self: Tensor) -> float:
 def __int__(self: Tensor) -> int:
     """The one element as an int, rounded toward zero.  Raises ValueError when there are none or several, or for nan."""
     value = _single(self, "int")
-    return int(value.real if isinstance(value, complex) and not value.imag else value)
+    if isinstance(value, complex):
+        if value.imag:
+            problem = f"value cannot be converted to type int64_t without overflow: {value} is complex"
+            raise DataError(explain("int", problem))
+        value = value.real
+    return int(value)
 
 
 def __complex__(self: Tensor) -> complex:
@@ -126,6 +133,11 @@ def _converted(self: Tensor, target: Any) -> Tensor:
 def _cast(self: Tensor, target: Any) -> Tensor:
     if local.trace is None and target.kind not in "fc":  # integers have no derivative
         self = handle(self._data, None)
+    if self._data.dtype.kind == "c" and target.kind != "c":
+        if target.kind == "b":
+            return T.ne(self, 0)  # type: ignore[no-any-return]
+        warnings.warn("Casting complex values to real discards the imaginary part", UserWarning, stacklevel=4)
+        self = T.real(self)
     made: Tensor = T.cast(self, dtype=target)
     return made
 
@@ -247,7 +259,7 @@ def __dlpack_device__(self: Tensor) -> tuple[int, int]:
 # --- copies and pickles
 
 
-_PASSING = {"_is_number", "_made_without_grad", "_made_in_function"}  # marks that hold for one recording or one view
+_PASSING = {"_is_number", "_made_without_grad", "_made_in_function", MADE_IN_MODE, DETACHED}  # marks that hold for one recording or one view
 
 
 def _fields(t: Tensor) -> dict[str, Any]:
@@ -255,7 +267,7 @@ def _fields(t: Tensor) -> dict[str, Any]:
 
 
 def _rebuild(cls: Any, array: Array, requires_grad: bool, fields: dict[str, Any] | None) -> Tensor:
-    t: Tensor = object.__new__(cls)
+    t: Tensor = object.__new__(slots.inference_class if local.inference and cls is Tensor else cls)
     t._data, t._node = array, None
     if fields:
         t.__dict__.update(fields)

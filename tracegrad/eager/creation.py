@@ -23,6 +23,7 @@ from tracegrad.eager.generator import (
     seed,
     set_rng_state,
 )
+from tracegrad.eager.inference import fresh
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import (
     ArgumentError,
@@ -62,7 +63,7 @@ def _constant(shape: tuple[int, ...], value: Any, d: Any) -> Tensor:
         recorded: Tensor = T.full(shape=shape, value=value, dtype=d)
         return recorded
     with np.errstate(all="ignore"):
-        return handle(K.full(shape, value, d), None)
+        return fresh(K.full(shape, value, d))
 
 
 def _into(made: Tensor, out: Any) -> Tensor:
@@ -337,8 +338,18 @@ def _draw(operation: str, d: Any, shape: tuple[int, ...], generator: Any, **attr
     return made
 
 
+def _draw_numbers(operation: str, d: Any, shape: tuple[int, ...], generator: Any) -> Tensor:
+    """Floating random numbers, or complex ones: of uniform parts, or normal with parts of variance 1/2."""
+    if d.kind != "c":
+        return _draw(operation, d, shape, generator)
+    kind = dtypes.from_numpy(d).to_real().numpy
+    parts = [_draw(operation, kind, shape, generator) for _ in range(2)]
+    made: Tensor = T.complex(*([T.mul(p, 0.5**0.5) for p in parts] if operation == "random_normal" else parts))
+    return made
+
+
 def _floating(operation: str, d: Any) -> Any:
-    if d.kind != "f":
+    if d.kind not in "fc":
         raise NotSupportedError(
             explain(
                 operation, f"not implemented for {dtypes.from_numpy(d)}: random numbers of this kind are floating-point"
@@ -352,7 +363,7 @@ def rand(*size: Any, generator: Any = None, out: Any = None, dtype: Any = None, 
     """Uniform numbers in [0, 1) of the given size (several ints or one sequence)."""
     check_device("rand", device)
     d = _floating("rand", element_type("rand", dtype) or dtypes.default.float)
-    return _into(as_leaf("rand", _draw("random_uniform", d, _size("rand", size, named), generator), requires_grad), out)
+    return _into(as_leaf("rand", _draw_numbers("random_uniform", d, _size("rand", size, named), generator), requires_grad), out)
 
 
 def randn(*size: Any, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
@@ -361,7 +372,7 @@ def randn(*size: Any, generator: Any = None, out: Any = None, dtype: Any = None,
     check_device("randn", device)
     d = _floating("randn", element_type("randn", dtype) or dtypes.default.float)
     return _into(
-        as_leaf("randn", _draw("random_normal", d, _size("randn", size, named), generator), requires_grad), out
+        as_leaf("randn", _draw_numbers("random_normal", d, _size("randn", size, named), generator), requires_grad), out
     )
 
 
@@ -428,7 +439,7 @@ def rand_like(
 ) -> Tensor:  # noqa: A002
     """Uniform numbers in [0, 1) of input's shape and dtype (or of dtype)."""
     d = _floating("rand_like", _like("rand_like", input, dtype, device))
-    return as_leaf("rand_like", _draw("random_uniform", d, input._data.shape, generator), requires_grad)
+    return as_leaf("rand_like", _draw_numbers("random_uniform", d, input._data.shape, generator), requires_grad)
 
 
 def randn_like(
@@ -443,7 +454,7 @@ def randn_like(
 ) -> Tensor:  # noqa: A002
     """Standard normal numbers of input's shape and dtype (or of dtype)."""
     d = _floating("randn_like", _like("randn_like", input, dtype, device))
-    return as_leaf("randn_like", _draw("random_normal", d, input._data.shape, generator), requires_grad)
+    return as_leaf("randn_like", _draw_numbers("random_normal", d, input._data.shape, generator), requires_grad)
 
 
 def randint_like(

@@ -164,7 +164,7 @@ def _unpack(op: type[Op], shown: tuple[str, ...], values: list[str], nodes: list
             lines.append(f"elif {name} is None: {value} = {node} = None")
         lines.append(f"else: {slow}")
     if not promoted:
-        complex_first = [f'if {values[0]}.dtype.kind == "c": {slow}'] if op.real_only else []
+        complex_first = [f'if {values[0]}.dtype.kind == "c": {slow}'] if op.real_only or op.conjugates else []
         return [*lines, *complex_first, *_equal_dtypes(op, values, slow)]
     taking_part = [values[op.operands.index(o)] for o in promoted]
     if not numbers:

@@ -80,6 +80,8 @@ def _put_back_along(base: Tensor, t: Tensor, new: Tensor) -> Tensor:
 
 def _put_back(op: Any, attrs: tuple[Any, ...], outer: Tensor, part: Tensor) -> Tensor:
     """`outer` with the elements that the view operator shows replaced by `part`: the view's own VJP puts them in place."""
+    if op.replaced is not None:
+        return op.replaced(T, outer, part)  # type: ignore[no-any-return]
     rule = op.rules[0]
     if rule is None:  # detach, while recording: the same elements
         return part

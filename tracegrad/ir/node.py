@@ -23,6 +23,13 @@ class Freed:
 FREED = Freed()
 
 
+class ByRules:
+    """Stands in `extra` of a tape node whose backward goes by the rules as `ir/sweep` reads them, not by the generated text: a complex one."""
+
+
+BY_RULES = ByRules()
+
+
 class Node:
     """One value: an operator applied to nodes and Python numbers, with static attributes.
 
@@ -34,7 +41,7 @@ class Node:
     shape   of the value; for an operator with several results a tuple of Types stands in `dtype` and shape is ()
     seq     when it was made, by the sequence clock
     needs   whether a derivative flows through it
-    extra   leaf on the tape: weak reference to its Tensor; node with hooks: `Extra`; graph node: the user's (file, line); else None
+    extra   leaf on the tape: weak reference to its Tensor; node with hooks: `Extra`; complex node: BY_RULES; graph node: the user's (file, line); else None
     """
 
     __slots__ = ("__weakref__", "attrs", "dtype", "extra", "inputs", "needs", "op", "saved", "seq", "shape")

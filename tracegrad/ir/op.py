@@ -52,6 +52,7 @@ class Op:
     value_dependent: ClassVar[bool] = False
     quiet: ClassVar[bool] = False
     real_only: ClassVar[bool] = False
+    holomorphic: ClassVar[bool] = True  # False: the rules are right for complex values as they stand
     pole: ClassVar[str] = ""
     numpy: ClassVar[str] = ""
     jax: ClassVar[str] = ""
@@ -73,6 +74,7 @@ class Op:
     check_operands: ClassVar[Any] = None  # (*dtypes before promotion): raises what infer can no longer see
     decompose: ClassVar[Any] = None
     jvp: ClassVar[Any] = None
+    replaced: ClassVar[Any] = None  # (F, x, part) of a view: x after `part` was written through it, where the derivative does not say it
     batch: ClassVar[Any] = None
     call: ClassVar[Any] = None
     expression: ClassVar[Any] = (
@@ -90,6 +92,7 @@ class Op:
     variadic: ClassVar[bool] = False
     saves: ClassVar[tuple[tuple[int, ...], ...]] = ()
     elementwise: ClassVar[bool] = False
+    conjugates: ClassVar[bool] = False  # whether the rules of a complex node read the conjugates of its values
 
     def __init_subclass__(cls, family: bool = False) -> None:
         if (
@@ -111,6 +114,7 @@ class Op:
             tuple(i for i, rule in enumerate(cls.rules) if rule is not None and value in rule.reads)
             for value in (*cls.operands, *cls.outputs)
         )
+        cls.conjugates = cls.holomorphic and any(cls.saves)
         REGISTRY[cls.name] = cls
 
     @classmethod

@@ -77,8 +77,13 @@ class Ops:
         return self.full(shape=like.shape, value=1, dtype=like.dtype)
 
     def as_dtype(self, x: Any, dtype: Any) -> Any:
-        """x converted to a NumPy dtype; x itself when it has it."""
-        return x if self.type(x).dtype == dtype else self.cast(x, dtype=dtype)
+        """x converted to a NumPy dtype; x itself when it has it.  Complex numbers become real by their real parts, bools where they are not 0."""
+        have = self.type(x).dtype
+        if have == dtype:
+            return x
+        if have.kind == "c" and dtype.kind != "c":
+            return self.ne(x, 0) if dtype.kind == "b" else self.as_dtype(self.real(x), dtype)
+        return self.cast(x, dtype=dtype)
 
     def lift(self, size: int, batched: Sequence[bool], *values: Any) -> tuple[Any, ...]:
         """Operands with a leading batch axis each, all of the same rank; an unbatched one is broadcast to `size`.  For batching rules.

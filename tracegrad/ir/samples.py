@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Sample(NamedTuple):
-    """How to draw one operand: kind 'array', 'index' or 'mask', its shape, and the range of its values."""
+    """How to draw one operand: kind 'array', 'complex', 'index' or 'mask', its shape, and the range of its values."""
 
     kind: str
     shape: tuple[int, ...]
@@ -19,6 +19,9 @@ class Sample(NamedTuple):
         """An array of this recipe."""
         if self.kind == "index":
             return np.asarray(generator.integers(int(self.low), int(self.high), self.shape), np.int64)
+        if self.kind == "complex":
+            parts = generator.uniform(self.low, self.high, (2, *self.shape))
+            return np.asarray(parts[0] + 1j * parts[1])
         if self.kind == "mask":
             return np.asarray(generator.random(self.shape) < 0.5)
         return np.asarray(generator.uniform(self.low, self.high, self.shape)).astype(dtype)
@@ -27,6 +30,11 @@ class Sample(NamedTuple):
 def A(*shape: int, lo: float = -2.0, hi: float = 2.0) -> Sample:
     """A floating array of this shape with values in [lo, hi)."""
     return Sample("array", shape, lo, hi)
+
+
+def C(*shape: int, lo: float = -2.0, hi: float = 2.0) -> Sample:
+    """A complex array of this shape whose parts have values in [lo, hi)."""
+    return Sample("complex", shape, lo, hi)
 
 
 def I(*shape: int, below: int) -> Sample:  # noqa: E743

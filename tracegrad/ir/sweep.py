@@ -23,7 +23,7 @@ def cotangents_of_inputs(
     custom = getattr(op, "vjp", None)
     if custom is not None:
         return list(custom(F, node, given, read, wanted))
-    known = _names(F, op, node, given, read)
+    known = _names(F, op, node, given, _conjugated(F, read) if op.conjugates and is_complex(node) else read)
     found: list[Any] = [None] * len(node.inputs)
     last = len(op.operands) - 1
     for position, rule in enumerate(op.rules):
@@ -39,6 +39,26 @@ def cotangents_of_inputs(
                 continue
             found[here] = F.sum_to(part, shape=node.inputs[here].shape) if op.elementwise else part
     return found
+
+
+def is_complex(node: Node) -> bool:
+    """Whether a result of the node is complex."""
+    return any(t.dtype.kind == "c" for t in node.types)
+
+
+def _conjugated(F: Ops, read: Reader) -> Reader:
+    """What a holomorphic operator's rules read when its values are complex.
+
+    The rule says g * f'(x); the gradient, dL/d(re) + i dL/d(im), is g * conj(f'(x)).  f' is made of functions that commute with conj.
+    """
+
+    def conjugate(node: Node, position: int) -> Any:
+        value = read(node, position)
+        if value is None or F.type(value).dtype.kind != "c":
+            return value
+        return value.conjugate() if isinstance(value, complex) else F.conj(value)
+
+    return conjugate
 
 
 def _names(F: Ops, op: type[Op], node: Node, given: tuple[Any, ...], read: Reader) -> Callable[[str], Any]:

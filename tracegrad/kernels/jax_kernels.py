@@ -47,6 +47,8 @@ def power(x: Any, y: Any) -> Array:
         if y == -0.5:
             return jnp.reciprocal(jnp.sqrt(x))
         return jnp.power(x, y)
+    if type(y) is complex:
+        return jnp.power(x, y)
     if y.dtype.kind == "i":
         whole = jnp.power(x, jnp.abs(y))
         return jnp.where(y < 0, jnp.where(jnp.abs(whole) == 1, whole, 0), whole).astype(y.dtype)

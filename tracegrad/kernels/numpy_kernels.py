@@ -78,6 +78,8 @@ def power(x: Array, y: Any) -> Array:
         if y == -0.5:
             return np.reciprocal(np.sqrt(x))
         return np.power(x, y)
+    if type(y) is complex:
+        return np.power(x, y)
     if y.dtype.kind == "i" and (y < 0).any():
         whole = np.power(x, np.absolute(y))  # integers below zero: 1/x**|y| rounded toward zero, as torch has it
         return np.where(y < 0, np.where(np.absolute(whole) == 1, whole, 0), whole).astype(y.dtype)

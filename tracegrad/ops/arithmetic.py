@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 import math
 from typing import Any, ClassVar
 
@@ -258,9 +259,19 @@ class Pow(Elementwise):
     @staticmethod
     def grad_y(F: Ops, g: Value, x: Any, y: Value, out: Value) -> Value:
         if not is_number(x):
-            return F.where(F.logical_and(F.eq(x, 0), F.ge(y, 0)), 0.0, F.mul(g, F.mul(out, F.log(x))))
-        slope = F.mul(g, F.mul(out, math.log(x) if x > 0 else -math.inf if x == 0 else math.nan))
-        return F.where(F.ge(y, 0), 0.0, slope) if x == 0 else slope
+            return F.where(F.logical_and(F.eq(x, 0), _is_at_least_zero(F, y)), 0.0, F.mul(g, F.mul(out, F.log(x))))
+        if isinstance(x, complex) or F.type(y).dtype.kind == "c":
+            slope = F.mul(g, F.mul(out, cmath.log(x) if x else -math.inf))
+        else:
+            slope = F.mul(g, F.mul(out, math.log(x) if x > 0 else -math.inf if x == 0 else math.nan))
+        return F.where(_is_at_least_zero(F, y), 0.0, slope) if x == 0 else slope
+
+
+def _is_at_least_zero(F: Ops, y: Value) -> Value:
+    """Where y is a real number that is not negative."""
+    if F.type(y).dtype.kind != "c":
+        return F.ge(y, 0)
+    return F.logical_and(F.ge(F.real(y), 0), F.eq(F.imag(y), 0))
 
 
 class Square(Elementwise):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tracegrad.dtypes import TORCH_CLASS, NumpyDType
+from tracegrad.dtypes import TORCH_CLASS, NumpyDType, from_numpy
 from tracegrad.errors import ArgumentError, AxisError, DTypeError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.types import Type, size_of
 
@@ -33,6 +33,11 @@ def has_elements(operation: str, x: Type, dim: Any) -> None:
     for d in (dim,) if isinstance(dim, int) else dim:
         if x.shape and x.shape[d] == 0:
             raise AxisError(explain(operation, f"Expected reduction dim {d} to have non-zero size", x=x))
+
+
+def real_type(x: Type) -> Type:
+    """The type of the parts of a complex value; a real type is its own."""
+    return Type(x.shape, from_numpy(x.dtype).to_real().numpy) if x.dtype.kind == "c" else x
 
 
 def needs_floating(operation: str, d: NumpyDType, problem: str) -> None:

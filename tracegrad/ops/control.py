@@ -31,6 +31,7 @@ class Cast(Elementwise):
     """x converted to another dtype; float to int truncates.  Shape: (*a) -> (*a)."""
 
     attrs, promotion, linear, function, method = ("dtype",), "", ("x",), False, False
+    holomorphic = False  # the gradient of a real value is the real part of what arrives
     numpy, jax = "np.array({x}, {dtype})", "jnp.asarray({x}, {dtype})"
     torch_name = "ToCopyBackward0"
     samples = ([A(2, 3), "float32"], [A(), "float64"])

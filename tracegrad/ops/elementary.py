@@ -11,26 +11,27 @@ from tracegrad.ir.families import Elementwise
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Type
-from tracegrad.ops.checks import not_for
+from tracegrad.ops.checks import not_for, real_type
 
 
 class Abs(Elementwise):
-    """The magnitude of every element of x.  Shape: (*a) -> (*a).  Refuses bools.  Derivative 0 at 0."""
+    """The magnitude of every element of x; of complex elements a real number.  Shape: (*a) -> (*a).  Refuses bools.  Derivative 0 at 0."""
 
-    real_only = True
+    holomorphic = False
     idempotent, quiet, inplace, aliases = True, True, True, ("absolute",)
     numpy, jax, onnx = "np.absolute({x})", "jnp.abs({x})", "Abs"
     samples = ([A(2, 3)], [A()], [A(0, 4)])
 
     @classmethod
     def infer(cls, *types: Type) -> Type:
-        """x's type; NotImplementedError for bools."""
+        """x's shape, the dtype of its parts; NotImplementedError for bools."""
         not_for(cls.name, types[0], "b")
-        return super().infer(*types)
+        return real_type(super().infer(*types))
 
     @staticmethod
     def grad_x(F: Ops, g: Value, x: Value) -> Value:
-        return F.mul(g, F.sign(x))
+        kind = F.type(x).dtype
+        return F.mul(F.as_dtype(g, kind), F.sgn(x)) if kind.kind == "c" else F.mul(g, F.sign(x))
 
 
 class Sign(Elementwise):

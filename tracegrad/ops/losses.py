@@ -19,6 +19,7 @@ REDUCTIONS = ("none", "mean", "sum")
 class MseLoss(Op):
     """(x - y)^2, its mean or its sum.  Shapes: (*a), (*b) -> broadcast(a, b) for reduction "none", else ()."""
 
+    real_only = True
     inputs, attrs, promotion = ("x", "y"), ("reduction",), "arithmetic"
     function, method = False, False
     samples = ([A(2, 3), A(2, 3), "mean"], [A(2, 3), A(3), "sum"], [A(2, 3), A(2, 3), "none"], [A(), A(), "mean"])
@@ -74,6 +75,7 @@ class BinaryCrossEntropyWithLogits(Op):
     weight multiplies the elements, pos_weight the terms with y; neither has a derivative.
     """
 
+    real_only = True
     inputs, attrs, promotion = ("x", "y", "weight?", "pos_weight?"), ("reduction",), "arithmetic"
     nondiff = ("weight", "pos_weight")
     function, method = False, False
@@ -156,6 +158,7 @@ class NllLoss(Op):
     """
 
     name = "nll_loss"
+    real_only = True
     inputs, attrs, nondiff = ("x", "target", "weight?"), ("reduction", "ignore_index"), ("target", "weight")
     function, method = False, False
     torch_name = "NllLossBackward0"

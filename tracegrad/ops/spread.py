@@ -12,7 +12,7 @@ from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Type, many_axes, reduced
-from tracegrad.ops.checks import needs_floating
+from tracegrad.ops.checks import needs_floating, real_type
 from tracegrad.ops.reduce import Dim, folded_count
 
 
@@ -26,9 +26,9 @@ class _Spread(Reduction, family=True):
 
     @classmethod
     def infer(cls, x: Type, dim: Dim, keepdim: bool, correction: float) -> Type:
-        """The reduced shape; x's dtype, which must be floating."""
+        """The reduced shape; the dtype of x's parts, which must be floating."""
         needs_floating(cls.name, x.dtype, "std and var only support floating point and complex dtypes")
-        return Type(reduced(x.shape, dim, keepdim), x.dtype)
+        return Type(reduced(x.shape, dim, keepdim), real_type(x).dtype)
 
     @classmethod
     def batch(cls, F: Any, size: int, batched: Any, x: Any, dim: Dim, keepdim: bool, correction: float = 1) -> Any:
@@ -53,13 +53,13 @@ def _variance_slope(F: Ops, g: Value, x: Value, x_type: Type, dim: Dim, correcti
     """The derivative of the variance times g, whose folded axes are kept."""
     degrees = folded_count(x_type.shape, dim) - correction
     deviation = F.sub(x, F.mean(x, dim=dim, keepdim=True))
-    return F.mul(F.mul(g, 2 / degrees if degrees else math.inf), deviation)
+    return F.mul(F.as_dtype(F.mul(g, 2 / degrees if degrees else math.inf), x_type.dtype), deviation)
 
 
 class Var(_Spread):
     """Variance over the axes dim, with `correction` subtracted from the count.  Shape: (*a) -> a without dim.  nan without degrees of freedom."""
 
-    real_only = True
+    holomorphic = False
     pole = "fewer elements than the correction"
     numpy, jax = "K.var({x}, {dim}, {keepdim}, {correction})", "K.var({x}, {dim}, {keepdim}, {correction})"
 
@@ -78,7 +78,7 @@ class Var(_Spread):
 class Std(_Spread):
     """Standard deviation: the root of var.  Shape: (*a) -> a without dim.  Its derivative is 0 where it is 0, as in torch."""
 
-    real_only = True
+    holomorphic = False
     pole = "fewer elements than the correction"
     numpy, jax = "K.std({x}, {dim}, {keepdim}, {correction})", "K.std({x}, {dim}, {keepdim}, {correction})"
 
@@ -100,7 +100,9 @@ class Std(_Spread):
         F: Ops, t_x: Value, x: Value, out: Value, x_type: Type, dim: Dim, keepdim: bool, correction: float
     ) -> Value:
         degrees = folded_count(x_type.shape, dim) - correction
-        along = F.sum(F.mul(F.sub(x, F.mean(x, dim=dim, keepdim=True)), t_x), dim=dim, keepdim=keepdim)
+        deviation = F.sub(x, F.mean(x, dim=dim, keepdim=True))
+        change = F.real(F.mul(F.conj(deviation), t_x)) if x_type.dtype.kind == "c" else F.mul(deviation, t_x)
+        along = F.sum(change, dim=dim, keepdim=keepdim)
         return F.where(F.eq(out, 0), 0.0, F.div(F.mul(along, 1 / degrees if degrees else math.inf), out))
 
 
@@ -110,7 +112,7 @@ class LinalgVectorNorm(Op):
     The derivative is 0 where the norm is 0, as in torch; ties of a maximum share evenly.
     """
 
-    real_only = True
+    holomorphic = False
     attrs, function, method, pole = ("ord", "dim", "keepdim"), False, False, "zeros of x for ord < 1"
     numpy, jax = "K.vector_norm({x}, {ord}, {dim}, {keepdim})", "K.vector_norm({x}, {ord}, {dim}, {keepdim})"
     samples = (
@@ -121,7 +123,7 @@ class LinalgVectorNorm(Op):
 
     @staticmethod
     def infer(x: Type, ord: float, dim: Dim, keepdim: bool) -> Type:  # noqa: A002
-        """The reduced shape; x's dtype, which must be floating."""
+        """The reduced shape; the dtype of x's parts, which must be floating."""
         needs_floating("linalg_vector_norm", x.dtype, "Expected a floating point or complex tensor as input")
         if ord in (math.inf, -math.inf) or ord < 0:
             axes = range(len(x.shape)) if dim is None else dim
@@ -133,24 +135,26 @@ class LinalgVectorNorm(Op):
                         x=x,
                     )
                 )
-        return Type(reduced(x.shape, dim, keepdim), x.dtype)
+        return Type(reduced(x.shape, dim, keepdim), real_type(x).dtype)
 
     @staticmethod
     def grad_x(F: Ops, g: Value, x: Value, out: Value, x_type: Type, ord: float, dim: Dim) -> Value:  # noqa: A002
         if ord == 0:
             return F.zeros(x_type)
         if ord == 1:
-            return F.mul(F.sign(x), F.unreduce(g, shape=x_type.shape, dim=dim))
+            return F.mul(F.sgn(x), F.as_dtype(F.unreduce(g, shape=x_type.shape, dim=dim), x_type.dtype))
         g, norm = (F.unreduce(v, shape=x_type.shape, dim=dim) for v in (g, out))
         if ord == 2:
-            return F.mul(x, F.div(g, F.where(F.eq(norm, 0), 1.0, norm)))  # 0 where the norm is 0, in forward mode too
+            share = F.div(g, F.where(F.eq(norm, 0), 1.0, norm))
+            return F.mul(x, F.as_dtype(share, x_type.dtype))  # 0 where the norm is 0, in forward mode too
         if math.isinf(ord):
             hit = F.eq(F.abs(x), norm)
-            share = F.div(g, F.sum(F.cast(hit, dtype=x_type.dtype), dim=dim, keepdim=True))
-            return F.where(hit, F.mul(F.sign(x), share), 0.0)
-        inner = F.mul(F.sign(x), F.where(F.eq(x, 0), 0.0, F.pow(F.abs(x), ord - 1)))
+            share = F.div(g, F.sum(F.cast(hit, dtype=F.type(norm).dtype), dim=dim, keepdim=True))
+            return F.where(hit, F.mul(F.sgn(x), F.as_dtype(share, x_type.dtype)), 0.0)
+        inner = F.where(F.eq(x, 0), 0.0, F.pow(F.abs(x), ord - 1))
         scale = F.where(F.eq(norm, 0), 1.0, norm) if ord > 1 else norm
-        return F.mul(inner, F.mul(g, F.pow(scale, 1 - ord)))
+        size = F.mul(inner, F.mul(g, F.pow(scale, 1 - ord)))
+        return F.mul(F.sgn(x), F.as_dtype(size, x_type.dtype))
 
     @staticmethod
     def batch(F: Ops, size: int, batched: Any, x: Value, ord: float, dim: Dim, keepdim: bool) -> Value:  # noqa: A002
