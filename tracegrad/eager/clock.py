@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from tracegrad.eager.marked import invalidate_views
 from tracegrad.eager.tensor import Tensor
+from tracegrad.eager.views import base_of
 from tracegrad.errors import OverwrittenError, explain
 from tracegrad.ir.node import Node, tick
 from tracegrad.ir.types import Type
@@ -50,12 +52,23 @@ def touch(t: Tensor) -> None:
         write = _written.setdefault(key, Write(weakref.ref(memory, lambda _: _written.pop(key, None))))
     write.count += 1
     write.last = _Clock.last = tick()
+    if t._node is not None and (hasattr(t, "_view") or hasattr(t, "_views")):
+        invalidate_views(base_of(t))
 
 
 def version(t: Tensor) -> int:
     """How often t's memory was written in place (torch's `_version`)."""
     write = _written.get(id(owner(t._data)))
     return 0 if write is None else write.count
+
+
+def moved(old: Array, new: Array) -> None:
+    """Note that the memory that `old` owns lies where `new` is from now on, with its count of writes."""
+    write = _written.get(id(old))
+    if write is not None:
+        key = id(new)
+        count = _written.setdefault(key, Write(weakref.ref(new, lambda _: _written.pop(key, None))))
+        count.count, count.last = write.count, write.last
 
 
 def written_since(memory: Array, seq: int) -> bool:

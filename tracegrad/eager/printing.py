@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from tracegrad import dtypes
+from tracegrad.config import local
 from tracegrad.eager.conversions import leave
+from tracegrad.eager.marked import is_invalid
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentValueError, explain
 from tracegrad.slots import slots
@@ -171,10 +173,16 @@ def _notes(t: Tensor) -> list[str]:
         notes.append(f"size={tuple(array.shape)}")
     if array.dtype not in usual or (not array.size and array.dtype != dtypes.default.float):
         notes.append(f"dtype={t.dtype}")
+    if is_invalid(t):
+        return [*notes, "grad_fn=<Invalid>"]
     node = t._node
     if node is not None and node.needs:
         history = type(slots.grad_fn(t)).__name__.rpartition("::")[2]
         notes.append("requires_grad=True" if node.op is None else f"grad_fn=<{history}>")
+    if local.watch is not None and local.watch.duals is not None:
+        tangent = local.watch.duals.tangent(t)
+        if tangent is not None:
+            notes.append(f"tangent={tangent}")
     return notes
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tracegrad.eager.dispatch import T, tracked
+from tracegrad.eager.marked import InvalidView, invalidate_views
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.eager.views import path_of, place_in, views_of
+from tracegrad.eager.views import path_of, place_in, strides_in, views_of
 from tracegrad.ir.op import REGISTRY
 from tracegrad.ir.types import Type
 from tracegrad.slots import slots
@@ -14,7 +15,9 @@ from tracegrad.slots import slots
 
 def repoint(t: Tensor, base: Tensor, new: Tensor, in_memory: bool) -> None:
     """Point t at the node of `new`; if t shares memory, give the base and all live views their new values."""
-    views = [(v, place_in(base._data, v._data)) for v in views_of(base)]
+    if in_memory:
+        invalidate_views(base)
+    views = [(v, place_in(base._data, v._data)) for v in views_of(base) if type(v) is not InvalidView]
     retaining = [
         (v, v._node)
         for v in (t, base, *(v for v, _ in views))
@@ -37,7 +40,7 @@ def _with_part(base: Tensor, t: Tensor, new: Tensor, in_memory: bool) -> Tensor:
     """The base's value with the elements that t shows replaced by those of `new`."""
     place = place_in(base._data, t._data)
     if place is None:
-        return _put_back_along(base, t, new)
+        return put_back_along(handle(base._data, base._node), path_of(t), new)
     source = handle(base._data, base._node)
     if not in_memory:
         made: Tensor = T.copy_slices(source, new, strides=place.strides, offset=place.offset)
@@ -50,8 +53,11 @@ def _reread(base: Tensor, views: list[tuple[Tensor, Any]], in_memory: bool) -> N
     """Give live views the node (and, while recording, the array) that reads their elements from the base's new value."""
     whole = handle(base._data, base._node)
     for view, place in views:
-        if place is None:
-            value = _along(whole, path_of(view))
+        steps = strides_in(base._data, view._data) if place is None and in_memory else None
+        if steps is not None:
+            value = tracked(REGISTRY["as_strided"], [whole], steps, (view._data,))[0]
+        elif place is None:
+            value = along(whole, path_of(view))
         elif in_memory:
             value = tracked(REGISTRY["strided_view"], [whole], (view._data.shape, *place), (view._data,))[0]
         else:
@@ -61,17 +67,17 @@ def _reread(base: Tensor, views: list[tuple[Tensor, Any]], in_memory: bool) -> N
             view._data = value._data
 
 
-def _along(x: Tensor, path: list[Any]) -> Tensor:
+def along(x: Tensor, path: list[Any]) -> Tensor:
+    """x read through a path of view operators."""
     for op, attrs in path:
         x = getattr(T, op.name)(x, **dict(zip(op.attrs, attrs, strict=True)))
         x = x[attrs[0]] if isinstance(x, tuple) else x
     return x
 
 
-def _put_back_along(base: Tensor, t: Tensor, new: Tensor) -> Tensor:
-    """The base with t's elements replaced, by the derivative rules of the view operators: for bases that are not row-major."""
-    path = path_of(t)
-    outers = [_along(handle(base._data, base._node), path[:i]) for i in range(len(path))]
+def put_back_along(whole: Tensor, path: list[Any], new: Tensor) -> Tensor:
+    """The whole with the elements at the end of this path of views replaced, by the derivative rules of the view operators: for bases that are not row-major."""
+    outers = [along(whole, path[:i]) for i in range(len(path))]
     value = handle(new._data, new._node)
     for (op, attrs), outer in zip(reversed(path), reversed(outers), strict=True):
         value = _put_back(op, attrs, outer, value)

@@ -9,10 +9,16 @@ import numpy as np
 
 from tracegrad.config import local
 from tracegrad.eager.tensor import Tensor
+from tracegrad.ir.node import make_leaf
 from tracegrad.ir.op import Op
+from tracegrad.ir.types import Type
+from tracegrad.kernels.windows import strided_positions
+from tracegrad.ops.windows import within
 
+MADE_WITHOUT_GRAD = "_made_without_grad"  # marks a view that was made under no_grad()
 MADE_IN_FUNCTION = "_made_in_function"  # marks a view that an autograd.Function returned
 UNLINKED = frozenset({"detach", "view_dtype"})  # torch counts their results as no views
+STANDS_FOR = "_stands_for"  # of the stand-in for a base that was transposed (or the like) in place: a weak reference to what the user has of it
 PRUNE_AT = 32  # from this length on dead references are dropped whenever the length is a power of two
 Array = np.ndarray[Any, Any]
 
@@ -33,7 +39,11 @@ def link(parent: Tensor, child: Tensor, op: type[Op], attrs: tuple[Any, ...]) ->
         if op.name in UNLINKED:  # the memory is shared, but writes to one do not change the history of the other
             return
         if not local.grad_enabled:
-            child.__dict__["_made_without_grad"] = True
+            child.__dict__[MADE_WITHOUT_GRAD] = True
+            node = parent._node
+            if node is not None and node.needs and child._node is None:
+                # torch's word for such a view: it requires grad like its base, and leads nowhere
+                child._node = make_leaf(Type(b.shape, b.dtype), needs=True, extra=weakref.ref(child))
     child._view = (parent, op, attrs)
     base, view = (
         parent,
@@ -62,7 +72,17 @@ def base_of(t: Tensor) -> Tensor:
 
 def is_view(t: Tensor) -> bool:
     """Whether t shows the memory of another Tensor."""
-    return hasattr(t, "_view")
+    return named_base(t) is not None
+
+
+def named_base(t: Tensor) -> Tensor | None:
+    """The Tensor of the user's that the view t shows; None when t is no view, which includes a base that was transposed (or the like) in place."""
+    if not hasattr(t, "_view"):
+        return None
+    base = base_of(t)
+    stands_for = base.__dict__.get(STANDS_FOR)
+    named = stands_for() if stands_for is not None else base
+    return None if named is t else base if named is None else named
 
 
 def path_of(t: Tensor) -> list[tuple[type[Op], tuple[Any, ...]]]:
@@ -82,11 +102,14 @@ def views_of(base: Tensor) -> list[Tensor]:
 
 
 def shows_twice(array: Array) -> bool:
-    """Whether two elements of the array may lie at one place in memory, as in an expanded array."""
+    """Whether two elements of the array lie at one place in memory, as in an expanded array or in overlapping windows."""
     reach = 0
     for step, size in sorted((abs(s), n) for s, n in zip(array.strides, array.shape, strict=True) if n > 1):
-        if step <= reach:
+        if not step:
             return True
+        if step <= reach:  # the axes are interleaved: counting tells
+            places = strided_positions(array.shape, array.strides, 0)
+            return np.unique(places).size < places.size
         reach += step * (size - 1)
     return False
 
@@ -109,6 +132,17 @@ def place_in(base: Array, view: Array) -> Place | None:
     size = base.itemsize
     distance = _address(view) - _address(base)
     return Place(tuple(s // size for s in view.strides), distance // size) if view.size else Place((0,) * view.ndim, 0)
+
+
+def strides_in(base: Array, view: Array) -> tuple[Any, ...] | None:
+    """The attributes with which as_strided reads the view from the base; None where no strides tell: another dtype, or elements that are none of the base's."""
+    if base.dtype != view.dtype or shows_twice(base):
+        return None
+    size = base.itemsize
+    layout = () if base.flags.c_contiguous else tuple(s // size for s in base.strides)
+    strides = tuple(s // size for s in view.strides)
+    offset = (_address(view) - _address(base)) // size if view.size else 0
+    return (view.shape, strides, offset, layout) if within(base.shape, layout, view.shape, strides, offset) else None
 
 
 def _address(array: Array) -> int:

@@ -42,7 +42,7 @@ class AsStrided(Movement):
         offset = (own if storage_offset is None else int(storage_offset)) - own
         layout = () if data.flags.c_contiguous else tuple(s // data.itemsize for s in data.strides)
         _check_memory(data, shape, strides, own + offset)
-        if getattr(input, "_node", None) is not None and not _within(data.shape, layout, shape, strides, offset):
+        if getattr(input, "_node", None) is not None and not within(data.shape, layout, shape, strides, offset):
             base = _base(input)
             if base is not input:  # elements of the base that input does not show
                 return AsStrided.call(F, base, shape, strides, own + offset)
@@ -51,7 +51,7 @@ class AsStrided(Movement):
     @staticmethod
     def infer(x: Type, shape: Shape, strides: Shape, offset: int, layout: Shape) -> Type:
         """The given shape.  Raises RuntimeError when an element is none of x's."""
-        if not _within(x.shape, layout, shape, strides, offset):
+        if not within(x.shape, layout, shape, strides, offset):
             raise ShapeError(
                 explain(
                     "as_strided",
@@ -225,7 +225,7 @@ def _check_memory(data: Array, shape: Shape, strides: Shape, offset: int) -> Non
         )
 
 
-def _within(own: Shape, layout: Shape, shape: Shape, strides: Shape, offset: int) -> bool:
+def within(own: Shape, layout: Shape, shape: Shape, strides: Shape, offset: int) -> bool:
     """Whether all elements of the view are elements of the value, each of which has a place of its own."""
     if 0 in shape:
         return True

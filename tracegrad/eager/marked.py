@@ -1,0 +1,117 @@
+"""Views that nobody may write to in grad mode, as in torch, and that nobody may differentiate after a write to what they show.
+
+They are those made under no_grad(), the pieces of unbind, split and chunk, and what an autograd.Function returned: each would lose the history that it has.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tracegrad.config import local
+from tracegrad.eager.tensor import Tensor
+from tracegrad.eager.views import MADE_IN_FUNCTION, MADE_WITHOUT_GRAD, base_of, views_of
+from tracegrad.errors import InplaceError, explain
+from tracegrad.ir.node import Node
+from tracegrad.slots import slots
+
+_WHY = {
+    MADE_IN_FUNCTION: "This view was created inside a custom Function (or because an input was returned as-is) and the autograd logic to handle "
+    "view+inplace would override the custom backward associated with the custom Function, leading to incorrect gradients",
+    MADE_WITHOUT_GRAD: "A view was created in no_grad mode",
+    "one_of_many": "This view is the output of a function that returns multiple views. Such functions do not allow the output views to be modified inplace",
+}
+_REMEDIES = {
+    MADE_IN_FUNCTION: "clone() the output of the Function",
+    MADE_WITHOUT_GRAD: "Make the view and the write both inside no_grad(), or both outside",
+    "one_of_many": "Take the piece by slicing, or clone() it",
+}
+
+
+def mark_of(t: Tensor) -> str:
+    """Why torch refuses in-place writes to the view t in grad mode, as a key of its reasons; '' when it allows them."""
+    while hasattr(t, "_view"):
+        parent, op, _ = t._view
+        for mark in (MADE_IN_FUNCTION, MADE_WITHOUT_GRAD):
+            if mark in t.__dict__:
+                return mark
+        if op.one_of_many:
+            return "one_of_many"
+        t = parent
+    return ""
+
+
+def refuse_marked(t: Tensor, operation: str) -> None:
+    """Raise InplaceError if t is a view that must not be written to in grad mode."""
+    mark = mark_of(t)
+    if mark:
+        what = "Output 0 of a function is a view and is being modified inplace in grad mode"
+        raise InplaceError(explain(operation, f"{what}. {_WHY[mark]}", _REMEDIES[mark]))
+
+
+def invalidate_views(base: Tensor) -> None:
+    """After a write to a base that requires grad, or to a view of it: what its marked views show is no longer the value that their history tells of."""
+    for view in views_of(base):
+        if type(view) is Tensor and mark_of(view):
+            _set_class(view, InvalidView)
+
+
+class InvalidView(Tensor):
+    """A view whose memory was written behind the back of its history: it may be read, but not differentiated.  To the program its class is Tensor."""
+
+    __slots__ = ()
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        """Tensor: the subclass is a matter of this package."""
+        return Tensor
+
+    @property
+    def _node(self) -> Node | None:
+        if not local.grad_enabled:
+            return None
+        return self._history()
+
+    @_node.setter
+    def _node(self, node: Node | None) -> None:
+        _set_node(self, node)
+
+    @property
+    def requires_grad(self) -> bool:
+        """As before the write; settable as that of any leaf."""
+        node = _get_node(self)
+        return node is not None and node.needs
+
+    @property
+    def is_leaf(self) -> bool:
+        """Raises InplaceError where the history no longer counts."""
+        node = self._history()
+        return node is None or node.op is None
+
+    @property
+    def grad_fn(self) -> Any:
+        """Raises InplaceError where the history no longer counts."""
+        return slots.grad_fn(self) if self._history() is not None else None
+
+    def _history(self) -> Node | None:
+        base = base_of(self)
+        if base._node is None or not base._node.needs:
+            return None if base is self else _get_node(self)
+        mark = mark_of(self)
+        what = "Output 0 of a function is a view and its base or another view of its base has been modified inplace with grad mode enabled"
+        raise InplaceError(explain("view", f"{what}. {_WHY[mark]}", _REMEDIES[mark]))
+
+
+InvalidView.__name__ = InvalidView.__qualname__ = Tensor.__name__
+InvalidView.__module__ = Tensor.__module__
+_set_class = object.__dict__["__class__"].__set__
+_node_slot: Any = Tensor.__dict__["_node"]
+_get_node, _set_node = _node_slot.__get__, _node_slot.__set__
+
+
+def is_invalid(t: Tensor) -> bool:
+    """Whether t is a view that may no longer be differentiated."""
+    if type(t) is not InvalidView:
+        return False
+    node = base_of(t)._node
+    return node is not None and node.needs
+
