@@ -34,10 +34,12 @@ NO_BACKWARD = {"floor_divide"}
 
 
 class Case:
-    """One sample of one operator, drawn with a fixed seed."""
+    """One sample of one operator, drawn with a fixed seed; a number written "3 complex" draws its floating operands as complex ones."""
 
-    def __init__(self, op: type[Op], number: int) -> None:
-        sample = list(op.samples[number])
+    def __init__(self, op: type[Op], number: int | str) -> None:
+        sample = list(op.samples[int(str(number).split()[0])])
+        if isinstance(number, str):
+            sample = [v._replace(kind="complex") if isinstance(v, Sample) and v.kind == "array" else v for v in sample]
         count = len(sample) - len(op.attrs)
         self.op, self.number = op, number
         self.generator = np.random.default_rng(zlib.crc32(f"{op.name} {number}".encode()))
@@ -111,15 +113,13 @@ class Case:
     def cotangents(self) -> list[np.ndarray]:
         """Random cotangents of the differentiable results."""
         return [
-            np.asarray(self.generator.normal(size=self.results()[i].shape)).astype(self.results()[i].dtype)
-            for i in self.differentiable()
+            normal(self.generator, self.results()[i].shape, self.results()[i].dtype) for i in self.differentiable()
         ]
 
     def directions(self) -> list[np.ndarray]:
         """Random tangents of the followed arrays."""
         return [
-            np.asarray(self.generator.normal(size=self.arrays[i].shape)).astype(self.arrays[i].dtype)
-            for i in self.followed()
+            normal(self.generator, self.arrays[i].shape, self.arrays[i].dtype) for i in self.followed()
         ]
 
     def graph(self) -> Graph:
@@ -133,6 +133,12 @@ class Case:
 
 def _attribute(name: str, value: Any) -> Any:
     return np.dtype(value) if name == "dtype" and isinstance(value, str) else value
+
+
+def normal(generator: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Normal numbers of a dtype; both parts of complex ones."""
+    found = np.asarray(generator.normal(size=shape))
+    return (found + 1j * generator.normal(size=shape) if dtype.kind == "c" else found).astype(dtype)
 
 
 def run(graph: Graph, arrays: Any) -> list[Any]:
@@ -156,17 +162,40 @@ def shifted(arrays: Any, places: Any, directions: Any, step: float) -> list[np.n
 
 
 def dot(xs: Any, ys: Any) -> float:
-    """The sum of all products."""
+    """The sum of all products; of complex numbers the real part of conj(x) * y, which is the product of pairs of real ones."""
     with np.errstate(all="ignore"):
         return float(
-            sum(np.sum(np.asarray(x, np.float64) * np.asarray(y, np.float64)) for x, y in zip(xs, ys, strict=True))
+            sum(
+                np.sum(np.real(np.conj(np.asarray(x, np.complex128)) * np.asarray(y, np.complex128)))
+                for x, y in zip(xs, ys, strict=True)
+            )
         )
 
 
 OPERATORS = [
     op for op in sorted(REGISTRY.values(), key=lambda op: op.name) if not op.composite and op.name not in EXCUSED
 ]
-CASES = [(op, number) for op in OPERATORS for number in range(len(op.samples))]
+
+
+def takes_complex(op: type[Op], number: int) -> bool:
+    """Whether the operator takes complex numbers in the place of this sample's floating operands."""
+    sample = op.samples[number]
+    if op.real_only or not any(isinstance(v, Sample) and v.kind == "array" for v in sample):
+        return False
+    try:
+        case = Case(op, f"{number} complex")
+        case.results()
+    except (RuntimeError, TypeError, IndexError):
+        return False
+    return True
+
+
+CASES: list[tuple[type[Op], Any]] = [
+    (op, number)
+    for op in OPERATORS
+    for n in range(len(op.samples))
+    for number in ((n, f"{n} complex") if takes_complex(op, n) else (n,))
+]
 
 
 def every_case(function: Any) -> Any:

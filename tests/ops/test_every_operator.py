@@ -61,11 +61,12 @@ def test_float32_stays_float32(op, number):
     if op.value_dependent or "dtype" in op.attrs:
         pytest.skip("the result's type does not follow from the operands' types")
     case.values = tuple(
-        v.astype(np.float32) if isinstance(v, np.ndarray) and v.dtype == np.float64 else v for v in case.values
+        v.astype({"f": np.float32, "c": np.complex64}.get(v.dtype.kind, v.dtype)) if isinstance(v, np.ndarray) else v
+        for v in case.values
     )
     found = case.raw(case.arrays)
     assert [(r.shape, r.dtype) for r in found] == [(t.shape, t.dtype) for t in case.results()]
-    assert not any(t.dtype == np.float64 for t in case.results())
+    assert not any(t.dtype in (np.float64, np.complex128) for t in case.results())
 
 
 @every_case
@@ -256,7 +257,7 @@ def check_slope(slope, value, case, scale):
     Where the value itself jumps (the first derivative at a tie) or is not finite (a mean of nothing) there is no slope to compare with.
     """
     largest = max([1.0, *(float(np.max(np.abs(a), initial=0)) for a in case.arrays)])
-    low_precision = any(t.dtype == np.float32 for t in case.results())
+    low_precision = any(t.dtype in (np.float32, np.complex64) for t in case.results())
     step, slack = (1e-2, 1e-3) if low_precision else (STEP * largest**0.5, 2e-7)
     here, ahead, behind = value(0.0), value(step), value(-step)
     if not np.isfinite([here, ahead, behind]).all():
@@ -281,7 +282,7 @@ def agree(case, left, right, rtol=1e-9):
     if not (np.isfinite(left) and np.isfinite(right)):
         assert case.op.pole or not all(a.size for a in case.arrays)
         return
-    low_precision = any(t.dtype == np.float32 for t in case.results())
+    low_precision = any(t.dtype in (np.float32, np.complex64) for t in case.results())
     np.testing.assert_allclose(left, right, rtol=1e-5 if low_precision else rtol, atol=1e-6 if low_precision else 1e-11)
 
 

@@ -28,10 +28,25 @@ def tensors_of(operation: str, value: Any) -> list[Tensor]:
     return items
 
 
+def targets_of(operation: str, value: Any) -> list[Tensor]:
+    """The same for what is differentiated for.  Raises RuntimeError for an entry that is neither Tensor nor GradientEdge, TypeError for what is no list."""
+    if not isinstance(value, (Tensor, GradientEdge)):
+        if not isinstance(value, Iterable):
+            raise ArgumentError(explain(operation, f"inputs: '{type(value).__name__}' object is not iterable"))
+        value = list(value)
+        for item in value:
+            if not isinstance(item, (Tensor, GradientEdge)):
+                problem = f"all inputs have to be Tensors or GradientEdges, but got {type(item).__name__}"
+                raise DifferentiationError(explain(operation, problem))
+    return tensors_of(operation, value)
+
+
 def _stand_in(edge: GradientEdge) -> Tensor:
     """A Tensor without memory of its own at the end of an edge."""
     node = node_of_edge(edge)
-    return handle(np.broadcast_to(np.zeros((), node.dtype), node.shape), node)
+    made = handle(np.broadcast_to(np.zeros((), node.dtype), node.shape), node)
+    made.__dict__["_is_edge"] = True
+    return made
 
 
 def root_node(operation: str, root: Tensor) -> Node:
@@ -65,6 +80,10 @@ def root_gradients(operation: str, roots: list[Tensor], given: Any, create_graph
     listed = [given] if given is None or isinstance(given, Tensor) else list(given)
     if given is None:
         listed = [None] * len(roots)
+    for g in listed:
+        if g is not None and not isinstance(g, Tensor):
+            problem = f"gradients can be either Tensors or None, but got {type(g).__name__}"
+            raise ArgumentError(explain(operation, problem))
     if len(listed) != len(roots):
         raise DifferentiationError(explain(operation, f"got {len(roots)} tensors and {len(listed)} gradients"))
     return [_one_gradient(operation, root, g) for root, g in zip(roots, listed, strict=True)]
@@ -89,8 +108,6 @@ def _one_gradient(operation: str, root: Tensor, g: Any) -> Tensor:
         if local.trace is not None:
             return T.full(shape=root._data.shape, value=1, dtype=root._data.dtype)
         return handle(np.ones(root._data.shape, root._data.dtype), None)
-    if not isinstance(g, Tensor):
-        raise ArgumentError(explain(operation, f"gradients can be either Tensors or None, but got {type(g).__name__}"))
     if g._data.shape != root._data.shape:
         raise ShapeError(
             explain(
@@ -100,7 +117,21 @@ def _one_gradient(operation: str, root: Tensor, g: Any) -> Tensor:
                 value=Type(root._data.shape, root._data.dtype),
             )
         )
-    return g if g._data.dtype == root._data.dtype else T.cast(g, dtype=root._data.dtype)
+    return as_gradient(operation, root, g)
 
 
-__all__ = ["root_gradients", "root_node", "target_nodes", "tensors_of"]
+def as_gradient(operation: str, root: Tensor, g: Tensor) -> Tensor:
+    """g in the dtype of the value whose cotangent it is.  Raises RuntimeError where only one of the two is complex."""
+    if g._data.dtype == root._data.dtype:
+        return g
+    if (g._data.dtype.kind == "c") != (root._data.dtype.kind == "c"):
+        problem = (
+            "For complex Tensors, both grad_output and output are required to have the same dtype. "
+            f"Mismatch in dtype: grad_output has a dtype of {g.dtype} and output has a dtype of {root.dtype}"
+        )
+        raise DTypeError(explain(operation, problem))
+    made: Tensor = T.cast(g, dtype=root._data.dtype)
+    return made
+
+
+__all__ = ["as_gradient", "root_gradients", "root_node", "target_nodes", "targets_of", "tensors_of"]

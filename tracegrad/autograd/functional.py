@@ -11,7 +11,7 @@ from tracegrad.autograd.engine import grad
 from tracegrad.autograd.modes import enable_grad
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.errors import ArgumentError, DataError, DifferentiationError, explain
+from tracegrad.errors import ArgumentError, DataError, DTypeError, DifferentiationError, explain
 from tracegrad.ir.types import Type
 
 Tensors = tuple[Tensor, ...]
@@ -193,6 +193,9 @@ def _gradients(
 
 def _jacobian_of(output: Tensor, inputs: Tensors, create_graph: bool, strict: bool) -> Tensors:
     """The Jacobian blocks of one output, one per input."""
+    if output._data.dtype.kind == "c":
+        problem = f"grad can be implicitly created only for real scalar outputs but got {output.dtype}"
+        raise DTypeError(explain("jacobian", problem, "Use vjp or jvp, or view_as_real"))
     shape, size = output._data.shape, output._data.size
     eye = np.eye(size, dtype=output._data.dtype).reshape(size, *shape)
     rows = [

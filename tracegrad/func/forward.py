@@ -12,8 +12,8 @@ from tracegrad.compiler.recorder import Trace
 from tracegrad.compiler.replay import Recorded, as_tensor_leaf, record, replay
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor
-from tracegrad.errors import ArgumentError, ArgumentValueError, ShapeError, explain
-from tracegrad.func.levels import Level, positions
+from tracegrad.errors import ArgumentError, ArgumentValueError, DTypeError, ShapeError, explain
+from tracegrad.func.levels import Level, positions, running
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.types import Type, one_axis, type_of
 from tracegrad.passes.batch import batch_graph
@@ -23,17 +23,16 @@ from tracegrad.passes.jvp import jvp_graph
 Function = Callable[..., Any]
 
 
-def _record(what: str, function: Function, tensors: list[Tensor], treedef: Any, reads: bool) -> Recorded:
+def _record(
+    what: str, function: Function, tensors: list[Tensor], treedef: Any, reads: bool, randomness: str = "error"
+) -> Recorded:
     """Record function at these argument leaves."""
     trace = Trace(what, reads)
     # for a later reverse mode the graph must say where no_grad() stops it
     needs = [t._node is not None and t._node.needs for t in tensors]
-    return record(
-        trace,
-        function,
-        treedef.unflatten([trace.leaf(t._data, needs=n) for t, n in zip(tensors, needs, strict=True)]),
-        {},
-    )
+    args = treedef.unflatten([trace.leaf(t._data, needs=n) for t, n in zip(tensors, needs, strict=True)])
+    with running(what, randomness):
+        return record(trace, function, args, {})
 
 
 def jvp(
@@ -96,7 +95,7 @@ def vmap(function: Function, in_dims: Any = 0, out_dims: Any = 0, randomness: st
         size = _batch_size(tensors, axes)
         moved = [t if a is None else _move(t, a, 0) for t, a in zip(tensors, axes, strict=True)]
         example = [t if a is None else _example(t) for t, a in zip(moved, axes, strict=True)]
-        recorded = _record("vmap", lambda *inner: function(*inner, **kwargs), example, treedef, reads=False)
+        recorded = _record("vmap", lambda *inner: function(*inner, **kwargs), example, treedef, False, randomness)
         graph = recorded.graph
         closed = Graph(graph.leaves, graph.outputs, (), graph.effects, graph.names)
         batched = (*(a is not None for a in axes), *(False for _ in recorded.captures))
@@ -188,12 +187,14 @@ def jacrev(function: Function, argnums: int | tuple[int, ...] = 0, *, has_aux: b
         chosen = positions("jacrev", argnums, len(args))
         values = [args[n] for n in chosen]
         level = Level("jacrev", values)
-        with enable_grad():
+        with enable_grad(), running("jacrev"):
             result = _restricted(function, args, chosen)(*level.arguments())
         output, aux = _with_aux("jacrev", result, has_aux)
         outputs, form = pytree.flatten(output)
         treedef = pytree.structure(values[0] if isinstance(argnums, int) else tuple(values))
         inputs = [t for leaves in level.leaves for t in leaves]
+        _all_real("jacrev", "inputs", inputs)
+        _all_real("jacrev", "outputs", outputs)
         if sum(t._data.size for t in outputs):
             with set_grad_enabled(level.inner(outputs)):
                 rows = vmap(lambda *g: pytree.leaves(level.sweep(outputs, g, keep=True)))(*_basis(outputs))
@@ -224,6 +225,7 @@ def jacfwd(function: Function, argnums: int | tuple[int, ...] = 0, has_aux: bool
         values = args[chosen[0]] if isinstance(argnums, int) else tuple(args[n] for n in chosen)
         flat, treedef = pytree.flatten(values)
         inputs = [as_tensor_leaf("jacfwd", v) for v in flat]
+        _all_real("jacfwd", "inputs", inputs)
         restricted = _restricted(function, args, chosen)
         form = pytree.structure([args[n] for n in chosen])
         recorded = _record(
@@ -232,6 +234,7 @@ def jacfwd(function: Function, argnums: int | tuple[int, ...] = 0, has_aux: bool
         graph = recorded.graph
         output, aux = recorded.result(list(graph.outputs))
         outputs, out_form = pytree.flatten(output)
+        _all_real("jacfwd", "outputs", outputs)
         size = sum(t._data.size for t in inputs)
         forward = jvp_graph(graph.with_outputs(outputs), tuple(range(len(inputs))))
         closed = Graph(forward.leaves, forward.outputs, (), (), forward.names)
@@ -263,6 +266,14 @@ def _restricted(function: Function, args: tuple[Any, ...], chosen: tuple[int, ..
         return function(*full)
 
     return restricted
+
+
+def _all_real(what: str, kind: str, values: list[Any]) -> None:
+    """Raise RuntimeError for a complex value: a Jacobian of complex numbers is not one matrix of them."""
+    for i, value in enumerate(values):
+        if type_of(value).dtype.kind == "c":
+            problem = f"Expected all {kind} to be real but received complex tensor at flattened input idx: {i}"
+            raise DTypeError(explain(what, problem, "Use vjp or jvp, or view_as_real"))
 
 
 def _with_aux(what: str, result: Any, has_aux: bool) -> tuple[Any, Any]:

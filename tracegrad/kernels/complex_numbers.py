@@ -18,6 +18,11 @@ def complex_of(re: Array, im: Array) -> Array:
     return out
 
 
+def put_part(x: Array, part: Array, imaginary: bool) -> Array:
+    """x with other imaginary or real parts."""
+    return complex_of(x.real, part) if imaginary else complex_of(part, x.imag)
+
+
 def polar(size: Array, angle: Array) -> Array:
     """size * (cos(angle) + i sin(angle))."""
     return complex_of(np.multiply(size, np.cos(angle)), np.multiply(size, np.sin(angle)))

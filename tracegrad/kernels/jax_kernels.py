@@ -65,6 +65,11 @@ def complex_of(re: Array, im: Array) -> Array:
     return jax.lax.complex(*jnp.broadcast_arrays(re, im))
 
 
+def put_part(x: Array, part: Array, imaginary: bool) -> Array:
+    """x with other imaginary or real parts."""
+    return complex_of(jnp.real(x), part) if imaginary else complex_of(part, jnp.imag(x))
+
+
 def polar(size: Array, angle: Array) -> Array:
     """size * (cos(angle) + i sin(angle))."""
     return complex_of(size * jnp.cos(angle), size * jnp.sin(angle))
@@ -210,7 +215,7 @@ def min_dim(x: Array, dim: int, keepdim: bool) -> tuple[Array, Array]:
 
 def logsumexp(x: Array, dim: Any, keepdim: bool) -> Array:
     """log(sum(exp(x))) with the maximum taken out."""
-    offset = jnp.max(x, axis=dim, keepdims=True, initial=-jnp.inf)
+    offset = jnp.max(jnp.real(x), axis=dim, keepdims=True, initial=-jnp.inf)
     offset = jnp.where(jnp.isinf(offset), jnp.zeros_like(offset), offset)
     found = jnp.log(jnp.sum(jnp.exp(x - offset), axis=dim, keepdims=True)) + offset
     return found if keepdim else jnp.sum(found, axis=dim)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad.kernels.complex_numbers import angle, complex_of, polar, sgn, squared_size, view_as_complex, view_as_real  # noqa: F401
+from tracegrad.kernels.complex_numbers import angle, complex_of, polar, put_part, sgn, squared_size, view_as_complex, view_as_real  # noqa: F401
 from tracegrad.kernels.positions import (  # noqa: F401  (kernels under one name)
     arange,
     bmm,
@@ -298,7 +298,7 @@ def largest(x: Array, dim: Any) -> Array:
 
 def logsumexp(x: Array, dim: Any, keepdim: bool) -> Array:
     """log(sum(exp(x))) with the maximum taken out."""
-    offset = largest(x, dim)
+    offset = largest(x.real if x.dtype.kind == "c" else x, dim)
     total = np.add.reduce(np.exp(np.subtract(x, offset)), axis=dim, keepdims=True)
     found = np.add(np.log(total), offset)
     return found if keepdim else np.add.reduce(found, axis=dim)

@@ -84,7 +84,7 @@ class Real(Movement):
     @staticmethod
     def replaced(F: Ops, x: Value, part: Value) -> Value:
         """x with other real parts: what a write through the view leaves of it."""
-        return F.complex(part, F.imag(x))
+        return F.put_part(x, part, imaginary=False)
 
     @staticmethod
     def batch(F: Ops, size: int, batched: Any, x: Value) -> Value:
@@ -117,11 +117,38 @@ class Imag(Movement):
     @staticmethod
     def replaced(F: Ops, x: Value, part: Value) -> Value:
         """x with other imaginary parts."""
-        return F.complex(F.real(x), part)
+        return F.put_part(x, part, imaginary=True)
 
     @staticmethod
     def batch(F: Ops, size: int, batched: Any, x: Value) -> Value:
         return F.imag(x)
+
+
+class PutPart(Elementwise):
+    """x with other real or imaginary parts: what a write through x.real or x.imag leaves of it.  Shapes: (*a), (*a) -> (*a)."""
+
+    inputs, attrs, linear, function, method = ("x", "part"), ("imaginary",), ("x", "part"), False, False
+    promotion, holomorphic, quiet, torch_name = "none", False, True, "CopySlices"
+    numpy, jax = "K.put_part({x}, {part}, {imaginary})", "K.put_part({x}, {part}, {imaginary})"
+    samples = ([C(2, 3), A(2, 3), False], [C(), A(), True], [C(0, 4), A(0, 4), True])
+
+    @classmethod
+    def infer(cls, x: Type, part: Type, imaginary: bool) -> Type:
+        """x's type."""
+        needs_complex("put_part", x)
+        if part.dtype != real_type(x).dtype:
+            raise DTypeError(explain("put_part", "the part must have the dtype of x's parts", x=x, part=part))
+        return Type(broadcast("put_part", x.shape, part.shape), x.dtype)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, imaginary: bool) -> Value:
+        kept = F.real(g) if imaginary else F.imag(g)
+        nothing = F.zeros(F.type(kept))
+        return F.complex(kept, nothing) if imaginary else F.complex(nothing, kept)
+
+    @staticmethod
+    def grad_part(F: Ops, g: Value, imaginary: bool) -> Value:
+        return F.imag(g) if imaginary else F.real(g)
 
 
 class ComplexOf(Elementwise):

@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from tracegrad.dtypes import NumpyDType
+from tracegrad.errors import DTypeError, explain
 from tracegrad.ir.families import Elementwise, Movement
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
-from tracegrad.ir.samples import A
+from tracegrad.ir.samples import A, C
 from tracegrad.ir.types import Type
 
 
 class Project(Op):
     """One result of an operator that has several.  Shape: that of the result."""
 
+    masks = "linear"
     attrs, function, method = ("index",), False, False
     nondiff = ("x",)  # the sweep collects projections itself
     numpy, jax = "{x}[{index}]", "{x}[{index}]"
@@ -34,11 +36,13 @@ class Cast(Elementwise):
     holomorphic = False  # the gradient of a real value is the real part of what arrives
     numpy, jax = "np.array({x}, {dtype})", "jnp.asarray({x}, {dtype})"
     torch_name = "ToCopyBackward0"
-    samples = ([A(2, 3), "float32"], [A(), "float64"])
+    samples = ([A(2, 3), "float32"], [A(), "float64"], [A(2, 3), "complex128"], [C(2, 3), "complex64"])
 
     @staticmethod
     def infer(x: Type, dtype: NumpyDType) -> Type:
-        """x's shape with the new dtype."""
+        """x's shape with the new dtype.  Raises RuntimeError from complex to real: that is what `real` is for."""
+        if x.dtype.kind == "c" and dtype.kind != "c":
+            raise DTypeError(explain("cast", "complex numbers have no real value", "Take real() or abs() first", x=x))
         return Type(x.shape, dtype)
 
     @staticmethod

@@ -72,13 +72,20 @@ def tangent(F: Builder, node: Node, incoming: tuple[Any, ...]) -> Any:
     if set(op.outputs) == set(op.nondiff_outputs) or all(t.dtype.kind not in "fc" for t in node.types):
         return None
     if op.jvp is not None:
-        return _own_rule(F, op, node, incoming)
+        own = _own_rule(F, op, node, incoming)
+        if own is not NotImplemented:
+            return own
     moving = [p for p, t in enumerate(incoming) if t is not None]
-    if op.elementwise:
+    if op.elementwise and (op.holomorphic or not _has_complex(node)):
         return _elementwise(F, op, node, incoming, moving)
     if not op.several() and all(_operand(op, p) in op.linear for p in moving):
         return _linear(F, op, node, incoming, moving)
     return transposed(F, node, incoming)
+
+
+def _has_complex(node: Node) -> bool:
+    """Whether the result or an operand is complex: then the rule is the tangent only of a holomorphic operator."""
+    return any(t.dtype.kind == "c" for t in (node, *(i for i in node.inputs if isinstance(i, Node))))
 
 
 def _operand(op: type[Op], position: int) -> str:
@@ -115,8 +122,6 @@ def _elementwise(F: Builder, op: type[Op], node: Node, incoming: tuple[Any, ...]
         part = rule.function(F, *(_read(F, op, node, n, incoming[position]) for n in rule.reads))
         if part is None:
             continue
-        if node.dtype.kind == "c" or node.inputs[position].dtype.kind == "c":
-            return transposed(F, node, incoming)
         part = F.as_dtype(F.expand(part, shape=node.shape), node.dtype)
         total = part if total is None else F.add(total, part)
     return total
