@@ -22,9 +22,11 @@ class _Local(threading.local):
     """The modes of one thread."""
 
     grad_enabled: bool = True
-    inference: bool = False
+    inference: bool = False  # inside inference mode; grad_enabled is False there
+    asked: bool = False  # the grad mode that was asked for inside inference mode, where it has no effect
     trace: Any = None  # the active recorder, or None
     watch: Any = None  # what sees every new node of the tape (saved-tensor hooks, anomaly mode), or None
+    transforms: tuple[tuple[str, str], ...] = ()  # the function transforms that run, outermost first, each with its randomness
     sweep: Any = None  # the backward that runs, where a hook asks for it
     quiet: Any = (
         None  # runs a function in a context of this thread whose NumPy error state is silent; None while it does
@@ -73,7 +75,10 @@ def set_watch(watch: Any) -> Any:
 
 
 def set_grad_enabled(enabled: bool) -> bool:
-    """Set this thread's grad mode and return the previous one."""
+    """Set this thread's grad mode and return the previous one; inside inference mode, where nothing is recorded, it is only remembered."""
+    if local.inference:
+        before, local.asked = local.asked, enabled
+        return before
     before = local.grad_enabled
     if before != enabled:
         local.grad_enabled = enabled

@@ -9,8 +9,9 @@ from types import CodeType
 from typing import Any, TypeVar
 
 from tracegrad import config
+from tracegrad.autograd.saving import change_watch
 from tracegrad.config import local
-from tracegrad.errors import explain
+from tracegrad.errors import ArgumentError, explain
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -18,8 +19,8 @@ _GENERATOR_FLAG = 0x20  # inspect.CO_GENERATOR
 
 
 def is_grad_enabled() -> bool:
-    """Whether operations of this thread on tensors that require grad are recorded."""
-    return local.grad_enabled
+    """Whether operations of this thread on tensors that require grad are recorded (inside inference mode: whether that was asked for)."""
+    return local.asked if local.inference else local.grad_enabled
 
 
 def is_inference_mode_enabled() -> bool:
@@ -33,7 +34,7 @@ class _Mode:
     _enabled: bool = False
 
     def __init__(self) -> None:
-        self._before: list[bool] = []
+        self._before: list[Any] = []
 
     def __enter__(self) -> None:
         self._before.append(config.set_grad_enabled(self._enabled))
@@ -124,7 +125,10 @@ class set_grad_enabled(_Mode):  # noqa: N801
 
     def __init__(self, mode: bool) -> None:
         super().__init__()
-        self.mode = self._enabled = bool(mode)
+        if not isinstance(mode, bool):
+            problem = f"argument 'enabled' must be bool, not {type(mode).__name__}"
+            raise ArgumentError(explain("set_grad_enabled", problem))
+        self.mode = self._enabled = mode
         self.prev = config.set_grad_enabled(self._enabled)
 
     def __enter__(self) -> None:
@@ -146,12 +150,17 @@ class set_grad_enabled(_Mode):  # noqa: N801
 
 
 class inference_mode(_Mode):  # noqa: N801
-    """Record nothing and promise not to need it: here the same as `no_grad()`, and `is_inference_mode_enabled()` tells."""
+    """Record nothing, and promise that what is made here never meets autograd: `with inference_mode():`, `@inference_mode()` or `@inference_mode`.
+
+    What is made inside are inference tensors, unless it is a view of another tensor.  Outside, they may be read and computed with; RuntimeError meets
+    who saves one for a derivative, writes to it, asks for its version or sets requires_grad; `clone()` makes an ordinary tensor.
+    `inference_mode(False)` records again.
+    """
 
     def __new__(cls, mode: Any = True) -> Any:
         """The mode; with a function (`@inference_mode`) that function, decorated."""
         made = object.__new__(cls)
-        if isinstance(mode, bool):
+        if not callable(mode):
             return made
         made.__init__()  # type: ignore[misc]
         return made(mode)
@@ -161,13 +170,17 @@ class inference_mode(_Mode):  # noqa: N801
         self.mode = mode
 
     def __enter__(self) -> None:
-        self._before.append(local.inference)
-        local.inference = self.mode
-        self._before.append(config.set_grad_enabled(not self.mode))
+        self._before.append((local.inference, local.asked))
+        local.inference = False
+        self._before.append((config.set_grad_enabled(not self.mode), change_watch(inference=bool(self.mode))))
+        local.inference, local.asked = bool(self.mode), False
 
     def __exit__(self, *_exception: object) -> None:
-        config.set_grad_enabled(self._before.pop())
-        local.inference = self._before.pop()
+        local.inference = False
+        enabled, watch = self._before.pop()
+        config.set_watch(watch)
+        config.set_grad_enabled(enabled)
+        local.inference, local.asked = self._before.pop()
 
     def _fresh(self) -> _Mode:
         return inference_mode(self.mode)
@@ -190,7 +203,15 @@ class set_multithreading_enabled(_Mode):  # noqa: N801
         return set_multithreading_enabled(self.mode)
 
 
+class _force_original_view_tracking(set_multithreading_enabled):  # noqa: N801
+    """Accepted for programs written for torch: there is one way here in which views are followed."""
+
+    def _fresh(self) -> _Mode:
+        return _force_original_view_tracking(self.mode)
+
+
 __all__ = [
+    "_force_original_view_tracking",
     "enable_grad",
     "inference_mode",
     "is_grad_enabled",

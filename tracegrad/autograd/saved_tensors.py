@@ -6,8 +6,10 @@ import weakref
 from collections.abc import Sequence
 from typing import Any
 
+from tracegrad.config import local
 from tracegrad.autograd.saving import Entry, current_hooks
 from tracegrad.eager.clock import version
+from tracegrad.eager.inference import refuse_saving
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import GraphFreedError, OverwrittenError, explain
 from tracegrad.ir.builder import projections
@@ -24,6 +26,7 @@ class SavedTensors:
         self, tensors: Sequence[Tensor | None], results: Sequence[Tensor], node: Node, pieces: Sequence[Node]
     ) -> None:
         at = {id(r): i for i, r in enumerate(results)}
+        refuse_saving("save_for_backward", [t._data for t in tensors if t is not None], tensors)
         self.entries = [None if t is None else _entry(t, at.get(id(t)), pieces) for t in tensors]
         self.node, self.pieces = weakref.ref(node), [weakref.ref(p) for p in pieces]
 
@@ -43,7 +46,9 @@ class SavedTensors:
 
     def unpack(self) -> tuple[Tensor | None, ...]:
         """The Tensors, with their history.  Raises OverwrittenError when one was written in place since it was saved."""
-        return tuple(None if e is None else self._restore(*e) for e in self.entries)
+        found = tuple(None if e is None else self._restore(*e) for e in self.entries)
+        duals = None if local.watch is None else local.watch.duals
+        return found if duals is None else tuple(map(duals.restore, found))
 
     def _restore(self, tensor: Tensor | None, data: Any, source: Node | None, index: int | None, count: int) -> Tensor:
         if type(data) is Entry:

@@ -35,12 +35,22 @@ class Watch:
     hooks     the saved-tensor hooks in force, or None
     disabled  the message of disable_saved_tensors_hooks, or None
     located   whether nodes remember where they were made (anomaly mode)
+    duals     the forward-mode level (autograd/duals) that pushes tangents through every operator, or None
+    inference whether the thread is in inference mode, where all operators take the general path
     """
 
-    __slots__ = ("disabled", "hooks", "located")
+    __slots__ = ("disabled", "duals", "hooks", "inference", "located")
 
-    def __init__(self, hooks: Hooks | None = None, disabled: str | None = None, located: bool = False) -> None:
+    def __init__(
+        self,
+        hooks: Hooks | None = None,
+        disabled: str | None = None,
+        located: bool = False,
+        inference: bool = False,
+        duals: Any = None,
+    ) -> None:
         self.hooks, self.disabled, self.located = hooks, disabled, located
+        self.inference, self.duals = inference, duals
 
     def made(self, node: Node, operands: list[Any], results: tuple[Tensor, ...]) -> None:
         """A node is complete: its saved values are packed, its place in the user's program is noted."""
@@ -71,7 +81,8 @@ def change_watch(**fields: Any) -> Any:
     now = local.watch
     known = {name: getattr(now, name) for name in Watch.__slots__} if now is not None else {}
     made = Watch(**{**known, **fields})
-    return config.set_watch(made if made.hooks or made.disabled is not None or made.located else None)
+    needed = made.hooks or made.disabled is not None or made.located or made.inference or made.duals is not None
+    return config.set_watch(made if needed else None)
 
 
 class Entry:

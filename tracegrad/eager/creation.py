@@ -24,6 +24,7 @@ from tracegrad.eager.generator import (
     set_rng_state,
 )
 from tracegrad.eager.inference import fresh
+from tracegrad.eager.late import late
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import (
     ArgumentError,
@@ -66,11 +67,14 @@ def _constant(shape: tuple[int, ...], value: Any, d: Any) -> Tensor:
         return fresh(K.full(shape, value, d))
 
 
+_store = late("out", "into")
+
+
 def _into(made: Tensor, out: Any) -> Tensor:
     """The result, written into `out` where one is given."""
     if out is None:
         return made
-    result: Tensor = out.copy_(made)
+    result: Tensor = _store("out", out, made)
     return result
 
 

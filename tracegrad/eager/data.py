@@ -14,6 +14,7 @@ from tracegrad import dtypes
 from tracegrad.config import local
 from tracegrad.devices import check_device
 from tracegrad.eager.dispatch import T
+from tracegrad.eager.inference import fresh
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import ArgumentError, ArgumentValueError, DTypeError, explain
 
@@ -33,9 +34,9 @@ def tensor(
     if local.trace is not None:
         made = _recorded(data, wanted)
     elif isinstance(data, Tensor):
-        made = handle(np.array(data._data, wanted or data._data.dtype), None)
+        made = fresh(np.array(data._data, wanted or data._data.dtype))
     else:
-        made = handle(array_of(data, wanted), None)
+        made = fresh(array_of(data, wanted))
     return as_leaf("tensor", made, requires_grad)
 
 
@@ -47,7 +48,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
         return data if wanted is None or data._data.dtype == wanted else T.cast(data, dtype=wanted)
     if isinstance(data, np.ndarray) and wanted in (None, data.dtype):
         return from_numpy(data)
-    return _recorded(data, wanted) if local.trace is not None else handle(array_of(data, wanted), None)
+    return _recorded(data, wanted) if local.trace is not None else fresh(array_of(data, wanted))
 
 
 def from_numpy(ndarray: Any) -> Tensor:
@@ -55,7 +56,7 @@ def from_numpy(ndarray: Any) -> Tensor:
     if not isinstance(ndarray, np.ndarray):
         raise ArgumentError(explain("from_numpy", f"expected np.ndarray (got {type(ndarray).__name__})"))
     _check_array("from_numpy", ndarray)
-    return handle(ndarray if type(ndarray) is np.ndarray else ndarray.view(np.ndarray), None)
+    return fresh(ndarray if type(ndarray) is np.ndarray else ndarray.view(np.ndarray))
 
 
 def asarray(

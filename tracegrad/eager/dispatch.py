@@ -8,15 +8,18 @@ import numpy as np
 
 from tracegrad import dtypes
 from tracegrad.config import local
+from tracegrad.eager.inference import InferenceTensor, of_kind, refuse_saving
+from tracegrad.eager.marked import InvalidView
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.eager.views import link
 from tracegrad.errors import ArgumentError, DTypeError, NotSupportedError, VerifyError, explain
 from tracegrad.ir.builder import projections
 from tracegrad.ir.families import FLOATING
-from tracegrad.ir.node import Node, make_node
+from tracegrad.ir.node import BY_RULES, Node, make_node
 from tracegrad.ir.op import Op, result_types
 from tracegrad.ir.prelude import Ops
 from tracegrad.ir.raw import compute
+from tracegrad.ir.sweep import is_complex
 from tracegrad.ir.types import Type, type_of
 
 NUMBERS = (bool, int, float, complex)
@@ -54,6 +57,8 @@ T = TensorOps()
 
 def general(op: type[Op], args: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
     """Apply an operator to Tensors, arrays and Python numbers with normalised attributes."""
+    if local.inference and local.trace is None:
+        return _in_inference_mode(op, args, attrs)
     if (
         len(args) == 2
         and op.elementwise
@@ -92,19 +97,46 @@ def general(op: type[Op], args: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
     if local.trace is not None:
         return local.trace.record(op, operands, attrs, arrays)
     if not (
-        local.grad_enabled and _has_rules(op) and any(isinstance(a, Tensor) and a._node is not None for a in operands)
+        local.grad_enabled
+        and _has_rules(op)
+        and any(isinstance(a, Tensor) and a._node is not None for a in operands)
+        and not all(type(a) is InferenceTensor for a in operands)
     ):
         made = tuple(handle(a, None) for a in arrays)
     else:
         made = tracked(op, operands, attrs, arrays)
-    for a in operands:
-        if type(a) is not Tensor and isinstance(a, Tensor):  # the user's subclass: results are of that class
-            made = tuple(_of_class(type(a), t) for t in made)
-            break
+    made = _of_operands_kind(op, operands, made)
     if op.view and isinstance(operands[0], Tensor):
         for t in made:
-            link(operands[0], t, op, attrs)
+            if type(t) is not InferenceTensor:
+                link(operands[0], t, op, attrs)
+    if local.watch is not None and local.watch.duals is not None:
+        local.watch.duals.push(op, operands, attrs, made)
     return made if op.several() else made[0]
+
+
+def _of_operands_kind(op: type[Op], operands: list[Any], made: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """The results as what the operands' classes make of them: of the user's subclass, or inference tensors."""
+    for a in operands:
+        if type(a) is Tensor or not isinstance(a, Tensor) or type(a) is InvalidView:
+            continue
+        if type(a) is not InferenceTensor:
+            return tuple(_of_class(type(a), t) for t in made)
+        made = tuple(of_kind(op, operands, t) for t in made)
+    return made
+
+
+def _in_inference_mode(op: type[Op], args: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
+    """The operator on plain Tensors, by its fast path if it has one; then the results are marked."""
+    plain = [handle(a._data, None) if type(a) is InferenceTensor else a for a in args]
+    watch, local.watch, local.inference = local.watch, None, False
+    try:
+        made = getattr(T, op.name)(*plain, **dict(zip(op.attrs, attrs, strict=True)))
+    finally:
+        local.watch, local.inference = watch, True
+    if isinstance(made, tuple):
+        return tuple([of_kind(op, args, t) for t in made])
+    return of_kind(op, args, made)
 
 
 _pair_targets: dict[tuple[Any, ...], Any] = {}
@@ -145,17 +177,18 @@ def _has_rules(op: type[Op]) -> bool:
 
 def tracked(op: type[Op], operands: list[Any], attrs: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Tensor, ...]:
     """Tensors for the results of an operator that autograd follows."""
-    if any(a.dtype.kind == "c" for a in arrays):
-        raise NotSupportedError(
-            explain(op.name, "derivatives of complex values are not supported yet", "Compute under no_grad()")
-        )
     nodes = tuple(a._node if isinstance(a, Tensor) and a._node is not None else None for a in operands)
     inputs = tuple(n if n is not None else untracked(a) for n, a in zip(nodes, operands, strict=True))
     types = tuple(Type(a.shape, a.dtype) for a in arrays)
     node = make_node(op, inputs, attrs, types if op.several() else types[0])
+    if op.conjugates and is_complex(node):
+        node.extra = BY_RULES
     values = tuple(a._data if isinstance(a, Tensor) else a for a in operands)
     custom = hasattr(op, "vjp")  # may read anything, and have any number of results
     node.saved = (*op.group(values), *arrays) if custom else saved_values(op, list(values), arrays, nodes)
+    if node.saved is not None and not custom and any(type(a) is InferenceTensor for a in operands):
+        flat = [v for kept in node.saved for v in (kept if isinstance(kept, tuple) else (kept,))]
+        refuse_saving(op.name, flat, operands)
     if not op.several():
         made = (handle(arrays[0], node),)
         if local.watch is not None:

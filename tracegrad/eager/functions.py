@@ -12,7 +12,8 @@ from tracegrad.eager.conversions import CLASS_OF_DTYPE, leave
 from tracegrad.eager.dispatch import NUMBERS
 from tracegrad.eager.facts import is_complex as _is_complex
 from tracegrad.eager.facts import is_floating_point as _is_floating_point
-from tracegrad.eager.tensor import Size, Tensor, handle
+from tracegrad.eager.inference import fresh, is_inference
+from tracegrad.eager.tensor import Size, Tensor
 from tracegrad.errors import ArgumentError, DataError, DTypeError, explain
 from tracegrad.ir.types import broadcast
 
@@ -120,8 +121,8 @@ class TypedTensor:
         """A tensor of this dtype from nested lists, an array, a tensor, or sizes."""
         if len(data) == 1 and not isinstance(data[0], (int, np.integer)):
             source = data[0]._data if isinstance(data[0], Tensor) else data[0]
-            return handle(np.array(source).astype(self.dtype.numpy), None)
-        return handle(np.zeros(tuple(int(n) for n in data) or (0,), self.dtype.numpy), None)
+            return fresh(np.array(source).astype(self.dtype.numpy))
+        return fresh(np.zeros(tuple(int(n) for n in data) or (0,), self.dtype.numpy))
 
     def __instancecheck__(self, value: Any) -> bool:
         return isinstance(value, Tensor) and value.dtype is self.dtype
@@ -137,6 +138,7 @@ FUNCTIONS = {
     f.__name__: f
     for f in (
         is_tensor,
+        is_inference,
         numel,
         is_floating_point,
         is_complex,

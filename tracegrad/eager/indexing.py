@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad.config import local
+from tracegrad.config import GENERATED, local
 from tracegrad.dtypes import BOOL, I64
 from tracegrad.eager import inplace
+from tracegrad.eager.clock import owner
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.generate import operator_function
+from tracegrad.eager.inference import refuse_write
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.eager.views import base_of
 from tracegrad.errors import ArgumentError, ArgumentValueError, IndexingError, ShapeError, TracegradError, explain
@@ -322,6 +324,10 @@ def _direct(t: Tensor, value: Any) -> bool:
     """Whether memory is all that a write changes."""
     if local.trace is not None or not t._data.flags.writeable:
         return False
+    if GENERATED["MODE"] and local.watch is not None and local.watch.duals is not None:
+        return False
+    if type(t) is not Tensor:
+        refuse_write(t, "index_put_")
     if not local.grad_enabled:
         return True
     return t._node is None and base_of(t)._node is None and not (isinstance(value, Tensor) and value._node is not None)
@@ -345,6 +351,8 @@ def _write_plain(t: Tensor, index: Any, value: Any) -> bool:
     try:
         if isinstance(value, Tensor):
             value = value._data
+            if owner(value) is owner(data):
+                return False  # the general path looks whether it would read what it writes
             if value.dtype != data.dtype:
                 with np.errstate(all="ignore"):
                     value = (value.real if value.dtype.kind == "c" and data.dtype.kind != "c" else value).astype(

@@ -11,7 +11,7 @@ import numpy as np
 
 from tracegrad import dtypes
 from tracegrad.config import local
-from tracegrad.errors import ArgumentError, DataError, DifferentiationError, NotSupportedError, explain
+from tracegrad.errors import ArgumentError, DataError, DifferentiationError, explain
 from tracegrad.ir.node import Node, make_leaf
 from tracegrad.ir.types import Type
 from tracegrad.slots import slots
@@ -23,13 +23,14 @@ NON_LEAF_GRAD = (
 )
 
 
-class Tensor:
+class Tensor(metaclass=dtypes.TorchClass):
     """An array of one dtype that autograd can follow.
 
     Made by `tracegrad.tensor`, `zeros`, `randn`, ... and by operators.  The constructor takes data as `torch.Tensor` does: `Tensor([1., 2.])` has the
     default dtype, `Tensor(2, 3)` is uninitialised of that shape.
     """
 
+    _shown = "torch.Tensor"
     # _data  the NumPy array              _node   None when autograd does not follow this value
     # _grad  unset or None or a Tensor    _view   unset, or (parent Tensor, operator, attributes) of a view
     # _views unset, or weak references to the live views of this base
@@ -39,10 +40,12 @@ class Tensor:
     _node: Node | None
 
     __array_priority__ = 1000  # NumPy arrays on the left leave the operator to us
-    __hash__ = object.__hash__
+
+    def __hash__(self) -> int:
+        return id(self)
 
     def __new__(cls, *data: Any, **options: Any) -> Tensor:
-        self = object.__new__(cls)
+        self = object.__new__(slots.inference_class if local.inference and cls is Tensor else cls)
         self._data, self._node = np.empty((0,), dtypes.default.float), None
         return self
 
@@ -101,14 +104,10 @@ class Tensor:
         """Start (or stop) recording operations on this leaf, in place.  Raises RuntimeError for integers and for non-leaves."""
         node = self._node
         if requires_grad:
-            if self._data.dtype.kind == "c":
-                raise NotSupportedError(
-                    explain("requires_grad_", "derivatives in complex values are not supported yet", got=self.dtype)
-                )
-            if self._data.dtype.kind != "f":
+            if self._data.dtype.kind not in "fc":
                 raise DifferentiationError(
                     explain(
-                        "requires_grad_", "only Tensors of floating point dtype can require gradients", got=self.dtype
+                        "requires_grad_", "only Tensors of floating point and complex dtype can require gradients", got=self.dtype
                     )
                 )
             if node is None:
@@ -148,6 +147,8 @@ class Tensor:
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
         if value is not None:
+            if value is self:
+                raise DataError(explain("grad", "can't assign Variable as its own grad"))
             if not isinstance(value, Tensor):
                 raise TypeError(explain("grad", f"assigned grad must be a Tensor or None, got {type(value).__name__}"))
             if value._data.shape != self._data.shape or value._data.dtype != self._data.dtype:
@@ -160,9 +161,45 @@ class Tensor:
         self._grad = None
 
 
-class Size(tuple[int, ...]):
+MARK = "_is_parameter"
+
+
+class _Marked(dtypes.TorchClass):
+    """Lets `isinstance(x, Parameter)` see the mark of a parameter whose class is that of inference tensors."""
+
+    def __instancecheck__(cls, instance: object) -> bool:
+        return type.__instancecheck__(cls, instance) or (
+            cls is Parameter and isinstance(instance, Tensor) and MARK in instance.__dict__
+        )
+
+
+class Parameter(Tensor, metaclass=_Marked):
+    """`Parameter(data, requires_grad=True)`: a Tensor on data's memory that a Module finds by itself; what operators make of it are plain Tensors."""
+
+    _shown = "torch.nn.parameter.Parameter"
+    __slots__ = ()
+
+    def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Any:
+        """The parameter.  Raises TypeError unless data is a Tensor, RuntimeError for integers that should require grad."""
+        if data is not None and not isinstance(data, Tensor):
+            raise ArgumentError(
+                explain("Parameter", f"data must be a Tensor, got {type(data).__name__}", "Make it with tensor(...)")
+            )
+        special = data is not None and type(data) is slots.inference_class
+        made: Tensor = _new(slots.inference_class if special else cls)
+        made._data = np.empty((0,), dtypes.default.float) if data is None else data._data
+        made._node = None
+        made.__dict__[MARK] = True
+        return made.requires_grad_() if requires_grad else made
+
+    def __init__(self, *data: Any, **options: Any) -> None:
+        """Nothing is left to do."""
+
+
+class Size(tuple[int, ...], metaclass=dtypes.TorchClass):
     """Sizes of the axes of a tensor: a tuple that prints as torch.Size.  Raises TypeError for anything but ints."""
 
+    _shown = "torch.Size"
     __slots__ = ()
 
     def __new__(cls, sizes: Iterable[int] = ()) -> Size:
@@ -222,4 +259,4 @@ def element(t: Tensor) -> Any:
     return t._data.item()
 
 
-__all__ = ["Size", "Tensor", "element", "handle", "slots"]
+__all__ = ["MARK", "Parameter", "Size", "Tensor", "element", "handle", "slots"]
