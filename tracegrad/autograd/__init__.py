@@ -1,4 +1,4 @@
-"""torch.autograd: the engine, grad modes, Function and its checks.  `functional` and `graph` are loaded on first use."""
+"""torch.autograd: the engine, grad modes, Function and its checks.  `functional`, `graph`, `profiler` and `forward_ad` are loaded on first use."""
 
 import importlib
 from typing import Any
@@ -10,6 +10,7 @@ from tracegrad.autograd.engine import backward, grad
 from tracegrad.autograd.function import Function
 from tracegrad.autograd.gradcheck import GradcheckError, gradcheck, gradgradcheck
 from tracegrad.autograd.modes import (
+    _force_original_view_tracking,
     enable_grad,
     inference_mode,
     is_grad_enabled,
@@ -22,7 +23,7 @@ from tracegrad.eager.tensor import Tensor as Variable
 
 
 def __getattr__(name: str) -> Any:
-    if name not in ("functional", "graph"):
+    if name not in ("forward_ad", "functional", "graph", "profiler"):
         raise AttributeError(f"module 'tracegrad.autograd' has no attribute {name!r}")
     return importlib.import_module(f"tracegrad.autograd.{name}")
 
@@ -34,6 +35,7 @@ __all__ = [
     "backward",
     "detect_anomaly",
     "enable_grad",
+    "forward_ad",
     "function",
     "functional",
     "grad",
@@ -50,4 +52,5 @@ __all__ = [
     "set_detect_anomaly",
     "set_grad_enabled",
     "set_multithreading_enabled",
+    "_force_original_view_tracking",
 ]

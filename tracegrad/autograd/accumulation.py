@@ -51,7 +51,7 @@ def reach_leaf(leaf: Node, g: Any, create_graph: bool) -> None:
     if tensor is None:
         return
     alone = type(g) is np.ndarray and g.base is None and getrefcount(g) <= _ALONE
-    accumulate(tensor, g, create_graph, alone and g.dtype == tensor._data.dtype)
+    accumulate(tensor, g, create_graph, alone and g.dtype == tensor._data.dtype and g.strides == tensor._data.strides)
     if type(extra) is Extra:
         extra.accumulated(tensor, create_graph)
         if extra.after_step:
@@ -73,7 +73,7 @@ def accumulate(tensor: Tensor, g: Any, create_graph: bool, owned: bool = False) 
             else:
                 tensor._grad = T.add(before, g)
         elif before is None:
-            tensor._grad = handle(g if owned else own(g, tensor._data.dtype), None)
+            tensor._grad = handle(g if owned else _laid_out(g, tensor._data), None)
         elif create_graph or not before._data.flags.writeable:
             tensor._grad = T.add(before, handle(np.asarray(g), None))
         else:
@@ -84,7 +84,7 @@ def accumulate(tensor: Tensor, g: Any, create_graph: bool, owned: bool = False) 
 def _copied(tensor: Tensor, g: Tensor) -> Tensor:
     """A cotangent as a Tensor of its own: several leaves may get the same one."""
     if g._node is None:
-        return handle(own(g._data, tensor._data.dtype), None)
+        return handle(_laid_out(g._data, tensor._data), None)
     if local.trace is not None:
         return g
     before = config.set_grad_enabled(True)
@@ -93,6 +93,16 @@ def _copied(tensor: Tensor, g: Tensor) -> Tensor:
     finally:
         config.set_grad_enabled(before)
     return copied
+
+
+def _laid_out(g: Any, like: Any) -> Any:
+    """A private copy of a cotangent in the layout of `like`; row-major where that has gaps or repeats elements."""
+    if not like.flags.c_contiguous:
+        made = np.empty_like(like)
+        if made.strides == like.strides:
+            np.copyto(made, g, casting="unsafe")
+            return made
+    return own(g, like.dtype)
 
 
 def own(g: Any, dtype: Any) -> Any:

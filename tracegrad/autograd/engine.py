@@ -6,23 +6,27 @@ First order runs the generated rules on raw arrays; `create_graph` runs the same
 from __future__ import annotations
 
 import contextvars
+import warnings
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from tracegrad.autograd.accumulation import accumulate, own, reach_leaf
 from tracegrad.autograd.anomaly import Anomaly
-from tracegrad.autograd.arguments import root_gradients, root_node, target_nodes, tensors_of
+from tracegrad.autograd.arguments import root_gradients, root_node, target_nodes, targets_of, tensors_of
 from tracegrad.autograd.generic import generic_sweep, goes_on, read_raw
 from tracegrad.autograd.hooks import (
     Extra,
     hooked_leaves,
     leaves_when_complete,
+    retain_grad,
     run_after_step,
     run_hooks,
     sweeps_with_hooks,
 )
+from tracegrad.autograd.masked import walk_twice
 from tracegrad.autograd.saving import Packed, reading_once
 from tracegrad.config import GENERATED, UserCode, local
 from tracegrad.dtypes import F32, F64
@@ -31,7 +35,8 @@ from tracegrad.eager.generate import backward_function
 from tracegrad.eager.inplace import check_not_overwritten
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import ArgumentValueError, DifferentiationError, GraphFreedError, IndexingError, explain
-from tracegrad.ir.node import FREED, Node
+from tracegrad.ir.masking import where_masks_matter
+from tracegrad.ir.node import BY_RULES, FREED, Node
 from tracegrad.ir.op import REGISTRY, Op
 from tracegrad.ir.prelude import Ops
 from tracegrad.ir.raw import N
@@ -47,6 +52,7 @@ def backward(
     grad_tensors: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    grad_variables: Any = None,
     inputs: Tensor | Sequence[Tensor] | None = None,
 ) -> None:
     """Add the gradients of `tensors`, weighted by `grad_tensors`, to `.grad` of the leaves (of `inputs`, if given).
@@ -56,6 +62,7 @@ def backward(
     if (
         grad_tensors is None
         and inputs is None
+        and grad_variables is None
         and not create_graph
         and type(tensors) is Tensor
         and not GENERATED["MODE"]
@@ -72,18 +79,23 @@ def backward(
         ):
             _raw(_checked(reachable((node,))), [node], [one.copy()], None, bool(retain_graph), True)
             return
+    if grad_variables is not None:
+        warnings.warn("backward: grad_variables is deprecated; use grad_tensors", FutureWarning, stacklevel=2)
+        if grad_tensors is not None:
+            problem = "'grad_tensors' and 'grad_variables' (deprecated) arguments both passed to backward()"
+            raise DifferentiationError(explain("backward", problem))
+        grad_tensors = grad_variables
+    targets = None if inputs is None else targets_of("backward", inputs)
+    if targets == []:
+        raise DifferentiationError(explain("backward", "`inputs` argument to `backward()` cannot be empty"))
     roots = tensors_of("backward", tensors)
     given = root_gradients("backward", roots, grad_tensors, create_graph)
     keep = create_graph if retain_graph is None else retain_graph
-    if inputs is not None and not isinstance(inputs, Tensor) and not len(inputs):
-        raise DifferentiationError(explain("backward", "inputs argument to backward cannot be empty"))
-    wanted = None if inputs is None else target_nodes("backward", tensors_of("backward", inputs))
-    found = run([root_node("backward", r) for r in roots], given, wanted, keep, create_graph, accumulate=True)
-    if wanted is not None and inputs is not None:
-        for t in tensors_of("backward", inputs):
-            node = t._node
-            if node is not None and node.op is not None and node in found:
-                accumulate(t, found[node], create_graph)
+    wanted = None if targets is None else target_nodes("backward", targets)
+    for t in targets or ():
+        if not t.is_leaf and "_is_edge" not in t.__dict__:  # from now on it keeps its gradient, as in torch
+            retain_grad(t)
+    run([root_node("backward", r) for r in roots], given, wanted, keep, create_graph, accumulate=True)
 
 
 def grad(
@@ -92,6 +104,7 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
@@ -100,7 +113,9 @@ def grad(
 
     Returns one Tensor per input; None for an unused one if allow_unused, zeros if materialize_grads.  Raises RuntimeError for an unused input otherwise.
     """
-    roots, wanted_tensors = tensors_of("grad", outputs), tensors_of("grad", inputs)
+    if not only_inputs:
+        warnings.warn("grad: only_inputs is deprecated and ignored; for other leaves' gradients use backward", FutureWarning, stacklevel=2)
+    roots, wanted_tensors = tensors_of("grad", outputs), targets_of("grad", inputs)
     if is_grads_batched:
         return _batched(
             roots, wanted_tensors, grad_outputs, retain_graph, create_graph, allow_unused, materialize_grads
@@ -151,7 +166,7 @@ def _batched(
     ((size,),) = sizes
     keep = create if retain is None else bool(retain)
     swept = [
-        grad(roots, wanted, [T.select(g, dim=0, index=i) for g in rows], i + 1 < size or keep, create, unused or zeros)
+        grad(roots, wanted, [T.select(g, dim=0, index=i) for g in rows], i + 1 < size or keep, create, allow_unused=unused or zeros)
         for i in range(size)
     ]
     stacked = [None if parts[0] is None else T.stack(*parts, dim=0) for parts in zip(*swept, strict=True)]
@@ -220,7 +235,7 @@ def _swept(
     create_graph: bool,
     accumulate: bool,
 ) -> dict[Node, Any]:
-    if create_graph or local.trace is not None:
+    if create_graph or local.trace is not None or (local.watch is not None and local.watch.duals is not None):
         return generic_sweep(T, order, roots, given, targets, keep, create_graph, accumulate)
     if Anomaly.enabled:
         return generic_sweep(N, order, roots, [g._data for g in given], targets, keep, False, accumulate)
@@ -237,17 +252,18 @@ def _raw(
         before = grads.get(node)
         grads[node] = g if before is None else before + g
     inside = set(order) if targets is not None else set()
+    walk: Any = partial(walk_twice, _plain_back) if where_masks_matter(order, whether=True) else _walk
     work = (order, grads, found, targets, inside, keep, into_leaves)
     if UserCode.possible:  # it must run in the caller's context
         with np.errstate(all="ignore"):
-            _walk(*work)
+            walk(*work)
         return found
     quiet, local.quiet = (
         local.quiet or _silent_context(),
         None,
     )  # None for a backward inside this one, which then makes a context of its own
     try:
-        quiet(_walk, *work)
+        quiet(walk, *work)
     finally:
         local.quiet = quiet
     return found
@@ -288,7 +304,7 @@ def _walk(
                 reach_leaf(n, g, False)
             if op is None or (targets is not None and wanted and not goes_on(n, inside)):
                 continue
-            (_hooked_back if type(n.extra) is Extra and n.extra.after_step else op.back)(n, g, grads)
+            (op.back if n.extra is None else _unusual_back)(n, g, grads)
         if not keep and n.saved is not None:
             n.saved = FREED
 
@@ -311,6 +327,23 @@ def _project_back(node: Node, g: Any, grads: dict[Node, Any]) -> None:
 
 def _generic_back(node: Node, g: Any, grads: dict[Node, Any]) -> None:
     _add_up(node, _parts(node, g), grads)
+
+
+def _plain_back(node: Node, g: Any, grads: dict[Node, Any]) -> None:
+    """The backward of any node."""
+    (node.op.back if node.extra is None else _unusual_back)(node, g, grads)  # type: ignore[union-attr]
+
+
+def _unusual_back(node: Node, g: Any, grads: dict[Node, Any]) -> None:
+    """The backward of a node that is complex, or whose value or step has hooks."""
+    extra, op = node.extra, node.op
+    assert op is not None
+    if type(extra) is Extra and extra.after_step:
+        _hooked_back(node, g, grads)
+    elif op.name != "project" and (extra is BY_RULES or (type(extra) is Extra and extra.by_rules)):
+        _generic_back(node, g, grads)
+    else:
+        op.back(node, g, grads)
 
 
 def _hooked_back(node: Node, g: Any, grads: dict[Node, Any]) -> None:

@@ -9,14 +9,18 @@ import numpy as np
 from tracegrad import config
 from tracegrad.autograd.accumulation import reach_leaf
 from tracegrad.autograd.anomaly import Anomaly, check_parts, warn_about
+from tracegrad.autograd.grad_fn import HIDDEN, GradFn, differentiable_positions
 from tracegrad.autograd.hooks import Extra, run_after_step, run_hooks
 from tracegrad.autograd.saving import reading_once
+from tracegrad.config import local
+from tracegrad.config import local
 from tracegrad.eager.dispatch import T
-from tracegrad.eager.tensor import handle
+from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.errors import ArgumentError, GraphFreedError, explain
 from tracegrad.ir.builder import projections
 from tracegrad.ir.node import FREED, Node
 from tracegrad.ir.prelude import Ops
-from tracegrad.ir.sweep import sweep
+from tracegrad.ir.sweep import cotangents_of_inputs, sweep
 
 
 def generic_sweep(
@@ -46,7 +50,7 @@ def generic_sweep(
             check_parts(node, parts)
         return run_after_step(node, parts, g) if type(node.extra) is Extra and node.extra.after_step else parts
 
-    read = reading_once(read_saved if F is T else read_raw)
+    read = reading_once(_reader() if F is T else read_raw)
     previous = config.set_grad_enabled(create_graph)
     try:
         with np.errstate(all="ignore"):
@@ -71,6 +75,12 @@ def generic_sweep(
             ):
                 node.saved = FREED
     return {n: g for n, g in done.items() if targets is None or n in targets}
+
+
+def _reader() -> Any:
+    """read_saved; inside a level of forward mode the values come with the tangents that they had."""
+    duals = None if local.watch is None else local.watch.duals
+    return read_saved if duals is None else lambda node, position: duals.restore(read_saved(node, position))
 
 
 def read_saved(node: Node, position: int) -> Any:
@@ -102,4 +112,43 @@ def read_raw(node: Node, position: int) -> Any:
     return saved[last][position - last] if op.variadic and position >= last else saved[position]
 
 
+def apply_step(view: GradFn, *gradients: Any) -> Any:
+    """`grad_fn(*gradients)`: the gradients that this step gives for those of its results, recorded if grad mode is on; a tuple where it has several edges.
+
+    AccumulateGrad adds to `.grad` and returns ().  Raises TypeError for another number of gradients than the step has results, or for what is no Tensor.
+    """
+    node = view._node
+    if len(gradients) != len(node.types):
+        raise ArgumentError(explain(view.name(), f"expected {len(node.types)} arguments, got {len(gradients)} instead"))
+    for i, g in enumerate(gradients):
+        if g is not None and not isinstance(g, Tensor):
+            raise ArgumentError(explain(view.name(), f"argument {i} is not a Variable"))
+    if node.op is None:
+        if gradients[0] is not None:
+            reach_leaf(node, gradients[0], local.grad_enabled)
+        return ()
+    if node.saved is FREED:
+        raise GraphFreedError(explain(view.name(), "Trying to backward through the graph a second time", "Pass retain_graph=True to the first call to keep it"))  # fmt: skip
+    positions = differentiable_positions(node)
+    if all(g is None for g in gradients):
+        answers: tuple[Any, ...] = (None,) * len(positions)
+    else:
+        with np.errstate(all="ignore"):
+            parts = cotangents_of_inputs(T, node, gradients, reading_once(read_saved), _is_node)
+            answers = tuple(_through_hidden(node.inputs[i], parts[i]) for i in positions)
+    return answers[0] if len(answers) == 1 else answers
+
+
+def _through_hidden(source: Any, g: Any) -> Any:
+    """The gradient as it arrives behind the steps that torch's graph does not have."""
+    while g is not None and _is_node(source) and source.op is not None and source.op.name in HIDDEN:
+        g, source = cotangents_of_inputs(T, source, (g,), read_saved, _is_node)[0], source.inputs[0]
+    return g
+
+
+def _is_node(value: Any) -> bool:
+    return type(value) is Node
+
+
+GradFn.__call__ = apply_step  # type: ignore[method-assign]
 __all__ = ["generic_sweep", "goes_on", "read_raw", "read_saved"]
