@@ -23,6 +23,11 @@ class Rule(NamedTuple):
 
 REGISTRY: dict[str, type[Op]] = {}
 
+# what an operator does with the mask of a cotangent (ir/masking.py); from EACH on its rules multiply the cotangent by values
+STOPS, LINEAR, SELECTS, EACH, ROWS, FOLDS = range(6)
+_MASK_KINDS = {"stops": STOPS, "linear": LINEAR, "selects": SELECTS, "each": EACH, "rows": ROWS, "folds": FOLDS}
+SELECTIONS: set[type[Op]] = set()
+
 
 def snake_case(name: str) -> str:
     """`LogSumExp` -> `log_sum_exp`; used when a definition does not give its name."""
@@ -54,6 +59,7 @@ class Op:
     real_only: ClassVar[bool] = False
     holomorphic: ClassVar[bool] = True  # False: the rules are right for complex values as they stand
     pole: ClassVar[str] = ""
+    masks: ClassVar[str] = ""  # "" to derive it
     numpy: ClassVar[str] = ""
     jax: ClassVar[str] = ""
     onnx: ClassVar[str] = ""
@@ -92,6 +98,9 @@ class Op:
     variadic: ClassVar[bool] = False
     saves: ClassVar[tuple[tuple[int, ...], ...]] = ()
     elementwise: ClassVar[bool] = False
+    mask_kind: ClassVar[int] = STOPS
+    reads_values: ClassVar[bool] = False  # whether some rule reads operands or results
+    scales: ClassVar[tuple[int, ...]] = ()  # operands that alone the other one's rule reads: a number there is a constant factor
     conjugates: ClassVar[bool] = False  # whether the rules of a complex node read the conjugates of its values
 
     def __init_subclass__(cls, family: bool = False) -> None:
@@ -115,6 +124,11 @@ class Op:
             for value in (*cls.operands, *cls.outputs)
         )
         cls.conjugates = cls.holomorphic and any(cls.saves)
+        cls.reads_values = any(cls.saves)
+        cls.scales = _scales(cls)
+        cls.mask_kind = _mask_kind(cls)
+        if cls.mask_kind == SELECTS:
+            SELECTIONS.add(cls)
         REGISTRY[cls.name] = cls
 
     @classmethod
@@ -213,6 +227,27 @@ def _rule(cls: type[Op], operand: str, known: tuple[str, ...]) -> Rule | None:
     if unknown:
         raise DefinitionError(f"op {cls.name}: grad_{operand} reads {unknown}; it may read {sorted(allowed)}")
     return Rule(function, names[1:])
+
+
+def _scales(cls: type[Op]) -> tuple[int, ...]:
+    if len(cls.rules) != 2:
+        return ()
+    unread = {*cls.operands, *cls.outputs}
+    others = ((i, cls.rules[1 - i]) for i in (0, 1))
+    return tuple(i for i, rule in others if rule is not None and unread & set(rule.reads) == {cls.operands[i]})
+
+
+def _mask_kind(cls: type[Op]) -> int:
+    """What `masks` says; by default elementwise operators keep the elements apart, and rules that read no differentiable value are linear."""
+    if cls.masks:
+        if cls.masks not in _MASK_KINDS:
+            raise DefinitionError(f"op {cls.name}: masks={cls.masks!r} is not one of {sorted(_MASK_KINDS)}")
+        return _MASK_KINDS[cls.masks]
+    if cls.elementwise:
+        return EACH
+    followed = {o for o, rule in zip(cls.operands, cls.rules, strict=True) if rule is not None}
+    plain = followed <= set(cls.linear) and all(not {*followed, *cls.outputs} & set(r.reads) for r in cls.rules if r)
+    return LINEAR if followed and plain else STOPS
 
 
 def result_types(result: Any) -> tuple[Type, ...]:

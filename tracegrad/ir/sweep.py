@@ -7,17 +7,21 @@ from typing import Any
 
 from tracegrad.errors import DifferentiationError, explain
 from tracegrad.ir.graph import BY_SEQUENCE
+from tracegrad.ir.masking import Mark, MaskOps, UnknownMaskError, multiplies, spread_mask, where_masks_matter
 from tracegrad.ir.node import Node, input_type
-from tracegrad.ir.op import Op, cotangent_names
+from tracegrad.ir.op import SELECTS, STOPS, Op, cotangent_names
 from tracegrad.ir.prelude import Ops
 
 Reader = Callable[[Node, int], Any]  # (node, position) -> value of that input; position -1 - k is result k
 
 
 def cotangents_of_inputs(
-    F: Ops, node: Node, given: tuple[Any, ...], read: Reader, wanted: Callable[[Any], bool]
+    F: Ops, node: Node, given: tuple[Any, ...], read: Reader, wanted: Callable[[Any], bool], mask: Any = None
 ) -> list[Any]:
-    """The cotangent of each input of `node` (None where not wanted or zero), from those of its results (None where absent)."""
+    """The cotangent of each input of `node` (None where not wanted or zero), from those of its results (None where absent).
+
+    For an elementwise operator the products are 0 where `mask`, if given, is false.
+    """
     op = node.op
     assert op is not None
     custom = getattr(op, "vjp", None)
@@ -37,7 +41,9 @@ def cotangents_of_inputs(
             here = position + offset
             if part is None or not wanted(node.inputs[here]):
                 continue
-            found[here] = F.sum_to(part, shape=node.inputs[here].shape) if op.elementwise else part
+            if op.elementwise:
+                part = F.sum_to(part if mask is None else F.where(mask, part, 0.0), shape=node.inputs[here].shape)
+            found[here] = part
     return found
 
 
@@ -115,6 +121,80 @@ def _leads(node: Node, useful: set[Node]) -> bool:
     return False
 
 
+class Masks:
+    """The masks of the cotangents that wait in a sweep: a value that is false where a selection made the cotangent 0 (see ir/masking).
+
+    Two cotangents of one node that both have a mask keep its elements that one of them has; one without a mask ends it.
+    """
+
+    def __init__(self, F: Ops, places: set[Node]) -> None:
+        self.F, self.S, self.places = F, MaskOps(F), places
+        self.waiting: dict[Node, Any] = {}  # for an operator with several results a list
+
+    def add(self, source: Node, mask: Any, first: bool) -> None:
+        """A cotangent with this mask (None: without) has reached `source`, as the first or not."""
+        if mask is None or source not in self.places:
+            self.waiting.pop(source, None)
+        elif first:
+            self.waiting[source] = mask
+        elif source in self.waiting:
+            self.waiting[source] = self.F.logical_or(self.waiting[source], mask)
+
+    def add_projection(self, node: Node, mask: Any, first: bool) -> None:
+        """The same for one result of an operator that has several."""
+        if node not in self.places:
+            return
+        parent, index = node.inputs[0], node.attrs[0]
+        masks = self.waiting.setdefault(parent, [None] * len(parent.types))
+        before = masks[index]
+        masks[index] = mask if first else None if mask is None or before is None else self.F.logical_or(before, mask)
+
+    def after_hook(self, mask: Any, before: Any, now: Any) -> Any:
+        """The mask of a cotangent that a hook may have replaced: what it made other than 0 counts as well."""
+        if now is before or mask is None:
+            return mask
+        if isinstance(mask, list):
+            return [self.after_hook(m, None, g) for m, g in zip(mask, now, strict=True)]
+        return None if now is None else self.F.logical_or(mask, self.F.ne(now, 0))
+
+    def step(
+        self, node: Node, given: tuple[Any, ...], mask: Any, read: Reader, wanted: Callable[[Any], bool]
+    ) -> tuple[list[Any], list[Any]]:
+        """The cotangents of the inputs, with zeros where the mask says so, and their masks."""
+        op = node.op
+        assert op is not None
+        if mask is None or op.mask_kind <= SELECTS:
+            return cotangents_of_inputs(self.F, node, given, read, wanted), self.of_inputs(node, mask, read)
+        multiplied = op.reads_values and multiplies(node)
+        guard = mask if multiplied and op.elementwise else None
+        parts = cotangents_of_inputs(self.F, node, given, read, wanted, guard)
+        mark = Mark(mask, node.shape)
+        masks: list[Any] = [None] * len(parts)
+        for i, part in enumerate(parts):
+            if part is not None:
+                masks[i] = spread_mask(self.S, node, mark, node.inputs[i].shape).value
+                if multiplied and not op.elementwise:
+                    parts[i] = self.F.where(masks[i], part, 0.0)
+        return parts, masks
+
+    def of_inputs(self, node: Node, mask: Any, read: Reader) -> list[Any]:
+        """The masks that a linear operator or a selection passes on to its inputs."""
+        op, nothing = node.op, [None] * len(node.inputs)
+        assert op is not None
+        if node not in self.places or op.mask_kind == STOPS or (mask is None and op.mask_kind != SELECTS):
+            return nothing
+        masks = mask if isinstance(mask, list) else [mask] * len(node.types)
+        marks = tuple(Mark(m, t.shape) for m, t in zip(masks, node.types, strict=True))
+        try:
+            found = cotangents_of_inputs(self.S, node, marks, read, self._matters)
+        except UnknownMaskError:
+            return nothing
+        return [m.value if type(m) is Mark else None for m in found]
+
+    def _matters(self, source: Any) -> bool:
+        return type(source) is Node and source in self.places
+
+
 def sweep(
     F: Ops,
     order: Iterable[Node],
@@ -133,6 +213,7 @@ def sweep(
     inside = set(order)
     pending: dict[Node, Any] = dict(cotangents)
     done: dict[Node, Any] = {}
+    masks = Masks(F, where_masks_matter(order))  # without places nothing is ever kept
 
     def wanted(value: Any) -> bool:
         return type(value) is Node and value in inside
@@ -141,30 +222,36 @@ def sweep(
         g = pending.pop(node, None)
         if g is None:
             continue
+        mask = masks.waiting.pop(node, None)
         if arrived is not None:
-            g = arrived(node, g)
+            before, g = g, arrived(node, g)
+            mask = masks.after_hook(mask, before, g)
         done[node] = g
         if node.op is None:
             continue
         if node.op.name == "project":
-            _collect_projection(F, node, g, pending)
+            masks.add_projection(node, mask, _collect_projection(F, node, g, pending))
             continue
         given = tuple(g) if node.op.several() else (g,)
         try:
-            parts = cotangents_of_inputs(F, node, given, read, wanted)
+            parts, masked = masks.step(node, given, mask, read, wanted)
         except RecursionError as error:
             raise DifferentiationError(explain(node.op.name, "its derivative rule recursed too deeply")) from error
         if left is not None:
-            parts = left(node, parts, g)
-        for source, part in zip(node.inputs, parts, strict=True):
+            made, parts = parts, left(node, parts, g)
+            masked = [masks.after_hook(m, p, q) for m, p, q in zip(masked, made, parts, strict=True)]
+        for source, part, own in zip(node.inputs, parts, masked, strict=True):
             if part is not None:
-                before = pending.get(source)
-                pending[source] = part if before is None else F.add(before, part)
+                earlier = pending.get(source)
+                pending[source] = part if earlier is None else F.add(earlier, part)
+                masks.add(source, own, earlier is None)
     return done
 
 
-def _collect_projection(F: Ops, node: Node, g: Any, pending: dict[Node, Any]) -> None:
-    """Put the cotangent of one result into the list that its operator's node waits for."""
+def _collect_projection(F: Ops, node: Node, g: Any, pending: dict[Node, Any]) -> bool:
+    """Put the cotangent of one result into the list that its operator's node waits for; whether it is the first for that result."""
     parent, index = node.inputs[0], node.attrs[0]
     parts = pending.setdefault(parent, [None] * len(parent.types))
-    parts[index] = g if parts[index] is None else F.add(parts[index], g)
+    before = parts[index]
+    parts[index] = g if before is None else F.add(before, g)
+    return before is None

@@ -18,6 +18,7 @@ from tracegrad.ops.checks import is_number
 class Clamp(Elementwise):
     """x within [min, max], numbers or None for no bound; max wins where they cross.  Shape: (*a) -> (*a).  The derivative is 1 on the bounds."""
 
+    masks = "selects"
     real_only = True
     attrs, torch_name, quiet, inplace, onnx, aliases = ("min", "max"), "ClampBackward1", True, True, "Clip", ("clip",)
     numpy, jax = "K.clamp({x}, {min}, {max})", "K.clamp({x}, {min}, {max})"
@@ -106,6 +107,7 @@ def _in_range(bound: Any, d: dtypes.NumpyDType) -> Any:
 class ClampTensor(Elementwise):
     """x within the bounds min and max, elementwise; max wins where they cross.  Shapes: (*a), (*b), (*c) -> broadcast(a, b, c)."""
 
+    masks = "selects"
     real_only = True
     inputs, torch_name, quiet, function, method = ("x", "min", "max"), "ClampBackward0", True, False, False
     numpy, jax = "np.minimum(np.maximum({x}, {min}), {max})", "jnp.minimum(jnp.maximum({x}, {min}), {max})"
@@ -127,6 +129,7 @@ class ClampTensor(Elementwise):
 class ClampMinTensor(Elementwise):
     """x, but not less than the tensor min.  Shapes: (*a), (*b) -> broadcast(a, b).  On the bound the derivative is x's."""
 
+    masks = "selects"
     real_only = True
     inputs, torch_name, quiet, function, method = ("x", "min"), "ClampMinBackward1", True, False, False
     numpy, jax = "np.maximum({x}, {min})", "jnp.maximum({x}, {min})"
@@ -151,6 +154,7 @@ class ClampLower(ClampMinTensor):
 class ClampMaxTensor(Elementwise):
     """x, but not more than the tensor max.  Shapes: (*a), (*b) -> broadcast(a, b).  On the bound the derivative is x's."""
 
+    masks = "selects"
     real_only = True
     inputs, torch_name, quiet, function, method = ("x", "max"), "ClampMaxBackward1", True, False, False
     numpy, jax = "np.minimum({x}, {max})", "jnp.minimum({x}, {max})"

@@ -186,6 +186,7 @@ class Nonzero(Op):
 class Where(Elementwise):
     """x where the condition c holds, y elsewhere.  Shapes: (*c), (*a), (*b) -> broadcast(c, a, b).  c is bool."""
 
+    masks = "selects"
     inputs, promoted, nondiff, linear = ("c", "x", "y"), ("x", "y"), ("c",), ("x", "y")
     numpy, jax, onnx = "np.where({c}, {x}, {y})", "jnp.where({c}, {x}, {y})", "Where"
     quiet, method = True, False  # the method takes input first: eager/methods.py

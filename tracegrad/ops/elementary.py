@@ -182,6 +182,7 @@ class Rsqrt(Elementwise):
 class Relu(Elementwise):
     """x where it is positive, else 0; nan stays nan.  Shape: (*a) -> (*a).  Refuses bools.  Derivative 0 at 0."""
 
+    masks = "selects"
     real_only = True
     idempotent, quiet, inplace = True, True, True
     numpy, jax, onnx = "np.maximum({x}, 0)", "jnp.maximum({x}, 0)", "Relu"

@@ -20,6 +20,7 @@ _PAIRS = ([A(2, 3), A(3)], [A(2, 1), A(1, 3)], [A(), A(4)], [A(0, 3), A(3)], [A(
 class Maximum(Elementwise):
     """The larger of x and y; nan if one is nan.  Shapes: (*a), (*b) -> broadcast(a, b).  Ties share the derivative evenly."""
 
+    masks = "selects"
     real_only = True
     inputs, commutative, quiet, tensor_first, samples = ("x", "y"), True, True, True, _PAIRS
     numpy, jax, onnx = "np.maximum({x}, {y})", "jnp.maximum({x}, {y})", "Max"
@@ -49,6 +50,7 @@ class Maximum(Elementwise):
 class Minimum(Elementwise):
     """The smaller of x and y; nan if one is nan.  Shapes: (*a), (*b) -> broadcast(a, b).  Ties share the derivative evenly."""
 
+    masks = "selects"
     real_only = True
     inputs, commutative, quiet, tensor_first, samples = ("x", "y"), True, True, True, _PAIRS
     numpy, jax, onnx = "np.minimum({x}, {y})", "jnp.minimum({x}, {y})", "Min"
@@ -81,6 +83,7 @@ class Minimum(Elementwise):
 class Amax(Reduction):
     """The largest element over the axes dim; nan if there is one.  Shape: (*a) -> a without dim (1s there if keepdim).  Ties share evenly."""
 
+    masks = "selects"
     real_only = True
     quiet, onnx = True, "ReduceMax"
     numpy = "np.maximum.reduce({x}, axis={dim}, keepdims={keepdim})"
@@ -157,6 +160,7 @@ class MaxDim(Op):
     The derivative goes to the chosen element alone.
     """
 
+    masks = "selects"
     real_only = True
     attrs, outputs, nondiff_outputs = ("dim", "keepdim"), ("values", "indices"), ("indices",)
     torch_name, function, method, quiet = "MaxBackward0", False, False, True

@@ -48,6 +48,7 @@ class Index(Op):
     Shapes: x (*a), indices that broadcast to s -> s in place of the axes dims if they are neighbours, else s in front.
     """
 
+    masks = "selects"
     inputs, attrs, linear, nondiff, function, method = ("x", "*indices"), ("dims",), ("x",), ("indices",), False, False
     numpy = jax = "K.index({x}, {indices}, {dims})"
     samples = ([A(4, 3), I(2, 3, below=4), (0,)], [A(4, 3), I(2, below=4), I(2, below=3), (0, 1)], [A(2, 4, 3), I(5, below=3), (2,)],
@@ -82,6 +83,7 @@ class Index(Op):
 class IndexOne(Op):
     """x at integer positions of one axis: index with a single operand, which eager code reads on its fast path.  Shapes: (*a, n, *b), (*s) -> (*a, *s, *b)."""
 
+    masks = "selects"
     inputs, attrs, linear, nondiff, function, method = (
         ("x", "positions"),
         ("dim",),
@@ -150,6 +152,7 @@ class IndexPut(Op):
     Positions that occur twice add twice with accumulate; without it the last one is kept, and the derivative of values goes to all of them, as in torch.
     """
 
+    masks = "selects"
     inputs, attrs, nondiff = ("x", "values", "*indices"), ("dims", "accumulate"), ("indices",)
     linear, inplace = ("x", "values"), True
     numpy = jax = "K.index_put({x}, {values}, {indices}, {dims}, {accumulate})"
@@ -258,6 +261,7 @@ class IndexPut(Op):
 class IndexSelect(Op):
     """Slices of x at positions of one axis.  Shapes: x (*a, n, *b), index (k,) or () -> (*a, k, *b).  Raises IndexError for a position outside [0, n)."""
 
+    masks = "selects"
     inputs, attrs, linear, nondiff = ("x", "index"), ("dim",), ("x",), ("index",)
     numpy = jax = "K.index_select({x}, {index}, {dim})"
     samples = (
@@ -390,6 +394,7 @@ class Gather(Op):
     Raises RuntimeError for a position outside [0, n).
     """
 
+    masks = "selects"
     inputs, attrs, linear, nondiff, onnx = ("x", "index"), ("dim",), ("x",), ("index",), "GatherElements"
     numpy = jax = "K.gather({x}, {index}, {dim})"
     samples = (

@@ -19,6 +19,7 @@ REDUCTIONS = ("none", "mean", "sum")
 class MseLoss(Op):
     """(x - y)^2, its mean or its sum.  Shapes: (*a), (*b) -> broadcast(a, b) for reduction "none", else ()."""
 
+    masks = "each"
     real_only = True
     inputs, attrs, promotion = ("x", "y"), ("reduction",), "arithmetic"
     function, method = False, False
@@ -75,6 +76,7 @@ class BinaryCrossEntropyWithLogits(Op):
     weight multiplies the elements, pos_weight the terms with y; neither has a derivative.
     """
 
+    masks = "each"
     real_only = True
     inputs, attrs, promotion = ("x", "y", "weight?", "pos_weight?"), ("reduction",), "arithmetic"
     nondiff = ("weight", "pos_weight")
@@ -157,6 +159,7 @@ class NllLoss(Op):
     Positions whose class is ignore_index count for nothing; the mean divides by the sum of the weights that took part.
     """
 
+    masks = "selects"
     name = "nll_loss"
     real_only = True
     inputs, attrs, nondiff = ("x", "target", "weight?"), ("reduction", "ignore_index"), ("target", "weight")

@@ -40,6 +40,7 @@ def mask_positions(mask: Any) -> list[Any]:
 class IndexMask(Op):
     """The elements of x where a mask, which covers the axes from dim on, is true.  Shapes: x (*a, *m, *b), mask (*m) -> (*a, count, *b)."""
 
+    masks = "selects"
     inputs, attrs, linear, nondiff, function, method = ("x", "mask"), ("dim",), ("x",), ("mask",), False, False
     value_dependent = True
     numpy = jax = "K.index_mask({x}, {mask}, {dim})"
@@ -129,6 +130,7 @@ class MaskedSelect(Composite):
 class MaskedFill(Elementwise):
     """value where the mask holds, x elsewhere; x's dtype.  Shapes: (*a), (*b), () -> broadcast(a, b)."""
 
+    masks = "selects"
     inputs, promoted, nondiff, linear, inplace = ("x", "mask", "value"), ("x", "value"), ("mask",), ("x", "value"), True
     quiet = True
     numpy, jax = "np.where({mask}, {value}, {x})", "jnp.where({mask}, {value}, {x})"
@@ -180,6 +182,7 @@ def number_of(dtype: Any, value: Any) -> Any:
 class MaskPut(Elementwise):
     """y where the mask c holds, x elsewhere: assignment through one mask, under torch's name.  Shapes: (*c), (*a), (*b) -> broadcast(c, a, b)."""
 
+    masks = "selects"
     inputs, promoted, nondiff, linear = ("x", "c", "y"), ("x", "y"), ("c",), ("x", "y")
     quiet, function, method, torch_name = True, False, False, "IndexPutBackward0"
     numpy, jax = "np.where({c}, {y}, {x})", "jnp.where({c}, {y}, {x})"

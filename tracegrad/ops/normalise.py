@@ -17,6 +17,7 @@ from tracegrad.ops.checks import is_floating, not_for
 class Logsumexp(Reduction):
     """log(sum(exp(x))) over the axes dim, without overflow.  Shape: (*a) -> a without dim (1s there if keepdim).  No elements, or all -inf: -inf."""
 
+    masks = "folds"
     onnx = "ReduceLogSumExp"
     numpy, jax = "K.logsumexp({x}, {dim}, {keepdim})", "K.logsumexp({x}, {dim}, {keepdim})"
     samples = (
@@ -96,6 +97,7 @@ _SAMPLES = (
 class Softmax(_Proportion):
     """exp(x) / sum(exp(x)) along axis dim, without overflow.  Shape: (*a) -> (*a)."""
 
+    masks = "rows"
     real_only = True
     samples, onnx = _SAMPLES, "Softmax"
     numpy, jax = "K.softmax({x}, {dim})", "K.softmax({x}, {dim})"
@@ -114,6 +116,7 @@ class Softmax(_Proportion):
 class LogSoftmax(_Proportion):
     """x - logsumexp(x) along axis dim, without overflow.  Shape: (*a) -> (*a)."""
 
+    masks = "rows"
     real_only = True
     samples, onnx = _SAMPLES, "LogSoftmax"
     numpy, jax = "K.log_softmax({x}, {dim})", "K.log_softmax({x}, {dim})"

@@ -130,6 +130,7 @@ class Mean(Reduction):
 class Prod(Sum):
     """Product over the axes dim.  Shape: (*a) -> a without dim (1s there if keepdim).  No elements: 1.  Derivatives of every order are right at zeros."""
 
+    masks = "folds"
     linear, onnx = (), "ReduceProd"
     numpy = "np.multiply.reduce({x}, axis={dim}, keepdims={keepdim})"
     jax = "jnp.prod({x}, axis={dim}, keepdims={keepdim})"
@@ -170,6 +171,7 @@ class Prod(Sum):
 class ProductsOfOthers(Op):
     """Along axis dim, for each element the product of all others: the derivative of prod, also at zeros.  Shape: (*a) -> (*a)."""
 
+    masks = "rows"
     attrs, function, method = ("dim",), False, False
     numpy, jax = "K.products_of_others({x}, {dim})", "K.products_of_others({x}, {dim})"
     samples = ([A(2, 3), 1], [A(5, 2), 0], [A(1), 0], [A(2), 0], [A(0, 2), 0], [A(4, lo=0, hi=0), 0])

@@ -37,6 +37,7 @@ class Whole(Alias):
 class Select(Movement):
     """x at one position of an axis.  Shape: (*a, n, *b) -> (*a, *b)."""
 
+    masks = "selects"
     attrs, view = ("dim", "index"), True
     numpy, jax = "K.select_axis({x}, {dim}, {index})", "jax.lax.index_in_dim({x}, {index}, {dim}, keepdims=False)"
     samples = ([A(2, 3), 0, 1], [A(2, 3, 4), 1, 2], [A(3), 0, 0])
@@ -103,6 +104,7 @@ class SelectBackward(Movement):
 class Slice(Movement):
     """x[start:stop:step] along one axis, with 0 <= start <= stop <= n and step > 0.  Shape: (*a, n, *b) -> (*a, count, *b)."""
 
+    masks = "selects"
     attrs, view, function, method = ("dim", "start", "stop", "step"), True, False, False
     numpy = "K.slice_axis({x}, {dim}, {start}, {stop}, {step})"
     jax = "jax.lax.slice_in_dim({x}, {start}, {stop}, {step}, {dim})"
@@ -322,6 +324,7 @@ class Unbind(Composite):
 class Diagonal(Movement):
     """The elements x[..., i, ..., i + offset, ...] on a new last axis.  Shape: x without dim1 and dim2, and the diagonal's length at the end."""
 
+    masks = "selects"
     attrs, view = ("offset", "dim1", "dim2"), True
     numpy, jax = "K.diagonal({x}, {offset}, {dim1}, {dim2})", "jnp.diagonal({x}, {offset}, {dim1}, {dim2})"
     samples = ([A(3, 3), 0, 0, 1], [A(2, 4), 1, 0, 1], [A(3, 2, 4), -1, 2, 0], [A(2, 3), 5, 0, 1])

@@ -19,6 +19,7 @@ from tracegrad.ops.reduce import Dim, folded_count
 class _Spread(Reduction, family=True):
     """Variance and standard deviation: sum of squared deviations over (count - correction)."""
 
+    masks = "folds"
     attrs = ("dim", "keepdim", "correction")
     samples = (
         [A(2, 3), (0,), False, 1], [A(2, 3), (1,), True, 0], [A(2, 3), None, False, 1], [A(2, 3, 2), (0, 2), False, 1.5], [A(4, lo=1e6, hi=1000002.0), None, False, 1],
@@ -112,6 +113,7 @@ class LinalgVectorNorm(Op):
     The derivative is 0 where the norm is 0, as in torch; ties of a maximum share evenly.
     """
 
+    masks = "folds"
     holomorphic = False
     attrs, function, method, pole = ("ord", "dim", "keepdim"), False, False, "zeros of x for ord < 1"
     numpy, jax = "K.vector_norm({x}, {ord}, {dim}, {keepdim})", "K.vector_norm({x}, {ord}, {dim}, {keepdim})"
