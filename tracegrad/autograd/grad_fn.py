@@ -37,6 +37,8 @@ class GradFn:
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The steps that receive this one's gradients, with the number of the result there; (None, 0) for an operand that is not followed."""
         node = self._node
+        if node.op is not None and node.op.name == "copy_slices":
+            return _edges_of_write(node)
         return tuple(_edge(node.inputs[i]) for i in differentiable_positions(node))
 
     def __getattr__(self, name: str) -> Any:
@@ -98,6 +100,17 @@ class CustomGradFn(GradFn):
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._node.attrs[0].ctx, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "_node":
+            object.__setattr__(self, name, value)
+        else:
+            setattr(self._node.attrs[0].ctx, name, value)
+
+    @property
+    def __class__(self) -> Any:
+        """The class of the ctx, for isinstance."""
+        return type(self._node.attrs[0].ctx)
 
 
 _views: weakref.WeakValueDictionary[int, GradFn] = weakref.WeakValueDictionary()
@@ -194,6 +207,15 @@ def differentiable_positions(node: Node) -> list[int]:
         and value is not None
         and not (isinstance(value, (int, float, complex)) and op.name in NUMBER_IS_NO_OPERAND)
     ]
+
+
+def _edges_of_write(node: Node) -> tuple[tuple[Any, int], ...]:
+    """The base, and what the in-place operator read besides the view: torch's CopySlices contains the step of that operator."""
+    base, part = node.inputs
+    while isinstance(part, Node) and part.op is not None and part.op.name in HIDDEN:
+        part = part.inputs[0]
+    others = [part.inputs[i] for i in differentiable_positions(part)[1:]] if isinstance(part, Node) else []
+    return (_edge(base), *(_edge(value) for value in others))
 
 
 def _register(hooks: dict[int, Any], hook: Callable[..., Any]) -> RemovableHandle:

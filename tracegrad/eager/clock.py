@@ -18,15 +18,16 @@ from tracegrad.ir.node import Node, tick
 from tracegrad.ir.types import Type
 
 Array = np.ndarray[Any, Any]
+APART = "_apart"  # of what `.data` gave: how often it was written, which torch does not count for the tensor itself
 
 
 class Write:
     """How often one block of memory was written, and when last."""
 
-    __slots__ = ("count", "last", "reference")
+    __slots__ = ("count", "last", "reference", "unseen")
 
     def __init__(self, reference: Any) -> None:
-        self.reference, self.count, self.last = reference, 0, 0
+        self.reference, self.count, self.last, self.unseen = reference, 0, 0, 0
 
 
 _written: dict[int, Write] = {}
@@ -43,21 +44,36 @@ def owner(array: Array) -> Array:
     return array
 
 
+def _apart(t: Tensor) -> dict[str, Any] | None:
+    """Where the writes through t are counted if t, or what t is a view of, came from `.data`."""
+    while "_view" in t.__dict__:
+        t = t._view[0]
+    return t.__dict__ if APART in t.__dict__ else None
+
+
 def touch(t: Tensor) -> None:
-    """Note that t's memory was written now."""
+    """Note that t's memory was written now.  A write through `.data` is noticed by backward like any other, but does not count in `_version`."""
+    apart = _apart(t)
     memory = owner(t._data)
     write = _written.get(id(memory))
     if write is None:
         key = id(memory)
         write = _written.setdefault(key, Write(weakref.ref(memory, lambda _: _written.pop(key, None))))
-    write.count += 1
+    if apart is None:
+        write.count += 1
+    else:
+        apart[APART] += 1
+        write.unseen += 1
     write.last = _Clock.last = tick()
     if t._node is not None and (hasattr(t, "_view") or hasattr(t, "_views")):
         invalidate_views(base_of(t))
 
 
 def version(t: Tensor) -> int:
-    """How often t's memory was written in place (torch's `_version`)."""
+    """How often t's memory was written in place (torch's `_version`); for what `.data` gave, since then and through it."""
+    apart = _apart(t)
+    if apart is not None:
+        return int(apart[APART])
     write = _written.get(id(owner(t._data)))
     return 0 if write is None else write.count
 
@@ -103,7 +119,7 @@ def _check_node(node: Node) -> None:
                     explain(
                         op.name,
                         f"its derivative needs the value of {name!r}, but one of the variables needed for gradient computation has been modified "
-                        f"by an inplace operation since: version {write.count}",
+                        f"by an inplace operation: it is at version {write.count + write.unseen}; expected an earlier version instead",
                         "Write the update out of place, or clone() the value first",
                         value=Type(value.shape, value.dtype),
                     )

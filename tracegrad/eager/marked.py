@@ -9,7 +9,7 @@ from typing import Any
 
 from tracegrad.config import local
 from tracegrad.eager.tensor import Tensor
-from tracegrad.eager.views import MADE_IN_FUNCTION, MADE_WITHOUT_GRAD, base_of, views_of
+from tracegrad.eager.views import MADE_IN_FUNCTION, MADE_IN_MODE, MADE_WITHOUT_GRAD, base_of, views_of
 from tracegrad.errors import InplaceError, explain
 from tracegrad.ir.node import Node
 from tracegrad.slots import slots
@@ -18,11 +18,13 @@ _WHY = {
     MADE_IN_FUNCTION: "This view was created inside a custom Function (or because an input was returned as-is) and the autograd logic to handle "
     "view+inplace would override the custom backward associated with the custom Function, leading to incorrect gradients",
     MADE_WITHOUT_GRAD: "A view was created in no_grad mode",
+    MADE_IN_MODE: "A view was created in inference mode and is being modified inplace in normal mode",
     "one_of_many": "This view is the output of a function that returns multiple views. Such functions do not allow the output views to be modified inplace",
 }
 _REMEDIES = {
     MADE_IN_FUNCTION: "clone() the output of the Function",
     MADE_WITHOUT_GRAD: "Make the view and the write both inside no_grad(), or both outside",
+    MADE_IN_MODE: "Make the view and the write both inside inference_mode(), or both outside",
     "one_of_many": "Take the piece by slicing, or clone() it",
 }
 
@@ -31,7 +33,7 @@ def mark_of(t: Tensor) -> str:
     """Why torch refuses in-place writes to the view t in grad mode, as a key of its reasons; '' when it allows them."""
     while hasattr(t, "_view"):
         parent, op, _ = t._view
-        for mark in (MADE_IN_FUNCTION, MADE_WITHOUT_GRAD):
+        for mark in (MADE_IN_FUNCTION, MADE_WITHOUT_GRAD, MADE_IN_MODE):
             if mark in t.__dict__:
                 return mark
         if op.one_of_many:
@@ -58,6 +60,7 @@ def invalidate_views(base: Tensor) -> None:
 class InvalidView(Tensor):
     """A view whose memory was written behind the back of its history: it may be read, but not differentiated.  To the program its class is Tensor."""
 
+    _shown = "torch.Tensor"
     __slots__ = ()
 
     @property  # type: ignore[misc]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from tracegrad.config import local
 from tracegrad.eager.dispatch import T, tracked
 from tracegrad.eager.marked import InvalidView, invalidate_views
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.eager.views import path_of, place_in, strides_in, views_of
+from tracegrad.eager.views import base_of, path_of, place_in, strides_in, views_of
+from tracegrad.ir.node import Node
 from tracegrad.ir.op import REGISTRY
 from tracegrad.ir.types import Type
 from tracegrad.slots import slots
@@ -65,6 +67,25 @@ def _reread(base: Tensor, views: list[tuple[Tensor, Any]], in_memory: bool) -> N
         view._node = value._node
         if not in_memory:
             view._data = value._data
+
+
+def pass_by_hooks(t: Tensor, node: Node | None, start: int) -> None:
+    """Let the nodes made since `start` read the view t from its base: hooks on the view's old value do not see what a write passes on, as in torch."""
+    old = t._node
+    if old is None or not getattr(old.extra, "hooks", None) or local.trace is not None or not hasattr(t, "_view"):
+        return
+    base = base_of(t)
+    steps = strides_in(base._data, t._data)
+    if steps is None:
+        return
+    fresh = tracked(REGISTRY["as_strided"], [handle(base._data, base._node)], steps, (t._data,))[0]._node
+    assert fresh is not None
+    fresh.seq, stack = old.seq, [node]
+    while stack:
+        node = stack.pop()
+        if type(node) is Node and node.seq >= start:
+            node.inputs = tuple(fresh if i is old else i for i in node.inputs)
+            stack.extend(node.inputs)
 
 
 def along(x: Tensor, path: list[Any]) -> Tensor:

@@ -16,6 +16,7 @@ from tracegrad.kernels.windows import strided_positions
 from tracegrad.ops.windows import within
 
 MADE_WITHOUT_GRAD = "_made_without_grad"  # marks a view that was made under no_grad()
+MADE_IN_MODE = "_made_in_inference_mode"  # marks a view that was made under inference_mode()
 MADE_IN_FUNCTION = "_made_in_function"  # marks a view that an autograd.Function returned
 UNLINKED = frozenset({"detach", "view_dtype"})  # torch counts their results as no views
 STANDS_FOR = "_stands_for"  # of the stand-in for a base that was transposed (or the like) in place: a weak reference to what the user has of it
@@ -39,11 +40,10 @@ def link(parent: Tensor, child: Tensor, op: type[Op], attrs: tuple[Any, ...]) ->
         if op.name in UNLINKED:  # the memory is shared, but writes to one do not change the history of the other
             return
         if not local.grad_enabled:
-            child.__dict__[MADE_WITHOUT_GRAD] = True
+            child.__dict__[MADE_IN_MODE if local.inference else MADE_WITHOUT_GRAD] = True
             node = parent._node
             if node is not None and node.needs and child._node is None:
-                # torch's word for such a view: it requires grad like its base, and leads nowhere
-                child._node = make_leaf(Type(b.shape, b.dtype), needs=True, extra=weakref.ref(child))
+                child._node = make_leaf(Type(b.shape, b.dtype), needs=True)  # as in torch it requires grad, and leads nowhere
     child._view = (parent, op, attrs)
     base, view = (
         parent,

@@ -163,9 +163,10 @@ class BroadcastTo(Movement):
     samples = ([A(3, 1), (2, 3, 4)], [A(), (2,)], [A(1), (0,)])
 
     @staticmethod
-    def call(F: Ops, input: Any, size: Any) -> Value:  # noqa: A002
-        """input expanded to `size`; -1 keeps a size."""
-        return F.broadcast_to(input, shape=expanded("broadcast_to", F.shape(input), sizes("broadcast_to", (size,))))
+    def call(F: Ops, input: Any, *lengths: Any, size: Any = None) -> Value:  # noqa: A002
+        """input expanded to the sizes, given as a sequence or as several ints; -1 keeps a size."""
+        wanted = sizes("broadcast_to", given_sizes("broadcast_to", lengths, size))
+        return F.broadcast_to(input, shape=expanded("broadcast_to", F.shape(input), wanted))
 
     @staticmethod
     def infer(x: Type, shape: Shape) -> Type:
@@ -331,6 +332,7 @@ def _check_matrix(operation: str, shape: Shape) -> None:
 class Tril(Movement):
     """x with zeros above the diagonal number `diagonal` of its last two axes.  Shape: (*p, n, m) -> (*p, n, m)."""
 
+    masks = "selects"
     attrs, idempotent = ("diagonal",), True
     numpy, jax = "np.tril({x}, {diagonal})", "jnp.tril({x}, {diagonal})"
     samples = ([A(3, 3), 0], [A(2, 3, 4), 1], [A(2, 3), -1], [A(0, 3), 0])

@@ -33,8 +33,20 @@ class TensorSplit(Composite):
     samples = ([A(5), 2], [A(5, 2), (1, 3)], [A(2, 6), 4, 1])
 
     @staticmethod
-    def call(F: Ops, input: Any, indices_or_sections: Any, dim: int = 0) -> tuple[Value, ...]:  # noqa: A002
+    def call(
+        F: Ops,
+        input: Any,  # noqa: A002
+        indices_or_sections: Any = None,
+        dim: int = 0,
+        *,
+        indices: Any = None,
+        sections: Any = None,
+        tensor_indices_or_sections: Any = None,
+    ) -> tuple[Value, ...]:
         """The pieces of input along dim as a tuple: a number of them (the first ones are larger), or those that begin at the given positions."""
+        given = [v for v in (indices_or_sections, indices, sections, tensor_indices_or_sections) if v is not None]
+        if len(given) != 1:
+            raise ArgumentError(explain("tensor_split", "takes either sections or indices"))
         shape = F.shape(input)
         if not shape:
             raise ShapeError(
@@ -44,7 +56,7 @@ class TensorSplit(Composite):
                 )
             )
         axis = one_axis("tensor_split", len(shape), dim)
-        return _cut(F, input, axis, _bounds(shape[axis], _plain("tensor_split", indices_or_sections)))
+        return _cut(F, input, axis, _bounds(shape[axis], _plain("tensor_split", given[0])))
 
 
 class Hsplit(Composite):

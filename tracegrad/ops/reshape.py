@@ -160,7 +160,7 @@ class View(Composite):
         size = given_sizes("view", lengths, size if dtype is None else dtype)
         if len(size) == 1 and isinstance(size[0], str):
             raise ArgumentError(explain("view", f"sizes must be ints, got {size[0]!r}"))
-        if len(size) == 1 and isinstance(size[0], dtypes.dtype):
+        if len(size) == 1 and (isinstance(size[0], dtypes.dtype) or size[0] in (float, int, bool, complex)):
             return view_under(F, input, size[0])
         wanted = complete("view", sizes("view", size), size_of(F.shape(input)))
         data = _memory(input)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tracegrad.errors import ArgumentValueError, NotSupportedError, ShapeError, explain
+from tracegrad.errors import IndexingError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Shape, Type, one_axis, size_of
@@ -116,7 +116,7 @@ class AsStridedScatter(SelectScatter):
 
 def _axis(operation: str, shape: Shape, dim: int) -> int:
     if not shape:
-        raise ArgumentValueError(explain(operation, f"{operation}() cannot be applied to a 0-dim tensor."))
+        raise IndexingError(explain(operation, f"{operation}() cannot be applied to a 0-dim tensor."))
     return one_axis(operation, len(shape), dim)
 
 

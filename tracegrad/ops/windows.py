@@ -119,10 +119,8 @@ class Unfold(Movement):
         shape = F.shape(input)
         axis = one_axis("unfold", len(shape), dimension)
         length, pace = whole("unfold", "size", size), whole("unfold", "step", step)
-        if not shape:
-            input, shape = F.unsqueeze(input, dim=0), (1,)  # noqa: A001
-            if not length:
-                return F.slice(input, dim=0, start=0, stop=0, step=1)
+        if not shape:  # () counts as (1,), and its one window loses the axis of windows
+            shape = (1,)
         if length < 0:
             raise ShapeError(explain("unfold", f"size is {length} but must be >= 0"))
         if length > shape[axis]:
@@ -131,6 +129,8 @@ class Unfold(Movement):
             )
         if pace <= 0:
             raise ShapeError(explain("unfold", f"step is {pace} but must be > 0"))
+        if not F.shape(input):
+            return F.slice(F.unsqueeze(input, dim=0), dim=0, start=0, stop=length, step=1)
         return F.unfold(input, dim=axis, length=length, step=pace)
 
     @staticmethod
