@@ -35,6 +35,10 @@ class ArgumentValueError(TracegradError, ValueError):
     """An argument has the right Python type but a value that makes no sense."""
 
 
+class OptionError(TracegradError, AssertionError):
+    """Options of a call exclude each other."""
+
+
 class DataError(TracegradError, RuntimeError):
     """The values cannot be used this way (a tensor of several elements as one number, for instance)."""
 
@@ -88,6 +92,10 @@ class PassError(TracegradError, RuntimeError):
 
 class FormatError(TracegradError, ValueError):
     """A text or file is not what it should be; the message says where."""
+
+
+class EmptyFileError(FormatError, EOFError):
+    """A file has nothing (more) to read."""
 
 
 class RegistrationError(TracegradError, KeyError):

@@ -25,7 +25,9 @@ class Slots:
     output_nr: Callable[..., Any] = staticmethod(_empty)  # autograd/grad_fn: which result of its step a tensor is
     tape_graph: Callable[..., Any] = staticmethod(_empty)  # eager/tape: Tensor.graph
     jvp: Callable[..., Any] = staticmethod(_empty)  # func/forward: forward-mode derivatives for gradcheck
+    vmap: Callable[..., Any] = staticmethod(_empty)  # func/forward: many directions at once for gradcheck
     inference_class: Any = None  # eager/inference: the class of what is made under inference_mode()
+    batched_rows: Callable[..., Any] = staticmethod(_empty)  # func/rows: many gradients in one program
     batch_graph: Callable[..., Any] = staticmethod(_empty)  # passes/batch: the batching rule of a custom Function
 
 

@@ -127,9 +127,45 @@ def test_batched_gradients_are_compared():
     assert gradcheck(lambda v: v.sin(), leaf(1.0, 2.0), check_batched_grad=True)
 
 
-def test_batched_forward_mode_is_refused():
-    with pytest.raises(NotImplementedError):
-        gradcheck(lambda v: v, leaf(1.0), check_batched_forward_grad=True)
+def test_batched_forward_mode_is_compared():
+    assert gradcheck(lambda v: v.sin(), leaf(1.0, 2.0), check_forward_ad=True, check_batched_forward_grad=True)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"check_backward_ad": False},
+        {"check_forward_ad": True, "check_backward_ad": False, "check_batched_grad": True},
+        {"check_batched_forward_grad": True},
+    ],
+)
+def test_options_that_exclude_each_other_are_refused(options):
+    with pytest.raises(AssertionError, match="to be True"):
+        gradcheck(lambda v: v, leaf(1.0), **options)
+
+
+def test_second_order_by_forward_over_reverse():
+    f = lambda v: v.sin() * v  # noqa: E731
+    assert gradgradcheck(f, leaf(1.0, 2.0), check_fwd_over_rev=True)
+    assert gradgradcheck(
+        f, leaf(1.0, 2.0), check_fwd_over_rev=True, check_rev_over_rev=False, check_undefined_grad=False
+    )
+    with pytest.raises(AssertionError, match="check_undefined_grad"):
+        gradgradcheck(f, leaf(1.0, 2.0), check_fwd_over_rev=True, check_rev_over_rev=False)
+
+
+def test_scattered_cotangents_pass():
+    assert gradgradcheck(lambda v: v**3, leaf(1.0, 2.0), gen_non_contig_grad_outputs=True)
+
+
+def test_a_function_without_derivatives_has_no_second_ones():
+    with pytest.raises(TypeError, match="requires grad"):
+        gradgradcheck(lambda v: v.detach(), leaf(1.0))
+
+
+def test_a_result_that_is_nan_is_a_mismatch():
+    with pytest.raises(GradcheckError, match="mismatch"):
+        gradcheck(lambda v: v * float("nan"), leaf(1.0))
 
 
 def test_the_function_and_the_module_are_found_by_torch_s_paths():
