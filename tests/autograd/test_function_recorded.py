@@ -9,26 +9,41 @@ from tracegrad.autograd import Function
 class Marked(Function):
     """x^3 with a hundred times x^2 as its slope, so that the derivative tells whose rule was used.  Saves an argument, a result and an attribute."""
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx, x, factor):
-        y = x * x * x
-        ctx.save_for_backward(x, y)
-        ctx.factor = factor
-        return y
+    def forward(x, factor):
+        return x * x * x
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(inputs[0], output)
+        ctx.save_for_forward(inputs[0])
+        ctx.factor = inputs[1]
 
     @staticmethod
     def backward(ctx, g):
         x, y = ctx.saved_tensors
         return ctx.factor * y / x * g, None
 
+    @staticmethod
+    def jvp(ctx, t, _):
+        (x,) = ctx.saved_tensors
+        return 1000 * x * x * t
+
 
 class Pair(Function):
     """Two results of two arguments."""
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx, x, y):
-        ctx.save_for_backward(x, y)
+    def forward(x, y):
         return x * y, (x + y).sum()
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
 
     @staticmethod
     def backward(ctx, g, h):
@@ -97,16 +112,134 @@ def test_vmap_over_one_of_two_arguments_sums_for_the_other():
     assert tg.func.grad(h, argnums=1)(rows, X).tolist() == [40.0, 60.0]
 
 
-def test_forward_mode_uses_the_user_s_backward():
+def test_forward_mode_uses_the_user_s_jvp():
     value, tangent = tg.func.jvp(f, (X,), (tg.ones(2),))
-    assert (value.item(), tangent.item()) == (9.0, 500.0)
+    assert (value.item(), tangent.item()) == (9.0, 5000.0)
+
+
+def test_forward_mode_inside_vmap_uses_the_user_s_jvp():
+    rows = tg.tensor([[1.0, 2.0], [3.0, 4.0]])
+    tangents = tg.func.vmap(lambda row: tg.func.jvp(f, (row,), (tg.ones(2),))[1])(rows)
+    assert tangents.tolist() == [5000.0, 25000.0]
+
+
+def test_forward_mode_over_vmap_uses_the_user_s_jvp():
+    rows = tg.tensor([[1.0, 2.0], [3.0, 4.0]])
+    _, tangents = tg.func.jvp(tg.func.vmap(f), (rows,), (tg.ones(2, 2),))
+    assert tangents.tolist() == [5000.0, 25000.0]
+
+
+def test_the_hessian_takes_the_user_s_backward_and_then_the_jvp():
+    assert tg.func.jacfwd(f)(X).tolist() == [1000.0, 4000.0]
+    assert tg.func.jacrev(f)(X).tolist() == [100.0, 400.0]
+
+
+class ByNumPy(Function):
+    """x^3 by NumPy, with a rule for vmap; the rule adds 1 so that the result tells that it ran."""
+
+    @staticmethod
+    def forward(x):
+        return tg.tensor(x.detach().numpy() ** 3)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        return 30 * x * x * g
+
+    @staticmethod
+    def vmap(info, in_dims, x):
+        assert (info.batch_size, in_dims) == (2, (0,))
+        return ByNumPy.apply(x) + 1, 0
+
+
+def test_the_user_s_vmap_runs_on_values():
+    rows = tg.tensor([[1.0, 2.0], [3.0, 4.0]])
+    assert tg.func.vmap(ByNumPy.apply)(rows).tolist() == [[2.0, 9.0], [28.0, 65.0]]
+    assert tg.func.vmap(ByNumPy.apply, in_dims=1)(rows).tolist() == [[2.0, 28.0], [9.0, 65.0]]
+
+
+def test_the_user_s_vmap_takes_part_in_derivatives():
+    rows = tg.tensor([[1.0, 2.0], [3.0, 4.0]])
+    expected = (30 * rows**2).tolist()
+    assert tg.func.vmap(tg.func.grad(lambda v: ByNumPy.apply(v).sum()))(rows).tolist() == expected
+    assert tg.func.grad(lambda r: tg.func.vmap(ByNumPy.apply)(r).sum())(rows).tolist() == expected
+
+
+class Plain(Function):
+    """2 x in the form without setup_context."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * 2
+
+
+class Separate(Function):
+    """2 x without rules for vmap and forward mode."""
+
+    @staticmethod
+    def forward(x):
+        return x * 2
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        pass
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * 2
+
+
+@pytest.mark.parametrize(
+    "transformed",
+    [
+        lambda f: tg.func.grad(lambda v: f(v).sum())(X),
+        lambda f: tg.func.vmap(f)(X),
+        lambda f: tg.func.jvp(f, (X,), (X,)),
+        lambda f: tg.func.jacrev(f)(X),
+    ],
+)
+def test_a_transform_wants_setup_context(transformed):
+    with pytest.raises(RuntimeError, match="setup_context"):
+        transformed(Plain.apply)
+
+
+def test_vmap_wants_a_rule():
+    with pytest.raises(RuntimeError, match="generate_vmap_rule=True"):
+        tg.func.vmap(Separate.apply)(X)
+
+
+def test_forward_mode_wants_a_jvp():
+    with pytest.raises(NotImplementedError, match="jvp"):
+        tg.func.jvp(Separate.apply, (X,), (X,))
+
+
+def test_the_user_s_jvp_returns_one_tangent_per_result():
+    class Wrong(Separate):
+        @staticmethod
+        def jvp(ctx, t):
+            return t, t
+
+    with pytest.raises(RuntimeError, match="expected 1, got 2"):
+        tg.func.jvp(Wrong.apply, (X,), (X,))
 
 
 def test_a_backward_that_reads_values_is_refused_only_when_needed():
     class Choosing(Function):
         @staticmethod
-        def forward(ctx, x):
+        def forward(x):
             return x * 2
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            pass
 
         @staticmethod
         def backward(ctx, g):

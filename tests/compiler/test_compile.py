@@ -382,8 +382,12 @@ def test_module_parameters_are_captures():
 def test_custom_functions_keep_their_backward_inside():
     class Double(tg.autograd.Function):
         @staticmethod
-        def forward(ctx, x):
+        def forward(x):
             return x * 2
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            pass
 
         @staticmethod
         def backward(ctx, g):

@@ -45,13 +45,23 @@ def test_something_else_than_tensors_is_refused(way):
 @pytest.mark.parametrize("way", WAYS)
 def test_a_custom_backward_is_followed(way):
     class Triple(tg.autograd.Function):
+        generate_vmap_rule = True
+
         @staticmethod
-        def forward(ctx, x):
+        def forward(x):
             return x * 3
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            pass
 
         @staticmethod
         def backward(ctx, g):
             return g * 3
+
+        @staticmethod
+        def jvp(ctx, t):
+            return t * 3
 
     np.testing.assert_allclose(way(lambda x: Triple.apply(x) * x)(tg.tensor(X)).numpy(), np.diag(6 * X))
 

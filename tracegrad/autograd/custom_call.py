@@ -12,24 +12,41 @@ from tracegrad.autograd.body import substituted
 from tracegrad.config import local
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.errors import DifferentiationError, ShapeError, TracegradError, explain
-from tracegrad.ir.graph import Graph
-from tracegrad.ir.node import Node, make_leaf, tick
+from tracegrad.errors import DifferentiationError, ShapeError, explain
+from tracegrad.ir.node import Node
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops
 from tracegrad.ir.raw import N
 from tracegrad.ir.types import Type
-from tracegrad.kernels.numpy_kernels import broadcast_to
-from tracegrad.slots import slots
+
+
+class Late:
+    """What files that this one cannot import put here: autograd.Function itself, and what only recordings and transforms need.
+
+    function    autograd/function.py
+    templates   autograd/templates.py, loaded with the compiler
+    transforms  autograd/function_transforms.py, loaded with func
+    """
+
+    function: type[Any]
+    templates: Any = None
+    transforms: Any = None
+
+
+def step_name(function: type[Any]) -> str:
+    """The name of a Function's backward step."""
+    return getattr(function, "step_name", None) or f"{function.__name__}Backward"
 
 
 class Call:
     """One application: the user's class, its ctx, and what the arguments and results are.
 
     arguments  per argument of forward: whether it is a Tensor
+    kinds      per argument of forward: the type of a floating Tensor
     results    per result of forward: whether it is a Tensor
     template   in a recording: the nodes of the gradients of the Tensor arguments, over `cotangents`, `outputs` (leaves that stand for the
                cotangents and the results) and `boundary` (other nodes of the recording); or the error that backward raised
+    forward    in a recording for a forward mode: the nodes of the tangents of the results, over `tangents`, `outputs` and `boundary`
     """
 
     __slots__ = (
@@ -38,17 +55,23 @@ class Call:
         "boundary",
         "cotangents",
         "ctx",
+        "forward",
         "function",
         "guard",
+        "kinds",
         "outputs",
         "results",
+        "tangents",
         "template",
     )
 
     def __init__(self, function: type[Any], ctx: Any, arguments: tuple[bool, ...]) -> None:
         self.function, self.ctx, self.arguments = function, ctx, arguments
         self.results: tuple[bool, ...] = ()
+        self.kinds: tuple[Type | None, ...] = ()
         self.template: Any = None
+        self.forward: tuple[Node | None, ...] | None = None
+        self.tangents: tuple[Node | None, ...] = ()
         self.body: Any = None  # how to run forward again, where it left Tensors of its own on ctx
         self.guard: Any = None
         self.cotangents: tuple[Node, ...] = ()
@@ -58,7 +81,7 @@ class Call:
     @property
     def name(self) -> str:
         """The name of the backward step."""
-        return f"{self.function.__name__}Backward"
+        return step_name(self.function)
 
     @property
     def count(self) -> int:
@@ -104,8 +127,19 @@ class CustomCall(Op):
         first, count = call.count + len(call.boundary), call.count
         spread = [x if has else F.broadcast_to(x, shape=(size, *F.shape(x))) for x, has in zip(xs, mask, strict=True)]
         return F.custom_call(
-            *spread[:count], *xs[count:first], *spread[first:], call=_batched(call, size, mask[count:first])
+            *spread[:count], *xs[count:first], *spread[first:], call=Late.templates.batched(call, size, mask[count:first])
         )
+
+    @staticmethod
+    def jvp(F: Ops, xs: tuple[Any, ...], t_xs: tuple[Any, ...], call: Call) -> Any:
+        """The tangents of the results by the user's jvp, as it was recorded; NotImplemented where it was not."""
+        if call.forward is None:
+            return NotImplemented
+        count, first = call.count, call.count + len(call.boundary)
+        values = {n: t for n, t in zip(call.tangents, t_xs[first:], strict=True) if n is not None}
+        values.update(zip(call.outputs, xs[:count], strict=True))
+        values.update(zip(call.boundary, xs[count:first], strict=True))
+        return tuple(Late.templates.evaluate(F, call.forward, values))
 
     @staticmethod
     def edges(node: Node) -> range:
@@ -124,11 +158,11 @@ class CustomCall(Op):
         if not any(wanted(i) for i in node.inputs[first:]):
             return found
         if call.template is not None or (F is not T and F is not N):
-            parts = _apply_template(F, node, call, given, read)
+            parts = Late.templates.apply_template(F, node, call, given, read)
         elif F is N:
             before = config.set_grad_enabled(False)
             try:
-                parts = _run_backward(
+                parts = run_backward(
                     call,
                     node.types,
                     _types(node.inputs[first:]),
@@ -149,10 +183,10 @@ def _recorded_backward(call: Call, node: Node, first: int, given: list[Any]) -> 
     types = _types(node.inputs[first:])
     once = getattr(_user_backward(call.function), "once_differentiable", False)
     if call.body is None or once or not local.grad_enabled:
-        return _run_backward(call, node.types, types, given)
+        return run_backward(call, node.types, types, given)
     replaced, broken = call.body.recompute()
     with substituted(call.ctx, replaced):
-        parts = _run_backward(call, node.types, types, given)
+        parts = run_backward(call, node.types, types, given)
     if not broken:
         return parts
     sources = [a for a in call.body.args if isinstance(a, Tensor) and a.requires_grad]
@@ -164,7 +198,7 @@ def _types(inputs: tuple[Any, ...]) -> list[Type]:
     return [i.type if isinstance(i, Node) else i for i in inputs]
 
 
-def _run_backward(call: Call, results: Sequence[Type], arguments: Sequence[Type], given: list[Any]) -> list[Any]:
+def run_backward(call: Call, results: Sequence[Type], arguments: Sequence[Type], given: list[Any]) -> list[Any]:
     """The gradients of the Tensor arguments (None for zero), by the user's backward."""
     if call.ctx.materialize_grads:
         given = [T.zeros(t) if g is None else g for g, t in zip(given, results, strict=True)]
@@ -191,7 +225,7 @@ def _run_backward(call: Call, results: Sequence[Type], arguments: Sequence[Type]
 
 
 def _user_backward(function: type[Any]) -> Callable[..., Any]:
-    base = function.__mro__[-2]  # autograd.Function itself, which this file cannot import
+    base = Late.function
     backward, vjp = function.backward is not base.backward, function.vjp is not base.vjp
     if backward and vjp:
         raise DifferentiationError(
@@ -221,119 +255,37 @@ def _checked(call: Call, position: int, g: Any, want: Type) -> Tensor | None:
             problem = f"returned an invalid gradient at index {position} - got {list(have)} but expected shape compatible with {list(want.shape)}"
             raise ShapeError(explain(f"function {call.name}", problem))
         g = T.sum_to(g, shape=want.shape)
+    if g._data.dtype.kind == "c" and want.dtype.kind != "c":
+        problem = f"returned a complex gradient at index {position} for a real argument"
+        raise DifferentiationError(explain(f"function {call.name}", problem, "Return its real part"))
     converted: Tensor = T.as_dtype(g, want.dtype)
     return converted
 
 
-def backward_template(call: Call, ctx: Any, sources: list[Tensor], results: list[Tensor]) -> list[Tensor]:
-    """Record the user's backward for leaves as cotangents, so that the graph can be differentiated later without the user's code.
-
-    Returns Tensors for the nodes outside it that it reads (the call's boundary).
-    """
-    trace, start = local.trace, tick()
-    cotangents = [
-        handle(np.ones(t._data.shape, t._data.dtype), make_leaf(Type(t._data.shape, t._data.dtype))) for t in results
-    ]
-    stand_ins = {id(t): handle(t._data, make_leaf(Type(t._data.shape, t._data.dtype))) for t in results}
-    own = {id(s) for s in sources}
-    ctx._unpack = lambda: tuple(stand_ins.get(id(t), t) if id(t) not in own else t for t in ctx._to_save)
-    before, reads = (
-        config.set_grad_enabled(True),
-        trace.reads,
-    )  # what is recorded without gradients has none later either
-    trace.reads = False  # the stand-ins for cotangents have no values worth reading
-    try:
-        parts = _run_backward(
-            call, [c._node.type for c in cotangents], [Type(s._data.shape, s._data.dtype) for s in sources], cotangents
-        )
-    except (TracegradError, NotImplementedError) as error:
-        call.template = error
-        return []
-    finally:
-        trace.reads = reads
-        config.set_grad_enabled(before)
-        ctx._unpack = None
-    call.template = tuple(None if p is None else trace.node_of(p) for p in parts)
-    call.cotangents = tuple(c._node for c in cotangents)
-    call.outputs = tuple(stand_ins[id(t)]._node for t in results)
-    call.boundary = _boundary(call, start)
-    captured = {n: t for t, n in trace.captured.values()}
-    return [
-        captured[n] if n in captured else handle(broadcast_to(np.zeros((), n.dtype), n.shape), n) for n in call.boundary
-    ]
-
-
-def _batched(call: Call, size: int, boundary: Sequence[bool]) -> Call:
-    """The call whose template works on values with a leading axis; a boundary node has one where `boundary` says so."""
-    made = Call(call.function, call.ctx, call.arguments)
-    made.results, made.template = call.results, call.template
-    if not isinstance(call.template, tuple):
-        return made
-    known = [n for n in call.template if n is not None]
-    flags = (*(True,) * 2 * call.count, *boundary)
-    graph = slots.batch_graph(Graph((*call.cotangents, *call.outputs, *call.boundary), known), flags, size)
-    left = iter(graph.outputs)
-    made.template = tuple(None if n is None else next(left) for n in call.template)
-    made.cotangents, made.outputs = graph.inputs[: call.count], graph.inputs[call.count : 2 * call.count]
-    made.boundary = graph.inputs[2 * call.count :]
-    return made
-
-
-def _boundary(call: Call, start: int) -> tuple[Node, ...]:
-    """The nodes made before `start`, and captured leaves, that the template reads."""
-    inside = {*call.cotangents, *call.outputs}
-    found: dict[Node, None] = {}
-    seen = set(inside)
-    stack = [n for n in call.template if n is not None]
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        seen.add(node)
-        if node.op is None or node.seq < start:
-            found[node] = None
-        else:
-            stack.extend(i for i in node.inputs if isinstance(i, Node))
-    return tuple(found)
-
-
-def _apply_template(
-    F: Ops, node: Node, call: Call, given: tuple[Any, ...], read: Callable[[Node, int], Any]
-) -> list[Any]:
-    """The recorded backward, built anew over the cotangents and the node's own inputs."""
-    if call.template is None:
+def run_forward_rule(call: Call, tangents: Sequence[Tensor | None], results: Sequence[Tensor]) -> list[Tensor | None]:
+    """The tangents of the results that are Tensors, by the user's jvp, from those of the arguments that are Tensors."""
+    left = iter(tangents)
+    answer = call.function.jvp(call.ctx, *(next(left) if is_tensor else None for is_tensor in call.arguments))
+    listed = list(answer) if isinstance(answer, tuple) else [answer]
+    if len(listed) != len(call.results):
         raise DifferentiationError(
-            explain(call.name, "this call was not recorded in a way that its graph can be differentiated")
+            explain(
+                f"{call.function.__name__}.jvp",
+                f"returned an incorrect number of values (expected {len(call.results)}, got {len(listed)})",
+            )
         )
-    if isinstance(call.template, Exception):
-        raise call.template
-    count = call.count
-    values: dict[Node, Any] = {
-        leaf: F.zeros(leaf.type) if g is None else g for leaf, g in zip(call.cotangents, given, strict=True)
-    }
-    values.update({leaf: read(node, -1 - k) for k, leaf in enumerate(call.outputs)})
-    values.update({source: read(node, count + k) for k, source in enumerate(call.boundary)})
-    for step in _steps(call, values):
-        assert step.op is not None
-        inputs = [values[i] if isinstance(i, Node) else i for i in step.inputs]
-        if step.op.name == "project":
-            values[step] = inputs[0][step.attrs[0]]
-        else:
-            values[step] = getattr(F, step.op.name)(*inputs, **dict(zip(step.op.attrs, step.attrs, strict=True)))
-    return [None if n is None else values[n] for n in call.template]
-
-
-def _steps(call: Call, known: dict[Node, Any]) -> list[Node]:
-    """The template's own nodes in program order."""
-    seen: set[Node] = set()
-    stack = [n for n in call.template if n is not None]
-    while stack:
-        node = stack.pop()
-        if node in known or node in seen:
+    found = [t for t, is_tensor in zip(listed, call.results, strict=True) if is_tensor]
+    for i, (t, result) in enumerate(zip(found, results, strict=True)):
+        if t is None:
             continue
-        seen.add(node)
-        stack.extend(i for i in node.inputs if isinstance(i, Node))
-    return sorted(seen, key=lambda n: n.seq)
+        if not isinstance(t, Tensor):
+            raise DifferentiationError(
+                explain(f"{call.function.__name__}.jvp", f"expected Tensor or None at position {i}, got {type(t).__name__}")
+            )
+        if t._data.shape != result._data.shape:
+            problem = f"returned a tangent of shape {list(t._data.shape)} at position {i} for a result of shape {list(result._data.shape)}"
+            raise ShapeError(explain(f"{call.function.__name__}.jvp", problem))
+    return found
 
 
-__all__ = ["Call", "CustomCall", "backward_template"]
+__all__ = ["Call", "CustomCall", "Late", "run_backward", "run_forward_rule", "step_name"]

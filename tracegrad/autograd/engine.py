@@ -22,6 +22,7 @@ from tracegrad.autograd.hooks import (
     hooked_leaves,
     leaves_when_complete,
     retain_grad,
+    run_before_step,
     run_after_step,
     run_hooks,
     sweeps_with_hooks,
@@ -134,6 +135,9 @@ def grad(
         if g is not None:
             results.append(g if isinstance(g, Tensor) else handle(own(g, t._data.dtype), None))
         elif materialize_grads:
+            if "_is_edge" in t.__dict__:
+                problem = "materialize_grads cannot be used when the given input is a GradientEdge"
+                raise DifferentiationError(explain("grad", problem))
             zero = T.zeros(Type(t._data.shape, t._data.dtype))
             results.append(zero.requires_grad_() if create_graph and local.trace is None else zero)
         elif allow_unused:
@@ -152,7 +156,7 @@ def grad(
 def _batched(
     roots: list[Tensor], wanted: list[Tensor], grad_outputs: Any, retain: Any, create: bool, unused: Any, zeros: bool
 ) -> tuple[Any, ...]:
-    """One sweep per row of the gradients, stacked."""
+    """The gradients for every row of cotangents, stacked: in one program where func/rows can make it, else by one sweep per row."""
     if grad_outputs is None:
         raise DifferentiationError(explain("grad", "is_grads_batched=True needs grad_outputs"))
     rows = tensors_of("grad", grad_outputs)
@@ -165,11 +169,12 @@ def _batched(
         raise ArgumentValueError(explain("grad", problem, sizes=sorted(sizes)))
     ((size,),) = sizes
     keep = create if retain is None else bool(retain)
-    swept = [
+    at_once = slots.batched_rows(roots, wanted, rows, size, keep, create, bool(unused or zeros))
+    swept = [] if at_once is not None else [
         grad(roots, wanted, [T.select(g, dim=0, index=i) for g in rows], i + 1 < size or keep, create, allow_unused=unused or zeros)
         for i in range(size)
     ]
-    stacked = [None if parts[0] is None else T.stack(*parts, dim=0) for parts in zip(*swept, strict=True)]
+    stacked = at_once or [None if p[0] is None else T.stack(*p, dim=0) for p in zip(*swept, strict=True)]
     if zeros:  # without the first axis, as torch gives them
         return tuple(
             T.zeros(Type(t.shape, t._data.dtype)) if s is None else s for s, t in zip(stacked, wanted, strict=True)
@@ -304,7 +309,7 @@ def _walk(
                 reach_leaf(n, g, False)
             if op is None or (targets is not None and wanted and not goes_on(n, inside)):
                 continue
-            (op.back if n.extra is None else _unusual_back)(n, g, grads)
+            (op.back if n.extra is None else _unusual_step)(n, g, grads)
         if not keep and n.saved is not None:
             n.saved = FREED
 
@@ -332,6 +337,14 @@ def _generic_back(node: Node, g: Any, grads: dict[Node, Any]) -> None:
 def _plain_back(node: Node, g: Any, grads: dict[Node, Any]) -> None:
     """The backward of any node."""
     (node.op.back if node.extra is None else _unusual_back)(node, g, grads)  # type: ignore[union-attr]
+
+
+def _unusual_step(node: Node, g: Any, grads: dict[Node, Any]) -> None:
+    """The same behind the hooks that run before it, which may take the cotangent away."""
+    if type(node.extra) is Extra and node.extra.before_step:
+        g = run_before_step(node, g)
+    if g is not None:
+        _unusual_back(node, g, grads)
 
 
 def _unusual_back(node: Node, g: Any, grads: dict[Node, Any]) -> None:

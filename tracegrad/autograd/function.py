@@ -3,72 +3,29 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import update_wrapper
 from typing import Any
 
 from tracegrad import config
 from tracegrad.autograd.body import Body, shown, tensors_on
-from tracegrad.autograd.custom_call import Call, CustomCall, backward_template
+from tracegrad.autograd.custom_call import Call, CustomCall, Late, step_name
+from tracegrad.autograd.function_context import BackwardCFunction, FunctionCtx, context_class
 from tracegrad.autograd.saved_tensors import SavedTensors
 from tracegrad.config import local
+from tracegrad.eager.clock import touch
 from tracegrad.eager.generator import default_generator
 from tracegrad.eager.inplace import repoint
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.eager.views import MADE_IN_FUNCTION, base_of, is_view, link
-from tracegrad.errors import ArgumentError, DifferentiationError, InplaceError, explain
+from tracegrad.errors import ArgumentError, DifferentiationError, InplaceError, NotSupportedError, explain
 from tracegrad.ir.builder import projections
 from tracegrad.ir.node import Node, make_node
 from tracegrad.ir.op import REGISTRY
 from tracegrad.ir.types import Type
 
 
-class FunctionCtx:
-    """What forward leaves for backward: saved tensors, marks, and any attributes that the user sets."""
-
-    internal = frozenset({"_to_save", "_non_differentiable", "_dirty", "_unpack"})
-
-    def __init__(self, needs_input_grad: tuple[bool, ...] = ()) -> None:
-        self.needs_input_grad = needs_input_grad
-        self.materialize_grads = True
-        self._to_save: tuple[Tensor | None, ...] = ()
-        self._non_differentiable: frozenset[int] = frozenset()
-        self._dirty: frozenset[int] = frozenset()
-        self._unpack: Callable[[], tuple[Tensor | None, ...]] | None = None
-
-    def save_for_backward(self, *tensors: Tensor | None) -> None:
-        """Keep tensors (or None) for backward, which reads them from `saved_tensors`.  Raises TypeError for anything else."""
-        for i, t in enumerate(tensors):
-            if t is not None and not isinstance(t, Tensor):
-                problem = f"save_for_backward can only save variables, but argument {i} is of type {type(t).__name__}"
-                raise ArgumentError(explain("save_for_backward", problem, "Set other values as attributes of ctx"))
-        self._to_save = tensors
-
-    def save_for_forward(self, *tensors: Tensor | None) -> None:
-        """Accepted for programs written for torch; forward-mode derivatives of Functions come from backward here."""
-
-    def mark_dirty(self, *tensors: Tensor) -> None:
-        """Say that forward has written these arguments in place and returns them.  Raises RuntimeError for anything but Tensors."""
-        for t in tensors:
-            if not isinstance(t, Tensor):
-                raise DifferentiationError(explain("mark_dirty", f"can only mark Tensors, not {type(t).__name__}"))
-        self._dirty = frozenset(map(id, tensors))
-
-    def mark_non_differentiable(self, *tensors: Tensor) -> None:
-        """Say that these results have no derivative."""
-        self._non_differentiable = frozenset(map(id, tensors))
-
-    def set_materialize_grads(self, value: bool) -> None:
-        """Whether backward gets zeros (the default) or None for a result that was not used."""
-        self.materialize_grads = value
-
-    @property
-    def saved_tensors(self) -> tuple[Tensor | None, ...]:
-        """What save_for_backward kept.  Raises RuntimeError when a backward has freed it, or when a value was overwritten since."""
-        return self._to_save if self._unpack is None else self._unpack()
-
-
-class Function:
+class Function(FunctionCtx):
     """Base of the user's operators: static methods `forward(ctx, *args)` and `backward(ctx, *grads)`, run by `apply(*args)`.
 
     Alternatively `forward(*args)` with `setup_context(ctx, inputs, output)`.  backward returns one gradient (or None) per argument of forward.
@@ -100,6 +57,29 @@ class Function:
 
     vjp = backward
 
+    @staticmethod
+    def jvp(ctx: Any, *grad_inputs: Any) -> Any:
+        """From the tangents of the arguments to those of the results, for forward mode.  To be written by the user."""
+        raise NotSupportedError(
+            explain(
+                "autograd.Function",
+                "You must implement the jvp function for custom autograd.Function to use it with forward mode AD",
+            )
+        )
+
+    @staticmethod
+    def vmap(info: Any, in_dims: tuple[Any, ...], *args: Any) -> tuple[Any, Any]:
+        """(output, out_dims) for arguments of which those with an int in in_dims are batches along that axis, for vmap.  To be written by the user.
+
+        info.batch_size and info.randomness describe the batch.  Instead of it generate_vmap_rule = True derives the rule from forward and backward.
+        """
+        raise NotSupportedError(
+            explain(
+                "autograd.Function",
+                "To use autograd.Function with vmap, you must either override the vmap static method or set generate_vmap_rule=True",
+            )
+        )
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Refused: Functions are applied through the class."""
         raise DifferentiationError(
@@ -119,23 +99,39 @@ class Function:
             args, kwargs = _positional(cls.forward, args, kwargs), {}
         elif kwargs and any(isinstance(a, Tensor) for a in kwargs.values()):
             args, kwargs = _positional(cls.forward, (None, *args), kwargs)[1:], {}
+        if local.transforms:
+            Late.transforms.check_transforms(cls, separate)
+            Late.transforms.check_forward_rule(cls, args)
         needs = tuple(isinstance(a, Tensor) and a.requires_grad for a in args)
-        ctx = FunctionCtx(needs)
+        ctx = context_class(cls, step_name(cls))(needs)
         state = default_generator.get_state() if local.grad_enabled and any(needs) else None
         tensors = [(a, a._data, a._node) for a in args if isinstance(a, Tensor)]
+        duals = None if local.watch is None else local.watch.duals
+        tangents = None if duals is None else [duals.tangent(a) if isinstance(a, Tensor) else None for a in args]
         before = config.set_grad_enabled(False)
+        watch = None if duals is None else duals.suspend()
         try:
             if separate:
-                results = cls.forward(*args)
+                results = Late.transforms.run_forward(cls, args) if local.transforms else cls.forward(*args)
                 cls.setup_context(ctx, args, results)
             else:
                 results = cls.forward(ctx, *args, **kwargs)
         finally:
+            if duals is not None:
+                config.set_watch(watch)
             config.set_grad_enabled(before)
         call = Call(cls, ctx, tuple(isinstance(a, Tensor) for a in args))
         if state is not None:
             _keep_body(call, args, kwargs, results, state, separate)
-        return _finish(call, ctx, tensors, results)
+        finished = _finish(call, ctx, tensors, results)
+        if duals is not None and any(t is not None for t in tangents):
+            call.kinds = tuple(
+                Type(a._data.shape, a._data.dtype) if isinstance(a, Tensor) and a._data.dtype.kind in "fc" else None for a in args
+            )
+            duals.through_function(call, tangents, finished)
+        if local.trace is None:
+            ctx._to_save_forward = ()
+        return finished
 
 
 def _keep_body(
@@ -154,7 +150,7 @@ def _keep_body(
         cls.setup_context(fresh, values, results)
         return results
 
-    call.body = Body(run, lambda: FunctionCtx(ctx.needs_input_grad), args, found, state, not ctx._dirty)
+    call.body = Body(run, lambda: type(ctx)(ctx.needs_input_grad), args, found, state, not ctx._dirty)
     call.guard = _guarded
 
 
@@ -164,6 +160,14 @@ def _guarded(parts: list[Any], keys: list[Any], sources: list[Tensor], name: str
     problem = f"the derivative of its backward needs the history of {listed}, which forward computed and which cannot be followed back to the arguments"
     text = explain(name, problem, "Compute it from saved inputs in backward, or mark backward once_differentiable")
     return [_Error.apply(p, text, *sources) if isinstance(p, Tensor) else p for p in parts]
+
+
+class InplaceFunction(Function):
+    """A Function under the name that torch keeps for those that may write to their argument."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+        self.inplace = inplace
 
 
 def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
@@ -195,6 +199,8 @@ ONCE = explain(
 class _Error(Function):
     """The first argument, as a value whose derivative is refused."""
 
+    step_name = "Error"
+
     @staticmethod
     def forward(ctx: Any, value: Tensor, text: str, *_sources: Tensor) -> Any:
         ctx.text = text
@@ -221,10 +227,11 @@ def _positional(forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict
 def _finish(call: Call, ctx: FunctionCtx, arguments: list[tuple[Tensor, Any, Node | None]], results: Any) -> Any:
     """The results as the caller gets them: followed by autograd where the call is."""
     items = results if isinstance(results, tuple) else (results,)
-    own = {id(a) for a, _, _ in arguments}
-    if not any(isinstance(r, Tensor) for r in items):
+    marks = _Marks(ctx, arguments)
+    tensors = [r for r in items if isinstance(r, Tensor)]
+    if not tensors:
         return results
-    if not ctx._dirty <= set(map(id, items)):
+    if not marks.dirty <= set(map(id, items)):
         raise DifferentiationError(
             explain(
                 f"{call.function.__name__}",
@@ -232,23 +239,55 @@ def _finish(call: Call, ctx: FunctionCtx, arguments: list[tuple[Tensor, Any, Nod
                 "The inputs that are modified inplace must all be outputs of the Function",
             )
         )
+    if local.trace is None:
+        for r in tensors:
+            if id(r) in marks.dirty:
+                touch(r)
     call.results = tuple(isinstance(r, Tensor) for r in items)
-    tensors = [r for r in items if isinstance(r, Tensor)]
     followed = any(n is not None and n.needs for _, _, n in arguments)
     if local.trace is not None:
         node, pieces = _record(call, ctx, arguments, tensors)
     elif followed and local.grad_enabled:
+        _check_views(call, marks, tensors)
         node, pieces = _track(call, ctx, arguments, tensors)
     else:
-        made = tuple(
-            handle(r._data, None) if id(r) in own and r.requires_grad and id(r) not in ctx._dirty else r
-            for r in tensors
-        )
+        made = [_shown_again(r) if id(r) in marks.own and id(r) not in marks.dirty else r for r in tensors]
+        ctx._to_save = ctx._dirty = ctx._non_differentiable = ()
         return _in_place_of(items, made, isinstance(results, tuple))
     _keep(ctx, tensors, node, pieces)
-    made = tuple(_result(ctx, r, p, own, node) for r, p in zip(tensors, pieces, strict=True))
-    ctx._to_save = ()
-    return _in_place_of(items, made, isinstance(results, tuple))
+    last = {id(r): p for r, p in zip(tensors, pieces, strict=True)}  # a Tensor returned twice is its last result
+    known = {key: _result(ctx, r, last[key], marks, node) for key, r in {id(r): r for r in tensors}.items()}
+    ctx._to_save = ctx._dirty = ctx._non_differentiable = ()
+    return _in_place_of(items, [known[id(r)] for r in tensors], isinstance(results, tuple))
+
+
+class _Marks:
+    """The Tensors of a call by identity: which are arguments, which were marked as dirty or as without derivative."""
+
+    __slots__ = ("dead", "dirty", "own")
+
+    def __init__(self, ctx: FunctionCtx, arguments: list[tuple[Tensor, Any, Node | None]]) -> None:
+        self.own = {id(a) for a, _, _ in arguments}
+        self.dirty, self.dead = frozenset(map(id, ctx._dirty)), frozenset(map(id, ctx._non_differentiable))
+
+
+def _shown_again(argument: Tensor) -> Tensor:
+    """A new name for an argument that forward returned."""
+    made = handle(argument._data, None)
+    link(argument, made, REGISTRY["alias"], ())
+    return made
+
+
+def _check_views(call: Call, marks: _Marks, tensors: list[Tensor]) -> None:
+    """Refuse a write to a view in a call with other results: their history could not be told apart in the base."""
+    if len(tensors) > 1 and any(id(r) in marks.dirty and is_view(r) for r in tensors):
+        raise InplaceError(
+            explain(
+                call.function.__name__,
+                "If your Function modifies inplace an input that is a view of another Tensor, your Function cannot return more than one Tensor",
+                "Apply it to a clone()",
+            )
+        )
 
 
 def _keep(ctx: FunctionCtx, tensors: list[Tensor], node: Node, pieces: tuple[Node, ...]) -> None:
@@ -282,19 +321,21 @@ def _record(call: Call, ctx: FunctionCtx, arguments: list[Any], tensors: list[Te
     """The recording's node of a call: the operators of forward are recorded as well, and so is backward, for a later differentiation of the graph."""
     trace = local.trace
     sources = [a if a._node is n and a._data is d else handle(d, n) for a, d, n in arguments]
-    boundary = backward_template(call, ctx, sources, tensors)
+    forward = bool(local.transforms) and Late.transforms.forward_mode_runs() and call.function.jvp is not Function.jvp
+    boundary = Late.templates.record_rules(call, ctx, sources, tensors, forward)
     made = trace.record(CustomCall, (*tensors, *boundary, *sources), (call,), tuple(t._data for t in tensors))
     pieces = tuple(t._node for t in made)
     return pieces[0].inputs[0], pieces
 
 
-def _result(ctx: FunctionCtx, result: Tensor, piece: Node, own: set[int], node: Node) -> Tensor:
+def _result(ctx: FunctionCtx, result: Tensor, piece: Node, marks: _Marks, node: Node) -> Tensor:
     """One result on its node: the Tensor that forward returned, or a new one where that has a history of its own."""
-    dead = id(result) in ctx._non_differentiable or result._data.dtype.kind not in "fc"
+    own = marks.own
+    dead = id(result) in marks.dead or result._data.dtype.kind not in "fc"
     if dead:
         piece.needs = False
     followed = None if dead and local.trace is None else piece
-    if id(result) in ctx._dirty:
+    if id(result) in marks.dirty:
         if result._node is not None and result._node.op is None and result._node.needs:
             raise InplaceError(
                 explain(
@@ -316,11 +357,12 @@ def _result(ctx: FunctionCtx, result: Tensor, piece: Node, own: set[int], node: 
     return made
 
 
-def _in_place_of(items: tuple[Any, ...], made: tuple[Tensor, ...], several: bool) -> Any:
+def _in_place_of(items: tuple[Any, ...], made: Sequence[Tensor], several: bool) -> Any:
     """The results with their Tensors replaced by `made`, in order."""
     left = iter(made)
     replaced = tuple(next(left) if isinstance(r, Tensor) else r for r in items)
     return replaced if several else replaced[0]
 
 
-__all__ = ["Function", "FunctionCtx", "once_differentiable"]
+Late.function = Function
+__all__ = ["BackwardCFunction", "Function", "FunctionCtx", "InplaceFunction", "once_differentiable"]

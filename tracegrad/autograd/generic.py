@@ -10,7 +10,7 @@ from tracegrad import config
 from tracegrad.autograd.accumulation import reach_leaf
 from tracegrad.autograd.anomaly import Anomaly, check_parts, warn_about
 from tracegrad.autograd.grad_fn import HIDDEN, GradFn, differentiable_positions
-from tracegrad.autograd.hooks import Extra, run_after_step, run_hooks
+from tracegrad.autograd.hooks import Extra, run_after_step, run_before_step, run_hooks
 from tracegrad.autograd.saving import reading_once
 from tracegrad.config import local
 from tracegrad.config import local
@@ -39,11 +39,25 @@ def generic_sweep(
         before = cotangents.get(node)
         cotangents[node] = g if before is None else F.add(before, g)
     at: Node | None = None
+    captured: dict[Node, Any] = {}  # of targets whose step has hooks: what arrived, without what these make of it
+    inside = set(order)
 
     def arrived(node: Node, g: Any) -> Any:
         nonlocal at
         at = node
-        return run_hooks(node, g) if type(node.extra) is Extra else g
+        if type(node.extra) is not Extra:
+            return g
+        g = run_hooks(node, g)
+        if node.op is None or not node.extra.before_step:
+            return g
+        if targets is not None and node in targets:
+            captured[node] = g
+            if not goes_on(node, inside):
+                return g
+        answer = run_before_step(node, g)
+        if answer is not None:
+            return answer
+        return [part and F.zeros(F.type(part)) for part in g] if isinstance(g, list) else F.zeros(F.type(g))
 
     def left(node: Node, parts: list[Any], g: Any) -> list[Any]:
         if Anomaly.enabled and Anomaly.check_nan:
@@ -66,14 +80,8 @@ def generic_sweep(
             if node.op is None and node in done and (targets is None or node in targets):
                 reach_leaf(node, done[node], create_graph)
     if not keep:
-        inside = set(order)
-        for node in order:
-            if (
-                node.saved is not None
-                and node.op is not None
-                and (targets is None or node not in targets or goes_on(node, inside))
-            ):
-                node.saved = FREED
+        release(order, targets)
+    done |= captured
     return {n: g for n, g in done.items() if targets is None or n in targets}
 
 
@@ -81,6 +89,18 @@ def _reader() -> Any:
     """read_saved; inside a level of forward mode the values come with the tangents that they had."""
     duals = None if local.watch is None else local.watch.duals
     return read_saved if duals is None else lambda node, position: duals.restore(read_saved(node, position))
+
+
+def release(order: list[Node], targets: set[Node] | None) -> None:
+    """Free what the nodes of a sweep saved."""
+    inside = set(order)
+    for node in order:
+        if (
+            node.saved is not None
+            and node.op is not None
+            and (targets is None or node not in targets or goes_on(node, inside))
+        ):
+            node.saved = FREED
 
 
 def read_saved(node: Node, position: int) -> Any:
@@ -151,4 +171,4 @@ def _is_node(value: Any) -> bool:
 
 
 GradFn.__call__ = apply_step  # type: ignore[method-assign]
-__all__ = ["generic_sweep", "goes_on", "read_raw", "read_saved"]
+__all__ = ["generic_sweep", "goes_on", "read_raw", "read_saved", "release"]

@@ -44,7 +44,10 @@ class Extra:
     def accumulated(self, tensor: Tensor, recorded: bool) -> None:
         """Run the hooks that wait for .grad to be complete; what they compute is recorded if the backward is."""
         for hook in list(self.after.values()):
-            _called_in_mode(recorded, hook, tensor)
+            answer = _called_in_mode(recorded, hook, tensor)
+            if answer is not None and answer is not tensor:
+                problem = "Tensor post accumulate grad hooks should return None."
+                raise DifferentiationError(explain("register_post_accumulate_grad_hook", problem))
 
 
 class RemovableHandle:
@@ -140,15 +143,13 @@ def register_post_accumulate_grad_hook(tensor: Tensor, hook: Callable[[Tensor], 
 
 
 def run_hooks(node: Node, g: Any) -> Any:
-    """Pass a complete cotangent (array or Tensor; a list of them for an operator with several results) through the hooks of its node."""
+    """Pass a complete cotangent (array or Tensor; a list of them for an operator with several results) through the hooks of its value."""
     extra: Extra = node.extra
     for hook in list(extra.hooks.values()):
         shown = _shown(g)
         answer = hook(shown) if isinstance(g, Tensor) else _called_in_mode(False, hook, shown)
         if answer is not None:
             g = _replacement(hook, shown, answer, isinstance(g, Tensor))
-    if extra.before_step:
-        g = _run_before(extra, node, g)
     if extra.retained is not None and (tensor := extra.retained()) is not None:
         kept = g if isinstance(g, Tensor) else handle(np.array(g), None)
         before = getattr(tensor, "_grad", None)
@@ -156,40 +157,67 @@ def run_hooks(node: Node, g: Any) -> Any:
     return g
 
 
+def run_before_step(node: Node, g: Any) -> Any:
+    """The cotangent that a step is given, passed through the hooks that run before it; None when they took it away."""
+    at, results = _differentiable_results(node, g)
+    as_tensors = any(isinstance(part, Tensor) for part in results)
+    for hook in list(node.extra.before_step.values()):
+        shown = tuple(None if part is None else _shown(part) for part in results)
+        answer = hook(shown) if as_tensors else _called_in_mode(False, hook, shown)
+        if answer is not None:
+            results = _replaced(hook, shown, answer, as_tensors)
+    if not isinstance(g, list):
+        return results[0]
+    parts = list(g)
+    for i, part in zip(at, results, strict=True):
+        parts[i] = part
+    return None if all(part is None for part in parts) else parts
+
+
 def run_after_step(node: Node, parts: list[Any], g: Any) -> list[Any]:
     """Show the gradients that a step has computed, and those it was given, to its hooks; returns the gradients that hold afterwards."""
     extra: Extra = node.extra
-    results = g if isinstance(g, list) else [g]
+    every = parts
+    at = getattr(node.op, "edges", None)  # an autograd.Function's step has more inputs than those that torch's has
+    if at is not None:
+        at = list(at(node))
+        parts = [every[i] for i in at]
+    results = _differentiable_results(node, g)[1]
     given = tuple(None if one is None else _shown(one) for one in results)
     as_tensors = any(isinstance(one, Tensor) for one in results)
     for hook in list(extra.after_step.values()):
         shown = tuple(None if part is None else _shown(part) for part in parts)
         answer = hook(shown, given) if as_tensors else _called_in_mode(False, hook, shown, given)
-        if answer is None:
-            continue
-        answer = answer if isinstance(answer, tuple) else (answer,)
-        if len(answer) != len(parts):
-            raise DifferentiationError(
-                explain(
-                    "hook",
-                    f"'{_name(hook)}' has returned an incorrect number of values (got {len(answer)}, but expected {len(parts)})",
-                )
-            )
-        parts = [_replacement(hook, old, new, as_tensors) for old, new in zip(shown, answer, strict=True)]
-    return parts
-
-
-def _run_before(extra: Extra, node: Node, g: Any) -> Any:
-    several = isinstance(g, list)
-    parts = g if several else [g]
-    as_tensors = any(isinstance(part, Tensor) for part in parts)
-    for hook in list(extra.before_step.values()):
-        shown = tuple(None if part is None else _shown(part) for part in parts)
-        answer = hook(shown) if as_tensors else _called_in_mode(False, hook, shown)
         if answer is not None:
-            answer = answer if isinstance(answer, tuple) else (answer,)
-            parts = [_replacement(hook, old, new, as_tensors) for old, new in zip(shown, answer, strict=True)]
-    return list(parts) if several else parts[0]
+            parts = _replaced(hook, shown, answer, as_tensors)
+    if at is None:
+        return parts
+    for i, part in zip(at, parts, strict=True):
+        every[i] = part
+    return every
+
+
+def _differentiable_results(node: Node, g: Any) -> tuple[list[int], list[Any]]:
+    """The cotangents of those results of a step that have one in torch, and their positions."""
+    if not isinstance(g, list):
+        return [0], [g]
+    op = node.op
+    assert op is not None
+    dead = [] if hasattr(op, "vjp") else [op.outputs.index(name) for name in op.nondiff_outputs]
+    at = [i for i in range(len(g)) if i not in dead]
+    return at, [g[i] for i in at]
+
+
+def _replaced(hook: Any, shown: tuple[Tensor | None, ...], answer: Any, as_tensors: bool) -> list[Any]:
+    """What a step's hook puts in the place of the cotangents that it was shown.  Raises TypeError for anything but a tuple, RuntimeError for another length."""
+    if not isinstance(answer, tuple):
+        problem = f"expected tuple, but hook returned '{type(answer).__name__}'"
+        raise ArgumentError(explain("hook", problem))
+    if len(answer) != len(shown):
+        counts = f"got {len(answer)}, but expected {len(shown)}"
+        problem = f"hook '{_name(hook)}' has returned an incorrect number of values ({counts})"
+        raise DifferentiationError(explain("hook", problem))
+    return [_replacement(hook, old, new, as_tensors) for old, new in zip(shown, answer, strict=True)]
 
 
 def _called_in_mode(recorded: bool, hook: Callable[..., Any], *shown: Any) -> Any:

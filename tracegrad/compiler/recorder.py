@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+import tracegrad.autograd.templates
 from tracegrad import config
 from tracegrad.config import local
 from tracegrad.eager.creation import default_generator

@@ -10,7 +10,7 @@ from tracegrad import dtypes
 from tracegrad.config import local
 from tracegrad.eager.inference import InferenceTensor, of_kind, refuse_saving
 from tracegrad.eager.marked import InvalidView
-from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.eager.tensor import Parameter, Tensor, handle
 from tracegrad.eager.views import link
 from tracegrad.errors import ArgumentError, DTypeError, NotSupportedError, VerifyError, explain
 from tracegrad.ir.builder import projections
@@ -118,7 +118,7 @@ def general(op: type[Op], args: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
 def _of_operands_kind(op: type[Op], operands: list[Any], made: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """The results as what the operands' classes make of them: of the user's subclass, or inference tensors."""
     for a in operands:
-        if type(a) is Tensor or not isinstance(a, Tensor) or type(a) is InvalidView:
+        if type(a) is Tensor or not isinstance(a, Tensor) or type(a) is InvalidView or isinstance(a, Parameter):
             continue
         if type(a) is not InferenceTensor:
             return tuple(_of_class(type(a), t) for t in made)

@@ -19,7 +19,7 @@ from tracegrad.eager.dispatch import T
 from tracegrad.eager.generate import operator_function
 from tracegrad.eager.inference import refuse_write
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.eager.views import base_of
+from tracegrad.eager.views import base_of, shows_twice
 from tracegrad.errors import ArgumentError, ArgumentValueError, IndexingError, ShapeError, TracegradError, explain
 from tracegrad.ir.types import Type
 from tracegrad.ops.index import indexed_shape
@@ -27,7 +27,6 @@ from tracegrad.ops.masks import number_of, read_mask
 
 Array = np.ndarray[Any, Any]
 Advanced = list[tuple[int, Tensor]]  # axis of the view, and the positions or the mask there
-NUMBERS = (bool, int, float, complex, np.generic)
 _WHOLE = slice(None)
 
 _select, _slice, _unsqueeze = (operator_function(name) for name in ("select", "slice", "unsqueeze"))
@@ -293,18 +292,16 @@ def _check_mask(x: Tensor, dim: int, mask: Tensor) -> None:
 
 
 def set_item(self: Tensor, index: Any, value: Any) -> None:
-    """self[index] = value: writes the memory, and gradients flow to value.  value is a number, a tensor or an array that broadcasts.
+    """self[index] = value: writes the memory, and gradients flow to value.  value is a number or a tensor that broadcasts.
 
     Raises IndexError as reading does, RuntimeError for a shape that does not fit and for a leaf that requires grad, TypeError for other values.
     """
-    if isinstance(value, np.ndarray):
-        value = handle(value, None)
-    elif not isinstance(value, (Tensor, *NUMBERS)):
+    if not isinstance(value, (Tensor, bool, int, float, complex)):
         raise ArgumentError(explain("index", f"can't assign a {type(value).__name__} to a Tensor"))
     if _is_plain(index) and _direct(self, value) and _write_plain(self, index, value):
         return
-    if isinstance(value, np.generic):
-        value = value.item()
+    if not _is_plain(index):  # a plain index is a view of the leaf, and the write to it says so
+        inplace.check_own_leaf(self, "index_put_")
     if not isinstance(value, Tensor):
         value = T.full(shape=(), value=number_of(self._data.dtype, value), dtype=self._data.dtype)
     if index is False:
@@ -314,7 +311,7 @@ def set_item(self: Tensor, index: Any, value: Any) -> None:
         _write_positions(view, advanced, value)
         return
     value = _fitted(value, view._data.shape)
-    if value._data.ndim or not view._data.ndim:
+    if value._data.ndim or not view._data.ndim or shows_twice(view._data):  # copy_ refuses what fill_ allows
         inplace.copy_(view, value)
     else:
         inplace.fill_(view, value)
@@ -323,6 +320,8 @@ def set_item(self: Tensor, index: Any, value: Any) -> None:
 def _direct(t: Tensor, value: Any) -> bool:
     """Whether memory is all that a write changes."""
     if local.trace is not None or not t._data.flags.writeable:
+        return False
+    if not t._data.flags.c_contiguous and shows_twice(t._data):
         return False
     if GENERATED["MODE"] and local.watch is not None and local.watch.duals is not None:
         return False

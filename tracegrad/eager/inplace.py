@@ -17,30 +17,33 @@ from tracegrad.dtypes import F32, F64
 from tracegrad.eager.clock import check_not_overwritten, owner, touch, version
 from tracegrad.eager.dispatch import NUMBERS, T
 from tracegrad.eager.generate import public_function
-from tracegrad.eager.repoint import repoint
+from tracegrad.eager.inference import refuse_write
+from tracegrad.eager.marked import refuse_marked
+from tracegrad.eager.repoint import pass_by_hooks, repoint
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.eager.views import MADE_IN_FUNCTION, base_of, cut, is_view, once, path_of, shows_twice, views_of
+from tracegrad.eager.views import MADE_IN_FUNCTION, base_of, once, path_of, shows_twice, views_of
 from tracegrad.errors import ArgumentError, DTypeError, InplaceError, ShapeError, explain
 from tracegrad.ir.node import Node, tick
 from tracegrad.ir.op import Op
 from tracegrad.ir.sweep import input_type
-from tracegrad.ir.types import Type, broadcast
+from tracegrad.ir.types import broadcast
 
 Array = np.ndarray[Any, Any]
 
 
 def write(t: Tensor, new: Tensor, operation: str) -> Tensor:
     """Give the name t the value `new` (of t's shape after broadcasting, and a dtype that fits), in memory and in the graph."""
+    if type(t) is not Tensor:
+        refuse_write(t, operation)
     _check_result(t, new, operation)
     base = base_of(t)
-    if local.grad_enabled and (base is not t or hasattr(base, "_views")):
-        _check_function_views(t, base, operation)
     if local.trace is not None:
+        _check_function_views(t, base, operation)
         _write_recorded(t, base, new, operation)
         return t
     tracked_here = local.grad_enabled and (new._node is not None or t._node is not None or base._node is not None)
     if tracked_here:
-        _check_leaf(t, base, operation)
+        check_leaf(t, base, operation)
     memory = _memory(t, operation)
     with np.errstate(all="ignore"):
         np.copyto(memory, new._data if memory is t._data else new._data.flat[0], casting="unsafe")
@@ -49,6 +52,8 @@ def write(t: Tensor, new: Tensor, operation: str) -> Tensor:
         if new._node is not None and new._data.dtype != t._data.dtype:
             new = T.promote(new, dtype=t._data.dtype)
         repoint(t, base, new, in_memory=True)
+    if local.watch is not None and local.watch.duals is not None:
+        local.watch.duals.written(t, new)
     return t
 
 
@@ -90,6 +95,7 @@ def _write_recorded(t: Tensor, base: Tensor, new: Tensor, operation: str) -> Non
 def keep_saved(t: Tensor, node: Node | None, start: int) -> None:
     """Copy what the nodes made since `start` saved of t's memory, which is about to be overwritten: the update itself needs the old value."""
     memory, stack = owner(t._data), [node]
+    pass_by_hooks(t, node, start)
     while stack:
         node = stack.pop()
         if type(node) is not Node or node.seq < start:
@@ -107,6 +113,8 @@ def _check_result(t: Tensor, new: Tensor, operation: str) -> None:
                 f"output with shape {list(t._data.shape)} doesn't match the broadcast shape {list(new._data.shape)}",
             )
         )
+    if operation == "abs_" and t._data.dtype.kind == "c":
+        raise DTypeError(explain(operation, "In-place abs is not supported for complex tensors"))
     if _category(new._data.dtype) > _category(t._data.dtype):
         raise DTypeError(
             explain(operation, f"result type {new.dtype} can't be cast to the desired output type {t.dtype}")
@@ -117,7 +125,13 @@ def _category(dtype: Any) -> int:
     return {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}[dtype.kind]
 
 
-def _check_leaf(t: Tensor, base: Tensor, operation: str) -> None:
+def check_own_leaf(t: Tensor, operation: str) -> None:
+    """The first thing that torch looks at: raise InplaceError for a write to a leaf that requires grad, whatever else is wrong."""
+    if local.grad_enabled and local.trace is None and t._node is not None and t._node.op is None:
+        check_leaf(t, t, operation)
+
+
+def check_leaf(t: Tensor, base: Tensor, operation: str) -> None:
     if t._node is not None and t._node.op is None:
         raise InplaceError(
             explain(
@@ -136,22 +150,7 @@ def _check_leaf(t: Tensor, base: Tensor, operation: str) -> None:
                 "Update it under no_grad()",
             )
         )
-    if any(op.one_of_many for op, _ in path_of(t)):
-        raise InplaceError(
-            explain(
-                operation,
-                "this tensor is a view and is being modified inplace. This view is the output of a function that returns multiple views",
-                "Take the piece by slicing, or clone() it",
-            )
-        )
-    if "_made_without_grad" in t.__dict__:
-        raise InplaceError(
-            explain(
-                operation,
-                "A view was created in no_grad mode and is being modified inplace with grad mode enabled",
-                "Make the view, or the write, in the other mode",
-            )
-        )
+    refuse_marked(t, operation)
 
 
 def _check_function_views(t: Tensor, base: Tensor, operation: str) -> None:
@@ -169,7 +168,7 @@ def _check_function_views(t: Tensor, base: Tensor, operation: str) -> None:
 def _memory(t: Tensor, operation: str) -> Array:
     """The array to write for t.  Raises InplaceError where two elements lie at one place (one value for all, as in fill_, is no harm) or for read-only memory."""
     array = t._data
-    if 0 in array.strides and array.size > 1 and shows_twice(array):
+    if not array.flags.c_contiguous and array.size > 1 and shows_twice(array):
         if operation not in ("fill_", "zero_"):
             raise InplaceError(
                 explain(
@@ -186,37 +185,35 @@ def _memory(t: Tensor, operation: str) -> Array:
     return array
 
 
-def replace_memory(t: Tensor, value: Tensor) -> None:
-    """`t.data = value`: t shows value's memory and keeps its place in autograd.  Raises TypeError for anything but a Tensor, RuntimeError for integers."""
-    if not isinstance(value, Tensor):
-        raise ArgumentError(explain("data", f"Variable data has to be a tensor, but got {type(value).__name__}"))
-    node = t._node
-    if local.trace is not None:
-        local.trace.check_write(t, "data")
-        t._data, t._node = value._data, T.detach(value)._node
+def refuse_overlap(written: Array, read: Array, operation: str) -> None:
+    """Raise InplaceError if an elementwise write reads, in the same memory, other elements than it writes; only blocks without gaps are compared, as in torch."""
+    if read is written or (read.base is None and written.base is None) or owner(read) is not owner(written):
         return
-    if node is not None and value._data.dtype.kind not in "fc":
+    if not (_is_dense(written) and _is_dense(read)):
+        return
+    first, second = (int(a.__array_interface__["data"][0]) for a in (written, read))
+    if first == second and written.nbytes == read.nbytes and written.strides == read.strides:
+        return
+    if first < second + read.nbytes and second < first + written.nbytes:
         raise InplaceError(
             explain(
-                "data",
-                "data set to a tensor that requires gradients must be floating point or complex dtype",
-                got=value.dtype,
+                operation,
+                "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location",
+                "clone() the tensor before performing the operation",
             )
         )
-    if node is not None and node.op is not None and (value._data.shape, value._data.dtype) != (node.shape, node.dtype):
-        raise InplaceError(
-            explain(
-                "data",
-                "a tensor that an operation made keeps its shape and dtype",
-                have=node.type,
-                got=Type(value._data.shape, value._data.dtype),
-            )
-        )
-    if is_view(t) or hasattr(t, "_views"):
-        cut(t)
-    t._data = value._data
-    if node is not None:
-        node.shape, node.dtype = value._data.shape, value._data.dtype
+
+
+def _is_dense(array: Array) -> bool:
+    """Whether the elements fill one block of memory, in whatever order."""
+    if array.flags.forc:
+        return True
+    step = array.itemsize
+    for stride, size in sorted(zip(array.strides, array.shape, strict=True)):
+        if size != 1 and stride != step:
+            return False
+        step *= size
+    return True
 
 
 # --- the methods
@@ -224,8 +221,10 @@ def replace_memory(t: Tensor, value: Tensor) -> None:
 
 def _direct(t: Tensor) -> bool:
     """Whether a write to t needs no node: nobody records, and t is not followed or grad mode is off."""
-    if local.trace is not None:
+    if local.trace is not None or (GENERATED["MODE"] and local.watch is not None and local.watch.duals is not None):
         return False
+    if type(t) is not Tensor:
+        refuse_write(t, "in-place update")
     if t._node is None and (not hasattr(t, "_view") or base_of(t)._node is None):
         return True
     return not local.grad_enabled
@@ -247,11 +246,11 @@ def in_place(operation: str, op: type[Op]) -> Callable[..., Tensor]:
     """The in-place method `operation` of an operator.  On tensors without history a NumPy ufunc writes straight into the memory."""
     function, ufunc = public_function(op.name), ufunc_of(op)
     quiet, scalable = GENERATED["quiet"], op.name in ("add", "sub")
-    operand_count = len(op.operands) - 1
+    operand_count, elementwise = len(op.operands) - 1, op.elementwise
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if ufunc is not None and len(args) == operand_count and (not kwargs or scalable) and _direct(self):
-            operands = _raw_operands(self._data, args, kwargs)
+            operands = _raw_operands(operation, self._data, args, kwargs)
             if operands is not None:
                 try:
                     quiet(ufunc, self._data, *operands, self._data)
@@ -260,11 +259,18 @@ def in_place(operation: str, op: type[Op]) -> Callable[..., Tensor]:
                 else:
                     touch(self)
                     return self
+        check_own_leaf(self, operation)
+        if elementwise:
+            for a in args:
+                if isinstance(a, Tensor):
+                    refuse_overlap(self._data, a._data, operation)
         start = tick()
         if local.watch is None:
             new = function(self, *args, **kwargs)
         else:  # saved-tensor hooks must get the values from before the write
             old = handle(self._data.copy(), self._node)
+            if local.watch.duals is not None:
+                local.watch.duals.copied(self, old)
             new = function(old, *(old if a is self else a for a in args), **kwargs)
         keep_saved(self, new._node, start)
         return write(self, new, operation)
@@ -274,16 +280,18 @@ def in_place(operation: str, op: type[Op]) -> Callable[..., Tensor]:
     return method
 
 
-def _raw_operands(a: Array, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any] | None:
+def _raw_operands(operation: str, a: Array, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any] | None:
     """The operands after the first as what a ufunc may combine with `a` without any promotion; None when the general path must decide."""
     d = a.dtype
-    if (d is not F32 and d is not F64) or not a.flags.writeable or 0 in a.strides:
+    if (d is not F32 and d is not F64) or not a.flags.writeable or (not a.flags.c_contiguous and shows_twice(a)):
         return None
     raw: list[Any] = []
     for value in args:
         if type(value) is Tensor:
             if value._data.dtype is not d or (value._node is not None and local.grad_enabled):
                 return None
+            if value._data.base is not None or a.base is not None:
+                refuse_overlap(a, value._data, operation)
             raw.append(value._data)
         elif type(value) is float or type(value) is int:
             raw.append(value)
@@ -297,8 +305,10 @@ def _raw_operands(a: Array, args: tuple[Any, ...], kwargs: dict[str, Any]) -> li
     return [raw[0] * alpha if alpha != 1 else raw[0]]
 
 
-def _assign(t: Tensor, source: Any, kind: str, operation: str) -> Tensor:
+def assign(t: Tensor, source: Any, kind: str, operation: str) -> Tensor:
     """Overwrite all of t with a Tensor or number that broadcasts to it, whatever its dtype."""
+    if isinstance(source, Tensor) and kind == "copy":
+        refuse_overlap(t._data, source._data, operation)
     followed = isinstance(source, Tensor) and source._node is not None and local.grad_enabled
     if _direct(t) and not followed:
         value = source._data if isinstance(source, Tensor) else source
@@ -311,7 +321,10 @@ def _assign(t: Tensor, source: Any, kind: str, operation: str) -> Tensor:
                 np.copyto(memory, value, casting="unsafe")
         touch(t)
         return t
-    return write(t, T.overwrite(t, source, kind=kind), operation)
+    start = tick()
+    new = T.overwrite(t, source, kind=kind)
+    pass_by_hooks(t, new._node, start)
+    return write(t, new, operation)
 
 
 def _check_source(t: Tensor, value: Any, operation: str) -> None:
@@ -330,7 +343,7 @@ def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
     """Overwrite self with other, broadcast and converted to self's dtype; gradients flow to other.  Raises RuntimeError for a shape that does not fit."""
     if not isinstance(other, (Tensor, *NUMBERS)):
         raise ArgumentError(explain("copy_", f"other must be a Tensor, got {type(other).__name__}"))
-    return _assign(self, other, "copy", "copy_")
+    return assign(self, other, "copy", "copy_")
 
 
 def fill_(self: Tensor, value: Any) -> Tensor:
@@ -342,10 +355,13 @@ def fill_(self: Tensor, value: Any) -> Tensor:
                     "fill_", f"only supports 0-dimension value tensor but got tensor with {value._data.ndim} dimensions"
                 )
             )
-        return _assign(self, value, "fill", "fill_")
+        return assign(self, value, "fill", "fill_")
     if not isinstance(value, (*NUMBERS, np.generic)):
         raise ArgumentError(explain("fill_", f"value must be a number or a 0-d Tensor, got {type(value).__name__}"))
-    return _assign(self, value.item() if isinstance(value, np.generic) else value, "number", "fill_")
+    number = value.item() if isinstance(value, np.generic) else value
+    if isinstance(number, complex) and number.imag and self._data.dtype.kind != "c":
+        raise DTypeError(explain("fill_", f"value cannot be converted to type {self.dtype} without overflow", value=number))
+    return assign(self, number, "number", "fill_")
 
 
 def zero_(self: Tensor) -> Tensor:
@@ -354,17 +370,20 @@ def zero_(self: Tensor) -> Tensor:
         self._data.fill(0)
         touch(self)
         return self
-    return _assign(self, 0, "zero", "zero_")
+    return assign(self, 0, "zero", "zero_")
 
 
 METHODS = {"copy_": copy_, "fill_": fill_, "zero_": zero_}
 
 __all__ = [
     "METHODS",
+    "assign",
+    "check_leaf",
+    "check_own_leaf",
     "check_not_overwritten",
     "in_place",
     "input_type",
-    "replace_memory",
+    "refuse_overlap",
     "repoint",
     "touch",
     "version",

@@ -11,7 +11,7 @@ from tracegrad import dtypes
 from tracegrad.config import local
 from tracegrad.eager.conversions import leave
 from tracegrad.eager.marked import is_invalid
-from tracegrad.eager.tensor import Tensor
+from tracegrad.eager.tensor import Parameter, Tensor
 from tracegrad.errors import ArgumentValueError, explain
 from tracegrad.slots import slots
 
@@ -189,8 +189,9 @@ def _notes(t: Tensor) -> list[str]:
 def __repr__(self: Tensor) -> str:
     """The tensor as torch prints it, such as `tensor([1., 2.], requires_grad=True)`."""
     leave(self, "print")
-    head = "Parameter containing:\n" if "_is_parameter" in self.__dict__ else ""
-    prefix = "tensor(" if self.__class__ is Tensor else f"{self.__class__.__name__}("
+    head = "Parameter containing:\n" if isinstance(self, Parameter) else ""
+    plain = self.__class__ is Tensor or isinstance(self, Parameter)
+    prefix = "tensor(" if plain else f"{self.__class__.__name__}("
     text = array_text(self._data, len(prefix))
     parts = [prefix, text]
     line = len(prefix + text) - (prefix + text).rfind("\n") + 1

@@ -42,6 +42,13 @@ def jvp(
 
     Forward mode: one pass, at the cost of a small multiple of the function.  Raises ValueError when primals and tangents differ in form or shape.
     """
+    return push_forward("jvp", function, primals, tangents, has_aux)
+
+
+def push_forward(
+    what: str, function: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...], has_aux: bool = False
+) -> tuple[Any, ...]:
+    """jvp under the name `what` of the transform that runs: "forward_ad" asks no setup_context of an autograd.Function."""
     if not isinstance(primals, tuple) or not isinstance(tangents, tuple):
         raise ArgumentError(explain("jvp", "primals and tangents must be tuples with one entry per argument"))
     flat, treedef = pytree.flatten(primals)
@@ -60,7 +67,7 @@ def jvp(
                 )
             )
     wrapped = function if has_aux else lambda *args: (function(*args), None)
-    recorded = _record("jvp", wrapped, values, treedef, reads=True)
+    recorded = _record(what, wrapped, values, treedef, reads=True)
     graph = recorded.graph
     found = replay(jvp_graph(graph, tuple(range(len(values)))), [*values, *directions, *recorded.captures])
     count = len(graph.outputs)

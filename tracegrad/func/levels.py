@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+import tracegrad.autograd.function_transforms
 from tracegrad import config, pytree
+from tracegrad.autograd.arguments import as_gradient
 from tracegrad.autograd.engine import own, run
 from tracegrad.compiler.recorder import user_location
 from tracegrad.compiler.replay import as_tensor_leaf
@@ -20,13 +23,23 @@ from tracegrad.ir.sweep import reachable
 from tracegrad.ir.types import Type
 
 
+@contextmanager
+def running(what: str, randomness: str = "error") -> Iterator[None]:
+    """Tell the code inside, which autograd.Function asks, that this transform runs it."""
+    before, local.transforms = local.transforms, (*local.transforms, (what, randomness))
+    try:
+        yield
+    finally:
+        local.transforms = before
+
+
 def begin(what: str, value: Any) -> Tensor:
     """A new name for an argument, at which this level's derivative begins; outer levels still see through it."""
     t = as_tensor_leaf(what, value)
     if "_is_number" in t.__dict__:  # a Python float given to a recorded function: the tensor that it would be outside
         t = T.cast(t, dtype=default.float)
-    if t._data.dtype.kind != "f":
-        raise DTypeError(explain(what, f"only floating point arguments have derivatives, got {t.dtype}"))
+    if t._data.dtype.kind not in "fc":
+        raise DTypeError(explain(what, f"only floating point and complex arguments have derivatives, got {t.dtype}"))
     kind = Type(t._data.shape, t._data.dtype)
     if local.trace is None and t._node is None:
         return handle(t._data, make_leaf(kind, needs=True))
@@ -60,14 +73,17 @@ class Level:
         """The cotangents of the arguments, in their containers; zeros for those that the outputs do not depend on."""
         create = self.inner(outputs)
         pairs = [
-            (o._node, g) for o, g in zip(outputs, cotangents, strict=True) if o._node is not None and o._node.needs
+            (o._node, as_gradient(self.what, o, g))
+            for o, g in zip(outputs, cotangents, strict=True)
+            if o._node is not None and o._node.needs
         ]
         targets = {t._node for leaves in self.leaves for t in leaves if t._node is not None}
         roots: list[Node] = [n for n, _ in pairs if n is not None]
         given = [g for _, g in pairs]
         before = config.set_grad_enabled(True)
         try:
-            found = run(roots, given, targets, keep or create, create, False) if roots else {}
+            with running(self.what):
+                found = run(roots, given, targets, keep or create, create, False) if roots else {}
         finally:
             config.set_grad_enabled(before)
         return [

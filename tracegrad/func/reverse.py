@@ -10,7 +10,7 @@ from tracegrad import config, pytree
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentError, DataError, explain
-from tracegrad.func.levels import Level, positions
+from tracegrad.func.levels import Level, positions, running
 from tracegrad.ir.types import Type
 
 Function = Callable[..., Any]
@@ -71,7 +71,8 @@ def vjp(function: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, 
     level = Level("vjp", primals)
     before = config.set_grad_enabled(True)
     try:
-        result = function(*level.arguments())
+        with running("vjp"):
+            result = function(*level.arguments())
     finally:
         config.set_grad_enabled(before)
     output, aux = (result[0], result[1]) if has_aux else (result, None)
@@ -103,7 +104,8 @@ def _run(
         inner[n] = argument
     before = config.set_grad_enabled(True)
     try:
-        result = function(*inner, **kwargs)
+        with running("grad"):
+            result = function(*inner, **kwargs)
     finally:
         config.set_grad_enabled(before)
     if has_aux and not (isinstance(result, tuple) and len(result) == 2):

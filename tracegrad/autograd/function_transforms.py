@@ -1,0 +1,222 @@
+"""Functions under the function transforms of func: what torch asks of them there, and the user's own vmap rule."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from tracegrad import pytree
+from tracegrad.autograd.custom_call import Late
+from tracegrad.config import local
+from tracegrad.eager.dispatch import T
+from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.errors import DifferentiationError, NotSupportedError, PassError, explain
+from tracegrad.ir.op import Op
+from tracegrad.ir.prelude import Ops
+from tracegrad.ir.types import Type
+
+MAPPING = frozenset({"vmap", "jacfwd"})
+FORWARD = frozenset({"jvp", "jacfwd", "linearize", "forward_ad"})
+
+
+class VmapInfo(NamedTuple):
+    """What a Function's vmap is told about the batch."""
+
+    batch_size: int
+    randomness: str
+
+
+def check_transforms(function: type[Any], separate: bool) -> None:
+    """Raise torch's errors for a Function that lacks what the transforms that run ask for: setup_context, a rule for vmap, jvp."""
+    names = {name for name, _ in local.transforms}
+    if not separate and names != {"forward_ad"}:
+        raise DifferentiationError(
+            explain(
+                function.__name__,
+                "In order to use an autograd.Function with functorch transforms (vmap, grad, jvp, jacrev, ...), "
+                "it must override the setup_context staticmethod",
+            )
+        )
+    if names & MAPPING:
+        own = function.vmap is not Late.function.vmap
+        if own and function.generate_vmap_rule:
+            raise DifferentiationError(
+                explain(
+                    function.__name__,
+                    "it has both generate_vmap_rule=True and an overridden vmap staticmethod",
+                    "Set generate_vmap_rule=False or delete the vmap staticmethod",
+                )
+            )
+        if not own and not function.generate_vmap_rule:
+            raise DifferentiationError(
+                explain(
+                    function.__name__,
+                    "it does not have vmap support",
+                    "Override the vmap staticmethod or set generate_vmap_rule=True",
+                )
+            )
+
+
+def check_forward_rule(function: type[Any], args: Sequence[Any]) -> None:
+    """Raise NotImplementedError for a Function without jvp where a forward mode may send tangents through it."""
+    if local.trace is None or function.jvp is not Late.function.jvp or not forward_mode_runs():
+        return
+    start = local.trace.start
+    if any(isinstance(a, Tensor) and a._node is not None and a._node.seq > start for a in args):
+        function.jvp(None)
+
+
+def forward_mode_runs() -> bool:
+    """Whether a recording is made for a forward mode."""
+    return any(name in FORWARD for name, _ in local.transforms)
+
+
+def run_forward(function: type[Any], args: tuple[Any, ...]) -> Any:
+    """forward's results; where the call is recorded for a vmap that will use the user's rule, as values of a node that stands for the call."""
+    return _deferred(function, args) if _maps_by_hand(function) else function.forward(*args)
+
+
+def _maps_by_hand(function: type[Any]) -> bool:
+    return (
+        local.trace is not None
+        and function.vmap is not Late.function.vmap
+        and any(name in MAPPING for name, _ in local.transforms)
+    )
+
+
+def _deferred(function: type[Any], args: tuple[Any, ...]) -> Any:
+    trace, local.trace = local.trace, None
+    try:
+        results = function.forward(*(handle(a._data, None) if isinstance(a, Tensor) else a for a in args))
+    finally:
+        local.trace = trace
+    items = results if isinstance(results, tuple) else (results,)
+    arrays = tuple(r._data for r in items if isinstance(r, Tensor))
+    operands = [a for a in args if isinstance(a, Tensor)]
+    if not arrays or not operands:
+        return results
+    randomness = next(r for name, r in reversed(local.transforms) if name in MAPPING)
+    made = trace.record(FunctionCall, operands, (Deferred(function, args, arrays, randomness),), arrays)
+    left = iter(made)
+    replaced = tuple(next(left) if isinstance(r, Tensor) else r for r in items)
+    return replaced if isinstance(results, tuple) else replaced[0]
+
+
+class Deferred:
+    """One call of a Function that runs when its graph does: for single examples by apply, for batches by the user's vmap.
+
+    mask   which Tensor arguments are batched, along their first axis; None: this is a call for single examples
+    """
+
+    __slots__ = ("args", "function", "mask", "randomness", "size", "types")
+
+    def __init__(self, function: type[Any], args: Sequence[Any], arrays: Sequence[Any], randomness: str) -> None:
+        self.function, self.randomness = function, randomness
+        self.args = tuple(Tensor if isinstance(a, Tensor) else a for a in args)
+        self.types = tuple(Type(a.shape, a.dtype) for a in arrays)
+        self.mask: tuple[bool, ...] | None = None
+        self.size = 0
+
+    def batched(self, size: int, mask: tuple[bool, ...]) -> Deferred:
+        """The call for a batch."""
+        if self.mask is not None:
+            raise PassError(explain(self.function.__name__, "a call that was mapped already cannot be mapped again"))
+        made: Deferred = object.__new__(Deferred)
+        made.function, made.args, made.randomness = self.function, self.args, self.randomness
+        made.types = tuple(Type((size, *t.shape), t.dtype) for t in self.types)
+        made.mask, made.size = mask, size
+        return made
+
+    def __repr__(self) -> str:
+        return self.function.__name__
+
+    def __call__(self, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """The results that are Tensors; those of a batch with the batch along their first axis."""
+        given = iter(tensors)
+        args = [next(given) if a is Tensor else a for a in self.args]
+        if self.mask is None:
+            results = self.function.apply(*args)
+            return [r for r in pytree.leaves(results) if isinstance(r, Tensor)]
+        flags = iter(self.mask)
+        in_dims = tuple((0 if next(flags) else None) if a is Tensor else None for a in self.args)
+        answer = self.function.vmap(VmapInfo(self.size, self.randomness), in_dims, *args)
+        if not isinstance(answer, tuple) or len(answer) != 2:
+            raise DifferentiationError(
+                explain(
+                    self.function.__name__,
+                    "Expected the vmap staticmethod to have two returns, an output and out_dims with pytree structure compatible with the output, "
+                    f"got {type(answer).__name__}",
+                )
+            )
+        return self._placed(*answer)
+
+    def _placed(self, output: Any, out_dims: Any) -> list[Tensor]:
+        leaves = output if isinstance(output, tuple) else (output,)
+        axes = list(out_dims) if isinstance(out_dims, tuple) else [out_dims] * len(leaves)
+        if len(axes) != len(leaves):
+            raise DifferentiationError(
+                explain(self.function.__name__, f"vmap returned {len(leaves)} outputs but out_dims {out_dims!r}")
+            )
+        found = []
+        for leaf, axis in zip(leaves, axes, strict=True):
+            if not isinstance(leaf, Tensor):
+                continue
+            if axis is None:
+                found.append(T.broadcast_to(leaf, shape=(self.size, *leaf._data.shape)))
+            elif axis % leaf._data.ndim == 0:
+                found.append(leaf)
+            else:
+                order = [d for d in range(leaf._data.ndim) if d != axis % leaf._data.ndim]
+                found.append(T.permute(leaf, dims=(axis % leaf._data.ndim, *order)))
+        return found
+
+
+class FunctionCall(Op):
+    """The results of a call of a user's Function that runs when the graph runs.  Shapes: as the call's forward gives them.
+
+    Only its batching rule is of interest, which is the user's; its derivative is that of the custom_call behind it.
+    """
+
+    inputs, attrs, nondiff = ("*xs",), ("call",), ("xs",)
+    function, method = False, False
+    samples = ()
+
+    @classmethod
+    def several(cls) -> bool:
+        """Always: the number of results is the call's."""
+        return True
+
+    @staticmethod
+    def infer(xs: tuple[Type, ...], call: Deferred) -> tuple[Type, ...]:
+        """The types of the results."""
+        return call.types
+
+    @staticmethod
+    def decompose(F: Ops, xs: tuple[Any, ...], call: Deferred) -> tuple[Any, ...]:
+        """The results, where the graph runs on Tensors."""
+        if F is T:
+            return tuple(call(xs))
+        raise NotSupportedError(explain(repr(call), "this call of a Function with its own vmap runs on Tensors only"))
+
+    @staticmethod
+    def batch(F: Ops, size: int, mask: tuple[bool, ...], xs: tuple[Any, ...], call: Deferred) -> Any:
+        """The call for a batch."""
+        return F.function_call(*xs, call=call.batched(size, mask))
+
+
+def _run(*xs: Tensor, call: Deferred) -> tuple[Tensor, ...]:
+    return tuple(call(xs))
+
+
+T.__dict__["function_call"] = _run
+Late.transforms = sys.modules[__name__]
+__all__ = [
+    "Deferred",
+    "FunctionCall",
+    "VmapInfo",
+    "check_forward_rule",
+    "check_transforms",
+    "forward_mode_runs",
+    "run_forward",
+]

@@ -1,0 +1,168 @@
+"""A Function's rules in recordings: backward and jvp as nodes over stand-ins, which passes batch and build anew.
+
+Loaded with the compiler: the eager tape runs the user's code instead.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tracegrad import config
+from tracegrad.autograd.custom_call import Call, Late, run_backward, run_forward_rule
+from tracegrad.config import local
+from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.errors import DifferentiationError, TracegradError, explain
+from tracegrad.ir.graph import Graph
+from tracegrad.ir.node import Node, make_leaf, tick
+from tracegrad.ir.prelude import Ops
+from tracegrad.ir.types import Type
+from tracegrad.kernels.numpy_kernels import broadcast_to
+from tracegrad.slots import slots
+
+
+def record_rules(call: Call, ctx: Any, sources: list[Tensor], results: list[Tensor], forward: bool) -> list[Tensor]:
+    """Record the user's backward for leaves as cotangents, so that the graph can be differentiated later without the user's code; if `forward`, jvp as well.
+
+    Returns Tensors for the nodes outside it that it reads (the call's boundary).
+    """
+    trace, start = local.trace, tick()
+    cotangents, stand_ins = _ones(results), dict(zip(map(id, results), _ones(results), strict=True))
+    for t in results:
+        stand_ins[id(t)]._data = t._data
+    own = {id(s) for s in sources}
+    before, reads = (
+        config.set_grad_enabled(True),
+        trace.reads,
+    )  # what is recorded without gradients has none later either
+    trace.reads = False  # the stand-ins for cotangents have no values worth reading
+
+    def saved(tensors: tuple[Any, ...]) -> Callable[[], tuple[Any, ...]]:
+        return lambda: tuple(stand_ins.get(id(t), t) if id(t) not in own else t for t in tensors)
+
+    try:
+        ctx._unpack = saved(ctx._to_save)
+        kinds = [Type(s._data.shape, s._data.dtype) for s in sources]
+        try:
+            parts = run_backward(call, [c._node.type for c in cotangents], kinds, cotangents)
+            call.template = tuple(None if p is None else trace.node_of(p) for p in parts)
+        except (TracegradError, NotImplementedError) as error:
+            call.template = error
+        if forward:
+            ctx._unpack = saved(ctx._to_save_forward)
+            tangents = [t if t._data.dtype.kind in "fc" else None for t in _ones(sources)]
+            pushed = run_forward_rule(call, tangents, results)
+            call.tangents = tuple(None if t is None else t._node for t in tangents)
+            call.forward = tuple(None if t is None else trace.node_of(t) for t in pushed)
+    finally:
+        trace.reads = reads
+        config.set_grad_enabled(before)
+        ctx._unpack = None
+    call.cotangents = tuple(c._node for c in cotangents)
+    call.outputs = tuple(stand_ins[id(t)]._node for t in results)
+    call.boundary = _boundary(call, start)
+    captured = {n: t for t, n in trace.captured.values()}
+    return [
+        captured[n] if n in captured else handle(broadcast_to(np.zeros((), n.dtype), n.shape), n) for n in call.boundary
+    ]
+
+
+def _ones(like: Sequence[Tensor]) -> list[Tensor]:
+    """Stand-ins on leaves of their own."""
+    return [
+        handle(np.ones(t._data.shape, t._data.dtype), make_leaf(Type(t._data.shape, t._data.dtype))) for t in like
+    ]
+
+
+def batched(call: Call, size: int, boundary: Sequence[bool]) -> Call:
+    """The call whose templates work on values with a leading axis; a boundary node has one where `boundary` says so."""
+    made = Call(call.function, call.ctx, call.arguments)
+    made.results, made.template = call.results, call.template
+    backward = call.template if isinstance(call.template, tuple) else ()
+    known = [n for n in (*backward, *(call.forward or ())) if n is not None]
+    if not known:
+        made.forward = call.forward
+        return made
+    tangents = [n for n in call.tangents if n is not None]
+    leaves = (*call.cotangents, *call.outputs, *tangents, *call.boundary)
+    flags = (*(True,) * (2 * call.count + len(tangents)), *boundary)
+    graph = slots.batch_graph(Graph(leaves, known), flags, size)
+    left, moving = iter(graph.outputs), iter(graph.inputs[2 * call.count :])
+    if isinstance(call.template, tuple):
+        made.template = tuple(None if n is None else next(left) for n in call.template)
+    made.cotangents, made.outputs = graph.inputs[: call.count], graph.inputs[call.count : 2 * call.count]
+    made.tangents = tuple(None if n is None else next(moving) for n in call.tangents)
+    if call.forward is not None:
+        made.forward = tuple(None if n is None else next(left) for n in call.forward)
+    made.boundary = tuple(moving)
+    return made
+
+
+def _boundary(call: Call, start: int) -> tuple[Node, ...]:
+    """The nodes made before `start`, and captured leaves, that the template reads."""
+    inside = {*call.cotangents, *call.outputs, *(n for n in call.tangents if n is not None)}
+    found: dict[Node, None] = {}
+    seen = set(inside)
+    backward = call.template if isinstance(call.template, tuple) else ()
+    stack = [n for n in (*backward, *(call.forward or ())) if n is not None]
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if node.op is None or node.seq < start:
+            found[node] = None
+        else:
+            stack.extend(i for i in node.inputs if isinstance(i, Node))
+    return tuple(found)
+
+
+def apply_template(
+    F: Ops, node: Node, call: Call, given: tuple[Any, ...], read: Callable[[Node, int], Any]
+) -> list[Any]:
+    """The recorded backward, built anew over the cotangents and the node's own inputs."""
+    if call.template is None:
+        raise DifferentiationError(
+            explain(call.name, "this call was not recorded in a way that its graph can be differentiated")
+        )
+    if isinstance(call.template, Exception):
+        raise call.template
+    count = call.count
+    values: dict[Node, Any] = {
+        leaf: F.zeros(leaf.type) if g is None else g for leaf, g in zip(call.cotangents, given, strict=True)
+    }
+    values.update({leaf: read(node, -1 - k) for k, leaf in enumerate(call.outputs)})
+    values.update({source: read(node, count + k) for k, source in enumerate(call.boundary)})
+    return evaluate(F, call.template, values)
+
+
+def evaluate(F: Ops, wanted: Sequence[Node | None], values: dict[Node, Any]) -> list[Any]:
+    """The values of the wanted nodes (None for None), built anew from those that `values` knows."""
+    for step in _steps(wanted, values):
+        assert step.op is not None
+        inputs = [values[i] if isinstance(i, Node) else i for i in step.inputs]
+        if step.op.name == "project":
+            values[step] = inputs[0][step.attrs[0]]
+        else:
+            values[step] = getattr(F, step.op.name)(*inputs, **dict(zip(step.op.attrs, step.attrs, strict=True)))
+    return [None if n is None else values[n] for n in wanted]
+
+
+def _steps(wanted: Sequence[Node | None], known: dict[Node, Any]) -> list[Node]:
+    """The nodes that the wanted ones are made of, besides the known ones, in program order."""
+    seen: set[Node] = set()
+    stack = [n for n in wanted if n is not None]
+    while stack:
+        node = stack.pop()
+        if node in known or node in seen:
+            continue
+        seen.add(node)
+        stack.extend(i for i in node.inputs if isinstance(i, Node))
+    return sorted(seen, key=lambda n: n.seq)
+
+
+Late.templates = sys.modules[__name__]
+__all__ = ["apply_template", "batched", "evaluate", "record_rules"]
