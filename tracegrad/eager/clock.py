@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad.eager.marked import invalidate_views
+from tracegrad.eager.marked import written
 from tracegrad.eager.tensor import Tensor
 from tracegrad.eager.views import base_of
 from tracegrad.errors import OverwrittenError, explain
@@ -46,7 +46,7 @@ def owner(array: Array) -> Array:
 
 def _apart(t: Tensor) -> dict[str, Any] | None:
     """Where the writes through t are counted if t, or what t is a view of, came from `.data`."""
-    while "_view" in t.__dict__:
+    while hasattr(t, "_view"):
         t = t._view[0]
     return t.__dict__ if APART in t.__dict__ else None
 
@@ -66,7 +66,7 @@ def touch(t: Tensor) -> None:
         write.unseen += 1
     write.last = _Clock.last = tick()
     if t._node is not None and (hasattr(t, "_view") or hasattr(t, "_views")):
-        invalidate_views(base_of(t))
+        written(base_of(t))
 
 
 def version(t: Tensor) -> int:

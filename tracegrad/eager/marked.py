@@ -9,11 +9,14 @@ from typing import Any
 
 from tracegrad.config import local
 from tracegrad.eager.tensor import Tensor
-from tracegrad.eager.views import MADE_IN_FUNCTION, MADE_IN_MODE, MADE_WITHOUT_GRAD, base_of, views_of
+from tracegrad.eager.views import MADE_IN_FUNCTION, MADE_IN_MODE, MADE_WITHOUT_GRAD, base_of, strides_in, views_of
 from tracegrad.errors import InplaceError, explain
-from tracegrad.ir.node import Node
+from tracegrad.ir.node import Node, make_node
+from tracegrad.ir.op import REGISTRY
+from tracegrad.ir.types import Type
 from tracegrad.slots import slots
 
+STRIDED = frozenset({"as_strided", "strided_view"})  # the operators that read a view from its base
 _WHY = {
     MADE_IN_FUNCTION: "This view was created inside a custom Function (or because an input was returned as-is) and the autograd logic to handle "
     "view+inplace would override the custom backward associated with the custom Function, leading to incorrect gradients",
@@ -57,6 +60,36 @@ def invalidate_views(base: Tensor) -> None:
             _set_class(view, InvalidView)
 
 
+def written(base: Tensor) -> None:
+    """After a write that no node tells of: views with a history read the base from now on, as in torch, and marked ones are of no use."""
+    invalidate_views(base)
+    source = base._node
+    if local.grad_enabled or source is None or not source.needs:
+        return
+    for view in views_of(base):
+        node = view._node
+        if type(view) is not Tensor or node is None or node.op is None:
+            continue
+        if node.op.name in STRIDED and node.inputs == (source,):
+            continue
+        steps = strides_in(base._data, view._data)
+        if steps is not None:
+            fresh = make_node(REGISTRY["as_strided"], (source,), steps, Type(view._data.shape, view._data.dtype))
+            retained = getattr(node.extra, "retained", None)
+            view._node = fresh
+            if retained is not None:  # retain_grad() belongs to the name
+                node.extra.retained = None
+                slots.retain_grad(view)
+
+
+def release_views(base: Tensor) -> None:
+    """After base.detach_(): what was made of it under no_grad() requires grad no longer."""
+    for view in views_of(base):
+        node = view._node if type(view) is Tensor else None
+        if node is not None and node.op is None and node.extra is None:
+            view._node = None
+
+
 class InvalidView(Tensor):
     """A view whose memory was written behind the back of its history: it may be read, but not differentiated.  To the program its class is Tensor."""
 
@@ -80,9 +113,12 @@ class InvalidView(Tensor):
 
     @property
     def requires_grad(self) -> bool:
-        """As before the write; settable as that of any leaf."""
-        node = _get_node(self)
-        return node is not None and node.needs
+        """Whether the base does."""
+        return base_of(self).requires_grad
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Nothing where the base requires grad already."""
+        return self if requires_grad and self.requires_grad else super().requires_grad_(requires_grad)
 
     @property
     def is_leaf(self) -> bool:

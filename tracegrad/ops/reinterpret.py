@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tracegrad import dtypes
-from tracegrad.dtypes import NumpyDType
+from tracegrad.dtypes import F64, NumpyDType
 from tracegrad.errors import ShapeError, explain
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
@@ -34,7 +34,7 @@ class ViewDtype(Op):
 
 def view_under(F: Ops, x: Any, wanted: Any) -> Value:
     """x.view(dtype).  Raises RuntimeError where the elements of another size do not fit into x's memory."""
-    target = dtypes.to_numpy(wanted)
+    target = F64 if wanted is float else dtypes.to_numpy(wanted)
     data = getattr(x, "_data", x)
     old, new = data.dtype.itemsize, target.itemsize
     names = f"to view {dtypes.from_numpy(data.dtype)} as {dtypes.from_numpy(target)} (different element sizes)"

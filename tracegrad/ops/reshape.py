@@ -241,9 +241,8 @@ class Unflatten(Composite):
         axis = one_axis("unflatten", len(shape), dim)
         if not shape:
             raise ShapeError(explain("unflatten", "a value without axes has none to open"))
-        return Reshape.call(
-            F, input, (*shape[:axis], *complete("unflatten", tuple(sizes), shape[axis]), *shape[axis + 1 :])
-        )
+        opened = complete("unflatten", tuple(sizes), shape[axis])
+        return F.reshape(input, shape=(*shape[:axis], *opened, *shape[axis + 1 :]))
 
 
 class Unsqueeze(Movement):
