@@ -402,6 +402,15 @@ def put_unfolded(g: Array, shape: tuple[int, ...], dim: int, size: int, step: in
 def view_dtype(x: Array, dtype: Any) -> Array:
     """The bytes of x as another dtype; the last axis grows or shrinks with the size of an element."""
     old, new = x.dtype.itemsize, np.dtype(dtype).itemsize
+    if jnp.iscomplexobj(x) and x.dtype != dtype:  # JAX takes no bytes of complex numbers
+        pairs = jnp.stack((jnp.real(x), jnp.imag(x)), -1)
+        if old == new:
+            return view_dtype(pairs, dtype)[..., 0]
+        return view_dtype(pairs.reshape(*x.shape[:-1], -1), dtype)
+    if np.dtype(dtype).kind == "c" and x.dtype != dtype:
+        pairs = view_dtype(x[..., None] if old == new else x, np.empty(0, dtype).real.dtype)
+        pairs = pairs.reshape(*x.shape[:-1], x.shape[-1] * old // new, 2) if old != new else pairs
+        return jax.lax.complex(pairs[..., 0], pairs[..., 1])
     if new > old:
         x = x.reshape(*x.shape[:-1], x.shape[-1] * old // new, new // old)
     out = jax.lax.bitcast_convert_type(x, dtype)
