@@ -15,14 +15,18 @@ gc.disable()  # what an import makes lives for good: looking for garbage in betw
 
 import tracegrad.ops
 from tracegrad import dtypes as _dtypes
-from tracegrad.devices import device
+from tracegrad.devices import contiguous_format, device, layout, memory_format, preserve_format, strided
 from tracegrad.dtypes import dtype, finfo, get_default_dtype, iinfo, set_default_dtype
 from tracegrad.eager import methods as _methods
 
 _methods.attach()
 
 from tracegrad import autograd, pytree  # noqa: E402
-from tracegrad.autograd.anomaly import is_anomaly_check_nan_enabled, is_anomaly_enabled  # noqa: E402
+from tracegrad.autograd.anomaly import (  # noqa: E402
+    is_anomaly_check_nan_enabled,
+    is_anomaly_enabled,
+    set_anomaly_enabled,
+)
 from tracegrad.autograd.modes import (  # noqa: E402
     enable_grad,
     inference_mode,
@@ -31,9 +35,10 @@ from tracegrad.autograd.modes import (  # noqa: E402
     no_grad,
     set_grad_enabled,
 )
+from tracegrad.eager import complex_values as _complex_values  # noqa: E402
 from tracegrad.eager import creation as _creation  # noqa: E402
 from tracegrad.eager import functions as _functions  # noqa: E402
-from tracegrad.eager.generate import public_function as _public_function  # noqa: E402
+from tracegrad.eager.generate import exported_function as _exported_function  # noqa: E402
 from tracegrad.eager.printing import set_printoptions  # noqa: E402
 from tracegrad.eager.tensor import Size, Tensor  # noqa: E402
 from tracegrad.ir.op import REGISTRY as _REGISTRY  # noqa: E402
@@ -49,6 +54,9 @@ _LAZY = {
     "compile": ("tracegrad.compiler", "compile"),
     "capture": ("tracegrad.compiler", "capture"),
     "vmap": ("tracegrad.func", "vmap"),
+    "from_dlpack": ("tracegrad.utils.dlpack", "from_dlpack"),
+    "save": ("tracegrad.utils.serialization", "save"),
+    "load": ("tracegrad.utils.serialization", "load"),
     "Graph": ("tracegrad.export", "Graph"),
 }
 
@@ -80,11 +88,35 @@ def _tape_graph(tensor: Tensor) -> Any:
 
 
 def _jvp(*arguments: Any) -> Any:
-    """func.jvp, loaded on first use."""
-    return importlib.import_module("tracegrad.func").jvp(*arguments)
+    """Forward mode for checks, loaded on first use."""
+    return importlib.import_module("tracegrad.func.forward").push_forward("forward_ad", *arguments)
 
 
-_slots.tape_graph, _slots.jvp = _tape_graph, _jvp
+def _jacfwd(function: Any, inputs: Any) -> Any:
+    """The Jacobian blocks of a function by forward mode, one tuple per output, loaded on first use."""
+    return importlib.import_module("tracegrad.func.forward").jacobian_by_columns("forward_ad", function, inputs)
+
+
+def _batched_rows(*arguments: Any) -> Any:
+    """Many gradients in one program, loaded on first use."""
+    return importlib.import_module("tracegrad.func.rows").batched_rows(*arguments)
+
+
+def _vmap(function: Any) -> Any:
+    """func.vmap, loaded on first use."""
+    return importlib.import_module("tracegrad.func").vmap(function)
+
+
+_slots.jacfwd = _jacfwd
+_slots.tape_graph, _slots.jvp, _slots.batched_rows, _slots.vmap = _tape_graph, _jvp, _batched_rows, _vmap
+
+
+# the in-place methods that torch also has as functions
+_IN_PLACE = (
+    "abs_ acos_ acosh_ addmv_ arccos_ arccosh_ arcsin_ arcsinh_ arctan_ arctanh_ as_strided_ asin_ asinh_ atan_ atanh_ ceil_ clamp_ clamp_max_ clamp_min_ clip_ "
+    "conj_physical_ cos_ cosh_ deg2rad_ detach_ erf_ erfc_ exp2_ exp_ expm1_ fill_ fix_ floor_ frac_ gcd_ i0_ index_put_ lcm_ ldexp_ log10_ log1p_ log2_ log_ logit_ "
+    "nan_to_num_ neg_ negative_ rad2deg_ reciprocal_ relu_ resize_as_ round_ rsqrt_ sigmoid_ sin_ sinc_ sinh_ sqrt_ square_ tan_ tanh_ trunc_ xlogy_ zero_"
+)
 
 
 def _public_names() -> dict[str, Any]:
@@ -95,9 +127,11 @@ def _public_names() -> dict[str, Any]:
     names |= _dtypes.ALIASES
     names |= _functions.TYPED
     names |= _functions.FUNCTIONS
+    names |= _complex_values.FUNCTIONS
     for op in _REGISTRY.values():
         if op.function:
-            names |= dict.fromkeys((op.name, *op.aliases), _public_function(op.name))
+            names |= dict.fromkeys((op.name, *op.aliases), _exported_function(op.name))
+    names |= {name: Tensor.__dict__[name] for name in _IN_PLACE.split() if name in Tensor.__dict__}
     return names | {name: getattr(_creation, name) for name in _creation.__all__}
 
 

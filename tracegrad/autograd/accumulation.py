@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from tracegrad import config
-from tracegrad.autograd.hooks import Extra, run_after_step
+from tracegrad.autograd.hooks import Extra, extra_of, run_after_step, run_before_step
 from tracegrad.config import local
 from tracegrad.eager.clock import touch
 from tracegrad.eager.dispatch import T
-from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.eager.tensor import GRAD_DTYPE, Tensor, handle
+from tracegrad.errors import DifferentiationError, explain
 from tracegrad.ir.node import Node
 
 _accumulation = threading.RLock()  # the same thread may come again: a saved-tensor hook may run a backward of its own
@@ -47,15 +48,27 @@ _ALONE = (
 def reach_leaf(leaf: Node, g: Any, create_graph: bool) -> None:
     """Add a complete cotangent to the `.grad` of a leaf's Tensor, if that still exists, and run the hooks that wait for it."""
     extra = leaf.extra
+    if type(extra) is Extra and extra.before_step:
+        g = run_before_step(leaf, g)
+        if g is None:
+            return
     tensor = extra.tensor() if type(extra) is Extra else extra() if callable(extra) else None
     if tensor is None:
         return
+    if type(extra) is Extra and GRAD_DTYPE in tensor.__dict__:
+        g = _of_dtype(g, tensor.__dict__[GRAD_DTYPE] or g.dtype)
     alone = type(g) is np.ndarray and g.base is None and getrefcount(g) <= _ALONE
     accumulate(tensor, g, create_graph, alone and g.dtype == tensor._data.dtype and g.strides == tensor._data.strides)
     if type(extra) is Extra:
         extra.accumulated(tensor, create_graph)
         if extra.after_step:
             run_after_step(leaf, [], g)
+
+
+def _of_dtype(g: Any, d: Any) -> Any:
+    """A cotangent in the dtype that the leaf's `grad_dtype` asks for."""
+    d = getattr(d, "numpy", d)
+    return T.cast(g, dtype=d) if isinstance(g, Tensor) else g.astype(d, copy=False)
 
 
 def accumulate(tensor: Tensor, g: Any, create_graph: bool, owned: bool = False) -> None:
@@ -73,7 +86,7 @@ def accumulate(tensor: Tensor, g: Any, create_graph: bool, owned: bool = False) 
             else:
                 tensor._grad = T.add(before, g)
         elif before is None:
-            tensor._grad = handle(g if owned else _laid_out(g, tensor._data), None)
+            tensor._grad = handle(g if owned else _laid_out(g, tensor), None)
         elif create_graph or not before._data.flags.writeable:
             tensor._grad = T.add(before, handle(np.asarray(g), None))
         else:
@@ -84,7 +97,7 @@ def accumulate(tensor: Tensor, g: Any, create_graph: bool, owned: bool = False) 
 def _copied(tensor: Tensor, g: Tensor) -> Tensor:
     """A cotangent as a Tensor of its own: several leaves may get the same one."""
     if g._node is None:
-        return handle(_laid_out(g._data, tensor._data), None)
+        return handle(_laid_out(g._data, tensor), None)
     if local.trace is not None:
         return g
     before = config.set_grad_enabled(True)
@@ -95,14 +108,36 @@ def _copied(tensor: Tensor, g: Tensor) -> Tensor:
     return copied
 
 
-def _laid_out(g: Any, like: Any) -> Any:
-    """A private copy of a cotangent in the layout of `like`; row-major where that has gaps or repeats elements."""
+def _laid_out(g: Any, tensor: Tensor) -> Any:
+    """A private copy of a cotangent in the layout of a leaf, row-major where that has gaps or repeats elements, and in the dtype of its gradients."""
+    like, d = tensor._data, g.dtype if GRAD_DTYPE in tensor.__dict__ else tensor._data.dtype
     if not like.flags.c_contiguous:
-        made = np.empty_like(like)
-        if made.strides == like.strides:
+        made = np.empty_like(like, d)
+        if made.strides == tuple(step // like.itemsize * d.itemsize for step in like.strides):
             np.copyto(made, g, casting="unsafe")
             return made
-    return own(g, like.dtype)
+    return own(g, d)
+
+
+def _grad_dtype(self: Tensor) -> Any:
+    """The dtype that the gradients of this leaf are converted to; None where any may be assigned and none is converted.  Raises RuntimeError for a non-leaf."""
+    _check_leaf(self, "accessed")
+    return self.__dict__.get(GRAD_DTYPE, self.dtype)
+
+
+def _set_grad_dtype(self: Tensor, value: Any) -> None:
+    _check_leaf(self, "set")
+    if self.grad is not None and value is not None and value != self.grad.dtype:
+        problem = f"Cannot set grad_dtype to {value} because there is already a gradient of {self.grad.dtype}"
+        raise DifferentiationError(explain("grad_dtype", problem, "Set .grad to None first"))
+    self.__dict__[GRAD_DTYPE] = value
+    if self._node is not None:
+        extra_of(self._node)
+
+
+def _check_leaf(t: Tensor, verb: str) -> None:
+    if not t.is_leaf:
+        raise DifferentiationError(explain("grad_dtype", f"grad_dtype can only be {verb} on leaf tensors"))
 
 
 def own(g: Any, dtype: Any) -> Any:
@@ -110,4 +145,5 @@ def own(g: Any, dtype: Any) -> Any:
     return np.array(g, dtype, order="C")
 
 
+Tensor.grad_dtype = property(_grad_dtype, _set_grad_dtype)  # type: ignore[attr-defined]
 __all__ = ["accumulate", "own", "reach_leaf"]

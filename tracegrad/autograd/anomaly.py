@@ -37,6 +37,11 @@ def is_anomaly_check_nan_enabled() -> bool:
     return Anomaly.check_nan
 
 
+def set_anomaly_enabled(mode: bool, check_nan: bool = True) -> None:
+    """Turn anomaly mode on or off.  See `set_detect_anomaly`."""
+    set_detect_anomaly(mode, check_nan)
+
+
 class set_detect_anomaly:  # noqa: N801
     """Turn anomaly mode on or off, from this call on; as a context manager the previous state returns at the end of the block.
 
@@ -118,6 +123,7 @@ __all__ = [
     "detect_anomaly",
     "is_anomaly_check_nan_enabled",
     "is_anomaly_enabled",
+    "set_anomaly_enabled",
     "set_detect_anomaly",
     "warn_about",
 ]

@@ -22,8 +22,8 @@ from tracegrad.autograd.hooks import (
     hooked_leaves,
     leaves_when_complete,
     retain_grad,
-    run_before_step,
     run_after_step,
+    run_before_step,
     run_hooks,
     sweeps_with_hooks,
 )
@@ -158,7 +158,8 @@ def _batched(
 ) -> tuple[Any, ...]:
     """The gradients for every row of cotangents, stacked: in one program where func/rows can make it, else by one sweep per row."""
     if grad_outputs is None:
-        raise DifferentiationError(explain("grad", "is_grads_batched=True needs grad_outputs"))
+        scalar = all(not r._data.shape for r in roots)
+        raise (ArgumentValueError if scalar else DifferentiationError)(explain("grad", "is_grads_batched=True needs grad_outputs"))
     rows = tensors_of("grad", grad_outputs)
     sizes = {g._data.shape[:1] for g in rows}
     if () in sizes or sizes == {(0,)}:

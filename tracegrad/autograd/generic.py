@@ -13,7 +13,6 @@ from tracegrad.autograd.grad_fn import HIDDEN, GradFn, differentiable_positions
 from tracegrad.autograd.hooks import Extra, run_after_step, run_before_step, run_hooks
 from tracegrad.autograd.saving import reading_once
 from tracegrad.config import local
-from tracegrad.config import local
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import ArgumentError, GraphFreedError, explain

@@ -6,8 +6,10 @@ import weakref
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from tracegrad import dtypes
 from tracegrad.autograd.hooks import RemovableHandle, extra_of
 from tracegrad.autograd.saved_attributes import saved_attribute
+from tracegrad.devices import CPU
 from tracegrad.eager.tensor import Tensor
 from tracegrad.ir.builder import projections
 from tracegrad.ir.node import Node
@@ -37,6 +39,8 @@ class GradFn:
     def next_functions(self) -> tuple[tuple[Any, int], ...]:
         """The steps that receive this one's gradients, with the number of the result there; (None, 0) for an operand that is not followed."""
         node = self._node
+        while node.op is not None and node.op.name == "named":  # one step together with what it names
+            node = node.inputs[0]
         if node.op is not None and node.op.name == "copy_slices":
             return _edges_of_write(node)
         return tuple(_edge(node.inputs[i]) for i in differentiable_positions(node))
@@ -48,6 +52,11 @@ class GradFn:
     def requires_grad(self) -> bool:
         """Always: a step exists only for values that require grad."""
         return True
+
+    @property
+    def _input_metadata(self) -> tuple[Any, ...]:
+        """Shape, dtype and device of each gradient that this step is given."""
+        return tuple(InputMetadata(list(t.shape), dtypes.from_numpy(t.dtype), CPU) for t in self._node.types)
 
     def _sequence_nr(self) -> int:
         return self._node.seq
@@ -67,6 +76,16 @@ class GradFn:
     def register_prehook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(grad_outputs)` before this step; a tuple that it returns replaces grad_outputs."""
         return _register(extra_of(self._node).before_step, hook)
+
+
+class InputMetadata(NamedTuple):
+    """What a step knows of a gradient that it is given."""
+
+    shape: list[int]
+    dtype: Any
+    device: Any
+    is_tensor_subclass: bool = False
+    is_nested_tensor: bool = False
 
 
 class GradientEdge(NamedTuple):

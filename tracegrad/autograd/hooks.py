@@ -258,6 +258,13 @@ def _name(hook: Any) -> str:
     return getattr(hook, "__name__", type(hook).__name__)
 
 
+def _backward_hooks(tensor: Tensor) -> dict[int, Any] | None:
+    """The hooks of this tensor by their handles' ids; None when it never had one."""
+    extra = None if tensor._node is None else tensor._node.extra
+    return extra.hooks or None if type(extra) is Extra else None
+
+
+Tensor._backward_hooks = property(_backward_hooks)  # type: ignore[attr-defined]
 slots.register_hook = register_hook
 slots.retain_grad = retain_grad
 Tensor.register_post_accumulate_grad_hook = register_post_accumulate_grad_hook  # type: ignore[attr-defined]

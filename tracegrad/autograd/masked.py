@@ -13,7 +13,7 @@ import numpy as np
 
 from tracegrad.autograd.accumulation import reach_leaf
 from tracegrad.autograd.generic import goes_on, read_raw
-from tracegrad.autograd.hooks import Extra, run_after_step, run_hooks
+from tracegrad.autograd.hooks import Extra, run_after_step, run_before_step, run_hooks
 from tracegrad.autograd.saving import Packed, reading_once
 from tracegrad.config import UserCode
 from tracegrad.ir.masking import where_masks_matter
@@ -117,6 +117,11 @@ def _masked_walk(
             reach_leaf(n, g, False)
         if op is None or (targets is not None and wanted and not goes_on(n, inside)):
             continue
+        if type(n.extra) is Extra and n.extra.before_step:
+            before, g = g, run_before_step(n, g)
+            if g is None:
+                continue
+            mask = masks.after_hook(mask, before, g)
         if op.name == "project":
             parts = grads.get(n.inputs[0])
             masks.add_projection(n, mask, parts is None or parts[n.attrs[0]] is None)

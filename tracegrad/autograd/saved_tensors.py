@@ -6,8 +6,8 @@ import weakref
 from collections.abc import Sequence
 from typing import Any
 
-from tracegrad.config import local
 from tracegrad.autograd.saving import Entry, current_hooks
+from tracegrad.config import local
 from tracegrad.eager.clock import version
 from tracegrad.eager.inference import refuse_saving
 from tracegrad.eager.tensor import Tensor, handle

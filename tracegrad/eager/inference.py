@@ -83,7 +83,7 @@ def of_kind(op: type[Op], operands: Any, made: Tensor) -> Tensor:
         if hasattr(made, "_view"):  # a view of a plain stand-in: inference tensors know no bases
             del made._view
         as_inference(made)
-        if op.name == "detach" and not local.inference or DETACHED in first.__dict__:
+        if (op.name == "detach" and not local.inference) or DETACHED in first.__dict__:
             made.__dict__[DETACHED] = True
     return made
 

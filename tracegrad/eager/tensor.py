@@ -17,6 +17,7 @@ from tracegrad.ir.types import Type
 from tracegrad.slots import slots
 
 Array = np.ndarray[Any, Any]
+GRAD_DTYPE = "_grad_dtype"  # in the __dict__ of a leaf whose grad_dtype was set
 NON_LEAF_GRAD = (
     "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be populated during autograd.backward(). "
     "If you indeed want the .grad field to be populated for a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor."
@@ -151,7 +152,9 @@ class Tensor(metaclass=dtypes.TorchClass):
                 raise DataError(explain("grad", "can't assign Variable as its own grad"))
             if not isinstance(value, Tensor):
                 raise TypeError(explain("grad", f"assigned grad must be a Tensor or None, got {type(value).__name__}"))
-            if value._data.shape != self._data.shape or value._data.dtype != self._data.dtype:
+            wanted = self.__dict__.get(GRAD_DTYPE, self._data.dtype)
+            wanted = value._data.dtype if wanted is None else getattr(wanted, "numpy", wanted)
+            if value._data.shape != self._data.shape or value._data.dtype != wanted:
                 raise DataError(explain("grad", "assigned grad has another shape or dtype than the tensor", tensor=Type(self._data.shape, self._data.dtype),
                                         grad=Type(value._data.shape, value._data.dtype)))  # fmt: skip
         self._grad = value
@@ -189,7 +192,8 @@ class Parameter(Tensor, metaclass=_Marked):
         made: Tensor = _new(slots.inference_class if special else cls)
         made._data = np.empty((0,), dtypes.default.float) if data is None else data._data
         made._node = None
-        made.__dict__[MARK] = True
+        if special:
+            made.__dict__[MARK] = True
         return made.requires_grad_() if requires_grad else made
 
     def __init__(self, *data: Any, **options: Any) -> None:

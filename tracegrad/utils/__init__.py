@@ -1,5 +1,5 @@
-"""torch.utils: checkpoint."""
+"""torch.utils: checkpoint, dlpack, hooks, serialization."""
 
-from tracegrad.utils import checkpoint
+from tracegrad.utils import checkpoint, dlpack, hooks, serialization
 
-__all__ = ["checkpoint"]
+__all__ = ["checkpoint", "dlpack", "hooks", "serialization"]

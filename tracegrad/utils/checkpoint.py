@@ -78,7 +78,7 @@ def checkpoint(
             warnings.warn("None of the inputs have requires_grad=True. Gradients will be None", UserWarning, stacklevel=2)  # fmt: skip
         return function(*args) if local.trace is not None else CheckpointFunction.apply(function, preserve, *args)
     if determinism_check not in ("default", "none"):
-        raise DifferentiationError(
+        raise ArgumentValueError(
             explain(
                 "checkpoint", f"determinism_check should be one of ['default', 'none'], but got {determinism_check!r}"
             )
