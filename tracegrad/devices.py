@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from tracegrad.dtypes import TorchClass
 from tracegrad.errors import ArgumentError, DataError, DeviceError, NotSupportedError, explain
 
 KINDS = ("cpu", "cuda", "mps", "xpu", "meta", "hpu", "mtia", "xla", "vulkan", "ipu", "maia")
 
 
-class device:  # noqa: N801  (torch's name)
+class device(metaclass=TorchClass):  # noqa: N801  (torch's name)
     """Where a tensor lives: `device("cpu")`, `device("cuda", 0)`, `device("cuda:0")`.  Raises RuntimeError for an unknown kind."""
 
+    _shown = "torch.device"
     __slots__ = ("index", "type")
 
     def __init__(self, type: Any = "cpu", index: int | None = None) -> None:  # noqa: A002  (torch's name)
@@ -50,6 +52,44 @@ class device:  # noqa: N801  (torch's name)
 
 
 CPU = device("cpu")
+
+
+class _Named(metaclass=TorchClass):
+    """One of a few constants, known by its name."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _by_name, (self.name,)
+
+
+class layout(_Named):  # noqa: N801  (torch's name)
+    """How elements lie in memory; all tensors are `strided`."""
+
+    _shown = "torch.layout"
+    __slots__ = ()
+
+
+class memory_format(_Named):  # noqa: N801  (torch's name)
+    """Which axis changes fastest in a copy: `contiguous_format` (the last one) or `preserve_format` (as in the original)."""
+
+    _shown = "torch.memory_format"
+    __slots__ = ()
+
+
+strided = layout("strided")
+contiguous_format, preserve_format = memory_format("contiguous_format"), memory_format("preserve_format")
+_NAMED = {found.name: found for found in (strided, contiguous_format, preserve_format)}
+
+
+def _by_name(name: str) -> _Named:
+    return _NAMED[name]
 
 
 def check_device(operation: str, wanted: Any) -> None:

@@ -14,9 +14,18 @@ from tracegrad.errors import ArgumentError, DTypeError, explain
 NumpyDType = np.dtype[Any]
 
 
-class dtype:  # noqa: N801  (torch's name)
+class TorchClass(type):
+    """Classes that print under torch's name, as scripts that print `type(x)` expect: the class body gives it as `_shown`."""
+
+    def __repr__(cls) -> str:
+        shown = cls.__dict__.get("_shown")
+        return type.__repr__(cls) if shown is None else f"<class '{shown}'>"
+
+
+class dtype(metaclass=TorchClass):  # noqa: N801  (torch's name)
     """An element type, such as `tracegrad.float32`.  There is one object per type: compare with `is` or `==`."""
 
+    _shown = "torch.dtype"
     __slots__ = ("is_complex", "is_floating_point", "is_signed", "itemsize", "name", "numpy")
 
     def __init__(self, name: str, numpy_dtype: Any) -> None:
@@ -66,6 +75,7 @@ ALIASES = {"half": float16, "float": float32, "double": float64, "short": int16,
            "cfloat": complex64, "cdouble": complex128}  # fmt: skip
 _FROM_NUMPY: dict[NumpyDType, dtype] = {d.numpy: d for d in _ALL.values()}
 
+PROMOTABLE = _FROM_NUMPY.keys()  # the NumPy dtypes that tensors have
 BOOL, I64 = bool_.numpy, int64.numpy
 F32, F64 = float32.numpy, float64.numpy
 

@@ -94,7 +94,7 @@ class FormatError(TracegradError, ValueError):
     """A text or file is not what it should be; the message says where."""
 
 
-class EmptyFileError(FormatError, EOFError):
+class EmptyFileError(EOFError, FormatError):
     """A file has nothing (more) to read."""
 
 

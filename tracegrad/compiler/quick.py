@@ -12,7 +12,7 @@ import numpy as np
 
 from tracegrad import dtypes
 from tracegrad.config import GENERATED
-from tracegrad.eager.tensor import Tensor
+from tracegrad.eager.tensor import Parameter, Tensor
 from tracegrad.pytree import TreeDef
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ def quick_call(entry: Entry, args: Sequence[Any]) -> Callable[[tuple[Any, ...]],
     None when the signature has no such path: nested arguments, random numbers, results in unusual containers.
     """
     result = result_text(entry.recorded.treedef, entry.recorded.statics)
-    if entry.draws or result is None or not all(type(a) in (Tensor, float) for a in args):
+    if entry.draws or result is None or not all(type(a) in (Tensor, Parameter, float) for a in args):
         return None
     scope: dict[str, Any] = {
-        "MISS": MISS, "Tensor": Tensor, "new": object.__new__, "MODE": GENERATED, "default": dtypes.default, "FLOAT": dtypes.default.float,
+        "MISS": MISS, "Tensor": Tensor, "Parameter": Parameter, "new": object.__new__, "MODE": GENERATED, "default": dtypes.default, "FLOAT": dtypes.default.float,
         "array": np.array, "float64": np.float64, "executable": entry.executable, "unchanged": entry.unchanged,
         **{f"static{i}": value for i, value in entry.recorded.statics.items()},
     }  # fmt: skip
@@ -41,7 +41,7 @@ def quick_call(entry: Entry, args: Sequence[Any]) -> Callable[[tuple[Any, ...]],
         if type(a) is float:
             lines += [f"if type(a{i}) is not float: return MISS", f"d{i} = array(a{i}, float64)"]
         else:
-            lines.append(f"if type(a{i}) is not Tensor: return MISS")
+            lines.append(f"if type(a{i}) is not {'Parameter' if type(a) is Parameter else 'Tensor'}: return MISS")
             lines += _test_lines(scope, f"a{i}", f"d{i}", a._data)
     for i, captured in enumerate(entry.recorded.captures):
         scope[f"c{i}"] = captured

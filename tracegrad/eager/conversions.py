@@ -14,8 +14,7 @@ from tracegrad import dtypes
 from tracegrad.config import local
 from tracegrad.devices import CPU, check_device, device
 from tracegrad.eager.dispatch import T
-from tracegrad.eager.inference import DETACHED, MADE_IN_MODE
-from tracegrad.eager.tensor import Tensor, handle, slots
+from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import ArgumentError, ArgumentValueError, DataError, DeviceError, DifferentiationError, explain
 
 Array = np.ndarray[Any, Any]
@@ -215,9 +214,9 @@ SHORTHANDS = {
 
 
 def numpy(self: Tensor, *, force: bool = False) -> Array:
-    """The array itself: writes are seen by both.  Raises RuntimeError for a tensor that requires grad unless force, which detaches."""
+    """The array itself: writes are seen by both.  Raises RuntimeError for a tensor that requires grad, unless under no_grad() or force, which detaches."""
     leave(self, "numpy")
-    if self.requires_grad and not force:
+    if self.requires_grad and not force and (local.asked if local.inference else local.grad_enabled):
         raise DifferentiationError(
             explain("numpy", "Can't call numpy() on Tensor that requires grad", "Use tensor.detach().numpy() instead")
         )
@@ -238,13 +237,19 @@ def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Arra
 
 
 def __array_wrap__(self: Tensor, array: Any, context: Any = None, return_scalar: bool = False) -> Tensor:
-    """What NumPy functions of a tensor give: a tensor."""
-    return handle(np.asarray(array), None)
+    """What NumPy functions of a tensor give: a tensor; truth values are uint8, as in torch."""
+    array = np.asarray(array)
+    return handle(array.astype(np.uint8) if array.dtype.kind == "b" else array, None)
 
 
-def __dlpack__(self: Tensor, **options: Any) -> Any:
-    """The capsule by which other libraries read the memory.  Raises BufferError for a tensor that requires grad."""
+def __dlpack__(self: Tensor, *, stream: Any = None, **options: Any) -> Any:
+    """The capsule by which other libraries read the memory; options (max_version, dl_device, copy) as in the array API.
+
+    Raises BufferError for a tensor that requires grad and for another device, AssertionError for a stream.
+    """
     leave(self, "dlpack")
+    if stream is not None:
+        raise DeviceError(explain("__dlpack__", "stream should be None on cpu", stream=stream))
     if self.requires_grad:
         raise BufferError(explain("__dlpack__", "Can't export tensors that require gradient", "Use tensor.detach()"))
     return self._data.__dlpack__(**options)
@@ -256,65 +261,10 @@ def __dlpack_device__(self: Tensor) -> tuple[int, int]:
     return int(kind), int(number)
 
 
-# --- copies and pickles
-
-
-_PASSING = {"_is_number", "_made_without_grad", "_made_in_function", MADE_IN_MODE, DETACHED}  # marks that hold for one recording or one view
-
-
-def _fields(t: Tensor) -> dict[str, Any]:
-    return {name: value for name, value in t.__dict__.items() if name not in _PASSING}
-
-
-def _rebuild(cls: Any, array: Array, requires_grad: bool, fields: dict[str, Any] | None) -> Tensor:
-    t: Tensor = object.__new__(slots.inference_class if local.inference and cls is Tensor else cls)
-    t._data, t._node = array, None
-    if fields:
-        t.__dict__.update(fields)
-    if requires_grad:
-        t.requires_grad_()
-    return t
-
-
-def __reduce_ex__(self: Tensor, protocol: Any) -> tuple[Any, ...]:
-    """Values, dtype and requires_grad travel; the graph and .grad do not."""
-    leave(self, "pickle")
-    return _rebuild, (self.__class__, self._data, self.requires_grad, _fields(self) or None)
-
-
-def __copy__(self: Tensor) -> Tensor:
-    """A leaf that shows the same memory."""
-    if local.trace is not None:
-        copied: Tensor = T.detach(self)
-        return copied
-    return _rebuild(self.__class__, self._data, self.requires_grad, _fields(self))
-
-
-def __deepcopy__(self: Tensor, memo: dict[int, Any]) -> Tensor:
-    """A leaf with copied values and .grad.  Raises RuntimeError for a tensor that an operation made."""
-    if id(self) in memo:
-        found: Tensor = memo[id(self)]
-        return found
-    if not self.is_leaf:
-        raise DifferentiationError(
-            explain(
-                "deepcopy",
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol",
-                "deepcopy(x.detach()) copies the values",
-            )
-        )
-    leave(self, "deepcopy")
-    made = _rebuild(self.__class__, np.array(self._data), self.requires_grad, _fields(self))
-    memo[id(self)] = made
-    if self.grad is not None:
-        made._grad = __deepcopy__(self.grad, memo)
-    return made
-
-
 METHODS = {
     f.__name__: f
     for f in (item, tolist, __bool__, __float__, __int__, __complex__, __index__, to, cpu, cuda, type, type_as, numpy, __array__, __array_wrap__, __dlpack__,
-              __dlpack_device__, __reduce_ex__, __copy__, __deepcopy__)
+              __dlpack_device__)
 }  # fmt: skip
 
 __all__ = ["CPU", "METHODS", "SHORTHANDS", "leave"]

@@ -70,6 +70,8 @@ def general(op: type[Op], args: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
         pair = _common_pair(op, *args)
         if pair is not None:
             return getattr(T, op.name)(*pair)
+    if np.ndarray in map(type, args):
+        args = _with_arrays(op, args)
     try:
         operands = [_operand(op, a) for a in args]
     except ArgumentError:
@@ -218,6 +220,24 @@ def saved_values(
         value if any(followed[i] for i in readers) else None for value, readers in zip(grouped, op.saves, strict=True)
     )
     return kept if any(op.saves) else None  # the generated backward unpacks it then
+
+
+def with_array(x: Any, y: Any) -> tuple[Tensor, Tensor]:
+    """A Tensor and a NumPy array as Tensors of the dtype that NumPy gives both: torch leaves such arithmetic to NumPy.  The Tensor keeps its history."""
+    pair = [handle(v, None) if isinstance(v, np.ndarray) else v for v in (x, y)]
+    target = np.result_type(*(t._data.dtype for t in pair))
+    first, second = (t if t._data.dtype == target else T.promote(t, dtype=target) for t in pair)
+    return first, second
+
+
+def _with_arrays(op: type[Op], args: tuple[Any, ...]) -> tuple[Any, ...]:
+    if not any(isinstance(a, Tensor) for a in args):
+        remedy = "Convert it with from_numpy(array)"
+        raise ArgumentError(explain(op.name, "argument 'input' must be Tensor, not numpy.ndarray", remedy))
+    known = (Tensor, np.ndarray)
+    if len(args) == 2 and op.promotion in ("arithmetic", "float") and all(isinstance(a, known) for a in args):
+        return with_array(*args)
+    return args
 
 
 def _operand(op: type[Op], value: Any) -> Any:

@@ -132,7 +132,7 @@ def _variadic_lines(op: type[Op], shown: str, slow: str, attrs: str) -> list[str
         f"if MODE and (local.trace is not None or MODE >= WATCHED and local.watch is not None): {slow}",
         "v0 = []; n0 = []; tracked = False",
         f"for x in {shown}:",
-        f"    if type(x) is not Tensor: {slow}",
+        f"    if type(x) is not Tensor and type(x) is not Parameter: {slow}",
         "    v0.append(x._data); n0.append(x._node)",
         "    if x._node is not None: tracked = True",
         f"if not v0: {slow}",
@@ -162,6 +162,7 @@ def _unpack(op: type[Op], shown: tuple[str, ...], values: list[str], nodes: list
             lines.append(f"elif type({name}) is float or type({name}) is int: {value} = {name}; {node} = None")
         if f"{operand}?" in op.inputs:
             lines.append(f"elif {name} is None: {value} = {node} = None")
+        lines.append(f"elif type({name}) is Parameter: {value} = {name}._data; {node} = {name}._node")
         lines.append(f"else: {slow}")
     if not promoted:
         complex_first = [f'if {values[0]}.dtype.kind == "c": {slow}'] if op.real_only or op.conjugates else []

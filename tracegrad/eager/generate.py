@@ -19,7 +19,8 @@ from tracegrad.config import GENERATED, local
 from tracegrad.dtypes import F32, F64
 from tracegrad.eager.dispatch import T, general
 from tracegrad.eager.function_text import backward_source, has_fast_path, operator_source
-from tracegrad.eager.tensor import Tensor
+from tracegrad.eager.late import late
+from tracegrad.eager.tensor import Parameter, Tensor
 from tracegrad.eager.views import link
 from tracegrad.errors import ArgumentError, explain
 from tracegrad.ir.node import Node, input_type, tick
@@ -48,7 +49,7 @@ def _typed(value: Any) -> Any:
 
 
 GENERATED.update(
-    np=np, K=numpy_kernels, local=local, Tensor=Tensor, Node=Node, new=object.__new__, tick=tick, general=general, asarray=np.asarray, ndarray=np.ndarray, F32=F32, F64=F64,
+    np=np, K=numpy_kernels, local=local, Tensor=Tensor, Parameter=Parameter, Node=Node, new=object.__new__, tick=tick, general=general, asarray=np.asarray, ndarray=np.ndarray, F32=F32, F64=F64,
     N=N, T=T, sum_to=numpy_kernels.sum_to, link=link, quiet=_quiet.run, operand=_operand, typed=_typed, input_type=input_type, Type=Type,
 )  # fmt: skip
 
@@ -84,13 +85,32 @@ def _generate_operator(op: type[Op]) -> FunctionType:
 
 def _generate_public(op: type[Op]) -> FunctionType:
     """The public function: `call` with F = T where the definition has one, else the operator under torch's parameter names."""
+    return _define(op.name, _public_source(op))
+
+
+def _generate_exported(op: type[Op]) -> FunctionType:
+    """The function of the module: the public one, that also takes `out`.  The method does not, and pays nothing for it."""
+    head, body = _public_source(op).split("\n", 1)
+    given = head[head.index("(") + 1 : -2].split(", ")
+    keyword_from = next((i for i, p in enumerate(given) if p.startswith("*")), len(given))
+    names = [p.partition("=")[0] for p in given if p != "*"]
+    by_name = [p.partition("=")[0] for p in given[keyword_from + 1 :]]
+    args = "".join(f"{n}, " for n in names if n not in by_name)
+    named = ", ".join(f"{n!r}: {n}" for n in by_name)
+    GENERATED[f"OP_{op.name}"], GENERATED[f"PUBLIC_{op.name}"] = op, public_function(op.name)
+    parameters = ", ".join([*given, *([] if keyword_from < len(given) else ["*"]), "out=None"])
+    call = f"return WITH_OUT(OP_{op.name}, PUBLIC_{op.name}, out, ({args}), {{{named}}})"
+    return _define(op.name, f"def {op.name}({parameters}):\n    if out is not None: {call}\n{body}")
+
+
+def _public_source(op: type[Op]) -> str:
     if op.call is not None:
         GENERATED[f"CALL_{op.name}"] = op.call
-        return _define(op.name, _forwarding(op))
+        return _forwarding(op)
     GENERATED[f"OP_{op.name}"] = op
     plain = len(op.operands) <= 2 and not op.variadic
     names = op.public or (("input", "other")[: len(op.operands)] if plain else op.operands)
-    return _define(op.name, operator_source(op, names))
+    return operator_source(op, names)
 
 
 class _Absent:
@@ -209,9 +229,17 @@ def _run_pending(key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
     return stub(*args, **kwargs)
 
 
-GENERATED["FIRST_CALL"] = _run_pending
+GENERATED["FIRST_CALL"], GENERATED["WITH_OUT"] = _run_pending, late("out", "with_out")
+# what torch gives no `out`
+WITHOUT_OUT = frozenset((
+    "adjoint as_strided as_strided_scatter atleast_1d atleast_2d atleast_3d broadcast_tensors broadcast_to chunk clone "
+    "detach diagonal diagonal_scatter dsplit flatten flip hsplit imag index_put isfinite isinf isnan isreal masked_fill moveaxis "
+    "movedim narrow permute positive ravel real relu reshape rsub select select_scatter split split_with_sizes squeeze swapaxes "
+    "swapdims t tensor_split tile trace transpose unbind unflatten unsqueeze view_as_complex view_as_real vsplit"
+).split())
 _operators: dict[str, FunctionType] = {}
 _public: dict[str, FunctionType] = {}
+_exported: dict[str, FunctionType] = {}
 
 
 def operator_function(name: str) -> FunctionType:
@@ -227,6 +255,17 @@ def public_function(name: str) -> FunctionType:
     found = _public.get(name)
     if found is None:
         found = _public[name] = _stub(REGISTRY[name], f"public {name}", _generate_public)
+    return found
+
+
+def exported_function(name: str) -> FunctionType:
+    """The function of the module for an operator: `public_function`, and where torch has it the keyword `out`."""
+    op = REGISTRY[name]
+    if name in WITHOUT_OUT:
+        return public_function(name)
+    found = _exported.get(name)
+    if found is None:
+        found = _exported[name] = _stub(op, f"exported {name}", _generate_exported)
     return found
 
 

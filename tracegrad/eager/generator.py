@@ -53,6 +53,13 @@ class Generator:
         """The state as a tensor of 16 bytes."""
         return handle(np.array((self._seed, self._counter), np.uint64).view(np.uint8).copy(), None)
 
+    def clone_state(self) -> Generator:
+        """Another generator in the same state."""
+        return _restored(self._seed, self._counter)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restored, (self._seed, self._counter)
+
     def set_state(self, new_state: Tensor) -> Generator:
         """Continue from a state that get_state gave.  Raises RuntimeError for anything else."""
         if not isinstance(new_state, Tensor) or new_state._data.dtype != np.uint8 or new_state._data.shape != (16,):
@@ -61,6 +68,12 @@ class Generator:
         with self._lock:
             self._seed, self._counter = seed, counter
         return self
+
+
+def _restored(seed: int, counter: int) -> Generator:
+    made = Generator()
+    made._seed, made._counter = seed, counter
+    return made
 
 
 default_generator = Generator()

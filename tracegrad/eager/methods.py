@@ -13,11 +13,13 @@ import numpy as np
 from tracegrad import dtypes
 from tracegrad.config import local
 from tracegrad.devices import CPU, check_device
-from tracegrad.eager import conversions, facts, indexing, inplace, printing, views
+from tracegrad.eager import complex_values, conversions, facts, indexing, inference, inplace, late, printing, views
+from tracegrad.eager.clock import APART
 from tracegrad.eager.creation import shape_of, tensor
-from tracegrad.eager.dispatch import NUMBERS, T
+from tracegrad.eager.dispatch import NUMBERS, T, with_array
 from tracegrad.eager.generate import operator_function, public_function
-from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.eager.marked import release_views
+from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentError, DataError, DefinitionError, InplaceError, ShapeError, explain
 from tracegrad.ir.op import REGISTRY
 from tracegrad.slots import slots
@@ -42,6 +44,10 @@ def _takes_operands(name: str, function: Any) -> Any:
     """The method `name` made of a function of two operands: another class on the right decides for itself, as Python's protocol has it."""
 
     def method(self: Tensor, other: Any) -> Any:
+        if isinstance(other, np.ndarray):
+            if other.dtype not in dtypes.PROMOTABLE:
+                return NotImplemented
+            return function(*with_array(self, other))
         return function(self, other) if isinstance(other, _OPERANDS) else NotImplemented
 
     method.__name__ = method.__qualname__ = name
@@ -51,14 +57,19 @@ def _takes_operands(name: str, function: Any) -> Any:
 
 def _swapped(name: str, function: Any) -> Any:
     def method(self: Tensor, other: Any) -> Any:
-        return function(_as_tensor(other, self), self) if isinstance(other, _OPERANDS) else NotImplemented
+        if isinstance(other, np.ndarray):
+            if other.dtype not in dtypes.PROMOTABLE:
+                return NotImplemented
+            return function(*with_array(other, self))
+        return function(_number_of(other), self) if isinstance(other, _OPERANDS) else NotImplemented
 
     method.__name__ = method.__qualname__ = name
     return method
 
 
-def _as_tensor(value: Any, like: Tensor) -> Any:
-    return handle(np.asarray(value), None) if isinstance(value, (np.ndarray, np.generic)) else value
+def _number_of(value: Any) -> Any:
+    """A NumPy scalar as the Python number that it is to torch."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def __rtruediv__(self: Tensor, other: Any) -> Any:
@@ -222,17 +233,27 @@ def detach_(self: Tensor) -> Tensor:
     if views.is_view(self):
         raise InplaceError(explain("detach_", "Can't detach views in-place", "Use detach() instead"))
     self._node = None if local.trace is None else public_function("detach")(self)._node
+    if hasattr(self, "_views"):
+        release_views(self)
     return self
 
 
 def _data_of(self: Tensor) -> Tensor:
     """The same memory without history; assigning a tensor gives self its memory and keeps self's place in autograd."""
     made: Tensor = public_function("detach")(self)
+    made.__dict__[APART] = 0
     return made
 
 
+_replace_memory = late.late("reshaping", "replace_memory")
+
+
 def _set_data(self: Tensor, value: Any) -> None:
-    inplace.replace_memory(self, value)
+    _replace_memory(self, value)
+
+
+def _delete_data(self: Tensor) -> None:
+    raise InplaceError(explain("data", "Deleting tensor data is not allowed", "Delete the tensor instead"))
 
 
 def _transposed(self: Tensor) -> Tensor:
@@ -262,7 +283,7 @@ def _retains_grad(self: Tensor) -> bool:
 PROPERTIES = {
     "T": property(_transposed),
     "mT": property(_matrix_transposed),
-    "data": property(_data_of, _set_data),
+    "data": property(_data_of, _set_data, _delete_data),
     "device": property(lambda self: CPU, doc="Where the tensor lives: the CPU."),
     "nbytes": property(lambda self: self._data.nbytes, doc="Bytes of all elements."),
     "itemsize": property(lambda self: self._data.itemsize, doc="Bytes of one element."),
@@ -272,10 +293,7 @@ PROPERTIES = {
     "output_nr": property(lambda self: slots.output_nr(self), doc="Which result of its operation self is."),
     "retains_grad": property(_retains_grad, doc="Whether a non-leaf keeps its gradient."),
     "_version": property(inplace.version, doc="How often the memory was written in place."),
-    "_base": property(
-        lambda self: views.base_of(self) if views.is_view(self) else None,
-        doc="The tensor that a view shows; None otherwise.",
-    ),
+    "_base": property(views.named_base, doc="The tensor that a view shows; None otherwise."),
     "is_cuda": property(lambda self: False, doc="False: tensors live on the CPU."),
     "is_sparse": property(lambda self: False, doc="False: all tensors are dense."),
     "name": property(lambda self: None, doc="None, as in torch."),
@@ -327,10 +345,14 @@ def attach() -> None:
     for table in (
         METHODS,
         PROPERTIES,
+        complex_values.METHODS,
+        complex_values.PROPERTIES,
         facts.METHODS,
+        inference.METHODS,
         conversions.METHODS,
         conversions.SHORTHANDS,
         inplace.METHODS,
+        late.METHODS,
         printing.METHODS,
     ):
         for name, value in table.items():

@@ -170,7 +170,7 @@ MARK = "_is_parameter"
 class _Marked(dtypes.TorchClass):
     """Lets `isinstance(x, Parameter)` see the mark of a parameter whose class is that of inference tensors."""
 
-    def __instancecheck__(cls, instance: object) -> bool:
+    def __instancecheck__(cls, instance: object) -> bool:  # noqa: N805
         return type.__instancecheck__(cls, instance) or (
             cls is Parameter and isinstance(instance, Tensor) and MARK in instance.__dict__
         )

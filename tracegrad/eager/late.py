@@ -1,0 +1,35 @@
+"""What few programs call: each function is a stand-in that loads its module of this folder on first use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+PLACES = {
+    "reshaping": (
+        "t_ transpose_ swapaxes_ swapdims_ unsqueeze_ squeeze_ as_strided_ resize_ resize_as_ set_ share_memory_"
+    ),
+    "fills": (
+        "uniform_ normal_ log_normal_ bernoulli_ exponential_ cauchy_ geometric_ random_ fill_diagonal_ apply_ map_"
+    ),
+    "copying": "__copy__ __deepcopy__ __reduce_ex__",
+}
+
+
+def late(module: str, name: str) -> Callable[..., Any]:
+    """The function `name` of a module of this folder, which is loaded at the first call."""
+    found: Any = None
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        nonlocal found
+        if found is None:
+            found = getattr(import_module(f"tracegrad.eager.{module}"), name)
+        return found(*args, **kwargs)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"See tracegrad.eager.{module}.{name}."
+    return function
+
+
+METHODS = {name: late(module, name) for module, names in PLACES.items() for name in names.split()}
