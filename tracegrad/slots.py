@@ -27,6 +27,7 @@ class Slots:
     jvp: Callable[..., Any] = staticmethod(_empty)  # func/forward: forward-mode derivatives for gradcheck
     vmap: Callable[..., Any] = staticmethod(_empty)  # func/forward: many directions at once for gradcheck
     inference_class: Any = None  # eager/inference: the class of what is made under inference_mode()
+    jacfwd: Callable[..., Any] = staticmethod(_empty)  # func/forward: Jacobians in forward mode for autograd.functional
     batched_rows: Callable[..., Any] = staticmethod(_empty)  # func/rows: many gradients in one program
     batch_graph: Callable[..., Any] = staticmethod(_empty)  # passes/batch: the batching rule of a custom Function
 

@@ -11,8 +11,9 @@ from tracegrad.autograd.engine import grad
 from tracegrad.autograd.modes import enable_grad
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.errors import ArgumentError, DataError, DTypeError, DifferentiationError, explain
+from tracegrad.errors import ArgumentError, DataError, DTypeError, DifferentiationError, NotSupportedError, OptionError, explain
 from tracegrad.ir.types import Type
+from tracegrad.slots import slots
 
 Tensors = tuple[Tensor, ...]
 
@@ -58,13 +59,21 @@ def jacobian(
 ) -> Any:
     """The Jacobian: for one input and one output a Tensor of shape output.shape + input.shape, else (nested) tuples of them, outputs outermost.
 
-    vectorize and strategy are accepted; rows are computed one by one in reverse mode.
+    In reverse mode rows are computed one by one; with vectorize=True in one batched sweep.  strategy="forward-mode" computes columns in one batched program and needs
+    vectorize=True.  Raises AssertionError for another strategy, NotImplementedError for forward mode without vectorize or with create_graph, RuntimeError for strict with
+    vectorize, and with strict=True for an output that does not depend on an input.
     """
+    _check_strategy("jacobian", strategy, vectorize)
+    if strategy == "forward-mode":
+        return _by_columns(func, inputs, create_graph, strict)
+    if strict and vectorize:
+        problem = "`strict=True` and `vectorized=True` are not supported together"
+        raise DifferentiationError(explain("jacobian", problem, "Set strict=False or vectorize=False"))
     with enable_grad():
         given, alone = _tensors("jacobian", "inputs", inputs)
         prepared = _prepare(given, create_graph)
         outputs, single = _outputs("jacobian", func, prepared)
-        rows = tuple(_jacobian_of(o, prepared, create_graph, strict) for o in outputs)
+        rows = tuple(_jacobian_of(o, prepared, create_graph, strict, vectorize) for o in outputs)
     shown = tuple(_finish(row, alone, create_graph) for row in rows)
     return shown[0] if single else shown
 
@@ -78,15 +87,18 @@ def hessian(
     outer_jacobian_strategy: str = "reverse-mode",
 ) -> Any:
     """The Hessian of a function with one result of one element: jacobian of the gradient.  Raises RuntimeError for any other result."""
+    _check_strategy("hessian", outer_jacobian_strategy, vectorize)
     _, alone = _tensors("hessian", "inputs", inputs)
 
     def gradient(*values: Tensor) -> Any:
+        if outer_jacobian_strategy == "forward-mode":  # then values are no leaves yet
+            values = tuple(v.requires_grad_() for v in values)
         outputs, single = _outputs("hessian", func, values)
         _need_scalar("hessian", outputs, single)
         found = _gradients("hessian", outputs, values, _weights("hessian", None, outputs, "output"), True, strict)
         return found[0] if alone else found
 
-    return jacobian(gradient, inputs, create_graph=create_graph, strict=strict)
+    return jacobian(gradient, inputs, create_graph, strict, vectorize, outer_jacobian_strategy)
 
 
 def vhp(
@@ -191,13 +203,53 @@ def _gradients(
     return tuple(_zeros(x) if g is None else g for g, x in zip(found, inputs, strict=True))
 
 
-def _jacobian_of(output: Tensor, inputs: Tensors, create_graph: bool, strict: bool) -> Tensors:
+def _check_strategy(operation: str, strategy: str, vectorize: bool) -> None:
+    if strategy not in ("forward-mode", "reverse-mode"):
+        problem = f'Expected strategy to be either "forward-mode" or "reverse-mode", got {strategy!r}'
+        raise OptionError(explain(operation, problem))
+    if strategy == "forward-mode" and not vectorize:
+        problem = "Computing Jacobian using forward-AD or forward-over-reverse Hessian is only implemented for `vectorize=True`"
+        raise NotSupportedError(explain(operation, problem))
+
+
+def _by_columns(func: Callable[..., Any], inputs: Any, create_graph: bool, strict: bool) -> Any:
+    """The Jacobian in forward mode, in torch's containers: lists of blocks where there are several inputs."""
+    if strict:
+        problem = '`strict=True` and `strategy="forward-mode"` are not supported together'
+        raise DifferentiationError(explain("jacobian", problem, 'Set strict=False or strategy="reverse-mode"'))
+    if create_graph:
+        problem = '`create_graph=True` and `strategy="forward-mode"` are not supported together'
+        raise NotSupportedError(explain("jacobian", problem, 'Set create_graph=False or strategy="reverse-mode"'))
+    given, alone = _tensors("jacobian", "inputs", inputs)
+    single = True
+
+    def listed(*values: Tensor) -> Tensors:
+        nonlocal single
+        outputs, single = _outputs("jacobian", func, values)
+        return outputs
+
+    rows = slots.jacfwd(listed, tuple(T.detach(t) for t in given))
+    blocks = [row[0] if alone else list(row) for row in rows]
+    return blocks[0] if single else tuple(blocks) if alone else blocks
+
+
+def _jacobian_of(output: Tensor, inputs: Tensors, create_graph: bool, strict: bool, vectorize: bool) -> Tensors:
     """The Jacobian blocks of one output, one per input."""
     if output._data.dtype.kind == "c":
         problem = f"grad can be implicitly created only for real scalar outputs but got {output.dtype}"
         raise DTypeError(explain("jacobian", problem, "Use vjp or jvp, or view_as_real"))
     shape, size = output._data.shape, output._data.size
     eye = np.eye(size, dtype=output._data.dtype).reshape(size, *shape)
+    if vectorize and size and output.requires_grad:
+        found = grad(
+            output, inputs, handle(eye, None), True, create_graph, allow_unused=True, is_grads_batched=True
+        )
+        return tuple(
+            T.zeros(Type((*shape, *x._data.shape), x._data.dtype))
+            if g is None
+            else T.reshape(g, shape=(*shape, *x._data.shape))
+            for g, x in zip(found, inputs, strict=True)
+        )
     rows = [
         _gradients("jacobian", (output,), inputs, (handle(eye[i], None),), create_graph, strict) for i in range(size)
     ]

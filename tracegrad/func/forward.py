@@ -226,6 +226,16 @@ def jacfwd(function: Function, argnums: int | tuple[int, ...] = 0, has_aux: bool
     The function runs once, and one batched program gives all columns.  Raises as jacrev does.
     """
 
+    return _jacfwd("jacfwd", function, argnums, has_aux)
+
+
+def jacobian_by_columns(what: str, function: Function, inputs: tuple[Any, ...]) -> Any:
+    """jacfwd for all of the inputs, under the name `what` of the transform that runs (see push_forward)."""
+    found = _jacfwd(what, function, tuple(range(len(inputs))), False)(*inputs)
+    return found
+
+
+def _jacfwd(what: str, function: Function, argnums: int | tuple[int, ...], has_aux: bool) -> Function:
     @wraps(function)
     def jacobian(*args: Any) -> Any:
         chosen = positions("jacfwd", argnums, len(args))
@@ -236,7 +246,7 @@ def jacfwd(function: Function, argnums: int | tuple[int, ...] = 0, has_aux: bool
         restricted = _restricted(function, args, chosen)
         form = pytree.structure([args[n] for n in chosen])
         recorded = _record(
-            "jacfwd", lambda *inner: _with_aux("jacfwd", restricted(*inner), has_aux), inputs, _as_arguments(form), True
+            what, lambda *inner: _with_aux("jacfwd", restricted(*inner), has_aux), inputs, _as_arguments(form), True
         )
         graph = recorded.graph
         output, aux = recorded.result(list(graph.outputs))
