@@ -17,6 +17,7 @@ from tracegrad.ops.checks import not_for, real_type
 class Abs(Elementwise):
     """The magnitude of every element of x; of complex elements a real number.  Shape: (*a) -> (*a).  Refuses bools.  Derivative 0 at 0."""
 
+    masks = "linear"  # the slope is never infinite
     holomorphic = False
     idempotent, quiet, inplace, aliases = True, True, True, ("absolute",)
     numpy, jax, onnx = "np.absolute({x})", "jnp.abs({x})", "Abs"

@@ -190,7 +190,45 @@ NUMBERS: tuple[AnyRule, ...] = (
          examples=({"x": A(2, 3), "c": 3.0, "D": (0,), "K": False},)),
 )  # fmt: skip
 
+
+def _select_once(F: Builder, node: Node, uses: Uses) -> Any:
+    """Inside where(m, ...) a factor that is itself a where(m, ...) is its own branch: the other one is dropped anyway."""
+    m = node.inputs[0]
+    for branch in (1, 2):
+        product = node.inputs[branch]
+        if not isinstance(product, Node) or product.op is None or product.op.name not in ("mul", "div"):
+            continue
+        for position, factor in enumerate(product.inputs):
+            if (
+                not isinstance(factor, Node)
+                or factor.op is None
+                or factor.op.name != "where"
+                or factor.inputs[0] is not m
+            ):
+                continue
+            other, chosen = product.inputs[1 - position], factor.inputs[branch]
+            if isinstance(chosen, Node) and chosen.op is not None and chosen.op.name == "full":
+                chosen = chosen.attrs[chosen.op.attrs.index("value")]
+            if not isinstance(other, Node) and not isinstance(chosen, Node):
+                continue
+            operands = (chosen, other) if position == 0 else (other, chosen)
+            inputs = [*node.inputs]
+            inputs[branch] = getattr(F, product.op.name)(*operands)
+            if broadcast("where", *(i.shape for i in inputs if isinstance(i, Node))) == node.shape:
+                return F.where(*inputs)
+    return None
+
+
 SELECTIONS: tuple[AnyRule, ...] = (
+    Rewrite("where(m, where(m, x, c) * y, z) -> where(m, x * y, z)", _select_once, roots=("where",), stage=STAGE, exactness="exact",
+            examples=((lambda F, m, x, y: F.where(m, F.mul(F.where(m, x, 0.0), y), 0.0), (M(2, 3), A(3), A(2, 3))),
+                      (lambda F, m, x, y: F.where(m, 1.0, F.div(y, F.where(m, 0.5, x))), (M(2, 3), A(2, 3), A(3))))),
+    Rule("where(m, x, 0) + where(m, y, 0) -> where(m, x + y, 0)",
+         lambda F, m, x, y: F.add(F.where(m, x, 0.0), F.where(m, y, 0.0)), lambda F, m, x, y: F.where(m, F.add(x, y), 0.0),
+         alone=True, stage=STAGE, exactness="exact", examples=({"m": M(2, 3), "x": A(3), "y": A(2, 3)},)),
+    Rule("where(m, 0, x) + where(m, 0, y) -> where(m, 0, x + y)",
+         lambda F, m, x, y: F.add(F.where(m, 0.0, x), F.where(m, 0.0, y)), lambda F, m, x, y: F.where(m, 0.0, F.add(x, y)),
+         alone=True, stage=STAGE, exactness="exact", examples=({"m": M(2, 3), "x": A(3), "y": A(2, 3)},)),
     Rule("where(m, x, x) -> x", lambda F, m, x: F.where(m, x, x), lambda F, x: x,
          given=lambda x, out: x.shape == out.shape,
          stage=STAGE, exactness="exact", examples=({"m": M(3), "x": A(2, 3)},)),
