@@ -132,6 +132,7 @@ def check_own_leaf(t: Tensor, operation: str) -> None:
 
 
 def check_leaf(t: Tensor, base: Tensor, operation: str) -> None:
+    """Raise InplaceError where autograd could not follow the write: to a leaf, to a view of one, to one of several views of an operator, to a marked view."""
     if t._node is not None and t._node.op is None:
         raise InplaceError(
             explain(

@@ -40,10 +40,7 @@ def link(parent: Tensor, child: Tensor, op: type[Op], attrs: tuple[Any, ...]) ->
         if op.name in UNLINKED:  # the memory is shared, but writes to one do not change the history of the other
             return
         if not local.grad_enabled:
-            child.__dict__[MADE_IN_MODE if local.inference else MADE_WITHOUT_GRAD] = True
-            node = parent._node
-            if node is not None and node.needs and child._node is None:
-                child._node = make_leaf(Type(b.shape, b.dtype), needs=True)  # as in torch it requires grad, and leads nowhere
+            _mark_made_without_grad(parent, child)
     child._view = (parent, op, attrs)
     base, view = (
         parent,
@@ -59,6 +56,14 @@ def link(parent: Tensor, child: Tensor, op: type[Op], attrs: tuple[Any, ...]) ->
     references.append(weakref.ref(child))
     if len(references) >= PRUNE_AT and not len(references) & (len(references) - 1):  # at 32, 64, 128, ...
         references[:] = [r for r in references if r() is not None]
+
+
+def _mark_made_without_grad(parent: Tensor, child: Tensor) -> None:
+    """Such a view requires grad where its base does, and leads nowhere, as in torch."""
+    child.__dict__[MADE_IN_MODE if local.inference else MADE_WITHOUT_GRAD] = True
+    node = base_of(parent)._node
+    if node is not None and node.needs and child._node is None:
+        child._node = make_leaf(Type(child._data.shape, child._data.dtype), needs=True)
 
 
 def base_of(t: Tensor) -> Tensor:

@@ -160,6 +160,22 @@ class BitwiseNot(_Bitwise):
     samples = ([M(2, 3)], [I(2, 3, below=9)])
 
 
+class BitwiseLeftShift(_Bitwise):
+    """x * 2**y, by moving bits.  Shapes: (*a), (*b) -> broadcast(a, b).  Integers."""
+
+    inputs = ("x", "y")
+    numpy, jax = "np.left_shift({x}, {y})", "jnp.left_shift({x}, {y})"
+    samples = ([I(2, 3, below=9), I(3, below=9)], [I(4, below=9), 2])
+
+
+class BitwiseRightShift(_Bitwise):
+    """x divided by 2**y and rounded down, by moving bits.  Shapes: (*a), (*b) -> broadcast(a, b).  Integers."""
+
+    inputs = ("x", "y")
+    numpy, jax = "np.right_shift({x}, {y})", "jnp.right_shift({x}, {y})"
+    samples = ([I(2, 3, below=900), I(3, below=9)], [I(4, below=900), 2])
+
+
 class Nonzero(Op):
     """The positions of the nonzero elements of x, in row-major order.  Shape: (*a) -> (count, number of axes), int64.  Not for recorded code."""
 

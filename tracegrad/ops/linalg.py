@@ -13,6 +13,7 @@ from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Type, broadcast, size_of
+from tracegrad.ops.fused import added
 from tracegrad.ops.reshape import UnsafeView
 
 
@@ -332,11 +333,10 @@ class Outer(Composite):
 class Addmm(Composite):
     """beta * input + alpha * (mat1 @ mat2).  Shapes: broadcasts to (n, m), (n, k), (k, m) -> (n, m)."""
 
+    inplace = True
     samples = ([A(4), A(2, 3), A(3, 4)], [A(2, 4), A(2, 3), A(3, 4)])
 
     @staticmethod
     def call(F: Ops, input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Value:  # noqa: A002
         """A matrix product added to input."""
-        product = F.mm(mat1, mat2)
-        product = product if alpha == 1 else F.mul(product, alpha)
-        return F.add(input if beta == 1 else F.mul(input, beta), product)
+        return added(F, "AddmmBackward0", input, F.mm(mat1, mat2), beta, alpha)

@@ -10,6 +10,7 @@ from tracegrad.config import local
 from tracegrad.dtypes import BOOL
 from tracegrad.errors import ArgumentValueError, DTypeError, IndexingError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.families import Composite, Elementwise
+from tracegrad.ir.node import Node
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A, M
@@ -135,6 +136,10 @@ class MaskedFill(Elementwise):
     quiet = True
     numpy, jax = "np.where({mask}, {value}, {x})", "jnp.where({mask}, {value}, {x})"
     samples = ([A(2, 3), M(2, 3), A()], [A(3), M(2, 1), A()], [A(), M(), A()], [A(0, 3), M(3), A()])
+
+    @staticmethod
+    def torch_name(node: Node) -> str:
+        return "MaskedFillBackward1" if isinstance(node.inputs[2], Node) else "MaskedFillBackward0"
 
     @staticmethod
     def call(F: Ops, input: Any, mask: Any, value: Any) -> Value:  # noqa: A002

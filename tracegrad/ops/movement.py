@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad.errors import ShapeError, explain
+from tracegrad.errors import ArgumentError, ShapeError, explain
 from tracegrad.ir.families import Composite, Movement
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
@@ -140,6 +140,8 @@ class Movedim(Composite):
         """input with the axes `source` (an int or ints) at the places `destination`."""
         ndim = len(F.shape(input))
         pair = [(s,) if isinstance(s, (int, np.integer)) else tuple(s) for s in (source, destination)]
+        if isinstance(source, (tuple, list)) != isinstance(destination, (tuple, list)):
+            raise ArgumentError(explain("movedim", "source and destination must both be ints or both be sequences"))
         if len(pair[0]) != len(pair[1]):
             raise ShapeError(
                 explain("movedim", f"source and destination have different lengths: {source} and {destination}")
@@ -333,7 +335,7 @@ class Tril(Movement):
     """x with zeros above the diagonal number `diagonal` of its last two axes.  Shape: (*p, n, m) -> (*p, n, m)."""
 
     masks = "selects"
-    attrs, idempotent = ("diagonal",), True
+    attrs, idempotent, inplace = ("diagonal",), True, True
     numpy, jax = "np.tril({x}, {diagonal})", "jnp.tril({x}, {diagonal})"
     samples = ([A(3, 3), 0], [A(2, 3, 4), 1], [A(2, 3), -1], [A(0, 3), 0])
 

@@ -10,13 +10,18 @@ from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Shape, Type, broadcast, size_of
 
-_TORCH_NAMES = {"zero": "ZeroBackward0", "number": "FillBackward2", "fill": "FillBackward3", "copy": "CopyBackwards"}
+_TORCH_NAMES = {
+    "zero": "ZeroBackward0", "number": "FillBackward2", "fill": "FillBackward3", "copy": "CopyBackwards", "normal": "NormalBackward0",
+    "uniform": "UniformBackward0", "log_normal": "LogNormalBackward0", "exponential": "ExponentialBackward0", "cauchy": "CauchyBackward0",
+    "geometric": "GeometricBackward0", "bernoulli": "BernoulliBackward2", "bernoulli_tensor": "BernoulliBackward1", "random": "RandomBackward2",
+    "random_to": "RandomBackward1", "random_from_to": "RandomBackward0",
+}  # fmt: skip
 
 
 class Overwrite(Op):
     """source, broadcast and converted to the type of x: what copy_, fill_ and zero_ leave of x.  Shapes: (*a), (*b) with b broadcasting to a -> (*a).
 
-    kind is 'copy', 'fill', 'number' or 'zero', and only says what grad_fn is called.
+    kind is 'copy', 'fill', 'number', 'zero' or the name of a distribution, and only says what grad_fn is called.
     """
 
     inputs, attrs, linear, function, method = ("x", "source"), ("kind",), ("x", "source"), False, False
@@ -54,6 +59,7 @@ class Overwrite(Op):
 class StridedView(Op):
     """The elements offset + sum(i * strides) of x in row-major order, none twice.  Shape: (*a) -> shape."""
 
+    masks = "selects"
     attrs, linear, function, method = ("shape", "strides", "offset"), ("x",), False, False
     view, quiet, torch_name = True, True, "AsStridedBackward0"
     numpy, jax = (
@@ -80,6 +86,7 @@ class StridedView(Op):
 class CopySlices(Op):
     """x with the elements offset + sum(i * strides) in row-major order, none twice, replaced by those of part.  Shapes: (*a), (*b) -> (*a)."""
 
+    masks = "selects"
     inputs, attrs, linear, function, method = ("x", "part"), ("strides", "offset"), ("x", "part"), False, False
     quiet, torch_name = True, "CopySlices"
     numpy, jax = "K.copy_slices({x}, {part}, {strides}, {offset})", "K.copy_slices({x}, {part}, {strides}, {offset})"

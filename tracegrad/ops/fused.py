@@ -1,0 +1,228 @@
+"""A few elements' arithmetic in one operator: interpolation, and products and quotients added to a value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tracegrad.dtypes import NumpyDType, from_numpy
+from tracegrad.errors import DTypeError, explain
+from tracegrad.ir.families import Composite, Elementwise, Movement
+from tracegrad.ir.node import Node
+from tracegrad.ir.prelude import Ops, Value
+from tracegrad.ir.samples import A
+from tracegrad.ir.types import Type
+from tracegrad.ops.checks import is_number, not_for
+
+
+class Named(Movement):
+    """x itself, as a step of the backward graph with a name of its own: the last node of a composite that torch has as one operator.  Shape: (*a) -> (*a)."""
+
+    attrs, function, method = ("called",), False, False
+    numpy, jax = "{x}", "{x}"
+    samples = ([A(2, 3), "AddmmBackward0"], [A(), "PutBackward0"])
+
+    @staticmethod
+    def torch_name(called: str) -> str:
+        return called
+
+    @staticmethod
+    def infer(x: Type, called: str) -> Type:
+        """x's type."""
+        return x
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value) -> Value:
+        return g
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: Any, x: Value, called: str) -> Value:
+        return x
+
+    @staticmethod
+    def decompose(F: Ops, x: Value, called: str) -> Value:
+        return x
+
+
+class Lerp(Elementwise):
+    """x + weight * (end - x), exact at both ends.  Shapes: (*a), (*b), (*c) -> broadcast(a, b, c).  x and end have one dtype."""
+
+    inputs, inplace = ("x", "end", "weight"), True
+    numpy = "np.where(np.abs({weight}) < 0.5, {x} + {weight} * ({end} - {x}), {end} - ({end} - {x}) * (1 - {weight}))"
+    jax = "jnp.where(jnp.abs({weight}) < 0.5, {x} + {weight} * ({end} - {x}), {end} - ({end} - {x}) * (1 - {weight}))"
+    public = ("input", "end", "weight")
+    samples = ([A(2, 3), A(3), 0.25], [A(2, 3), A(3), A(2, 1, lo=0, hi=1)], [A(), A(), 0.75], [A(0, 2), A(2), A()])
+
+    @staticmethod
+    def torch_name(node: Node) -> str:
+        return "LerpBackward0" if is_number(node.inputs[2]) else "LerpBackward1"
+
+    @classmethod
+    def infer(cls, *types: Type) -> Type:
+        """Broadcast shape, common dtype; NotImplementedError for integers."""
+        result = super().infer(*types)
+        not_for("lerp", result, "biu")
+        return result
+
+    @classmethod
+    def check_operands(cls, x: NumpyDType, end: NumpyDType, weight: NumpyDType) -> None:
+        """RuntimeError if the ends have different dtypes."""
+        if x != end:
+            raise DTypeError(explain("lerp", f"expected dtype {from_numpy(x)} for `end` but got dtype {from_numpy(end)}"))
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, weight: Value) -> Value:
+        return F.mul(g, 1 - weight if is_number(weight) else F.rsub(weight, 1.0))
+
+    @staticmethod
+    def grad_end(F: Ops, g: Value, weight: Value) -> Value:
+        return F.mul(g, weight)
+
+    @staticmethod
+    def grad_weight(F: Ops, g: Value, x: Value, end: Value) -> Value:
+        return F.mul(g, F.sub(end, x))
+
+
+class Addcmul(Elementwise):
+    """x + value * a * b.  Shapes: (*a), (*b), (*c) -> broadcast(a, b, c)."""
+
+    inputs, attrs, inplace = ("x", "a", "b"), ("value",), True
+    numpy = jax = "{x} + {value} * ({a} * {b})"
+    samples = ([A(2, 3), A(3), A(2, 1), 0.5], [A(), A(), A(), -2], [A(0, 2), A(2), A(), 1])
+
+    @classmethod
+    def infer(cls, *given: Any) -> Type:
+        """Broadcast shape, common dtype; RuntimeError for a fraction between integers."""
+        result = super().infer(*given[:3])
+        if isinstance(given[3], float) and result.dtype.kind in "biu":
+            raise DTypeError(explain(cls.name, "value cannot be converted to an integer dtype", value=given[3]))
+        return result
+
+    @staticmethod
+    def call(F: Ops, input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Value:  # noqa: A002
+        """input + value * tensor1 * tensor2."""
+        return F.addcmul(input, tensor1, tensor2, value=value)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value) -> Value:
+        return g
+
+    @staticmethod
+    def grad_a(F: Ops, g: Value, b: Value, value: Any) -> Value:
+        return F.mul(F.mul(g, b), value)
+
+    @staticmethod
+    def grad_b(F: Ops, g: Value, a: Value, value: Any) -> Value:
+        return F.mul(F.mul(g, a), value)
+
+
+class Addcdiv(Elementwise):
+    """x + value * a / b.  Shapes: (*a), (*b), (*c) -> broadcast(a, b, c).  Not for integers."""
+
+    inputs, attrs, inplace, pole = ("x", "a", "b"), ("value",), True, "b = 0"
+    numpy = jax = "{x} + {value} * ({a} / {b})"
+    samples = ([A(2, 3), A(3), A(2, 1, lo=0.5), 0.5], [A(), A(), A(lo=0.5), -2], [A(0, 2), A(2), A(lo=0.5), 1])
+
+    @classmethod
+    def infer(cls, *given: Any) -> Type:
+        """Broadcast shape, common dtype; RuntimeError for integers."""
+        result = super().infer(*given[:3])
+        if result.dtype.kind in "biu":
+            raise DTypeError(explain(cls.name, "Integer division with addcdiv is no longer supported", "Use addcmul"))
+        return result
+
+    @staticmethod
+    def call(F: Ops, input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Value:  # noqa: A002
+        """input + value * tensor1 / tensor2."""
+        return F.addcdiv(input, tensor1, tensor2, value=value)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value) -> Value:
+        return g
+
+    @staticmethod
+    def grad_a(F: Ops, g: Value, b: Value, value: Any) -> Value:
+        return F.mul(F.div(g, b), value)
+
+    @staticmethod
+    def grad_b(F: Ops, g: Value, a: Value, b: Value, value: Any) -> Value:
+        return F.mul(F.div(F.neg(F.mul(g, a)), F.mul(b, b)), value)
+
+
+class NanToNum(Elementwise):
+    """x with numbers in place of nan and the infinities; None stands for the largest and smallest finite number.  Shape: (*a) -> (*a)."""
+
+    attrs, inplace, quiet, real_only = ("number", "posinf", "neginf"), True, True, True
+    numpy = "np.nan_to_num({x}, nan={number}, posinf={posinf}, neginf={neginf})"
+    jax = "jnp.nan_to_num({x}, nan={number}, posinf={posinf}, neginf={neginf})"
+    samples = ([A(2, 3), 0.0, None, None], [A(), 1.0, 2.0, -2.0], [A(0, 2), 0.0, None, None])
+
+    @classmethod
+    def infer(cls, x: Type, number: float, posinf: float | None, neginf: float | None) -> Type:
+        """x's type."""
+        return x
+
+    @staticmethod
+    def call(F: Ops, input: Any, nan: Any = None, posinf: Any = None, neginf: Any = None) -> Value:  # noqa: A002
+        """input with nan (0 by default), posinf and neginf as replacements."""
+        return F.nan_to_num(input, number=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value) -> Value:
+        return F.where(F.isfinite(x), g, 0.0)
+
+
+# --- products of matrices and vectors, added to a value
+
+
+def added(F: Ops, called: str, input: Any, product: Any, beta: Any, alpha: Any) -> Value:  # noqa: A002
+    """beta * input + alpha * product, as a step with the given name."""
+    product = product if alpha == 1 else F.mul(product, alpha)
+    return F.named(F.add(input if beta == 1 else F.mul(input, beta), product), called=called)
+
+
+class Addmv(Composite):
+    """beta * input + alpha * (mat @ vec).  Shapes: broadcasts to (n,), (n, m), (m,) -> (n,)."""
+
+    inplace = True
+    samples = ([A(2), A(2, 3), A(3)], [A(1), A(2, 3), A(3)])
+
+    @staticmethod
+    def call(F: Ops, input: Any, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1) -> Value:  # noqa: A002
+        """A product of a matrix and a vector added to input."""
+        return added(F, "AddmvBackward0", input, F.mv(mat, vec), beta, alpha)
+
+
+class Addr(Composite):
+    """beta * input + alpha * outer(vec1, vec2).  Shapes: broadcasts to (n, m), (n,), (m,) -> (n, m)."""
+
+    inplace = True
+    samples = ([A(2, 3), A(2), A(3)], [A(3), A(2), A(3)])
+
+    @staticmethod
+    def call(F: Ops, input: Any, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1) -> Value:  # noqa: A002
+        """An outer product added to input."""
+        return added(F, "AddrBackward0", input, F.outer(vec1, vec2), beta, alpha)
+
+
+class Baddbmm(Composite):
+    """beta * input + alpha * (batch1 @ batch2).  Shapes: broadcasts to (b, n, m), (b, n, k), (b, k, m) -> (b, n, m)."""
+
+    inplace = True
+    samples = ([A(2, 3, 4), A(2, 3, 2), A(2, 2, 4)], [A(4), A(2, 3, 2), A(2, 2, 4)])
+
+    @staticmethod
+    def call(F: Ops, input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Value:  # noqa: A002
+        """Products of the matrices of two batches added to input."""
+        return added(F, "BaddbmmBackward0", input, F.bmm(batch1, batch2), beta, alpha)
+
+
+class Addbmm(Composite):
+    """beta * input + alpha * sum over the batch of (batch1 @ batch2).  Shapes: broadcasts to (n, m), (b, n, k), (b, k, m) -> (n, m)."""
+
+    inplace = True
+    samples = ([A(3, 4), A(2, 3, 2), A(2, 2, 4)], [A(4), A(2, 3, 2), A(2, 2, 4)])
+
+    @staticmethod
+    def call(F: Ops, input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Value:  # noqa: A002
+        """The sum of the products of the matrices of two batches added to input."""
+        return added(F, "AddbmmBackward0", input, F.sum(F.bmm(batch1, batch2), dim=(0,), keepdim=False), beta, alpha)

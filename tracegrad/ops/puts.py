@@ -1,0 +1,200 @@
+"""Values with elements replaced at positions: composites of index_put, that keep its derivatives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tracegrad.config import local
+from tracegrad.dtypes import BOOL, I64, from_numpy
+from tracegrad.errors import ArgumentError, DTypeError, IndexingError, NotSupportedError, ShapeError, explain
+from tracegrad.ir.families import Composite
+from tracegrad.ir.prelude import Ops, Value
+from tracegrad.ir.samples import A, I
+from tracegrad.ir.types import broadcast, one_axis, size_of
+from tracegrad.ops.masks import mask_positions, number_of
+
+
+def _positions(F: Ops, operation: str, index: Any) -> Any:
+    """A vector of positions; a 0-d tensor counts as one.  Raises IndexError for another dtype or more axes."""
+    kind = F.type(index)
+    if kind.weak:
+        raise ArgumentError(explain(operation, "argument 'index' must be Tensor, not a number"))
+    if kind.dtype != I64 or len(kind.shape) > 1:
+        raise IndexingError(explain(operation, "index is a vector of dtype int64", index=kind))
+    return index if kind.shape else F.reshape(index, shape=(1,))
+
+
+def _same_dtype(F: Ops, operation: str, x: Any, source: Any) -> None:
+    if F.type(x).dtype != F.type(source).dtype:
+        problem = f"self and source expected to have the same dtype, but got (self) {from_numpy(F.type(x).dtype)} and (source) {from_numpy(F.type(source).dtype)}"
+        raise DTypeError(explain(operation, problem, "Convert one with .to(dtype)"))
+
+
+def _put(F: Ops, operation: str, x: Any, values: Any, positions: list[Any], dims: tuple[int, ...], accumulate: bool = False) -> Value:
+    """index_put, also on a 0-d value."""
+    shape = F.shape(x)
+    if any(size_of(F.shape(p)) and not (shape or (1,))[d] for p, d in zip(positions, dims, strict=True)):
+        raise IndexingError(explain(operation, "index is out of bounds for dimension with size 0", x=F.type(x)))
+    whole = x if shape else F.reshape(x, shape=(1,))
+    made = F.index_put(whole, values, *positions, dims=dims, accumulate=accumulate)
+    return made if shape else F.reshape(made, shape=())
+
+
+class IndexFill(Composite):
+    """x with a number written at positions of one axis.  Shapes: (*a, n, *b), (k,), () -> (*a, n, *b)."""
+
+    inplace = True
+    samples = ([A(4, 3), 0, I(2, below=4), 0.5], [A(4, 3), 1, I(2, below=3), A()], [A(), 0, I(1, below=1), 2])
+
+    @staticmethod
+    def call(F: Ops, input: Any, dim: int, index: Any, value: Any) -> Value:  # noqa: A002
+        """input with value (a number or a 0-d tensor) in the slices at the positions index of axis dim."""
+        kind = F.type(input)
+        if F.shape(value):
+            problem = f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {len(F.shape(value))} dimension(s)"
+            raise ShapeError(explain("index_fill", problem))
+        axis = one_axis("index_fill", len(kind.shape), dim)
+        numeric = F.type(value).weak
+        if numeric:
+            value = F.full(shape=(), value=number_of(kind.dtype, value), dtype=kind.dtype)
+        else:
+            value = F.as_dtype(value, kind.dtype)
+        made = _put(F, "index_fill", input, value, [_positions(F, "index_fill", index)], (axis,))
+        return F.named(made, called="IndexFillBackward0" if numeric else "IndexFillBackward1")
+
+
+class IndexCopy(Composite):
+    """x with the slices of source written at positions of one axis.  Shapes: (*a, n, *b), (k,), (*a, k, *b) -> (*a, n, *b)."""
+
+    inplace = True
+    samples = ([A(4, 3), 0, I(1, below=4), A(1, 3)], [A(4, 3), 1, I(1, below=3), A(4, 1)])
+
+    @staticmethod
+    def call(F: Ops, input: Any, dim: int, index: Any, source: Any) -> Value:  # noqa: A002
+        """input with the slices of source in place of those at the positions index of axis dim."""
+        shape, own = F.shape(input), F.shape(source)
+        axis = one_axis("index_copy", len(shape), dim)
+        positions = _positions(F, "index_copy", index)
+        count = size_of(F.shape(positions))
+        if shape and own and len(own) != len(shape):
+            problem = f"Source dimensionality ({len(own)}) and destination dimensionality ({len(shape)}) must match"
+            raise IndexingError(explain("index_copy", problem))
+        if shape and own and ((*own[:axis], *own[axis + 1 :]) != (*shape[:axis], *shape[axis + 1 :])):
+            problem = "Source/destination tensor must have same slice shapes"
+            raise ShapeError(explain("index_copy", problem, destination=list(shape), source=list(own)))
+        if (own[axis] if own else 1) != count:
+            problem = f"Number of indices ({count}) should be equal to source.size(dim) ({own[axis] if own else 1})"
+            raise IndexingError(explain("index_copy", problem))
+        _same_dtype(F, "index_copy", input, source)
+        return F.named(_put(F, "index_copy", input, source, [positions], (axis,)), called="IndexCopyBackward0")
+
+
+class MaskedScatter(Composite):
+    """x with the first elements of source, in order, where the mask holds.  Shapes: (*a), a mask that broadcasts to a, any -> (*a)."""
+
+    inplace, samples = True, ()
+
+    @staticmethod
+    def call(F: Ops, input: Any, mask: Any, source: Any) -> Value:  # noqa: A002
+        """input with elements of source where mask is true.  Raises RuntimeError for too few of them.  Not for recorded code."""
+        if F.type(mask).dtype != BOOL:
+            raise DTypeError(explain("masked_scatter", "masked_scatter_ only supports boolean masks", mask=F.type(mask)))
+        _same_dtype(F, "masked_scatter", input, source)
+        shape = broadcast("masked_scatter", F.shape(input), F.shape(mask))
+        x, where = F.expand(input, shape=shape), F.expand(mask, shape=shape)
+        if not shape:
+            x, where = F.reshape(x, shape=(1,)), F.reshape(where, shape=(1,))
+        positions = mask_positions(where)
+        count, have = len(positions[0]), size_of(F.shape(source))
+        if count > have:
+            problem = f"Number of elements of source ({have}) < number of ones in mask ({count})"
+            raise ShapeError(explain("masked_scatter", problem))
+        values = F.slice(F.reshape(source, shape=(have,)), dim=0, start=0, stop=count, step=1)
+        made = F.index_put(x, values, *positions, dims=tuple(range(len(positions))), accumulate=False)
+        return F.named(F.reshape(made, shape=shape), called="MaskedScatterBackward0")
+
+
+class Scatter(Composite):
+    """x with source written at positions: out[p, index[p, j, q], q] = source[p, j, q].  Shapes: (*p, n, *q), index no larger than source -> x's shape."""
+
+    inplace = True
+    samples = ([A(4, 3), 0, I(1, 3, below=4), A(2, 3)], [A(4, 3), 1, I(2, 1, below=3), 1.5], [A(4), 0, I(1, below=4), A(1)])
+
+    @staticmethod
+    def call(F: Ops, input: Any, dim: int, index: Any, src: Any = None, value: Any = None, *, reduce: Any = None) -> Value:  # noqa: A002
+        """input with src (a tensor or a number) at the positions index along dim.  reduce='add' adds instead.  Raises RuntimeError for a position out of range."""
+        source = value if src is None else src
+        called = "ScatterBackward1" if src is None or F.type(src).weak else "ScatterBackward0"
+        kind, positions = F.type(input), F.type(index)
+        if source is None or positions.weak:
+            raise ArgumentError(explain("scatter", "takes (dim, index, src) or (dim, index, value)"))
+        axis = one_axis("scatter", len(kind.shape), dim)
+        if F.type(source).weak:
+            value = F.full(shape=(), value=number_of(kind.dtype, source), dtype=kind.dtype)
+            source = F.expand(value, shape=positions.shape)
+        _check_scatter(F, input, axis, index, source)
+        if reduce == "add":
+            return F.scatter_add(input, index, source, dim=axis)
+        if reduce is not None:
+            raise NotSupportedError(explain("scatter", f"reduce={reduce!r} is not supported", "Use reduce='add'"))
+        if not size_of(positions.shape):
+            return F.clone(input)
+        if not kind.shape:
+            return F.reshape(source, shape=())
+        for d, n in enumerate(positions.shape):
+            if n != F.shape(source)[d]:
+                source = F.slice(source, dim=d, start=0, stop=n, step=1)
+        count = len(kind.shape)
+        places = [_along(F, d, n, count) for d, n in enumerate(positions.shape)]
+        places[axis] = index
+        made = F.index_put(input, source, *places, dims=tuple(range(count)), accumulate=False)
+        return F.named(made, called=called)
+
+
+def _along(F: Ops, axis: int, size: int, ndim: int) -> Value:
+    """The positions 0 ... size-1 along one of ndim axes."""
+    counted = F.arange(start=0, step=1, count=size, dtype=I64)
+    return F.reshape(counted, shape=tuple(size if d == axis else 1 for d in range(ndim)))
+
+
+def _check_scatter(F: Ops, x: Any, dim: int, index: Any, source: Any) -> None:
+    kind, positions, given = F.type(x), F.type(index), F.type(source)
+    if positions.dtype != I64:
+        raise DTypeError(explain("scatter", "Expected dtype int64 for index", index=positions))
+    if kind.dtype != given.dtype:
+        raise DTypeError(explain("scatter", "Expected self.dtype to be equal to src.dtype", input=kind, src=given))
+    if not size_of(positions.shape):
+        return
+    own, shape, values = positions.shape or (1,), kind.shape or (1,), given.shape or (1,)
+    fits = len(own) == len(shape) == len(values) and all(
+        n <= values[d] and (d == dim or n <= shape[d]) for d, n in enumerate(own)
+    )
+    if not fits:
+        problem = "Expected index to be no larger than self apart from dimension dim, and no larger than src"
+        raise ShapeError(explain("scatter", problem, index=positions, input=kind, src=given))
+    read = getattr(index, "_data", None)
+    if read is not None and local.trace is None and ((read < 0) | (read >= shape[dim])).any():
+        raise ShapeError(explain("scatter", f"index is out of bounds for dimension {dim} with size {shape[dim]}"))
+
+
+class Put(Composite):
+    """x with source written, or added, at positions that count through all elements.  Shapes: (*a), (*b), (*b) -> (*a)."""
+
+    inplace = True
+    samples = ([A(2, 3), I(1, below=6), A(1)], [A(4), I(2, 2, below=4), A(2, 2), True])
+
+    @staticmethod
+    def call(F: Ops, input: Any, index: Any, source: Any, accumulate: bool = False) -> Value:  # noqa: A002
+        """input, read in row-major order, with the elements of source at the positions index."""
+        count = size_of(F.shape(index))
+        if F.type(index).dtype != I64:
+            raise DTypeError(explain("put", "index must be an int64 tensor", index=F.type(index)))
+        if size_of(F.shape(source)) != count:
+            problem = f"Expected source and index to have the same number of elements, but got {size_of(F.shape(source))} and {count}"
+            raise IndexingError(explain("put", problem))
+        _same_dtype(F, "put", input, source)
+        shape = F.shape(input)
+        flat = F.reshape(input, shape=(size_of(shape),))
+        values, places = F.reshape(source, shape=(count,)), F.reshape(index, shape=(count,))
+        made = F.reshape(_put(F, "put", flat, values, [places], (0,), bool(accumulate)), shape=shape)
+        return F.named(made, called="PutBackward0")
