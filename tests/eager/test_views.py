@@ -37,8 +37,17 @@ def test_the_place_of_a_view_finds_its_elements(view):
     assert np.array_equal(found, view)
 
 
-def test_a_base_in_another_order_has_no_places():
-    assert place_in(A.T, A.T[0]) is None
+@pytest.mark.parametrize("view", [A.T[0], A.T[1:, ::2], A.T[3].T, A.T.transpose(1, 0, 2)[0], A.T[:0]])
+def test_the_place_in_a_base_in_another_order_counts_its_elements_row_by_row(view):
+    place = place_in(A.T, view)
+    found = np.zeros(view.shape)
+    for index in np.ndindex(view.shape):
+        found[index] = A.T.ravel()[place.offset + sum(i * s for i, s in zip(index, place.strides, strict=True))]
+    assert np.array_equal(found, view)
+
+
+def test_elements_that_no_strides_reach_have_no_place():
+    assert place_in(A.T, A.reshape(-1)[::5]) is None
     assert place_in(A, np.broadcast_to(A[0, 0], (3, 4))) is None
 
 

@@ -12,7 +12,7 @@ from tracegrad.eager.tensor import Tensor
 from tracegrad.ir.node import make_leaf
 from tracegrad.ir.op import Op
 from tracegrad.ir.types import Type
-from tracegrad.kernels.windows import strided_positions
+from tracegrad.kernels.windows import layout_positions, strided_positions
 from tracegrad.ops.windows import within
 
 MADE_WITHOUT_GRAD = "_made_without_grad"  # marks a view that was made under no_grad()
@@ -131,12 +131,28 @@ def once(array: Array) -> Array:
 
 
 def place_in(base: Array, view: Array) -> Place | None:
-    """Where the view's elements lie in a row-major base; None when the base is not row-major or the view shows an element twice."""
-    if not base.flags.c_contiguous or base.dtype != view.dtype or shows_twice(view):
+    """Where the view's elements lie in a row-major base; None when no strides tell or the view shows an element twice."""
+    if base.dtype != view.dtype or shows_twice(view):
         return None
+    if not base.flags.c_contiguous:
+        return _place_in_order(base, view)
     size = base.itemsize
     distance = _address(view) - _address(base)
     return Place(tuple(s // size for s in view.strides), distance // size) if view.size else Place((0,) * view.ndim, 0)
+
+
+def _place_in_order(base: Array, view: Array) -> Place | None:
+    """The place of the view among the elements of a base that lies in memory in another order, counted row by row."""
+    steps = strides_in(base, view)
+    if steps is None:
+        return None
+    if not view.size:
+        return Place((0,) * view.ndim, 0)
+    shape, strides, offset, layout = steps
+    positions = layout_positions(base.shape, layout, shape, strides, offset)
+    first = int(positions.flat[0])
+    paces = tuple(int(positions.take(1, axis).flat[0]) - first if n > 1 else 0 for axis, n in enumerate(shape))
+    return Place(paces, first) if np.array_equal(positions, strided_positions(shape, paces, first)) else None
 
 
 def strides_in(base: Array, view: Array) -> tuple[Any, ...] | None:

@@ -225,8 +225,9 @@ class Ravel(Composite):
 
     @staticmethod
     def call(F: Ops, input: Any) -> Value:  # noqa: A002
-        """input.reshape(-1)."""
-        return Reshape.call(F, input, (size_of(F.shape(input)),))
+        """input.reshape(-1), copied unless it is contiguous."""
+        data, shape = _memory(input), (size_of(F.shape(input)),)
+        return F.reshape(input if data is None or data.flags.c_contiguous else F.clone(input), shape=shape)
 
 
 class Unflatten(Composite):
