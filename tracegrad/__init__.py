@@ -50,10 +50,11 @@ newaxis = None
 
 # what is loaded on first use: name -> (module, attribute of it or None for the module itself)
 _LAZY = {
-    **{name: (f"tracegrad.{name}", None) for name in ("func", "nn", "optim", "utils", "export", "compiler")},
+    **{name: (f"tracegrad.{name}", None) for name in ("func", "nn", "optim", "utils", "export", "compiler", "cuda")},
     "compile": ("tracegrad.compiler", "compile"),
     "capture": ("tracegrad.compiler", "capture"),
     "vmap": ("tracegrad.func", "vmap"),
+    **{name: ("tracegrad.eager.rare", name) for name in ("empty_strided", "frombuffer", "get_default_device")},
     "from_dlpack": ("tracegrad.utils.dlpack", "from_dlpack"),
     "save": ("tracegrad.utils.serialization", "save"),
     "load": ("tracegrad.utils.serialization", "load"),

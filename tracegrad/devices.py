@@ -20,7 +20,7 @@ class device(metaclass=TorchClass):  # noqa: N801  (torch's name)
         if isinstance(type, device):
             type, index = type.type, type.index  # noqa: A001
         elif isinstance(type, int) and not isinstance(type, bool):
-            type, index = "cuda", type  # noqa: A001
+            raise DataError(explain("device", "Cannot access accelerator device when none is available", index=type))
         elif not isinstance(type, str):
             raise ArgumentError(explain("device", f"type must be a string such as 'cpu', got {type!r}"))
         kind, colon, number = type.partition(":")

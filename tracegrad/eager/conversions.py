@@ -20,6 +20,7 @@ from tracegrad.errors import ArgumentError, ArgumentValueError, DataError, Devic
 Array = np.ndarray[Any, Any]
 _TO_KEYWORDS = {"copy", "device", "dtype", "memory_format", "non_blocking"}
 CLASS_OF_DTYPE = {name: f"torch.{torch_class}Tensor" for name, torch_class in dtypes.TORCH_CLASS.items()}
+_PYTHON_TYPES = {float: dtypes.F64, complex: dtypes.complex128.numpy}
 DTYPE_OF_CLASS = {shown: name for name, shown in CLASS_OF_DTYPE.items()}
 
 
@@ -161,7 +162,7 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         elif argument is not None and not isinstance(argument, bool):
             raise ArgumentError(explain("to", f"takes a dtype, a device or a Tensor, got {argument!r}"))
     check_device("to", where)
-    target = self._data.dtype if dtype is None else dtypes.to_numpy(dtype)
+    target = self._data.dtype if dtype is None else _PYTHON_TYPES.get(dtype) or dtypes.to_numpy(dtype)
     if kwargs.get("copy") or (len(flags) > 1 and flags[1]):
         return _cast(self, target)
     return _converted(self, target)

@@ -159,6 +159,7 @@ def full(
         value = T.cast(T.detach(fill_value), dtype=d or fill_value._data.dtype)
         made = T.cast(T.broadcast_to(T.reshape(value, shape=()), shape=shape), dtype=value._data.dtype)
     else:
+        fill_value = fill_value.item() if isinstance(fill_value, np.generic) else fill_value
         number = array_of(fill_value, d)
         if isinstance(fill_value, float) and math.isfinite(fill_value) and not np.isfinite(number):
             raise DTypeError(

@@ -64,17 +64,27 @@ def asarray(
 ) -> Tensor:
     """obj as a tensor that shares memory where it can; copy=True always copies."""
     made = tensor(obj, dtype=dtype, device=device) if copy else as_tensor(obj, dtype, device)
+    if copy is False and not _shares_memory(made, obj):
+        problem = f"can't alias {'arbitrary sequence' if _is_sequence(obj) else type(obj).__name__} into a tensor"
+        raise ArgumentValueError(explain("asarray", problem, "Leave out copy=False"))
     return made.requires_grad_() if requires_grad else made
+
+
+def _shares_memory(made: Tensor, obj: Any) -> bool:
+    data = obj._data if isinstance(obj, Tensor) else obj
+    return isinstance(data, np.ndarray) and (made._data is data or np.may_share_memory(made._data, data))
 
 
 def array_of(data: Any, wanted: Any = None) -> Array:
     """A new array of data by torch's rules: of the dtype `wanted`, or of the one that the data implies."""
+    if not isinstance(data, (np.ndarray, np.generic, Tensor)) and hasattr(data, "__array__"):  # of another library
+        data = np.asarray(data)
     if isinstance(data, np.ndarray):
         _check_array("tensor", data)
         return np.array(data, wanted or data.dtype, order="C")
     plain = type(data) in (bool, int, float, complex)
     leaves = [data] if plain or not _is_sequence(data) else _leaves(data)
-    found = wanted or _implied(leaves)
+    found = wanted or _implied(leaves, not plain and _is_sequence(data))
     if isinstance(data, np.generic):
         return np.array(data, found)
     return _filled(data if plain else _plain(data), found)
@@ -126,25 +136,29 @@ def _leaves(data: Any) -> list[Any]:
     return found
 
 
-def _implied(leaves: list[Any]) -> Any:
+def _implied(leaves: list[Any], nested: bool = True) -> Any:
     """The dtype that the values imply together; the default dtype when there are none.  Raises TypeError or RuntimeError for what is no number."""
     if not leaves:
         return dtypes.default.float
     found = None
     for value in leaves:
-        d = _implied_one(value)
+        d = _implied_one(value, nested)
         found = d if found is None else dtypes.promote_types(found, d)
     return found
 
 
-def _implied_one(value: Any) -> Any:
+def _implied_one(value: Any, nested: bool) -> Any:
     if isinstance(value, Tensor):
         return value._data.dtype
     if isinstance(value, (np.ndarray, np.generic)):
         return dtypes.from_numpy(value.dtype).numpy
     if isinstance(value, (bool, int, float, complex)):
         return dtypes.number_dtype(value)
+    if hasattr(value, "__array__"):  # of another library
+        return dtypes.from_numpy(np.asarray(value).dtype).numpy
     if isinstance(value, (str, bytes)):
+        if nested:
+            raise ArgumentValueError(explain("tensor", f"too many dimensions {type(value).__name__!r}"))
         raise ArgumentError(explain("tensor", f"new(): invalid data type '{type(value).__name__}'"))
     raise DTypeError(explain("tensor", f"Could not infer dtype of {type(value).__name__}"))
 

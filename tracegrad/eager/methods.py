@@ -12,9 +12,9 @@ import numpy as np
 
 from tracegrad import dtypes
 from tracegrad.config import local
-from tracegrad.devices import CPU, check_device
+from tracegrad.devices import CPU, check_device, strided
 from tracegrad.eager import complex_values, conversions, facts, indexing, inference, inplace, late, printing, views
-from tracegrad.eager.clock import APART
+from tracegrad.eager.clock import set_apart
 from tracegrad.eager.creation import shape_of, tensor
 from tracegrad.eager.dispatch import NUMBERS, T, with_array
 from tracegrad.eager.generate import operator_function, public_function
@@ -241,8 +241,7 @@ def detach_(self: Tensor) -> Tensor:
 def _data_of(self: Tensor) -> Tensor:
     """The same memory without history; assigning a tensor gives self its memory and keeps self's place in autograd."""
     made: Tensor = public_function("detach")(self)
-    made.__dict__[APART] = 0
-    return made
+    return made if local.trace is not None else set_apart(made)
 
 
 _replace_memory = late.late("reshaping", "replace_memory")
@@ -296,6 +295,11 @@ PROPERTIES = {
     "retains_grad": property(_retains_grad, doc="Whether a non-leaf keeps its gradient."),
     "_version": property(inplace.version, doc="How often the memory was written in place."),
     "_base": property(views.named_base, doc="The tensor that a view shows; None otherwise."),
+    "layout": property(lambda self: strided, doc="How the elements lie in memory: strided."),
+    "is_cpu": property(lambda self: True, doc="True: tensors live on the CPU."),
+    **dict.fromkeys(
+        ("is_quantized", "is_mps", "is_meta", "is_mkldnn", "is_xpu", "is_nested"), property(lambda self: False)
+    ),
     "is_cuda": property(lambda self: False, doc="False: tensors live on the CPU."),
     "is_sparse": property(lambda self: False, doc="False: all tensors are dense."),
     "name": property(lambda self: None, doc="None, as in torch."),

@@ -11,7 +11,7 @@ import numpy as np
 
 from tracegrad import dtypes
 from tracegrad.config import local
-from tracegrad.errors import ArgumentError, DataError, DifferentiationError, explain
+from tracegrad.errors import ArgumentError, DataError, DifferentiationError, NotSupportedError, explain
 from tracegrad.ir.node import Node, make_leaf
 from tracegrad.ir.types import Type
 from tracegrad.slots import slots
@@ -42,6 +42,13 @@ class Tensor(metaclass=dtypes.TorchClass):
 
     __array_priority__ = 1000  # NumPy arrays on the left leave the operator to us
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for hook in ("__torch_function__", "__torch_dispatch__"):
+            if hook in cls.__dict__:
+                problem = f"{cls.__name__} defines {hook}, which tracegrad never calls"
+                raise NotSupportedError(explain("Tensor", problem, "Leave it out: results of operators keep the subclass"))
+
     def __hash__(self) -> int:
         return id(self)
 
@@ -53,6 +60,8 @@ class Tensor(metaclass=dtypes.TorchClass):
     def __init__(self, *data: Any, requires_grad: bool = False) -> None:
         if len(data) == 1 and isinstance(data[0], Tensor):
             self._data = data[0]._data  # the memory is shared, as torch does
+        elif len(data) == 1 and isinstance(data[0], Size):
+            self._data = np.zeros(data[0], dtypes.default.float)
         elif len(data) == 1 and isinstance(data[0], (list, tuple, np.ndarray)):
             self._data = np.array(data[0], dtypes.default.float)
         elif len(data) == 1 and not isinstance(data[0], (int, np.integer)):
