@@ -18,7 +18,7 @@ def leaf(shape, dtype="float64"):
 
 def leaf_for(sample, dtype="float64"):
     """A leaf of the type that the sample draws."""
-    return leaf(sample.shape, {"array": dtype, "index": "int64", "mask": "bool"}[sample.kind])
+    return leaf(sample.shape, {"array": dtype, "complex": "complex128", "index": "int64", "mask": "bool"}[sample.kind])
 
 
 def graph_of(function, samples, dtype="float64"):
@@ -35,6 +35,8 @@ def draw(graph, seed=0):
     arrays = []
     for node in graph.leaves:
         x = generator.uniform(-2, 2, node.shape)
+        if node.dtype.kind == "c":
+            x = x + 1j * generator.uniform(-2, 2, node.shape)
         arrays.append(
             np.asarray(x > 0 if node.dtype.kind == "b" else x * 3 if node.dtype.kind in "iu" else x).astype(node.dtype)
         )

@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
+from tests.ops.cases import dot, normal
 from tests.passes.helpers import assert_same, leaf_for, run
 from tracegrad.errors import DifferentiationError
 from tracegrad.ir.builder import B
@@ -72,7 +73,7 @@ def moves(op, graph, position):
 
 def random_like(values, seed):
     generator = np.random.default_rng(seed)
-    return [np.asarray(generator.normal(size=v.shape)).astype(v.dtype) for v in values]
+    return [normal(generator, v.shape, v.dtype) for v in values]
 
 
 @pytest.mark.parametrize(("op", "index"), FRESH)
@@ -84,8 +85,8 @@ def test_forward_and_reverse_mode_are_transposes(op, index):
     floating = differentiable(graph.outputs)
     pushed = [t for p, t in zip(floating, forward, strict=True) if p in outputs]
     pulled = run(verify(vjp_graph(graph, wrt, outputs)), [*arrays, *cotangents])
-    left = sum(np.sum(c * t) for c, t in zip(cotangents, pushed, strict=True))
-    right = sum(np.sum(c * t) for c, t in zip(pulled, tangents, strict=True))
+    left = dot(cotangents, pushed)
+    right = dot(pulled, tangents)
     np.testing.assert_allclose(left, right, rtol=1e-8, atol=1e-8)
 
 
