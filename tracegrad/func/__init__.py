@@ -1,6 +1,18 @@
 """Function transforms under torch.func's names: grad, value_and_grad, vjp, jvp, vmap and the Jacobians."""
 
 from tracegrad.func.forward import hessian, jacfwd, jacrev, jvp, vmap
+from tracegrad.func.functional_call import functional_call
 from tracegrad.func.reverse import grad, grad_and_value, value_and_grad, vjp
 
-__all__ = ["grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "value_and_grad", "vjp", "vmap"]
+__all__ = [
+    "functional_call",
+    "grad",
+    "grad_and_value",
+    "hessian",
+    "jacfwd",
+    "jacrev",
+    "jvp",
+    "value_and_grad",
+    "vjp",
+    "vmap",
+]

@@ -1,6 +1,6 @@
 """torch.nn: modules, parameters, losses."""
 
-from tracegrad.nn import functional, init, parameter
+from tracegrad.nn import functional, init, parameter, utils
 from tracegrad.nn.containers import ModuleDict, ModuleList, Sequential
 from tracegrad.nn.layers import Flatten, Identity, Linear, LogSoftmax, ReLU, Sigmoid, Softmax, Softplus, Tanh
 from tracegrad.nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, NLLLoss
@@ -30,4 +30,5 @@ __all__ = [
     "functional",
     "init",
     "parameter",
+    "utils",
 ]

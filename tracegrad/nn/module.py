@@ -18,6 +18,7 @@ from tracegrad.errors import (
     RegistrationError,
     explain,
 )
+from tracegrad.nn.backward_hooks import BackwardHooks
 from tracegrad.nn.parameter import Parameter
 
 Self = TypeVar("Self", bound="Module")
@@ -51,6 +52,8 @@ class Module:
             "_not_saved": set(),
             "_before_forward": {},
             "_after_forward": {},
+            "_before_backward": {},
+            "_after_backward": {},
             "training": True,
         }
         self.__dict__.update(tables)
@@ -63,17 +66,21 @@ class Module:
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """Run the forward hooks and forward."""
-        if not self._before_forward and not self._after_forward:
+        if not (self._before_forward or self._after_forward or self._before_backward or self._after_backward):
             return self.forward(*inputs, **named)
         for hook in list(self._before_forward.values()):
             changed = hook(self, inputs)
             if changed is not None:
                 inputs = changed if isinstance(changed, tuple) else (changed,)
+        around = None
+        if self._before_backward or self._after_backward:
+            around = BackwardHooks(self, list(self._before_backward.values()), list(self._after_backward.values()))
+            inputs = around.inputs(inputs)
         result = self.forward(*inputs, **named)
         for hook in list(self._after_forward.values()):
             changed = hook(self, inputs, result)
             result = result if changed is None else changed
-        return result
+        return result if around is None else around.results(result)
 
     # --- attributes
 
@@ -401,6 +408,14 @@ class Module:
     def register_forward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(module, inputs, result)` after forward; what it returns replaces the result."""
         return _register(self._after_forward, hook)
+
+    def register_full_backward_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook(module, grad_output)` when the gradients of the results are known; what it returns replaces them."""
+        return _register(self._before_backward, hook)
+
+    def register_full_backward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Call `hook(module, grad_input, grad_output)` when the gradients of the inputs are known; what it returns replaces grad_input."""
+        return _register(self._after_backward, hook)
 
     # --- text
 
