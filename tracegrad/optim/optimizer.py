@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -19,7 +20,8 @@ class Optimizer:
                 explain("optimizer", "params should be an iterable of Tensors or dicts, but got one Tensor")
             )
         self.defaults = defaults
-        self.state: dict[Tensor, dict[str, Any]] = {}
+        self.state: dict[Tensor, dict[str, Any]] = defaultdict(dict)
+        self.step_count = 0
         self.param_groups: list[dict[str, Any]] = []
         given = list(params)
         if not given:
@@ -42,7 +44,9 @@ class Optimizer:
                 raise ArgumentValueError(
                     explain("optimizer", "some parameters appear in more than one parameter group")
                 )
-        self.param_groups.append({**self.defaults, **param_group, "params": listed})
+        self.param_groups.append(
+            {**{**param_group, "params": listed}, **{k: v for k, v in self.defaults.items() if k not in param_group}}
+        )
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Set the .grad of all parameters to None, or to zeros."""
@@ -56,16 +60,31 @@ class Optimizer:
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        self.step_count += 1
         with no_grad():
             for group in self.param_groups:
-                for p in group["params"]:
-                    if p.grad is not None:
-                        gradient = -p.grad.detach() if group["maximize"] else p.grad.detach()
-                        self._update(p, gradient, self.state.setdefault(p, {}), group)
+                self._update_group(group)
         return loss
+
+    def _update_group(self, group: dict[str, Any]) -> None:
+        for p in group["params"]:
+            if p.grad is None:
+                continue
+            gradient = -p.grad.detach() if group["maximize"] else p.grad.detach()
+            kept = self.state.get(p, {})
+            self._update(p, gradient, kept, group)
+            if kept:
+                self.state[p] = kept
 
     def _update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         raise NotImplementedError(explain("optimizer", f"{type(self).__name__} does not say how to change a parameter"))
+
+    def __repr__(self) -> str:
+        lines = [f"{type(self).__name__} ("]
+        for i, group in enumerate(self.param_groups):
+            lines += [f"Parameter Group {i}"]
+            lines += [f"    {name}: {group[name]}" for name in sorted(group) if name != "params"]
+        return "\n".join([*lines, ")"])
 
     def _parameters(self) -> Iterable[Tensor]:
         return (p for group in self.param_groups for p in group["params"])
@@ -73,7 +92,10 @@ class Optimizer:
     def state_dict(self) -> dict[str, Any]:
         """The settings and the kept values; parameters are numbered in order."""
         numbers = {id(p): i for i, p in enumerate(self._parameters())}
-        groups = [{**g, "params": [numbers[id(p)] for p in g["params"]]} for g in self.param_groups]
+        groups = [
+            {**{k: v for k, v in g.items() if k != "params"}, "params": [numbers[id(p)] for p in g["params"]]}
+            for g in self.param_groups
+        ]
         return {"state": {numbers[id(p)]: kept for p, kept in self.state.items()}, "param_groups": groups}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -88,7 +110,7 @@ class Optimizer:
             {k: v.clone() if isinstance(v, Tensor) else v for k, v in kept.items()}
             for kept in state_dict["state"].values()
         )  # type: ignore[attr-defined]
-        self.state = {params[i]: kept for i, kept in zip(state_dict["state"], copied, strict=True)}
+        self.state = defaultdict(dict, {params[i]: kept for i, kept in zip(state_dict["state"], copied, strict=True)})
 
 
 def check_settings(**settings: float) -> None:

@@ -9,7 +9,10 @@ from tracegrad.optim.optimizer import Optimizer, check_settings
 
 
 class SGD(Optimizer):
-    """p -= lr d, with d = the gradient + weight_decay p, or with momentum the running sum b = momentum b + (1 - dampening) d."""
+    """p -= lr d, with d = the gradient + weight_decay p, or with momentum the running sum b = momentum b + (1 - dampening) d.
+
+    foreach, differentiable and fused are torch's ways of running; they are kept and change nothing.
+    """
 
     def __init__(
         self,
@@ -21,6 +24,9 @@ class SGD(Optimizer):
         nesterov: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
         check_settings(learning_rate=lr, momentum=momentum, weight_decay=weight_decay)
         if nesterov and (momentum <= 0 or dampening != 0):
@@ -32,6 +38,9 @@ class SGD(Optimizer):
             "weight_decay": weight_decay,
             "nesterov": nesterov,
             "maximize": maximize,
+            "foreach": foreach,
+            "differentiable": differentiable,
+            "fused": fused,
         }
         super().__init__(params, defaults)
 
@@ -39,9 +48,11 @@ class SGD(Optimizer):
         if group["weight_decay"]:
             g = g + p * group["weight_decay"]
         if group["momentum"]:
-            before = state.get("momentum_buffer")
-            kept = g.clone() if before is None else before * group["momentum"] + g * (1 - group["dampening"])
-            state["momentum_buffer"] = kept
+            kept = state.get("momentum_buffer")
+            if kept is None:
+                kept = state["momentum_buffer"] = g.clone()
+            else:
+                kept.mul_(group["momentum"]).add_(g, alpha=1 - group["dampening"])
             g = g + kept * group["momentum"] if group["nesterov"] else kept
         p -= g * group["lr"]
 
