@@ -25,6 +25,8 @@ _ON_BOOLS = frozenset({
 })  # fmt: skip
 # sums in which masks are counted
 _ON_COUNTS = frozenset({"cumsum", "index_add", "put_strided", "put_unfolded", "scatter_add"})
+# movements of complex values only
+_ON_COMPLEX = frozenset({"view_as_complex", "view_as_real"})
 # what changes no zero into another number, nor back
 _KEEPING = frozenset({"alias", "cast", "clone", "neg", "promote", "whole"})
 _NUMBERS = (bool, int, float, complex)
@@ -75,6 +77,12 @@ class MaskOps(Ops):
         """Whether x is a value with a floating dtype."""
         return type(x) is not Mark and self.F.is_floating(x)
 
+    def full(self, *, shape: Shape, value: Any, dtype: Any) -> Any:
+        """The mark of a constant; a whole number is a value like any other."""
+        if dtype.kind in "iu":
+            return self.F.full(shape=shape, value=value, dtype=dtype)
+        return self.ones(Type(shape, dtype)) if value else self.zeros(Type(shape, dtype))
+
     def zeros(self, like: Type) -> Any:
         """The mark of a value that is 0 everywhere."""
         return Mark(self.F.full(shape=(), value=False, dtype=BOOL), like.shape)
@@ -101,10 +109,10 @@ class MaskOps(Ops):
         """Where a sum can differ from 0: where one of its terms can."""
         if type(x) is not Mark:
             return self.F.sum(x, dim=dim, keepdim=keepdim)
-        found = self.F.any(self.full(x), dim=dim, keepdim=keepdim)
+        found = self.F.any(self.bools(x), dim=dim, keepdim=keepdim)
         return Mark(None if x.value is None else found, self.F.shape(found))
 
-    def full(self, mark: Mark) -> Any:
+    def bools(self, mark: Mark) -> Any:
         """The bools of a mark in its whole shape."""
         if mark.value is None:
             return self.F.full(shape=mark.shape, value=True, dtype=BOOL)
@@ -127,9 +135,9 @@ class MaskOps(Ops):
             both = name == "mul" and len(marks) == 2
             return Mark(self.F.logical_and(*marks) if both else self._first(inputs).value, shape)
         counted = attrs["accumulate"] if name == "index_put" else name in _ON_COUNTS
-        if not counted and name not in _ON_BOOLS and not issubclass(REGISTRY[name], Movement):
+        if not counted and name not in _ON_BOOLS and (name in _ON_COMPLEX or not issubclass(REGISTRY[name], Movement)):
             raise UnknownMaskError(name)
-        values = [self.full(i) if type(i) is Mark else i for i in inputs]
+        values = [self.bools(i) if type(i) is Mark else i for i in inputs]
         if not counted:
             found = plain(*values, **attrs)
         else:
