@@ -22,12 +22,13 @@ APART = "_apart"  # of what `.data` gave: how often it was written, which torch 
 
 
 class Write:
-    """How often one block of memory was written, and when last."""
+    """How often one block of memory was written, and when last; `unseen`: how often through `.data`, None while nobody asked for that."""
 
     __slots__ = ("count", "last", "reference", "unseen")
 
     def __init__(self, reference: Any) -> None:
-        self.reference, self.count, self.last, self.unseen = reference, 0, 0, 0
+        self.reference, self.count, self.last = reference, 0, 0
+        self.unseen: Any = None
 
 
 _written: dict[int, Write] = {}
@@ -44,6 +45,19 @@ def owner(array: Array) -> Array:
     return array
 
 
+def set_apart(t: Tensor) -> Tensor:
+    """Let writes through t, which `.data` gave, count for t alone: backward notices them like any other, `_version` of other names does not."""
+    t.__dict__[APART] = 0
+    write = _entry(owner(t._data))
+    write.unseen = write.unseen or 0
+    return t
+
+
+def _entry(memory: Array) -> Write:
+    key = id(memory)
+    return _written.get(key) or _written.setdefault(key, Write(weakref.ref(memory, lambda _: _written.pop(key, None))))
+
+
 def _apart(t: Tensor) -> dict[str, Any] | None:
     """Where the writes through t are counted if t, or what t is a view of, came from `.data`."""
     while hasattr(t, "_view"):
@@ -52,39 +66,42 @@ def _apart(t: Tensor) -> dict[str, Any] | None:
 
 
 def touch(t: Tensor) -> None:
-    """Note that t's memory was written now.  A write through `.data` is noticed by backward like any other, but does not count in `_version`."""
-    apart = _apart(t)
-    memory = owner(t._data)
-    write = _written.get(id(memory))
-    if write is None:
-        key = id(memory)
-        write = _written.setdefault(key, Write(weakref.ref(memory, lambda _: _written.pop(key, None))))
-    if apart is None:
+    """Note that t's memory was written now."""
+    memory = t._data
+    while type(memory.base) is np.ndarray:
+        memory = memory.base
+    write = _written.get(id(memory)) or _entry(memory)
+    if write.unseen is None or _is_seen(t, write):
         write.count += 1
-    else:
-        apart[APART] += 1
-        write.unseen += 1
     write.last = _Clock.last = tick()
     if t._node is not None and (hasattr(t, "_view") or hasattr(t, "_views")):
         written(base_of(t))
 
 
+def _is_seen(t: Tensor, write: Write) -> bool:
+    apart = _apart(t)
+    if apart is None:
+        return True
+    apart[APART] += 1
+    write.unseen += 1
+    return False
+
+
 def version(t: Tensor) -> int:
     """How often t's memory was written in place (torch's `_version`); for what `.data` gave, since then and through it."""
-    apart = _apart(t)
-    if apart is not None:
-        return int(apart[APART])
     write = _written.get(id(owner(t._data)))
-    return 0 if write is None else write.count
+    if write is None:
+        return 0
+    apart = None if write.unseen is None else _apart(t)
+    return write.count if apart is None else int(apart[APART])
 
 
 def moved(old: Array, new: Array) -> None:
     """Note that the memory that `old` owns lies where `new` is from now on, with its count of writes."""
     write = _written.get(id(old))
     if write is not None:
-        key = id(new)
-        count = _written.setdefault(key, Write(weakref.ref(new, lambda _: _written.pop(key, None))))
-        count.count, count.last = write.count, write.last
+        entry = _entry(new)
+        entry.count, entry.last, entry.unseen = write.count, write.last, write.unseen
 
 
 def written_since(memory: Array, seq: int) -> bool:
@@ -119,7 +136,7 @@ def _check_node(node: Node) -> None:
                     explain(
                         op.name,
                         f"its derivative needs the value of {name!r}, but one of the variables needed for gradient computation has been modified "
-                        f"by an inplace operation: it is at version {write.count + write.unseen}; expected an earlier version instead",
+                        f"by an inplace operation: it is at version {write.count + (write.unseen or 0)}; expected an earlier version instead",
                         "Write the update out of place, or clone() the value first",
                         value=Type(value.shape, value.dtype),
                     )

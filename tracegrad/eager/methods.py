@@ -363,6 +363,7 @@ def attach() -> None:
     ):
         for name, value in table.items():
             _attach(name, value)
+    Tensor._make_subclass = staticmethod(late.late("rare", "make_subclass"))  # type: ignore[attr-defined]
     Tensor.__getitem__, Tensor.__setitem__ = indexing.get_item, indexing.set_item  # type: ignore[attr-defined]
     _attach_registry()
     _attach_operators()
