@@ -128,10 +128,12 @@ def _category(dtype: Any) -> int:
 def check_own_leaf(t: Tensor, operation: str) -> None:
     """The first thing that torch looks at: raise InplaceError for a write to a leaf that requires grad, whatever else is wrong."""
     if local.grad_enabled and local.trace is None and t._node is not None and t._node.op is None:
-        check_leaf(t, t, operation)
+        check_leaf(t, base_of(t), operation)
 
 
 def check_leaf(t: Tensor, base: Tensor, operation: str) -> None:
+    if base is not t:
+        refuse_marked(t, operation)
     """Raise InplaceError where autograd could not follow the write: to a leaf, to a view of one, to one of several views of an operator, to a marked view."""
     if t._node is not None and t._node.op is None:
         raise InplaceError(
@@ -151,7 +153,6 @@ def check_leaf(t: Tensor, base: Tensor, operation: str) -> None:
                 "Update it under no_grad()",
             )
         )
-    refuse_marked(t, operation)
 
 
 def _check_function_views(t: Tensor, base: Tensor, operation: str) -> None:
@@ -310,7 +311,9 @@ def assign(t: Tensor, source: Any, kind: str, operation: str) -> Tensor:
     """Overwrite all of t with a Tensor or number that broadcasts to it, whatever its dtype."""
     if isinstance(source, Tensor) and kind == "copy":
         refuse_overlap(t._data, source._data, operation)
-    followed = isinstance(source, Tensor) and source._node is not None and local.grad_enabled
+    followed = (
+        isinstance(source, Tensor) and source._node is not None and local.grad_enabled and t._data.dtype.kind in "fc"
+    )
     if _direct(t) and not followed:
         value = source._data if isinstance(source, Tensor) else source
         _check_source(t, value, operation)

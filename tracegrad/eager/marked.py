@@ -36,7 +36,7 @@ def mark_of(t: Tensor) -> str:
     """Why torch refuses in-place writes to the view t in grad mode, as a key of its reasons; '' when it allows them."""
     while hasattr(t, "_view"):
         parent, op, _ = t._view
-        for mark in (MADE_IN_FUNCTION, MADE_WITHOUT_GRAD, MADE_IN_MODE):
+        for mark in (MADE_IN_FUNCTION, MADE_IN_MODE, MADE_WITHOUT_GRAD):
             if mark in t.__dict__:
                 return mark
         if op.one_of_many:

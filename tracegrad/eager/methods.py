@@ -264,7 +264,7 @@ def _transposed(self: Tensor) -> Tensor:
 def _matrix_transposed(self: Tensor) -> Tensor:
     """self with its last two axes exchanged.  Raises RuntimeError below two axes."""
     if not self._data.ndim:
-        return _transposed(self)
+        return self
     if self._data.ndim < 2:
         raise ShapeError(
             explain(

@@ -149,7 +149,7 @@ class Movedim(Composite):
         ranged = [tuple(one_axis("movedim", ndim, d) for d in p) for p in pair]
         origin, target = (distinct_axes("movedim", ndim, p) for p in ranged)
         if not ndim:
-            return input  # type: ignore[no-any-return]
+            return F.whole(input)
         order = [d for d in range(ndim) if d not in origin]
         for place, axis in sorted(zip(target, origin, strict=True)):
             order.insert(place, axis)

@@ -42,7 +42,7 @@ class AsStrided(Movement):
         offset = (own if storage_offset is None else int(storage_offset)) - own
         layout = () if data.flags.c_contiguous else tuple(s // data.itemsize for s in data.strides)
         _check_memory(data, shape, strides, own + offset)
-        if getattr(input, "_node", None) is not None and not within(data.shape, layout, shape, strides, offset):
+        if not within(data.shape, layout, shape, strides, offset):
             base = _base(input)
             if base is not input:  # elements of the base that input does not show
                 return AsStrided.call(F, base, shape, strides, own + offset)
