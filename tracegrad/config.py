@@ -27,6 +27,7 @@ class _Local(threading.local):
     trace: Any = None  # the active recorder, or None
     watch: Any = None  # what sees every new node of the tape (saved-tensor hooks, anomaly mode), or None
     transforms: tuple[tuple[str, str], ...] = ()  # the function transforms that run, outermost first, each with its randomness
+    inducing: Any = None  # in anomaly mode: the step whose backward records what runs now
     sweep: Any = None  # the backward that runs, where a hook asks for it
     quiet: Any = (
         None  # runs a function in a context of this thread whose NumPy error state is silent; None while it does

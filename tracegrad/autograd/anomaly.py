@@ -10,7 +10,7 @@ import numpy as np
 from tracegrad import config
 from tracegrad.autograd.grad_fn import differentiable_positions, name_of
 from tracegrad.autograd.hooks import Extra
-from tracegrad.autograd.saving import TRACEBACK, change_watch
+from tracegrad.autograd.saving import PARENT, TRACEBACK, change_watch
 from tracegrad.errors import DifferentiationError, explain
 from tracegrad.ir.node import Node
 from tracegrad.ir.types import Type
@@ -105,11 +105,21 @@ def warn_about(node: Node | None) -> None:
     else:
         told = "No forward pass information available. Enable detect anomaly during forward pass for more information."
     warnings.warn(f"Error detected in {name_of(node)}. {told}", UserWarning, stacklevel=2)
+    parent = _metadata(node).get(PARENT)
+    while parent is not None:
+        traced = "".join(_lines(parent)) or "No forward pass information available.\n"
+        told = f"Traceback of forward call that induced the previous calculation:\n{traced}"
+        text = f"\n\nPrevious calculation was induced by {name_of(parent)}. {told}"
+        warnings.warn(text, UserWarning, stacklevel=2)
+        parent = _metadata(parent).get(PARENT)
 
 
 def _lines(node: Node) -> list[str]:
-    metadata = node.extra.metadata if type(node.extra) is Extra else None
-    return [] if metadata is None else list(metadata.get(TRACEBACK, ()))
+    return list(_metadata(node).get(TRACEBACK, ()))
+
+
+def _metadata(node: Node) -> dict[str, Any]:
+    return (node.extra.metadata if type(node.extra) is Extra else None) or {}
 
 
 def _line(node: Node) -> str:

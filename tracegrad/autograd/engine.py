@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad.autograd.accumulation import accumulate, own, reach_leaf
-from tracegrad.autograd.anomaly import Anomaly
+from tracegrad.autograd.anomaly import Anomaly, warn_about
 from tracegrad.autograd.arguments import root_gradients, root_node, target_nodes, targets_of, tensors_of
 from tracegrad.autograd.generic import generic_sweep, goes_on, read_raw
 from tracegrad.autograd.hooks import (
@@ -207,8 +207,20 @@ def _checked(order: list[Node]) -> list[Node]:
                     "Pass retain_graph=True to the first call to keep it",
                 )
             )
+    if Anomaly.enabled:
+        _check_each(order)
     check_not_overwritten(order)
     return order
+
+
+def _check_each(order: list[Node]) -> None:
+    """The same in anomaly mode, where a warning tells of which step a value was overwritten."""
+    for node in order:
+        try:
+            check_not_overwritten([node])
+        except DifferentiationError:
+            warn_about(node)
+            raise
 
 
 class Sweep:

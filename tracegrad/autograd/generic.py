@@ -44,6 +44,8 @@ def generic_sweep(
     def arrived(node: Node, g: Any) -> Any:
         nonlocal at
         at = node
+        if Anomaly.enabled and create_graph and node.op is not None and node.op.name != "project":
+            local.inducing = node
         if type(node.extra) is not Extra:
             return g
         g = run_hooks(node, g)
@@ -64,7 +66,7 @@ def generic_sweep(
         return run_after_step(node, parts, g) if type(node.extra) is Extra and node.extra.after_step else parts
 
     read = reading_once(_reader() if F is T else read_raw)
-    previous = config.set_grad_enabled(create_graph)
+    previous, induced_by = config.set_grad_enabled(create_graph), local.inducing
     try:
         with np.errstate(all="ignore"):
             done = sweep(F, order, cotangents, read, arrived=arrived, left=left)
@@ -74,6 +76,7 @@ def generic_sweep(
         raise
     finally:
         config.set_grad_enabled(previous)
+        local.inducing = induced_by
     if into_leaves:
         for node in order:
             if node.op is None and node in done and (targets is None or node in targets):

@@ -90,7 +90,10 @@ def leaves_when_complete(order: list[Node]) -> list[Node]:
     for at, node in enumerate(order):
         if node not in last:
             found.append(node)
-        found += [i for i in dict.fromkeys(node.inputs) if type(i) is Node and last.get(i) == at and i in inside]
+        inputs = node.inputs
+        if node.op is not None and node.op.name == "linear":  # torch transposes the weight in a step of its own
+            inputs = (inputs[0], *reversed(inputs[1:]))
+        found += [i for i in dict.fromkeys(inputs) if type(i) is Node and last.get(i) == at and i in inside]
     return found
 
 

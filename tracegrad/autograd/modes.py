@@ -203,6 +203,11 @@ class set_multithreading_enabled(_Mode):  # noqa: N801
         return set_multithreading_enabled(self.mode)
 
 
+def is_view_replay_enabled() -> bool:
+    """False: views are followed in one way here, which needs no replaying."""
+    return False
+
+
 class _force_original_view_tracking(set_multithreading_enabled):  # noqa: N801
     """Accepted for programs written for torch: there is one way here in which views are followed."""
 
@@ -216,6 +221,7 @@ __all__ = [
     "inference_mode",
     "is_grad_enabled",
     "is_inference_mode_enabled",
+    "is_view_replay_enabled",
     "no_grad",
     "set_grad_enabled",
     "set_multithreading_enabled",

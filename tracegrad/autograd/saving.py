@@ -19,6 +19,7 @@ from tracegrad.errors import ArgumentError, DifferentiationError, OverwrittenErr
 from tracegrad.ir.node import Node, tick
 from tracegrad.ir.types import Type
 
+PARENT = "parent_"  # and under this one the node whose backward made it
 TRACEBACK = "traceback_"  # under this name a node's metadata hold where it was made
 
 
@@ -63,6 +64,8 @@ class Watch:
         """Note where the program stands, in the metadata of the node."""
         extra = extra_of(node)
         extra.metadata = {**(extra.metadata or {}), TRACEBACK: _stack_of_user()}
+        if local.inducing is not None:
+            extra.metadata[PARENT] = local.inducing
 
 
 _PACKAGE = __file__.rpartition("autograd")[0]

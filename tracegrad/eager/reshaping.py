@@ -12,6 +12,7 @@ from tracegrad.config import local, set_grad_enabled
 from tracegrad.eager.clock import moved, owner, touch
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.generate import public_function
+from tracegrad.eager.inference import refuse_write
 from tracegrad.eager.inplace import check_leaf
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.eager.views import STANDS_FOR, base_of, cut, views_of
@@ -62,6 +63,7 @@ def as_strided_(self: Tensor, size: Any, stride: Any, storage_offset: int | None
 
 def _show(t: Tensor, operation: str, function: str, *args: Any) -> Tensor:
     """Make the name t the view of its old value that a function gives; other views of that value keep what they show."""
+    refuse_write(t, operation)
     base, node = base_of(t), t._node
     if local.trace is not None:
         local.trace.check_write(base, operation)
@@ -147,6 +149,7 @@ def resize_as_(self: Tensor, the_template: Tensor, *, memory_format: Any = None)
 
 def resize(t: Tensor, shape: tuple[int, ...]) -> None:
     """Let t show its memory from its first element on as a row-major array of this shape; memory that is too small is moved, with all views."""
+    refuse_write(t, "resize_")
     if t._data.shape == shape:
         return
     array, memory = t._data, owner(t._data)
