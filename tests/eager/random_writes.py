@@ -22,7 +22,7 @@ def random_view(rng, v):
 
 
 def random_write(rng, v, x):
-    choice = rng.integers(8)
+    choice = rng.integers(20)
     assert v.grad_fn is None or v.requires_grad  # torch gives a view its new history only when it is asked for
     if choice == 0:
         v.mul_(float(rng.uniform(0.5, 2)))
@@ -38,8 +38,44 @@ def random_write(rng, v, x):
         v.sub_(v.detach().clone() * 0.5)
     elif choice == 6:
         v.fill_(1.5)
-    else:
+    elif choice == 7:
         v.sin_()
+    elif choice < 14:
+        positional_write(choice, v, x)
+    else:
+        reshaping_write(choice, v, x)
+
+
+def positional_write(choice, v, x):
+    """A write to some elements of v."""
+    if choice == 8:
+        v.masked_fill_(v > 0.5, 0.25)
+    elif choice == 9 and v.shape:
+        v[..., :1] = x[0, 1]
+    elif choice == 10 and v.shape:
+        v[..., [0, -1]] += x[1, 2]
+    elif choice == 11:
+        v.lerp_(v.detach().clone() * 0 + x[2, 3], 0.25)
+    elif choice == 12:
+        v[v.detach() < 0] *= 2
+    else:
+        v.clamp_(-0.75, 1.5)
+
+
+def reshaping_write(choice, v, x):
+    """A write that changes what the name v shows."""
+    if choice == 14:
+        v.unsqueeze_(0)
+    elif choice == 15:
+        v.squeeze_()
+    elif choice == 16 and len(v.shape) > 1:
+        v.transpose_(0, 1)
+    elif choice == 17 and len(v.shape) == 2:
+        v.t_().mul_(x[1, 1])
+    elif choice == 18 and len(v.shape) == 1:
+        v.unsqueeze_(1).add_(x[0, 3])
+    else:
+        v.addcmul_(v.detach().clone(), x[0, 0] + v.detach() * 0, value=0.5)
 
 
 def scalar_of(t, x, rng, seed, names):
