@@ -39,6 +39,7 @@ from tracegrad.eager import complex_values as _complex_values  # noqa: E402
 from tracegrad.eager import creation as _creation  # noqa: E402
 from tracegrad.eager import functions as _functions  # noqa: E402
 from tracegrad.eager.generate import exported_function as _exported_function  # noqa: E402
+from tracegrad.eager.late import function_of as _function_of  # noqa: E402
 from tracegrad.eager.printing import set_printoptions  # noqa: E402
 from tracegrad.eager.tensor import Size, Tensor  # noqa: E402
 from tracegrad.ir.op import REGISTRY as _REGISTRY  # noqa: E402
@@ -132,7 +133,7 @@ def _public_names() -> dict[str, Any]:
     for op in _REGISTRY.values():
         if op.function:
             names |= dict.fromkeys((op.name, *op.aliases), _exported_function(op.name))
-    names |= {name: Tensor.__dict__[name] for name in _IN_PLACE.split() if name in Tensor.__dict__}
+    names |= {name: _function_of(Tensor.__dict__[name]) for name in _IN_PLACE.split() if name in Tensor.__dict__}
     return names | {name: getattr(_creation, name) for name in _creation.__all__}
 
 

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from tracegrad.eager.tensor import Tensor
+from tracegrad.errors import ArgumentError, explain
+
 PLACES = {
     "reshaping": (
         "t_ transpose_ swapaxes_ swapdims_ unsqueeze_ squeeze_ as_strided_ resize_ resize_as_ set_ share_memory_"
@@ -30,6 +33,20 @@ def late(module: str, name: str) -> Callable[..., Any]:
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"See tracegrad.eager.{module}.{name}."
+    return function
+
+
+def function_of(method: Callable[..., Any]) -> Callable[..., Any]:
+    """The function of the module for an in-place method: `tracegrad.exp_(x)`.  Raises TypeError for anything but a Tensor."""
+
+    def function(input: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: A002  (torch's name)
+        if not isinstance(input, Tensor):
+            problem = f"argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
+            raise ArgumentError(explain(method.__name__, problem))
+        return method(input, *args, **kwargs)
+
+    function.__name__ = function.__qualname__ = method.__name__
+    function.__doc__ = method.__doc__
     return function
 
 

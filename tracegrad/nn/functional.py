@@ -29,6 +29,11 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:  # noqa: A002
     return made
 
 
+def relu_(input: Tensor) -> Tensor:  # noqa: A002
+    """max(input, 0) in input's memory."""
+    return relu(input, inplace=True)
+
+
 def tanh(input: Tensor) -> Tensor:  # noqa: A002
     """Hyperbolic tangent of every element."""
     made: Tensor = public_function("tanh")(input)
@@ -168,6 +173,7 @@ __all__ = [
     "mse_loss",
     "nll_loss",
     "relu",
+    "relu_",
     "sigmoid",
     "softmax",
     "softplus",
