@@ -122,26 +122,10 @@ def gradgradcheck(
         _refuse("gradgradcheck", "Setting check_batched_grad=True requires check_rev_over_rev to be True")
     if check_undefined_grad and not check_rev_over_rev:
         _refuse("gradgradcheck", "Setting check_undefined_grad=True requires check_rev_over_rev to be True")
-    arguments = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
-    outputs = _differentiable(func(*arguments))
-    if not outputs:
-        raise ArgumentError(explain("gradgradcheck", "no result of the function requires grad"))
-    if grad_outputs is None:
-        cotangents = _random_cotangents(outputs, gen_non_contig_grad_outputs)
-    else:
-        given = (grad_outputs,) if isinstance(grad_outputs, Tensor) else tuple(grad_outputs)
-        cotangents = [g for g in given if g is not None]
-    count = len(arguments)
-
-    def gradients(*values: Any) -> tuple[Any, ...]:
-        results = _differentiable(func(*values[:count]))
-        wanted = [v for v in values[:count] if isinstance(v, Tensor) and v.requires_grad]
-        found = grad(results, wanted, list(values[count:]), create_graph=True, allow_unused=True)
-        return tuple(g for g in found if g is not None)
-
+    gradients, everything = _gradients_of(func, inputs, grad_outputs, gen_non_contig_grad_outputs)
     return gradcheck(
         gradients,
-        (*arguments, *cotangents),
+        everything,
         eps=eps,
         atol=atol,
         rtol=rtol,
@@ -155,6 +139,30 @@ def gradgradcheck(
         fast_mode=fast_mode,
         masked=masked,
     )
+
+
+def _gradients_of(
+    func: Callable[..., Any], inputs: Any, grad_outputs: Any, scattered: bool
+) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """The function from the inputs and the cotangents of the results to the gradients, and its arguments."""
+    arguments = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    outputs = _differentiable(func(*arguments))
+    if not outputs:
+        raise ArgumentError(explain("gradgradcheck", "no result of the function requires grad"))
+    if grad_outputs is None:
+        cotangents = _random_cotangents(outputs, scattered)
+    else:
+        given = (grad_outputs,) if isinstance(grad_outputs, Tensor) else tuple(grad_outputs)
+        cotangents = [g for g in given if g is not None]
+    count = len(arguments)
+
+    def gradients(*values: Any) -> tuple[Any, ...]:
+        results = _differentiable(func(*values[:count]))
+        wanted = [v for v in values[:count] if isinstance(v, Tensor) and v.requires_grad]
+        found = grad(results, wanted, list(values[count:]), create_graph=True, allow_unused=True)
+        return tuple(g for g in found if g is not None)
+
+    return gradients, (*arguments, *cotangents)
 
 
 def _refuse(operation: str, problem: str) -> None:

@@ -42,6 +42,10 @@ class Ops:
         """Whether x has a floating or complex dtype."""
         return type_of(x).dtype.kind in "fc"
 
+    def is_complex(self, x: Any) -> bool:
+        """Whether x has a complex dtype."""
+        return type_of(x).dtype.kind == "c"
+
     def sum_to(self, x: Any, *, shape: Shape) -> Any:
         """x summed over the axes along which `shape` was broadcast to x's shape."""
         have = self.shape(x)

@@ -54,6 +54,14 @@ class RawOps(Ops):
         """x summed over broadcast axes, in one kernel."""
         return K.sum_to(x, shape)
 
+    def is_complex(self, x: Any) -> bool:
+        """Whether x has a complex dtype."""
+        return x.dtype.kind == "c" if type(x) is np.ndarray else isinstance(x, (complex, np.complexfloating))
+
+    def as_dtype(self, x: Any, dtype: Any) -> Any:
+        """x converted to a NumPy dtype."""
+        return x if x.dtype is dtype else super().as_dtype(x, dtype)
+
     def expand(self, x: Any, *, shape: tuple[int, ...]) -> Any:
         """x broadcast to shape, in one kernel."""
         return x if x.shape == shape else K.repeated(x, shape)

@@ -9,7 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad.kernels.complex_numbers import angle, complex_of, polar, put_part, sgn, squared_size, view_as_complex, view_as_real  # noqa: F401
+from tracegrad.kernels.complex_numbers import (  # noqa: F401
+    angle,
+    complex_of,
+    polar,
+    put_part,
+    sgn,
+    squared_size,
+    view_as_complex,
+    view_as_real,
+)
 from tracegrad.kernels.positions import (  # noqa: F401  (kernels under one name)
     arange,
     bmm,

@@ -25,10 +25,6 @@ def needs_complex(operation: str, x: Type) -> None:
         )
 
 
-def _is_complex(F: Ops, x: Any) -> bool:
-    return F.type(x).dtype.kind == "c"
-
-
 class Conj(Elementwise):
     """The complex conjugate of every element of x: a copy; real tensors are returned as they are.  Shape: (*a) -> (*a)."""
 
@@ -40,7 +36,7 @@ class Conj(Elementwise):
     @staticmethod
     def call(F: Ops, input: Any) -> Value:  # noqa: A002
         """The conjugate; a tensor without imaginary parts itself."""
-        return F.conj(input) if _is_complex(F, input) else input
+        return F.conj(input) if F.is_complex(input) else input
 
     @staticmethod
     def grad_x(F: Ops, g: Value) -> Value:
@@ -70,7 +66,7 @@ class Real(Movement):
     @staticmethod
     def call(F: Ops, input: Any) -> Value:  # noqa: A002
         """The real parts; a tensor without imaginary parts itself."""
-        return F.real(input) if _is_complex(F, input) else input
+        return F.real(input) if F.is_complex(input) else input
 
     @staticmethod
     def infer(x: Type) -> Type:
@@ -381,4 +377,4 @@ def adjoint_of(F: Ops, x: Any, name: str) -> Value:
         text = f"tensor.{name} is only supported on matrices or batches of matrices. Got {n}-D tensor"
         raise ShapeError(explain(name, text))
     turned = F.transpose(x, dim0=n - 2, dim1=n - 1)
-    return F.conj(turned) if _is_complex(F, x) else turned
+    return F.conj(turned) if F.is_complex(x) else turned

@@ -31,8 +31,7 @@ class Abs(Elementwise):
 
     @staticmethod
     def grad_x(F: Ops, g: Value, x: Value) -> Value:
-        kind = F.type(x).dtype
-        return F.mul(F.as_dtype(g, kind), F.sgn(x)) if kind.kind == "c" else F.mul(g, F.sign(x))
+        return F.mul(F.as_dtype(g, F.type(x).dtype), F.sgn(x)) if F.is_complex(x) else F.mul(g, F.sign(x))
 
 
 class Sign(Elementwise):
