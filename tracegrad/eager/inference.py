@@ -12,6 +12,7 @@ import numpy as np
 
 from tracegrad.config import local
 from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.eager.views import MADE_IN_MODE, MADE_WITHOUT_GRAD
 from tracegrad.errors import DifferentiationError, InplaceError, explain
 from tracegrad.ir.op import Op
 from tracegrad.slots import slots
@@ -85,6 +86,8 @@ def of_kind(op: type[Op], operands: Any, made: Tensor) -> Tensor:
         as_inference(made)
         if (op.name == "detach" and not local.inference) or DETACHED in first.__dict__:
             made.__dict__[DETACHED] = True
+    elif made.__dict__.pop(MADE_WITHOUT_GRAD, False):
+        made.__dict__[MADE_IN_MODE] = True
     return made
 
 
