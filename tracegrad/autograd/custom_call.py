@@ -127,7 +127,10 @@ class CustomCall(Op):
         first, count = call.count + len(call.boundary), call.count
         spread = [x if has else F.broadcast_to(x, shape=(size, *F.shape(x))) for x, has in zip(xs, mask, strict=True)]
         return F.custom_call(
-            *spread[:count], *xs[count:first], *spread[first:], call=Late.templates.batched(call, size, mask[count:first])
+            *spread[:count],
+            *xs[count:first],
+            *spread[first:],
+            call=Late.templates.batched(call, size, mask[count:first]),
         )
 
     @staticmethod
@@ -280,7 +283,9 @@ def run_forward_rule(call: Call, tangents: Sequence[Tensor | None], results: Seq
             continue
         if not isinstance(t, Tensor):
             raise DifferentiationError(
-                explain(f"{call.function.__name__}.jvp", f"expected Tensor or None at position {i}, got {type(t).__name__}")
+                explain(
+                    f"{call.function.__name__}.jvp", f"expected Tensor or None at position {i}, got {type(t).__name__}"
+                )
             )
         if t._data.shape != result._data.shape:
             problem = f"returned a tangent of shape {list(t._data.shape)} at position {i} for a result of shape {list(result._data.shape)}"

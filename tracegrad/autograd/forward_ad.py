@@ -60,7 +60,9 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
     """
     now = duals.current()
     if now is None:
-        problem = "Trying to create a dual Tensor for forward AD but no level exists, make sure to enter_dual_level() first"
+        problem = (
+            "Trying to create a dual Tensor for forward AD but no level exists, make sure to enter_dual_level() first"
+        )
         raise DifferentiationError(explain("make_dual", problem))
     for name, value in (("tensor", tensor), ("tangent", tangent)):
         if not isinstance(value, Tensor):

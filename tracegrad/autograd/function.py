@@ -126,7 +126,8 @@ class Function(FunctionCtx):
         finished = _finish(call, ctx, tensors, results)
         if duals is not None and any(t is not None for t in tangents):
             call.kinds = tuple(
-                Type(a._data.shape, a._data.dtype) if isinstance(a, Tensor) and a._data.dtype.kind in "fc" else None for a in args
+                Type(a._data.shape, a._data.dtype) if isinstance(a, Tensor) and a._data.dtype.kind in "fc" else None
+                for a in args
             )
             duals.through_function(call, tangents, finished)
         if local.trace is None:

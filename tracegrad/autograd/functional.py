@@ -11,7 +11,15 @@ from tracegrad.autograd.engine import grad
 from tracegrad.autograd.modes import enable_grad
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.errors import ArgumentError, DataError, DTypeError, DifferentiationError, NotSupportedError, OptionError, explain
+from tracegrad.errors import (
+    ArgumentError,
+    DataError,
+    DifferentiationError,
+    DTypeError,
+    NotSupportedError,
+    OptionError,
+    explain,
+)
 from tracegrad.ir.types import Type
 from tracegrad.slots import slots
 
@@ -241,9 +249,7 @@ def _jacobian_of(output: Tensor, inputs: Tensors, create_graph: bool, strict: bo
     shape, size = output._data.shape, output._data.size
     eye = np.eye(size, dtype=output._data.dtype).reshape(size, *shape)
     if vectorize and size and output.requires_grad:
-        found = grad(
-            output, inputs, handle(eye, None), True, create_graph, allow_unused=True, is_grads_batched=True
-        )
+        found = grad(output, inputs, handle(eye, None), True, create_graph, allow_unused=True, is_grads_batched=True)
         return tuple(
             T.zeros(Type((*shape, *x._data.shape), x._data.dtype))
             if g is None

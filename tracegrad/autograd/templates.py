@@ -72,9 +72,7 @@ def record_rules(call: Call, ctx: Any, sources: list[Tensor], results: list[Tens
 
 def _ones(like: Sequence[Tensor]) -> list[Tensor]:
     """Stand-ins on leaves of their own."""
-    return [
-        handle(np.ones(t._data.shape, t._data.dtype), make_leaf(Type(t._data.shape, t._data.dtype))) for t in like
-    ]
+    return [handle(np.ones(t._data.shape, t._data.dtype), make_leaf(Type(t._data.shape, t._data.dtype))) for t in like]
 
 
 def batched(call: Call, size: int, boundary: Sequence[bool]) -> Call:

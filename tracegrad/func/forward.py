@@ -1,4 +1,4 @@
-"""jvp, vmap and the Jacobians made of them: the function is recorded, a pass transforms its graph, and the result runs on Tensors."""
+"""jvp, linearize and the Jacobians: the function is recorded, a pass transforms its graph, and the result runs on Tensors."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from typing import Any
 from tracegrad import pytree
 from tracegrad.autograd.modes import enable_grad, set_grad_enabled
 from tracegrad.compiler.recorder import Trace
-from tracegrad.compiler.replay import Recorded, as_tensor_leaf, record, replay
+from tracegrad.compiler.replay import Recorded, as_tensor_leaf, replay
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor
-from tracegrad.errors import ArgumentError, ArgumentValueError, DTypeError, ShapeError, explain
+from tracegrad.errors import ArgumentError, ArgumentValueError, DataError, DTypeError, ShapeError, explain
 from tracegrad.func.levels import Level, positions, running
+from tracegrad.func.mapping import move, record_function, vmap
 from tracegrad.ir.graph import Graph
-from tracegrad.ir.types import Type, one_axis, type_of
+from tracegrad.ir.node import Node
+from tracegrad.ir.types import Type, type_of
 from tracegrad.passes.batch import batch_graph
 from tracegrad.passes.differentiate import differentiable
 from tracegrad.passes.jvp import jvp_graph
@@ -23,57 +25,131 @@ from tracegrad.passes.jvp import jvp_graph
 Function = Callable[..., Any]
 
 
-def _record(
-    what: str, function: Function, tensors: list[Tensor], treedef: Any, reads: bool, randomness: str = "error"
-) -> Recorded:
-    """Record function at these argument leaves."""
-    trace = Trace(what, reads)
-    # for a later reverse mode the graph must say where no_grad() stops it
-    needs = [t._node is not None and t._node.needs for t in tensors]
-    args = treedef.unflatten([trace.leaf(t._data, needs=n) for t, n in zip(tensors, needs, strict=True)])
-    with running(what, randomness):
-        return record(trace, function, args, {})
-
-
 def jvp(
-    function: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...], *, has_aux: bool = False
+    function: Function,
+    primals: tuple[Any, ...],
+    tangents: tuple[Any, ...],
+    *,
+    strict: bool = False,
+    has_aux: bool = False,
 ) -> tuple[Any, ...]:
     """(output, output tangent[, aux]) of a function at the primals along the tangents, which have the form of the primals.
 
-    Forward mode: one pass, at the cost of a small multiple of the function.  Raises ValueError when primals and tangents differ in form or shape.
+    Forward mode: one pass, at the cost of a small multiple of the function.  Raises RuntimeError when primals and tangents differ in form or shape, and for a
+    function that returns anything but Tensors; ValueError for integers; with strict=True RuntimeError for an output that does not depend on the primals.
     """
-    return push_forward("jvp", function, primals, tangents, has_aux)
+    return push_forward("jvp", function, primals, tangents, has_aux, strict)
 
 
 def push_forward(
-    what: str, function: Function, primals: tuple[Any, ...], tangents: tuple[Any, ...], has_aux: bool = False
+    what: str,
+    function: Function,
+    primals: tuple[Any, ...],
+    tangents: tuple[Any, ...],
+    has_aux: bool = False,
+    strict: bool = False,
 ) -> tuple[Any, ...]:
     """jvp under the name `what` of the transform that runs: "forward_ad" asks no setup_context of an autograd.Function."""
     if not isinstance(primals, tuple) or not isinstance(tangents, tuple):
-        raise ArgumentError(explain("jvp", "primals and tangents must be tuples with one entry per argument"))
-    flat, treedef = pytree.flatten(primals)
-    along, form = pytree.flatten(tangents)
-    if form != treedef:
-        raise ArgumentValueError(explain("jvp", f"tangents must have the form of the primals, {treedef}; got {form}"))
-    values, directions = [as_tensor_leaf("jvp", v) for v in flat], [as_tensor_leaf("jvp", v) for v in along]
-    for v, d in zip(values, directions, strict=True):
-        if v._data.shape != d._data.shape:
-            raise ShapeError(
-                explain(
-                    "jvp",
-                    "a tangent has another shape than its primal",
-                    primal=list(v._data.shape),
-                    tangent=list(d._data.shape),
-                )
-            )
-    wrapped = function if has_aux else lambda *args: (function(*args), None)
-    recorded = _record(what, wrapped, values, treedef, reads=True)
+        raise DataError(explain("jvp", "Expected primals and tangents to be tuples with one entry per argument"))
+    values, treedef = _leaves("jvp", primals)
+    directions = _directions("jvp", tangents, values, treedef)
+    recorded = _record_jvp(what, function, values, treedef, has_aux)
     graph = recorded.graph
-    found = replay(jvp_graph(graph, tuple(range(len(values)))), [*values, *directions, *recorded.captures])
+    pushed = jvp_graph(graph, tuple(range(len(values))))
+    if strict:
+        _check_dependence(pushed, graph, len(values))
+    found = replay(pushed, [*values, *directions, *recorded.captures])
     count = len(graph.outputs)
     output, aux = recorded.result(found[:count])
     tangent, _ = recorded.result(_all_tangents(graph, found[count:]))
     return (output, tangent, aux) if has_aux else (output, tangent)
+
+
+def linearize(function: Function, *primals: Any) -> tuple[Any, Function]:
+    """(output, jvp_function) of a function at the primals; jvp_function(*tangents) gives the output's tangent.
+
+    What does not depend on the tangents is computed once.  Raises as jvp does.
+    """
+    values, treedef = _leaves("linearize", primals)
+    recorded = _record_jvp("linearize", function, values, treedef, False)
+    graph = recorded.graph
+    pushed = jvp_graph(graph, tuple(range(len(values))))
+    known = dict(zip(pushed.leaves, [*values, *values, *recorded.captures], strict=True))
+    moving = set(pushed.inputs[len(values) : 2 * len(values)])
+    steps = []
+    for node in pushed.nodes:
+        if any(isinstance(i, Node) and i in moving for i in node.inputs):
+            moving.add(node)
+            steps.append(node)
+        else:
+            known[node] = _apply(node, known)
+    count = len(graph.outputs)
+
+    def jvp_function(*tangents: Any) -> Any:
+        found = dict(known)
+        found.update(
+            zip(pushed.inputs[len(values) :], _directions("linearize", tangents, values, treedef), strict=False)
+        )
+        for node in steps:
+            found[node] = _apply(node, found)
+        parts = [found[o] if isinstance(o, Node) else o for o in pushed.outputs[count:]]
+        return recorded.result(_all_tangents(graph, parts))[0]
+
+    return recorded.result([known[o] if isinstance(o, Node) else o for o in pushed.outputs[:count]])[0], jvp_function
+
+
+def _apply(node: Node, values: dict[Any, Any]) -> Any:
+    op = node.op
+    assert op is not None
+    given = [values[i] if isinstance(i, Node) else i for i in node.inputs]
+    if op.name == "project":
+        return given[0][node.attrs[0]]
+    return getattr(T, op.name)(*given, **dict(zip(op.attrs, node.attrs, strict=True)))
+
+
+def _leaves(what: str, primals: tuple[Any, ...]) -> tuple[list[Tensor], Any]:
+    """The primals as Tensors that have tangents, and their form."""
+    flat, treedef = pytree.flatten(primals)
+    if not flat:
+        raise DataError(explain(what, "Expected primals to contain at least one Tensor"))
+    values = [as_tensor_leaf(what, v) for v in flat]
+    for v in values:
+        if v._data.dtype.kind not in "fc" and "_is_number" not in v.__dict__:
+            problem = f"Expected primal to be floating point or complex, but got: {v.dtype}"
+            raise ArgumentValueError(explain(what, problem))
+    return values, treedef
+
+
+def _directions(what: str, tangents: tuple[Any, ...], values: list[Tensor], treedef: Any) -> list[Tensor]:
+    """The tangents as Tensors.  Raises RuntimeError unless they have the form and the shapes of the primals."""
+    along, form = pytree.flatten(tangents)
+    if form != treedef:
+        raise DataError(
+            explain(what, f"Expected primals and tangents to have the same python structure, {treedef}; got {form}")
+        )
+    directions = [as_tensor_leaf(what, v) for v in along]
+    for v, d in zip(values, directions, strict=True):
+        if v._data.shape != d._data.shape:
+            problem, shapes = "a tangent has another shape than its primal", (list(v._data.shape), list(d._data.shape))
+            raise ShapeError(explain(what, problem, primal=shapes[0], tangent=shapes[1]))
+    return directions
+
+
+def _record_jvp(what: str, function: Function, values: list[Tensor], treedef: Any, has_aux: bool) -> Recorded:
+    """The function, returning (output, aux), recorded; its output consists of Tensors."""
+    return record_function(
+        Trace(what, True), lambda *args: _with_aux(what, function(*args), has_aux), values, treedef, "error"
+    )
+
+
+def _check_dependence(pushed: Graph, graph: Graph, count: int) -> None:
+    moving = set(pushed.inputs[count : 2 * count])
+    for node in pushed.nodes:
+        if any(isinstance(i, Node) and i in moving for i in node.inputs):
+            moving.add(node)
+    if any(o not in moving for o in pushed.outputs[len(graph.outputs) :]):
+        raise DataError(explain("jvp", "an output does not depend on the primals, which strict mode does not allow"))
 
 
 def _all_tangents(graph: Graph, found: list[Any], batch: tuple[int, ...] = ()) -> list[Any]:
@@ -83,111 +159,20 @@ def _all_tangents(graph: Graph, found: list[Any], batch: tuple[int, ...] = ()) -
     return [given[i] if i in given else T.zeros(zero) for i, zero in enumerate(zeros)]
 
 
-def vmap(function: Function, in_dims: Any = 0, out_dims: Any = 0, randomness: str = "error") -> Function:
-    """The function mapped over an axis of its arguments, as one program without a loop.
-
-    in_dims: the mapped axis of every argument: one int for all, or a tuple with an int, None (not mapped) or a matching container per argument; out_dims likewise for results.
-    Code that reads a value (`if x > 0`) raises RuntimeError, since each example would go its own way.  Nests, and may be differentiated and compiled.
-    """
-    if randomness not in ("error", "different", "same"):
-        raise ArgumentValueError(
-            explain("vmap", f"randomness must be 'error', 'different' or 'same', got {randomness!r}")
-        )
-
-    @wraps(function)
-    def mapped(*args: Any, **kwargs: Any) -> Any:
-        flat, treedef = pytree.flatten(args)
-        tensors = [as_tensor_leaf("vmap", v) for v in flat]
-        axes = _axes_of_leaves(in_dims, args, tensors)
-        size = _batch_size(tensors, axes)
-        moved = [t if a is None else _move(t, a, 0) for t, a in zip(tensors, axes, strict=True)]
-        example = [t if a is None else _example(t) for t, a in zip(moved, axes, strict=True)]
-        recorded = _record("vmap", lambda *inner: function(*inner, **kwargs), example, treedef, False, randomness)
-        graph = recorded.graph
-        closed = Graph(graph.leaves, graph.outputs, (), graph.effects, graph.names)
-        batched = (*(a is not None for a in axes), *(False for _ in recorded.captures))
-        found = replay(batch_graph(closed, batched, size), [*moved, *recorded.captures])
-        return recorded.result(_place_results(found, out_dims, recorded))
-
-    return mapped
-
-
-def _example(t: Tensor) -> Tensor:
-    """One entry along the first axis, or zeros where the batch is empty."""
-    if t._data.shape[0] == 0:
-        return T.zeros(Type(t._data.shape[1:], t._data.dtype))  # type: ignore[no-any-return]
-    return T.select(t, dim=0, index=0)  # type: ignore[no-any-return]
-
-
-def _move(t: Tensor, source: int, target: int) -> Tensor:
-    """t with one axis moved, the others in order."""
-    ndim = len(t._data.shape)
-    source, target = source % ndim, target % ndim
-    if source == target:
-        return t
-    order = [d for d in range(ndim) if d != source]
-    order.insert(target, source)
-    return T.permute(t, dims=tuple(order))  # type: ignore[no-any-return]
-
-
-def _axes_of_leaves(in_dims: Any, args: tuple[Any, ...], tensors: list[Tensor]) -> list[int | None]:
-    """The mapped axis of every leaf."""
-    if isinstance(in_dims, int):
-        axes: list[Any] = [in_dims] * len(tensors)
-    else:
-        if not isinstance(in_dims, (tuple, list)) or len(in_dims) != len(args):
-            raise ArgumentValueError(
-                explain("vmap", f"in_dims must be an int or have one entry per argument ({len(args)}), got {in_dims!r}")
-            )
-        axes = [axis for spec, arg in zip(in_dims, args, strict=True) for axis in _spread(spec, arg)]
-    return [None if a is None else one_axis("vmap", len(t._data.shape), a) for a, t in zip(axes, tensors, strict=True)]
-
-
-def _spread(spec: Any, arg: Any) -> list[Any]:
-    """One entry of in_dims for every leaf of its argument."""
-    if spec is None or isinstance(spec, int):
-        return [spec] * pytree.flatten(arg)[1].leaf_count
-    if isinstance(spec, dict) and isinstance(arg, dict):
-        return [axis for key in arg for axis in _spread(spec[key], arg[key])]
-    if isinstance(spec, (tuple, list)) and isinstance(arg, (tuple, list)) and len(spec) == len(arg):
-        return [axis for s, a in zip(spec, arg, strict=True) for axis in _spread(s, a)]
-    raise ArgumentValueError(explain("vmap", f"an entry of in_dims does not match its argument: {spec!r}"))
-
-
-def _batch_size(tensors: list[Tensor], axes: list[int | None]) -> int:
-    sizes = {t._data.shape[a] for t, a in zip(tensors, axes, strict=True) if a is not None and t._data.ndim}
-    if not sizes or any(a is not None and not t._data.ndim for t, a in zip(tensors, axes, strict=True)):
-        raise ArgumentValueError(
-            explain("vmap", "at least one argument with an axis must be mapped, and every mapped argument needs one")
-        )
-    if len(sizes) > 1:
-        raise ArgumentValueError(
-            explain(
-                "vmap", f"Expected all tensors to have the same size in the mapped dimension, got sizes {sorted(sizes)}"
-            )
-        )
-    return sizes.pop()
-
-
-def _place_results(found: list[Any], out_dims: Any, recorded: Recorded) -> list[Any]:
-    """The results with their batch axis where out_dims wants it."""
-    count = len(found)
-    axes = [out_dims] * count if isinstance(out_dims, int) else list(out_dims)
-    if len(axes) != count:
-        raise ArgumentValueError(
-            explain("vmap", f"out_dims must be an int or have one entry per result ({count}), got {out_dims!r}")
-        )
-    return [_move(t, 0, a) for t, a in zip(found, axes, strict=True)]
-
-
-def jacrev(function: Function, argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False) -> Function:
+def jacrev(
+    function: Function, argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False, chunk_size: int | None = None
+) -> Function:
     """The Jacobian by reverse mode: for every Tensor of the output and every Tensor of the arguments, shape (*output, *argument).
 
     The function runs once, and one batched sweep gives all rows: cheap when the output is small.  The result has the form of the output, with the form of the
     argument (a tuple for a tuple of argnums) in the place of each Tensor.  With has_aux the function returns (output, aux) and the result is (jacobian, aux).
+    chunk_size: at most so many rows at a time.
 
-    Raises RuntimeError when the function returns anything else than Tensors; ValueError for argnums that the call lacks.
+    Raises RuntimeError when the function returns anything else than Tensors and for argnums that the call lacks; ValueError for a chunk_size that is not positive.
     """
+
+    if chunk_size is not None and chunk_size <= 0:
+        raise ArgumentValueError(explain("jacrev", "`chunk_size` should be greater than 0"))
 
     @wraps(function)
     def jacobian(*args: Any) -> Any:
@@ -204,7 +189,12 @@ def jacrev(function: Function, argnums: int | tuple[int, ...] = 0, *, has_aux: b
         _all_real("jacrev", "outputs", outputs)
         if sum(t._data.size for t in outputs):
             with set_grad_enabled(level.inner(outputs)):
-                rows = vmap(lambda *g: pytree.leaves(level.sweep(outputs, g, keep=True)))(*_basis(outputs))
+                sweep = vmap(
+                    lambda *g: pytree.leaves(level.sweep(outputs, g, keep=True)),
+                    randomness="same",
+                    chunk_size=chunk_size,
+                )
+                rows = sweep(*_basis(outputs))
         else:
             rows = [T.zeros(Type((0, *t._data.shape), t._data.dtype)) for t in inputs]
         rows = [level.outside(row) for row in rows]
@@ -220,7 +210,9 @@ def jacrev(function: Function, argnums: int | tuple[int, ...] = 0, *, has_aux: b
     return jacobian
 
 
-def jacfwd(function: Function, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Function:
+def jacfwd(
+    function: Function, argnums: int | tuple[int, ...] = 0, has_aux: bool = False, *, randomness: str = "error"
+) -> Function:
     """The Jacobian by forward mode: the same result as jacrev's, cheap when the argument is small.
 
     The function runs once, and one batched program gives all columns.  Raises as jacrev does.
@@ -243,11 +235,11 @@ def _jacfwd(what: str, function: Function, argnums: int | tuple[int, ...], has_a
         flat, treedef = pytree.flatten(values)
         inputs = [as_tensor_leaf("jacfwd", v) for v in flat]
         _all_real("jacfwd", "inputs", inputs)
+        if any(v._data.dtype.kind not in "fc" for v in inputs):
+            raise ArgumentValueError(explain("jacfwd", "Expected primal to be floating point or complex"))
         restricted = _restricted(function, args, chosen)
         form = pytree.structure([args[n] for n in chosen])
-        recorded = _record(
-            what, lambda *inner: _with_aux("jacfwd", restricted(*inner), has_aux), inputs, _as_arguments(form), True
-        )
+        recorded = _record_jvp(what, restricted, inputs, _as_arguments(form), has_aux)
         graph = recorded.graph
         output, aux = recorded.result(list(graph.outputs))
         outputs, out_form = pytree.flatten(output)
@@ -334,7 +326,7 @@ def _blocks(rows: Tensor, tensors: list[Tensor]) -> list[Tensor]:
 def _columns(columns: Tensor, output: Any, inputs: list[Tensor], treedef: Any) -> Any:
     """The Jacobian of one output, in the form of the inputs, from its tangents (size, *output)."""
     shape = tuple(output.shape)
-    parts = [_move(block, 0, len(shape)) for block in _blocks(columns, inputs)]
+    parts = [move(block, 0, len(shape)) for block in _blocks(columns, inputs)]
     return treedef.unflatten(
         [T.reshape(part, shape=(*shape, *t._data.shape)) for part, t in zip(parts, inputs, strict=True)]
     )

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import tracegrad.autograd.function_transforms
 from tracegrad import config, pytree
 from tracegrad.autograd.arguments import as_gradient
 from tracegrad.autograd.engine import own, run
@@ -16,7 +15,7 @@ from tracegrad.config import local
 from tracegrad.dtypes import default
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.errors import ArgumentValueError, DTypeError, explain
+from tracegrad.errors import DataError, DTypeError, explain
 from tracegrad.ir.node import Node, make_leaf, make_node
 from tracegrad.ir.op import REGISTRY
 from tracegrad.ir.sweep import reachable
@@ -52,7 +51,7 @@ class Level:
     """The arguments of a function at one level, and the sweep back to them."""
 
     def __init__(self, what: str, values: Sequence[Any]) -> None:
-        self.what = what
+        self.what, self.trace = what, local.trace
         flat = [pytree.flatten(v) for v in values]
         self.treedefs = [treedef for _, treedef in flat]
         self.leaves = [[begin(what, leaf) for leaf in leaves] for leaves, _ in flat]
@@ -63,7 +62,7 @@ class Level:
 
     def inner(self, outputs: Sequence[Tensor]) -> bool:
         """Whether anything besides this level's arguments needs derivatives of the outputs: outer levels, a recording, tracked captures."""
-        if local.trace is not None:
+        if self.trace is not None:
             return True
         own = {t._node for leaves in self.leaves for t in leaves}
         roots = [t._node for t in outputs if t._node is not None]
@@ -71,7 +70,7 @@ class Level:
 
     def sweep(self, outputs: Sequence[Tensor], cotangents: Sequence[Tensor], keep: bool) -> list[Any]:
         """The cotangents of the arguments, in their containers; zeros for those that the outputs do not depend on."""
-        create = self.inner(outputs)
+        create = self.inner(outputs) or any(g._node is not None and g._node.needs for g in cotangents)
         pairs = [
             (o._node, as_gradient(self.what, o, g))
             for o, g in zip(outputs, cotangents, strict=True)
@@ -106,11 +105,11 @@ def _cotangent(t: Tensor, found: dict[Node, Any]) -> Tensor:
 
 
 def positions(what: str, argnums: int | tuple[int, ...], count: int) -> tuple[int, ...]:
-    """argnums as non-negative positions.  Raises ValueError for one that the call does not have."""
+    """argnums as non-negative positions.  Raises RuntimeError for one that the call does not have or that is named twice."""
     numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    if not numbers or len(set(numbers)) < len(numbers):
+        raise DataError(explain(what, f"argnums must name one argument at least, and each once, got {numbers}"))
     for n in numbers:
         if not -count <= n < count:
-            raise ArgumentValueError(
-                explain(what, f"argnums names argument {n}, but the call has {count} positional arguments")
-            )
+            raise DataError(explain(what, f"argnums names argument {n}, but the call has {count} positional arguments"))
     return tuple(n % count for n in numbers)

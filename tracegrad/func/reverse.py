@@ -76,10 +76,12 @@ def vjp(function: Function, *primals: Any, has_aux: bool = False) -> tuple[Any, 
     finally:
         config.set_grad_enabled(before)
     output, aux = (result[0], result[1]) if has_aux else (result, None)
+    if any(not isinstance(leaf, Tensor) for leaf in pytree.leaves(aux)):
+        raise DataError(explain("vjp", "Expected tensors as aux, got another type"))
     leaves, treedef = pytree.flatten(output)
     for leaf in leaves:
         if not isinstance(leaf, Tensor):
-            raise ArgumentError(explain("vjp", f"the function must return Tensors, got {type(leaf).__name__}"))
+            raise DataError(explain("vjp", f"the function must return Tensors, got {type(leaf).__name__}"))
 
     def vjp_function(*cotangents: Any, **_options: Any) -> Any:
         given = cotangents[0] if len(cotangents) == 1 else cotangents

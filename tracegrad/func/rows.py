@@ -12,15 +12,20 @@ from tracegrad.autograd.modes import set_grad_enabled
 from tracegrad.config import local
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import TracegradError
-from tracegrad.func.forward import vmap
-from tracegrad.ir.node import Node
+from tracegrad.func.mapping import vmap
 from tracegrad.ir.sweep import reachable
 
 FEW = 32  # up to this many rows a loop is quicker than making the program
 
 
 def batched_rows(
-    roots: Sequence[Tensor], wanted: Sequence[Tensor], rows: Sequence[Tensor], size: int, keep: bool, create: bool, allow_unused: bool
+    roots: Sequence[Tensor],
+    wanted: Sequence[Tensor],
+    rows: Sequence[Tensor],
+    size: int,
+    keep: bool,
+    create: bool,
+    allow_unused: bool,
 ) -> list[Tensor | None] | None:
     """For each wanted Tensor its gradients for all rows of cotangents, stacked; None for one without influence.
 
@@ -42,7 +47,7 @@ def batched_rows(
 
     try:
         with set_grad_enabled(create):
-            found = iter(_leaves(vmap(sweep, randomness="different"), rows))
+            found = iter(_leaves(vmap(sweep, randomness="same"), rows))
     except TracegradError:
         return None
     if missing and not allow_unused:  # the loop says so
