@@ -167,7 +167,7 @@ def _before_init():
         (lambda: nn.Module()(3), NotImplementedError),
         (lambda: nn.Module().train(3), ValueError),
         (lambda: nn.Parameter(tg.ones(2).long()), RuntimeError),
-        (lambda: nn.Parameter([1.0]), TypeError),
+        (lambda: nn.Parameter([1.0]), AttributeError),
         (lambda: nn.Linear(1, 1).to(tg.int64), TypeError),
     ],
 )

@@ -123,7 +123,8 @@ def _of_operands_kind(op: type[Op], operands: list[Any], made: tuple[Tensor, ...
         if type(a) is Tensor or not isinstance(a, Tensor) or type(a) is InvalidView or isinstance(a, Parameter):
             continue
         if type(a) is not InferenceTensor:
-            return tuple(_of_class(type(a), t) for t in made)
+            classes = [type(b) for b in operands if isinstance(b, type(a))]  # the most derived one of a line decides
+            return tuple(_of_class(max(classes, key=lambda c: len(c.__mro__)), t) for t in made)
         made = tuple(of_kind(op, operands, t) for t in made)
     return made
 

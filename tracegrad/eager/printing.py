@@ -169,7 +169,7 @@ def _notes(t: Tensor) -> list[str]:
     notes = []
     array = t._data
     usual = {dtypes.default.float, dtypes.I64, dtypes.BOOL, dtypes.default_complex()}
-    if not array.size and array.ndim != 1:
+    if (array.size and not _options.edgeitems) or (not array.size and array.ndim != 1):
         notes.append(f"size={tuple(array.shape)}")
     if array.dtype not in usual or (not array.size and array.dtype != dtypes.default.float):
         notes.append(f"dtype={t.dtype}")
@@ -206,8 +206,8 @@ def __repr__(self: Tensor) -> str:
 
 
 def __format__(self: Tensor, spec: str) -> str:
-    """A 0-d tensor formats as its number, others as their repr (TypeError with a format specification, as for any object)."""
-    if not self._data.ndim:
+    """A 0-d tensor that is no Parameter formats as its number, others as their repr (TypeError with a format specification, as for any object)."""
+    if not self._data.ndim and self.__class__ is Tensor:
         leave(self, "format")
         return format(self._data.item(), spec)
     return object.__format__(self, spec)

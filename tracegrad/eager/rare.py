@@ -62,6 +62,12 @@ def as_subclass(self: Tensor, cls: Any) -> Tensor:
     return made
 
 
+def make_subclass(cls: Any, data: Tensor, require_grad: bool = False) -> Tensor:
+    """A leaf of the subclass cls on data's memory: what the `__new__` of a subclass returns."""
+    made = as_subclass(data.detach(), cls)  # type: ignore[attr-defined]
+    return made.requires_grad_() if require_grad else made
+
+
 class TypedStorage(UntypedStorage):
     """The memory that a tensor shows, as a sequence of its elements."""
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from tracegrad import dtypes
 from tracegrad.config import local
-from tracegrad.errors import ArgumentError, DataError, DifferentiationError, NotSupportedError, explain
+from tracegrad.errors import ArgumentError, DataError, DifferentiationError, MissingAttributeError, NotSupportedError, explain
 from tracegrad.ir.node import Node, make_leaf
 from tracegrad.ir.types import Type
 from tracegrad.slots import slots
@@ -192,9 +192,9 @@ class Parameter(Tensor, metaclass=_Marked):
     __slots__ = ()
 
     def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Any:
-        """The parameter.  Raises TypeError unless data is a Tensor, RuntimeError for integers that should require grad."""
+        """The parameter.  Raises AttributeError unless data is a Tensor, RuntimeError for integers that should require grad."""
         if data is not None and not isinstance(data, Tensor):
-            raise ArgumentError(
+            raise MissingAttributeError(
                 explain("Parameter", f"data must be a Tensor, got {type(data).__name__}", "Make it with tensor(...)")
             )
         special = data is not None and type(data) is slots.inference_class

@@ -42,7 +42,11 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
             problem = f"expected an array with __dlpack__ or a capsule, got {type(ext_tensor).__name__}"
             raise DataError(explain("from_dlpack", problem))
         ext_tensor = _Held(ext_tensor)
-    array = np.from_dlpack(ext_tensor)
+    try:
+        array = np.from_dlpack(ext_tensor)
+    except ValueError as error:
+        problem = f"received an invalid capsule, perhaps one that was consumed before: {error}"
+        raise DataError(explain("from_dlpack", problem)) from None
     return from_numpy(np.array(array) if copy else array)
 
 

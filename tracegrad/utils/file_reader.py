@@ -192,7 +192,7 @@ def _listed_sizes(content: Any, name: str, where: str) -> list[int]:
 
 
 def _dtype(name: Any, where: str) -> Any:
-    if name not in DTYPES:
+    if not isinstance(name, str) or name not in DTYPES:
         raise _damaged(where, f"has the unknown dtype {name!r:.40}")
     return np.dtype(name)
 
