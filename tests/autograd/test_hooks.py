@@ -149,3 +149,50 @@ def test_backward_inside_a_hook_works():
     x.register_hook(hook)
     (x * 3).sum().backward()
     assert x.grad.item() == 30.0
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_a_prehook_that_takes_the_gradient_away_leaves_none_behind(create_graph):
+    x = tg.ones(2, requires_grad=True)
+    y = x * 2
+    y.grad_fn.register_prehook(lambda given: (None,))
+    y.sum().backward(create_graph=create_graph)
+    assert x.grad is None or x.grad.tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_the_gradient_of_a_captured_value_is_what_its_tensor_hooks_gave(create_graph):
+    x = tg.ones(2, requires_grad=True)
+    y = x * 2
+    y.register_hook(lambda g: g * 3)
+    y.grad_fn.register_prehook(lambda given: (given[0] * 5,))
+    inner, outer = tg.autograd.grad(y.sum(), [y, x], create_graph=create_graph)
+    assert inner.tolist() == [3.0, 3.0]
+    assert outer.tolist() == [30.0, 30.0]
+
+
+@pytest.mark.parametrize("answer", [lambda g: g, lambda g: [g], lambda g: 3])
+def test_a_step_s_hook_must_give_a_tuple(answer):
+    x = tg.ones(2, requires_grad=True)
+    y = x * 2
+    y.grad_fn.register_hook(lambda made, given: answer(made[0]))
+    with pytest.raises(TypeError, match="expected tuple"):
+        y.sum().backward()
+
+
+def test_a_post_accumulate_hook_must_give_none():
+    x = tg.ones(2, requires_grad=True)
+    x.register_post_accumulate_grad_hook(lambda t: t.grad)
+    with pytest.raises(RuntimeError, match="hooks should return None"):
+        x.sum().backward()
+
+
+def test_retain_grad_sees_tensor_hooks_and_no_prehooks():
+    x = tg.ones(2, requires_grad=True)
+    y = x * 1
+    y.retain_grad()
+    y.register_hook(lambda g: g * 3)
+    y.grad_fn.register_prehook(lambda given: (given[0] * 2,))
+    y.sum().backward()
+    assert y.grad.tolist() == [3.0, 3.0]
+    assert x.grad.tolist() == [6.0, 6.0]

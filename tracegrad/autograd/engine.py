@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad.autograd.accumulation import accumulate, own, reach_leaf
-from tracegrad.autograd.anomaly import Anomaly, warn_about
+from tracegrad.autograd.anomaly import Anomaly
 from tracegrad.autograd.arguments import root_gradients, root_node, target_nodes, targets_of, tensors_of
 from tracegrad.autograd.generic import generic_sweep, goes_on, read_raw
 from tracegrad.autograd.hooks import (
@@ -27,15 +27,15 @@ from tracegrad.autograd.hooks import (
     run_hooks,
     sweeps_with_hooks,
 )
+from tracegrad.autograd.intact import intact
 from tracegrad.autograd.masked import walk_twice
 from tracegrad.autograd.saving import Packed, reading_once
 from tracegrad.config import GENERATED, UserCode, local
 from tracegrad.dtypes import F32, F64
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.generate import backward_function
-from tracegrad.eager.inplace import check_not_overwritten
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.errors import ArgumentValueError, DifferentiationError, GraphFreedError, IndexingError, explain
+from tracegrad.errors import ArgumentValueError, DifferentiationError, IndexingError, explain
 from tracegrad.ir.masking import where_masks_matter
 from tracegrad.ir.node import BY_RULES, FREED, Node
 from tracegrad.ir.op import REGISTRY, Op
@@ -78,7 +78,7 @@ def backward(
             and not hooked_leaves
             and not Anomaly.enabled
         ):
-            _raw(_checked(reachable((node,))), [node], [one.copy()], None, bool(retain_graph), True)
+            _raw(intact(reachable((node,))), [node], [one.copy()], None, bool(retain_graph), True)
             return
     if grad_variables is not None:
         warnings.warn("backward: grad_variables is deprecated; use grad_tensors", FutureWarning, stacklevel=2)
@@ -187,40 +187,12 @@ def run(
     roots: list[Node], given: list[Any], targets: set[Node] | None, keep: bool, create_graph: bool, accumulate: bool
 ) -> dict[Node, Any]:
     """Sweep from the roots and return the cotangents of the targets; without targets the leaves get their `.grad`."""
-    order = _checked(reachable(roots, targets))
+    order = intact(reachable(roots, targets))
     if hooked_leaves:
         order = leaves_when_complete(order)
     if sweeps_with_hooks:
         return _named(order, roots, given, targets, keep, create_graph, accumulate)
     return _swept(order, roots, given, targets, keep, create_graph, accumulate)
-
-
-def _checked(order: list[Node]) -> list[Node]:
-    """The nodes of a sweep, if all their saved values are there and are what they were.  Raises GraphFreedError or OverwrittenError."""
-    for node in order:
-        if node.saved is FREED:
-            raise GraphFreedError(
-                explain(
-                    "backward",
-                    f"the graph of this value was freed by an earlier backward (at {node.op.name if node.op else 'a leaf'}). "
-                    "Trying to backward through the graph a second time",
-                    "Pass retain_graph=True to the first call to keep it",
-                )
-            )
-    if Anomaly.enabled:
-        _check_each(order)
-    check_not_overwritten(order)
-    return order
-
-
-def _check_each(order: list[Node]) -> None:
-    """The same in anomaly mode, where a warning tells of which step a value was overwritten."""
-    for node in order:
-        try:
-            check_not_overwritten([node])
-        except DifferentiationError:
-            warn_about(node)
-            raise
 
 
 class Sweep:

@@ -56,9 +56,7 @@ def generic_sweep(
             if not goes_on(node, inside):
                 return g
         answer = run_before_step(node, g)
-        if answer is not None:
-            return answer
-        return [part and F.zeros(F.type(part)) for part in g] if isinstance(g, list) else F.zeros(F.type(g))
+        return _zeros(F, g) if answer is None else answer
 
     def left(node: Node, parts: list[Any], g: Any) -> list[Any]:
         if Anomaly.enabled and Anomaly.check_nan:
@@ -78,13 +76,23 @@ def generic_sweep(
         config.set_grad_enabled(previous)
         local.inducing = induced_by
     if into_leaves:
-        for node in order:
-            if node.op is None and node in done and (targets is None or node in targets):
-                reach_leaf(node, done[node], create_graph)
+        _reach_leaves(order, done, targets, create_graph)
     if not keep:
         release(order, targets)
     done |= captured
     return {n: g for n, g in done.items() if targets is None or n in targets}
+
+
+def _zeros(F: Ops, g: Any) -> Any:
+    if isinstance(g, list):
+        return [None if part is None else F.zeros(F.type(part)) for part in g]
+    return F.zeros(F.type(g))
+
+
+def _reach_leaves(order: list[Node], done: dict[Node, Any], targets: set[Node] | None, create_graph: bool) -> None:
+    for node in order:
+        if node.op is None and node in done and (targets is None or node in targets):
+            reach_leaf(node, done[node], create_graph)
 
 
 def _reader() -> Any:
