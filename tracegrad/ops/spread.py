@@ -147,8 +147,8 @@ class LinalgVectorNorm(Op):
             return F.mul(F.sgn(x), F.as_dtype(F.unreduce(g, shape=x_type.shape, dim=dim), x_type.dtype))
         g, norm = (F.unreduce(v, shape=x_type.shape, dim=dim) for v in (g, out))
         if ord == 2:
-            share = F.div(g, F.where(F.eq(norm, 0), 1.0, norm))
-            return F.mul(x, F.as_dtype(share, x_type.dtype))  # 0 where the norm is 0, in forward mode too
+            share = F.where(F.eq(norm, 0), 0.0, F.div(g, norm))
+            return F.mul(x, F.as_dtype(share, x_type.dtype))  # 0 where the norm is 0, to any order
         if math.isinf(ord):
             hit = F.eq(F.abs(x), norm)
             share = F.div(g, F.sum(F.cast(hit, dtype=F.type(norm).dtype), dim=dim, keepdim=True))
