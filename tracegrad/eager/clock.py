@@ -74,7 +74,7 @@ def touch(t: Tensor) -> None:
     if write.unseen is None or _is_seen(t, write):
         write.count += 1
     write.last = _Clock.last = tick()
-    if (t._node is not None or type(t) is not Tensor) and (hasattr(t, "_view") or hasattr(t, "_views")):
+    if (t._node is not None or type(t) is not Tensor) and (getattr(t, "_views", None) or hasattr(t, "_view")):
         written(base_of(t))
 
 

@@ -152,7 +152,9 @@ def fill_diagonal_(self: Tensor, fill_value: Any, wrap: bool = False) -> Tensor:
     if len(shape) < 2:
         raise ShapeError(explain("fill_diagonal_", "dimensions must larger than 1", shape=list(shape)))
     if len(shape) > 2 and len(set(shape)) > 1:
-        raise ShapeError(explain("fill_diagonal_", "all dimensions of input must be of equal length", shape=list(shape)))
+        raise ShapeError(
+            explain("fill_diagonal_", "all dimensions of input must be of equal length", shape=list(shape))
+        )
     if not isinstance(fill_value, NUMBERS):
         raise ArgumentError(explain("fill_diagonal_", f"fill_value must be a number, got {type(fill_value).__name__}"))
     mask = np.zeros(shape, np.bool_)

@@ -231,12 +231,14 @@ def _run_pending(key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any
 
 GENERATED["FIRST_CALL"], GENERATED["WITH_OUT"] = _run_pending, late("out", "with_out")
 # what torch gives no `out`
-WITHOUT_OUT = frozenset((
-    "adjoint as_strided as_strided_scatter atleast_1d atleast_2d atleast_3d broadcast_tensors broadcast_to chunk clone "
-    "detach diagonal diagonal_scatter dsplit flatten flip hsplit imag index_put isfinite isinf isnan isreal masked_fill moveaxis "
-    "movedim narrow permute positive ravel real relu reshape rsub select select_scatter split split_with_sizes squeeze swapaxes "
-    "swapdims t tensor_split tile trace transpose unbind unflatten unsqueeze view_as_complex view_as_real vsplit"
-).split())
+WITHOUT_OUT = frozenset(
+    (
+        "adjoint as_strided as_strided_scatter atleast_1d atleast_2d atleast_3d broadcast_tensors broadcast_to chunk clone "
+        "detach diagonal diagonal_scatter dsplit flatten flip hsplit imag index_put isfinite isinf isnan isreal masked_fill "
+        "movedim narrow permute positive ravel real relu reshape rsub select select_scatter split split_with_sizes squeeze "
+        "t tensor_split tile trace transpose unbind unflatten unsqueeze view_as_complex view_as_real vsplit"
+    ).split()
+)
 _operators: dict[str, FunctionType] = {}
 _public: dict[str, FunctionType] = {}
 _exported: dict[str, FunctionType] = {}

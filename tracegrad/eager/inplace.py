@@ -364,7 +364,9 @@ def fill_(self: Tensor, value: Any) -> Tensor:
         raise ArgumentError(explain("fill_", f"value must be a number or a 0-d Tensor, got {type(value).__name__}"))
     number = value.item() if isinstance(value, np.generic) else value
     if isinstance(number, complex) and number.imag and self._data.dtype.kind != "c":
-        raise DTypeError(explain("fill_", f"value cannot be converted to type {self.dtype} without overflow", value=number))
+        raise DTypeError(
+            explain("fill_", f"value cannot be converted to type {self.dtype} without overflow", value=number)
+        )
     return assign(self, number, "number", "fill_")
 
 

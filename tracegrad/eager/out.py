@@ -90,7 +90,9 @@ def _tensors(values: Any) -> Iterator[Tensor]:
 
 def _check_results(op: type[Op], targets: tuple[Tensor, ...], results: tuple[Tensor, ...], fits: bool) -> None:
     if not fits:
-        raise ArgumentError(explain(op.name, "received an invalid combination of arguments: out is not of the form of the result"))
+        raise ArgumentError(
+            explain(op.name, "received an invalid combination of arguments: out is not of the form of the result")
+        )
     if len(targets) != len(results):
         raise ArgumentError(explain(op.name, f"expected tuple of {len(results)} elements but got {len(targets)}"))
     for i, (t, made) in enumerate(zip(targets, results, strict=True)):
@@ -105,7 +107,9 @@ def _check_results(op: type[Op], targets: tuple[Tensor, ...], results: tuple[Ten
         if exact:
             problem = f"Expected out tensor to have dtype {made.dtype}, but got {t.dtype} instead"
             raise DTypeError(explain(op.name, problem))
-        raise DTypeError(explain(op.name, f"result type {made.dtype} can't be cast to the desired output type {t.dtype}"))
+        raise DTypeError(
+            explain(op.name, f"result type {made.dtype} can't be cast to the desired output type {t.dtype}")
+        )
 
 
 def _store(op: type[Op], t: Tensor, made: Tensor, operands: list[Tensor]) -> None:
@@ -121,7 +125,9 @@ def _fit(t: Tensor, shape: tuple[int, ...]) -> None:
     if t._data.shape == shape:
         return
     if local.trace is not None:
-        raise InplaceError(explain("out", "a recording cannot resize", "Give out the shape of the result", shape=list(shape)))
+        raise InplaceError(
+            explain("out", "a recording cannot resize", "Give out the shape of the result", shape=list(shape))
+        )
     if t._data.size:
         warnings.warn(RESIZED.format(had=list(t._data.shape), new=list(shape)), UserWarning, stacklevel=5)
     resize(t, shape)

@@ -194,7 +194,9 @@ def set_(
     if not isinstance(source, Tensor):
         raise ArgumentError(explain("set_", f"argument 'source' must be Tensor, not {type(source).__name__}"))
     if source._data.dtype != self._data.dtype:
-        raise DTypeError(explain("set_", f"Could not set tensor of type {source.dtype} to a tensor of type {self.dtype}"))
+        raise DTypeError(
+            explain("set_", f"Could not set tensor of type {source.dtype} to a tensor of type {self.dtype}")
+        )
     if local.trace is not None:
         local.trace.check_write(self, "set_")
     if local.grad_enabled:

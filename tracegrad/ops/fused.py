@@ -67,7 +67,9 @@ class Lerp(Elementwise):
     def check_operands(cls, x: NumpyDType, end: NumpyDType, weight: NumpyDType) -> None:
         """RuntimeError if the ends have different dtypes."""
         if x != end:
-            raise DTypeError(explain("lerp", f"expected dtype {from_numpy(x)} for `end` but got dtype {from_numpy(end)}"))
+            raise DTypeError(
+                explain("lerp", f"expected dtype {from_numpy(x)} for `end` but got dtype {from_numpy(end)}")
+            )
 
     @staticmethod
     def grad_x(F: Ops, g: Value, weight: Value) -> Value:

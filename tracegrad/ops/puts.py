@@ -30,7 +30,9 @@ def _same_dtype(F: Ops, operation: str, x: Any, source: Any) -> None:
         raise DTypeError(explain(operation, problem, "Convert one with .to(dtype)"))
 
 
-def _put(F: Ops, operation: str, x: Any, values: Any, positions: list[Any], dims: tuple[int, ...], accumulate: bool = False) -> Value:
+def _put(
+    F: Ops, operation: str, x: Any, values: Any, positions: list[Any], dims: tuple[int, ...], accumulate: bool = False
+) -> Value:
     """index_put, also on a 0-d value."""
     shape = F.shape(x)
     if any(size_of(F.shape(p)) and not (shape or (1,))[d] for p, d in zip(positions, dims, strict=True)):
@@ -98,7 +100,9 @@ class MaskedScatter(Composite):
     def call(F: Ops, input: Any, mask: Any, source: Any) -> Value:  # noqa: A002
         """input with elements of source where mask is true.  Raises RuntimeError for too few of them.  Not for recorded code."""
         if F.type(mask).dtype != BOOL:
-            raise DTypeError(explain("masked_scatter", "masked_scatter_ only supports boolean masks", mask=F.type(mask)))
+            raise DTypeError(
+                explain("masked_scatter", "masked_scatter_ only supports boolean masks", mask=F.type(mask))
+            )
         _same_dtype(F, "masked_scatter", input, source)
         shape = broadcast("masked_scatter", F.shape(input), F.shape(mask))
         x, where = F.expand(input, shape=shape), F.expand(mask, shape=shape)
@@ -118,10 +122,16 @@ class Scatter(Composite):
     """x with source written at positions: out[p, index[p, j, q], q] = source[p, j, q].  Shapes: (*p, n, *q), index no larger than source -> x's shape."""
 
     inplace = True
-    samples = ([A(4, 3), 0, I(1, 3, below=4), A(2, 3)], [A(4, 3), 1, I(2, 1, below=3), 1.5], [A(4), 0, I(1, below=4), A(1)])
+    samples = (
+        [A(4, 3), 0, I(1, 3, below=4), A(2, 3)],
+        [A(4, 3), 1, I(2, 1, below=3), 1.5],
+        [A(4), 0, I(1, below=4), A(1)],
+    )
 
     @staticmethod
-    def call(F: Ops, input: Any, dim: int, index: Any, src: Any = None, value: Any = None, *, reduce: Any = None) -> Value:  # noqa: A002
+    def call(
+        F: Ops, input: Any, dim: int, index: Any, src: Any = None, value: Any = None, *, reduce: Any = None
+    ) -> Value:  # noqa: A002
         """input with src (a tensor or a number) at the positions index along dim.  reduce='add' adds instead.  Raises RuntimeError for a position out of range."""
         source = value if src is None else src
         called = "ScatterBackward1" if src is None or F.type(src).weak else "ScatterBackward0"
