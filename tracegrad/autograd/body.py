@@ -7,6 +7,7 @@ When backward is recorded (create_graph), forward is therefore run once more, re
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from types import CellType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,11 @@ from tracegrad.ir.node import Node
 from tracegrad.ir.sweep import reachable
 
 Array = np.ndarray[Any, Any]
-Key = tuple[
-    str, Any
-]  # of a Tensor on ctx: (attribute, None), or (attribute, index or key) of one in a list, tuple or dict
+Step = tuple[str, Any]
+Key = tuple[Step, ...]  # the way from ctx to a Tensor: attributes, items of containers, cells of closures
+DEPTH = 5  # steps that are followed
 SAVED = "saved_tensors"
+EMPTY = CellType()  # a closure's cell whose variable has no value yet
 OWN = frozenset({"needs_input_grad", "materialize_grads"})
 
 
@@ -100,7 +102,7 @@ class Body:
 
 
 def tensors_on(ctx: Any, args: tuple[Any, ...], results: Any) -> Iterator[tuple[Key, Tensor]]:
-    """The floating Tensors saved or set on ctx that are neither arguments nor results."""
+    """The floating Tensors saved or set on ctx, also inside containers, objects and closures, that are neither arguments nor results."""
     listed = results if isinstance(results, tuple) else (results,)
     own = {id(v) for v in (*args, *listed)}
 
@@ -109,22 +111,52 @@ def tensors_on(ctx: Any, args: tuple[Any, ...], results: Any) -> Iterator[tuple[
 
     for i, t in enumerate(ctx._to_save):
         if counts(t):
-            yield (SAVED, i), t
+            yield ((SAVED, i),), t
+    seen: set[int] = set()
     for name, value in ctx.__dict__.items():
-        if name in OWN or name in ctx.internal:
-            continue
+        if name not in OWN and name not in ctx.internal:
+            yield from _inside((("attribute", name),), value, counts, seen)
+
+
+def _inside(key: Key, value: Any, counts: Callable[[Any], bool], seen: set[int]) -> Iterator[tuple[Key, Tensor]]:
+    if isinstance(value, Tensor):
         if counts(value):
-            yield (name, None), value
-        elif isinstance(value, (list, tuple, dict)):
-            for key, item in value.items() if isinstance(value, dict) else enumerate(value):
-                if counts(item):
-                    yield (name, key), item
+            yield key, value
+        return
+    if len(key) > DEPTH or id(value) in seen:
+        return
+    parts = _parts(value)
+    if parts:
+        seen.add(id(value))
+    for step, item in parts:
+        yield from _inside((*key, step), item, counts, seen)
+
+
+def _parts(value: Any) -> list[tuple[Step, Any]]:
+    """What a container, a function with a closure or an object with attributes holds, each under the step that leads to it."""
+    if isinstance(value, dict):
+        return [(("item", k), v) for k, v in value.items()]
+    if isinstance(value, (list, tuple)):
+        return [(("item", i), v) for i, v in enumerate(value)]
+    if isinstance(value, FunctionType):
+        cells = value.__closure__ or ()
+        return [(("cell", i), c.cell_contents) for i, c in enumerate(cells) if c != EMPTY]
+    if isinstance(value, (type, ModuleType)) or not hasattr(value, "__dict__"):
+        return []
+    return [(("attribute", name), v) for name, v in vars(value).items()]
 
 
 def shown(key: Key) -> str:
     """How a message names a Tensor on ctx."""
-    name, index = key
-    return f"ctx.{name}" if index is None else f"ctx.{name}[{index!r}]"
+    text = "ctx"
+    for kind, name in key:
+        if kind == SAVED:
+            text += f".saved_tensors[{name}]"
+        elif kind == "attribute":
+            text += f".{name}"
+        else:
+            text += f"[{name!r}]" if kind == "item" else ".__closure__"
+    return text
 
 
 class substituted:  # noqa: N801
@@ -132,29 +164,53 @@ class substituted:  # noqa: N801
 
     def __init__(self, ctx: Any, tensors: dict[Key, Tensor]) -> None:
         self.ctx, self.tensors = ctx, tensors
-        self.before: dict[str, Any] = {}
+        self.undo: list[Callable[[], None]] = []
 
     def __enter__(self) -> None:
         ctx = self.ctx
-        saved = {index: t for (name, index), t in self.tensors.items() if name == SAVED}
+        saved = {key[0][1]: t for key, t in self.tensors.items() if key[0][0] == SAVED}
         if saved:
-            unpack = self.before["_unpack"] = ctx._unpack
+            unpack = ctx._unpack
+            self.undo.append(lambda: setattr(ctx, "_unpack", unpack))
             ctx._unpack = lambda: tuple(saved.get(i, t) for i, t in enumerate(unpack()))
-        for (name, index), t in self.tensors.items():
-            if name == SAVED:
-                continue
-            value = self.before.setdefault(name, getattr(ctx, name))
-            if index is None:
-                setattr(ctx, name, t)
-                continue
-            changed = getattr(ctx, name)
-            items = dict(changed) if isinstance(value, dict) else list(changed)
-            items[index] = t
-            setattr(ctx, name, tuple(items) if isinstance(value, tuple) else items)
+        for key, t in self.tensors.items():
+            if key[0][0] != SAVED:
+                self._put(key, t)
 
     def __exit__(self, *_exception: object) -> None:
-        for name, value in self.before.items():
-            setattr(self.ctx, name, value)
+        for undo in reversed(self.undo):
+            undo()
+
+    def _put(self, key: Key, value: Any) -> None:
+        """Put a value at the end of a way; a tuple there is replaced in what holds it."""
+        holder = self.ctx
+        for step in key[:-1]:
+            holder = _get(holder, step)
+        if isinstance(holder, tuple):
+            items = list(holder)
+            items[key[-1][1]] = value
+            self._put(key[:-1], type(holder)(*items) if hasattr(holder, "_fields") else tuple(items))
+            return
+        before = _get(holder, key[-1])
+        _set(holder, key[-1], value)
+        self.undo.append(lambda: _set(holder, key[-1], before))
+
+
+def _get(holder: Any, step: Step) -> Any:
+    kind, name = step
+    if kind == "item":
+        return holder[name]
+    return holder.__closure__[name].cell_contents if kind == "cell" else getattr(holder, name)
+
+
+def _set(holder: Any, step: Step, value: Any) -> None:
+    kind, name = step
+    if kind == "item":
+        holder[name] = value
+    elif kind == "cell":
+        holder.__closure__[name].cell_contents = value
+    else:
+        object.__setattr__(holder, name, value)
 
 
 def _equal(a: Array, b: Array) -> bool:

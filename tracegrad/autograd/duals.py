@@ -132,9 +132,9 @@ class Level:
             found = rule.apply(operands, made, tangents)
         finally:
             config.set_watch(watch)
-        for t, along in zip(made, found, strict=True):
-            if along is not None and t._data.dtype.kind in "fc":
-                self.give(t, along)
+        for t, found_tangent in zip(made, found, strict=True):
+            if found_tangent is not None and t._data.dtype.kind in "fc":
+                self.give(t, found_tangent)
 
     def copied(self, t: Tensor, to: Tensor) -> Tensor:
         """`to`, which holds t's value, with t's tangent."""
@@ -178,9 +178,9 @@ class Level:
         finally:
             config.set_watch(watch)
             ctx._unpack = kept
-        for r, along in zip(results, found, strict=True):
-            if along is not None:
-                self.give(r, along)
+        for r, found_tangent in zip(results, found, strict=True):
+            if found_tangent is not None:
+                self.give(r, found_tangent)
 
 
 def _root(t: Tensor) -> Tensor:

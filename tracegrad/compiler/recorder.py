@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-import tracegrad.autograd.templates
 from tracegrad import config
+from tracegrad.autograd import templates as templates  # autograd.Function asks it while a recording runs
 from tracegrad.config import local
 from tracegrad.eager.creation import default_generator
 from tracegrad.eager.tensor import Tensor, handle
