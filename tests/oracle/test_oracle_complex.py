@@ -210,3 +210,17 @@ def test_what_torch_refuses_is_refused_with_its_class(number):
         REFUSED[number](torch, torch.tensor(points()[0], requires_grad=True))
     with pytest.raises(next(c for c in classes if isinstance(theirs.value, c))):
         REFUSED[number](tg, tg.tensor(points()[0], requires_grad=True))
+
+
+@pytest.mark.parametrize("method", ["SGD", "Adam", "AdamW", "RMSprop", "Adagrad"])
+def test_optimisers_take_torch_s_steps_for_complex_parameters(method):
+    found = []
+    for t in (tg, torch):
+        z = t.tensor(points()[0], requires_grad=True)
+        optimiser = getattr(t.optim, method)([z], lr=0.1)
+        for _ in range(3):
+            optimiser.zero_grad()
+            ((z - (2 - 1j)).abs() ** 2).sum().backward()
+            optimiser.step()
+        found.append(z.detach().numpy())
+    np.testing.assert_allclose(*found, rtol=1e-10)

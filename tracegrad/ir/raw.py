@@ -60,7 +60,9 @@ class RawOps(Ops):
 
     def as_dtype(self, x: Any, dtype: Any) -> Any:
         """x converted to a NumPy dtype."""
-        return x if x.dtype is dtype else super().as_dtype(x, dtype)
+        if x.dtype is dtype:
+            return x
+        return super().as_dtype(x, dtype) if x.dtype.kind == "c" else self.cast(x, dtype=dtype)
 
     def expand(self, x: Any, *, shape: tuple[int, ...]) -> Any:
         """x broadcast to shape, in one kernel."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tracegrad.autograd.modes import enable_grad, no_grad
+from tracegrad.eager.generate import public_function
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentError, ArgumentValueError, explain
 
@@ -72,7 +73,11 @@ class Optimizer:
                 continue
             gradient = -p.grad.detach() if group["maximize"] else p.grad.detach()
             kept = self.state.get(p, {})
-            self._update(p, gradient, kept, group)
+            if p.is_complex():  # each part is a number of its own
+                kept = {name: _parts(value) for name, value in kept.items()}
+                self._update(_parts(p), _parts(gradient), kept, group)
+            else:
+                self._update(p, gradient, kept, group)
             if kept:
                 self.state[p] = kept
 
@@ -111,6 +116,11 @@ class Optimizer:
             for kept in state_dict["state"].values()
         )  # type: ignore[attr-defined]
         self.state = defaultdict(dict, {params[i]: kept for i, kept in zip(state_dict["state"], copied, strict=True)})
+
+
+def _parts(value: Any) -> Any:
+    """A complex Tensor as its real and imaginary parts, a view; anything else as it is."""
+    return public_function("view_as_real")(value) if isinstance(value, Tensor) and value._data.dtype.kind == "c" else value
 
 
 def check_settings(**settings: float) -> None:
