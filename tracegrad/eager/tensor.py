@@ -113,6 +113,9 @@ class Tensor(metaclass=dtypes.TorchClass):
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Start (or stop) recording operations on this leaf, in place.  Raises RuntimeError for integers and for non-leaves."""
         node = self._node
+        if not isinstance(requires_grad, bool):
+            problem = f"argument 'requires_grad' must be bool, not {type(requires_grad).__name__}"
+            raise ArgumentError(explain("requires_grad_", problem))
         if requires_grad:
             if self._data.dtype.kind not in "fc":
                 raise DifferentiationError(
