@@ -130,10 +130,7 @@ def _masked_walk(
             _step(masks, plain, n, g, mask, grads)
         else:
             plain(n, g, grads)
-            if waiting:
-                for source in n.inputs:
-                    if type(source) is Node:
-                        waiting.pop(source, None)
+            masks.end(n.inputs)
         if not keep and n.saved is not None:
             n.saved = FREED
 

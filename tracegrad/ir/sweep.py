@@ -140,6 +140,13 @@ class Masks:
         elif source in self.waiting:
             self.waiting[source] = self.F.logical_or(self.waiting[source], mask)
 
+    def end(self, sources: tuple[Any, ...]) -> None:
+        """Cotangents without masks have reached these inputs of a node."""
+        if self.waiting:
+            for source in sources:
+                if type(source) is Node:
+                    self.waiting.pop(source, None)
+
     def add_projection(self, node: Node, mask: Any, first: bool) -> None:
         """The same for one result of an operator that has several."""
         if node not in self.places:
