@@ -232,7 +232,7 @@ def with_array(x: Any, y: Any) -> tuple[Tensor, Tensor]:
 
 
 def _with_arrays(op: type[Op], args: tuple[Any, ...]) -> tuple[Any, ...]:
-    if not any(isinstance(a, Tensor) for a in args):
+    if type(args[0]) is np.ndarray or not any(isinstance(a, Tensor) for a in args):
         remedy = "Convert it with from_numpy(array)"
         raise ArgumentError(explain(op.name, "argument 'input' must be Tensor, not numpy.ndarray", remedy))
     known = (Tensor, np.ndarray)

@@ -11,7 +11,7 @@ from tracegrad.autograd.engine import backward as run_backward
 from tracegrad.autograd.function import Function
 from tracegrad.autograd.hooks import sweeps_with_hooks
 from tracegrad.autograd.modes import enable_grad, no_grad
-from tracegrad.autograd.saving import Entry, current_hooks, saved_tensors_hooks
+from tracegrad.autograd.saving import Entry, current_hooks, saved_tensors_hooks, user_frame
 from tracegrad.config import local
 from tracegrad.eager.generator import default_generator
 from tracegrad.eager.tensor import Tensor, handle
@@ -31,6 +31,20 @@ def noop_context_fn() -> tuple[AbstractContextManager[None], AbstractContextMana
 
 class _Settings:
     early_stop = True
+    debug: bool | None = None  # of set_checkpoint_debug_enabled; None: each call says
+
+
+class set_checkpoint_debug_enabled:  # noqa: N801
+    """Inside the block, `debug` of all checkpoints is `enabled`, whatever their calls say; None lets the calls say it."""
+
+    def __init__(self, enabled: bool | None) -> None:
+        self.enabled, self.before = enabled, _Settings.debug
+
+    def __enter__(self) -> None:
+        self.before, _Settings.debug = _Settings.debug, self.enabled
+
+    def __exit__(self, *_exception: object) -> None:
+        _Settings.debug = self.before
 
 
 class set_checkpoint_early_stop:  # noqa: N801
@@ -60,7 +74,8 @@ def checkpoint(
 
     use_reentrant=False works with every way to differentiate, nested, and to any order.  True is torch's older form: only `.backward()` into all leaves, only
     Tensor arguments count as inputs, first order; None means True, with a warning.  Random numbers are the same both times unless
-    preserve_rng_state=False.  `context_fn` gives contexts for the first and for the second run.  Raises CheckpointError (a RuntimeError) when the second run
+    preserve_rng_state=False.  `context_fn` gives contexts for the first and for the second run.  With debug, a message that the two runs differ
+    shows at which lines each saved its values.  Raises CheckpointError (a RuntimeError) when the second run
     saves fewer values, or values of other shapes or dtypes (unless determinism_check="none"); ValueError for options that the older form lacks.
     """
     preserve = kwargs.pop("preserve_rng_state", True)
@@ -88,8 +103,12 @@ def checkpoint(
         with first:
             return function(*args, **kwargs)
     frame = _Frame(function, args, kwargs, second, preserve, determinism_check == "default", early_stop and _Settings.early_stop)  # fmt: skip
+    if debug if _Settings.debug is None else _Settings.debug:
+        frame.lines = [], []
     with saved_tensors_hooks(frame.pack, frame.unpack), first:
-        return function(*args, **kwargs)
+        results = function(*args, **kwargs)
+    frame.completed = True
+    return results
 
 
 class _Stop(Exception):  # noqa: N818
@@ -129,11 +148,28 @@ class _Frame:
         self.function, self.context, self.check, self.early_stop = function, context, check, early_stop
         self.args, self.kwargs = tuple(map(kept, args)), {name: kept(a) for name, a in kwargs.items()}
         self.state = default_generator.get_state() if preserve else None
+        self.completed = False
         self.types: list[tuple[Any, Any]] = []
         self.recomputed: dict[int, Tensor] = {}
+        self.lines: tuple[list[str], list[str]] | None = None  # with debug: where the first and the second run saved
+
+    def note(self, run: int) -> None:
+        """With debug, remember the line of the program that saves a value in the first (0) or second (1) run."""
+        if self.lines is not None:
+            place = user_frame()
+            self.lines[run].append(f"{place.f_code.co_filename}:{place.f_lineno}")
+
+    def shown(self) -> dict[str, Any]:
+        """What a message that the runs differ shows beside their difference."""
+        if self.lines is None:
+            return {}
+        first, second = self.lines
+        told = "You are seeing this error because you passed `debug=True` to checkpoint"
+        return {"lines_of_forward": first, "lines_of_recomputation": second, "note": told}
 
     def pack(self, t: Tensor) -> int:
         """Note that a value was saved; only its number is kept."""
+        self.note(0)
         self.types.append((t._data.shape, t._data.dtype))
         return len(self.types) - 1
 
@@ -148,8 +184,11 @@ class _Frame:
         found: list[Tensor] = []
 
         def pack(t: Tensor) -> Tensor:
-            if self.early_stop and len(found) == len(self.types):
-                raise _Stop
+            if len(found) == len(self.types) and (self.early_stop or not self.completed):
+                if self.early_stop:
+                    raise _Stop
+                return handle(t._data, None)  # saved after the gradient, taken inside the function, that asks for this
+            self.note(1)
             found.append(handle(t._data, None))
             if self.early_stop and len(found) == len(self.types):
                 raise _Stop
@@ -170,13 +209,16 @@ class _Frame:
 
     def _compare(self, found: list[Tensor]) -> None:
         if len(found) != len(self.types):
+            fewer = "A different number of tensors was saved during the original forward and recomputation"
+            more = "trying to save more tensors during recomputation than during the original forward"
             raise CheckpointError(
                 explain(
                     "checkpoint",
-                    "A different number of tensors was saved during the original forward and recomputation",
+                    fewer if len(found) < len(self.types) else more,
                     "The function must do the same both times",
                     forward=len(self.types),
                     recomputation=len(found),
+                    **self.shown(),
                 )
             )
         for i, (t, (shape, dtype)) in enumerate(zip(found, self.types, strict=True)):
@@ -189,6 +231,7 @@ class _Frame:
                         position=i,
                         saved=f"{dtype}{list(shape)}",
                         recomputed=f"{t._data.dtype}{list(t._data.shape)}",
+                        **self.shown(),
                     )
                 )
 
@@ -289,5 +332,6 @@ __all__ = [
     "checkpoint",
     "checkpoint_sequential",
     "noop_context_fn",
+    "set_checkpoint_debug_enabled",
     "set_checkpoint_early_stop",
 ]
