@@ -47,8 +47,12 @@ class ConjPhysical(Conj):
     """The complex conjugate of every element of x in memory of its own.  Shape: (*a) -> (*a)."""
 
     inplace, function, method = True, True, True
-    call = None
     numpy = "np.conj({x})"
+
+    @staticmethod
+    def call(F: Ops, input: Any) -> Value:  # noqa: A002
+        """The conjugate; a tensor without imaginary parts itself."""
+        return F.conj_physical(input) if F.is_complex(input) else input
 
     @classmethod
     def infer(cls, *types: Type) -> Type:
