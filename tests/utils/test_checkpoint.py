@@ -6,7 +6,7 @@ import weakref
 import pytest
 
 import tracegrad as tg
-from tracegrad.utils.checkpoint import checkpoint, set_checkpoint_early_stop
+from tracegrad.utils.checkpoint import checkpoint, set_checkpoint_debug_enabled, set_checkpoint_early_stop
 
 
 def layer(a, w):
@@ -113,3 +113,17 @@ def test_checkpoints_disappear_in_a_recording():
     x, w = inputs()
     graph = tg.capture(lambda a, b: checkpoint(layer, a, b, use_reentrant=False), x.detach(), w.detach())
     assert "sin" in str(graph)
+
+
+def test_debug_shows_where_both_runs_saved_their_values():
+    runs = []
+
+    def f(x):
+        runs.append(1)
+        return x.sin().exp().sum() if len(runs) == 1 else x.sin().sum()
+
+    x = tg.ones(2, requires_grad=True)
+    with set_checkpoint_debug_enabled(True):
+        y = checkpoint(f, x, use_reentrant=False)
+    with pytest.raises(RuntimeError, match=r"test_checkpoint\.py:.*You are seeing this error because you passed `debug=True`"):
+        y.backward()

@@ -11,7 +11,7 @@ from tracegrad.autograd.saving import Entry, Hooks, Packed
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import DifferentiationError, GraphFreedError, MissingAttributeError, explain
 from tracegrad.ir.builder import projections
-from tracegrad.ir.node import FREED, Node
+from tracegrad.ir.node import FREED, Node, input_type
 
 PREFIX, RAW_PREFIX = "_saved_", "_raw_saved_"
 SECOND = frozenset({"other", "mat2", "exponent", "vec", "tensor", "target"})  # torch's names of second operands
@@ -47,6 +47,8 @@ def saved_attribute(node: Node, name: str) -> Any:
     op = node.op
     if op is None or not (raw or name.startswith(PREFIX)):
         raise MissingAttributeError(explain("grad_fn", f"this step has no attribute {name!r}"))
+    if shown in ("self_sym_sizes", "self_sizes") and not raw and node.inputs:
+        return tuple(input_type(node, 0).shape)
     if shown in op.attrs and not raw:
         return node.attrs[op.attrs.index(shown)]
     position = _position(node, shown)

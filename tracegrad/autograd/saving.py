@@ -71,7 +71,7 @@ class Watch:
 _PACKAGE = __file__.rpartition("autograd")[0]
 
 
-def _user_frame() -> Any:
+def user_frame() -> Any:
     """The innermost frame outside this package."""
     frame = sys._getframe()
     while frame.f_back is not None and frame.f_code.co_filename.startswith((_PACKAGE, "<generated ")):
@@ -272,10 +272,11 @@ __all__ = [
     "reading_once",
     "save_on_cpu",
     "saved_tensors_hooks",
+    "user_frame",
 ]
 
 
 def _stack_of_user() -> list[str]:
     """The lines of the user's call stack.  The module that formats them takes a thirtieth of this package's import and serves anomaly mode alone."""
-    lines: list[str] = importlib.import_module("traceback").format_stack(_user_frame())
+    lines: list[str] = importlib.import_module("traceback").format_stack(user_frame())
     return lines
