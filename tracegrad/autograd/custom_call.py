@@ -206,7 +206,9 @@ def run_backward(call: Call, results: Sequence[Type], arguments: Sequence[Type],
     if call.ctx.materialize_grads:
         given = [T.zeros(t) if g is None else g for g, t in zip(given, results, strict=True)]
     left = iter(given)
-    answer = _user_backward(call.function)(call.ctx, *(next(left) if is_tensor else None for is_tensor in call.results))
+    passed = [next(left) if is_tensor else None for is_tensor in call.results]
+    boxed = getattr(call.function, "boxed_grads_call", False)  # torch's way to let backward drop a gradient early
+    answer = _user_backward(call.function)(call.ctx, *((passed,) if boxed else passed))
     listed = list(answer) if isinstance(answer, tuple) else [answer]
     expected = len(call.arguments)
     if len(listed) > expected and all(g is None for g in listed[expected:]):

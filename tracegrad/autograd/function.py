@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from collections.abc import Callable, Sequence
 from functools import update_wrapper
@@ -15,7 +16,7 @@ from tracegrad.autograd.saved_tensors import SavedTensors
 from tracegrad.config import local
 from tracegrad.eager.clock import touch
 from tracegrad.eager.generator import default_generator
-from tracegrad.eager.inplace import repoint
+from tracegrad.eager.inplace import check_leaf, repoint
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.eager.views import MADE_IN_FUNCTION, base_of, is_view, link
 from tracegrad.errors import ArgumentError, DifferentiationError, InplaceError, NotSupportedError, explain
@@ -215,7 +216,7 @@ class _Error(Function):
 def _positional(forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
     """The arguments in forward's order, with its defaults."""
     code, defaults = forward.__code__, forward.__defaults__ or ()
-    names = code.co_varnames[: code.co_argcount]
+    names = code.co_varnames[hasattr(forward, "__self__") : code.co_argcount]
     known = dict(zip(names[len(names) - len(defaults) :], defaults, strict=True))
     unknown = [k for k in kwargs if k not in names[len(args) :]]
     missing = [n for n in names[len(args) :] if n not in kwargs and n not in known]
@@ -243,6 +244,7 @@ def _finish(call: Call, ctx: FunctionCtx, arguments: list[tuple[Tensor, Any, Nod
     if local.trace is None:
         for r in tensors:
             if id(r) in marks.dirty:
+                _check_dirty(call, r, marks)
                 touch(r)
     call.results = tuple(isinstance(r, Tensor) for r in items)
     followed = any(n is not None and n.needs for _, _, n in arguments)
@@ -252,10 +254,10 @@ def _finish(call: Call, ctx: FunctionCtx, arguments: list[tuple[Tensor, Any, Nod
         _check_views(call, marks, tensors)
         node, pieces = _track(call, ctx, arguments, tensors)
     else:
-        made = [_shown_again(r) if id(r) in marks.own and id(r) not in marks.dirty else r for r in tensors]
+        made = [_shown_again(r) if marks.shown_again(r) else r for r in tensors]
         ctx._to_save = ctx._dirty = ctx._non_differentiable = ()
         return _in_place_of(items, made, isinstance(results, tuple))
-    _keep(ctx, tensors, node, pieces)
+    _keep(ctx, [None if marks.shown_again(r) else r for r in tensors], node, pieces)
     last = {id(r): p for r, p in zip(tensors, pieces, strict=True)}  # a Tensor returned twice is its last result
     known = {key: _result(ctx, r, last[key], marks, node) for key, r in {id(r): r for r in tensors}.items()}
     ctx._to_save = ctx._dirty = ctx._non_differentiable = ()
@@ -270,6 +272,20 @@ class _Marks:
     def __init__(self, ctx: FunctionCtx, arguments: list[tuple[Tensor, Any, Node | None]]) -> None:
         self.own = {id(a) for a, _, _ in arguments}
         self.dirty, self.dead = frozenset(map(id, ctx._dirty)), frozenset(map(id, ctx._non_differentiable))
+
+    def shown_again(self, result: Tensor) -> bool:
+        """Whether forward returned an argument that it did not write to: the result is another Tensor then."""
+        return id(result) in self.own and id(result) not in self.dirty
+
+
+def _check_dirty(call: Call, result: Tensor, marks: _Marks) -> None:
+    """Warn of a mark on what is no argument; refuse one on a view, of which forward has changed more than it returns."""
+    if id(result) in marks.own:
+        return
+    problem = "ctx.mark_dirty() received a tensor that was not an input. Only input Tensors that have been mutated should be passed to ctx.mark_dirty()"
+    if is_view(result):
+        raise DifferentiationError(explain(call.function.__name__, problem))
+    warnings.warn(f"{call.function.__name__}: {problem}", UserWarning, stacklevel=5)
 
 
 def _shown_again(argument: Tensor) -> Tensor:
@@ -291,8 +307,8 @@ def _check_views(call: Call, marks: _Marks, tensors: list[Tensor]) -> None:
         )
 
 
-def _keep(ctx: FunctionCtx, tensors: list[Tensor], node: Node, pieces: tuple[Node, ...]) -> None:
-    """Put the saved tensors into the tape's node, which a backward frees; a recording keeps them with ctx."""
+def _keep(ctx: FunctionCtx, tensors: list[Tensor | None], node: Node, pieces: tuple[Node, ...]) -> None:
+    """Put the saved tensors into the tape's node, which a backward frees; a recording keeps them with ctx.  tensors: the results, None for an argument."""
     saved = SavedTensors(ctx._to_save, tensors, node, pieces)
     if local.trace is not None:
         ctx._unpack = saved.unpack
@@ -337,14 +353,8 @@ def _result(ctx: FunctionCtx, result: Tensor, piece: Node, marks: _Marks, node: 
         piece.needs = False
     followed = None if dead and local.trace is None else piece
     if id(result) in marks.dirty:
-        if result._node is not None and result._node.op is None and result._node.needs:
-            raise InplaceError(
-                explain(
-                    type(ctx).__name__,
-                    "a leaf Variable that requires grad has been used in an in-place operation",
-                    "Apply the function to a clone()",
-                )
-            )
+        if local.trace is None:
+            check_leaf(result, base_of(result), type(ctx).__name__)
         repoint(result, base_of(result), handle(result._data, followed), in_memory=True)
         return result
     foreign = result._node is not None and (local.trace is None or id(result) in own or not local.trace.owns(result))

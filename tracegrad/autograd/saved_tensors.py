@@ -23,9 +23,9 @@ class SavedTensors:
     __slots__ = ("entries", "node", "pieces")
 
     def __init__(
-        self, tensors: Sequence[Tensor | None], results: Sequence[Tensor], node: Node, pieces: Sequence[Node]
+        self, tensors: Sequence[Tensor | None], results: Sequence[Tensor | None], node: Node, pieces: Sequence[Node]
     ) -> None:
-        at = {id(r): i for i, r in enumerate(results)}
+        at = {id(r): i for i, r in enumerate(results) if r is not None}
         refuse_saving("save_for_backward", [t._data for t in tensors if t is not None], tensors)
         self.entries = [None if t is None else _entry(t, at.get(id(t)), pieces) for t in tensors]
         self.node, self.pieces = weakref.ref(node), [weakref.ref(p) for p in pieces]
