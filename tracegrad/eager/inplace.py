@@ -132,6 +132,7 @@ def check_own_leaf(t: Tensor, operation: str) -> None:
 
 
 def check_leaf(t: Tensor, base: Tensor, operation: str) -> None:
+    """Raise InplaceError for a write to a protected view, to a leaf that requires grad, or to a view of one."""
     if base is not t:
         refuse_marked(t, operation)
     """Raise InplaceError where autograd could not follow the write: to a leaf, to a view of one, to one of several views of an operator, to a marked view."""

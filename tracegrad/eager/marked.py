@@ -53,22 +53,27 @@ def refuse_marked(t: Tensor, operation: str) -> None:
         raise InplaceError(explain(operation, f"{what}. {_WHY[mark]}", _REMEDIES[mark]))
 
 
-def invalidate_views(base: Tensor) -> None:
+def invalidate(views: list[Tensor]) -> None:
     """After a write to a base that requires grad, or to a view of it: what its marked views show is no longer the value that their history tells of."""
-    for view in views_of(base):
+    for view in views:
         if type(view) is Tensor and mark_of(view):
             _set_class(view, InvalidView)
 
 
 def written(base: Tensor) -> None:
     """After a write that no node tells of: views with a history read the base from now on, as in torch, and marked ones are of no use."""
-    invalidate_views(base)
-    source = base._node
-    if local.grad_enabled or source is None or not source.needs:
+    views = views_of(base)
+    if not views:
+        if hasattr(base, "_views"):  # the next write finds nothing to look at
+            base._views[:] = [r for r in base._views if r() is not None]
         return
-    for view in views_of(base):
-        node = view._node
-        if type(view) is not Tensor or node is None or node.op is None:
+    source = base._node
+    for view in views:
+        node = view._node if type(view) is Tensor else None
+        if type(view) is Tensor and mark_of(view):
+            _set_class(view, InvalidView)
+            continue
+        if node is None or node.op is None or local.grad_enabled or source is None or not source.needs:
             continue
         if node.op.name in STRIDED and node.inputs == (source,):
             continue

@@ -6,7 +6,7 @@ from typing import Any
 
 from tracegrad.config import local
 from tracegrad.eager.dispatch import T, tracked
-from tracegrad.eager.marked import InvalidView, invalidate_views
+from tracegrad.eager.marked import InvalidView, invalidate
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.eager.views import base_of, path_of, place_in, strides_in, views_of
 from tracegrad.ir.node import Node
@@ -17,9 +17,10 @@ from tracegrad.slots import slots
 
 def repoint(t: Tensor, base: Tensor, new: Tensor, in_memory: bool) -> None:
     """Point t at the node of `new`; if t shares memory, give the base and all live views their new values."""
-    if in_memory:
-        invalidate_views(base)
-    views = [(v, place_in(base._data, v._data)) for v in views_of(base) if type(v) is not InvalidView]
+    shown = views_of(base) if getattr(base, "_views", None) else []
+    if in_memory and shown:
+        invalidate(shown)
+    views = [(v, place_in(base._data, v._data)) for v in shown if type(v) is not InvalidView]
     retaining = [
         (v, v._node)
         for v in (t, base, *(v for v, _ in views))

@@ -9,9 +9,8 @@ import numpy as np
 
 from tracegrad.config import local
 from tracegrad.eager.tensor import Tensor
-from tracegrad.ir.node import make_leaf
+from tracegrad.ir.node import Node, tick
 from tracegrad.ir.op import Op
-from tracegrad.ir.types import Type
 from tracegrad.kernels.windows import layout_positions, strided_positions
 from tracegrad.ops.windows import within
 
@@ -39,8 +38,6 @@ def link(parent: Tensor, child: Tensor, op: type[Op], attrs: tuple[Any, ...]) ->
     if local.trace is None:
         if op.name in UNLINKED:  # the memory is shared, but writes to one do not change the history of the other
             return
-        if not local.grad_enabled:
-            _mark_made_without_grad(parent, child)
     child._view = (parent, op, attrs)
     base, view = (
         parent,
@@ -49,6 +46,10 @@ def link(parent: Tensor, child: Tensor, op: type[Op], attrs: tuple[Any, ...]) ->
     while view is not None:
         base = view[0]
         view = getattr(base, "_view", None)
+    if not local.grad_enabled and local.trace is None:
+        child.__dict__[MADE_WITHOUT_GRAD] = True
+        if base._node is not None and child._node is None and base._node.needs:
+            child._node = _leaf(b)  # as in torch such a view requires grad where its base does, and leads nowhere
     references = getattr(base, "_views", None)
     if references is None:
         base._views = [weakref.ref(child)]
@@ -58,12 +59,12 @@ def link(parent: Tensor, child: Tensor, op: type[Op], attrs: tuple[Any, ...]) ->
         references[:] = [r for r in references if r() is not None]
 
 
-def _mark_made_without_grad(parent: Tensor, child: Tensor) -> None:
-    """Such a view requires grad where its base does, and leads nowhere, as in torch."""
-    child.__dict__[MADE_IN_MODE if local.inference else MADE_WITHOUT_GRAD] = True
-    node = base_of(parent)._node
-    if node is not None and node.needs and child._node is None:
-        child._node = make_leaf(Type(child._data.shape, child._data.dtype), needs=True)
+def _leaf(array: Array) -> Node:
+    """make_leaf without its checks: every view under no_grad() pays for it."""
+    node = Node.__new__(Node)
+    node.op, node.inputs, node.attrs, node.saved, node.extra = None, (), (), None, None
+    node.shape, node.dtype, node.seq, node.needs = array.shape, array.dtype, tick(), True
+    return node
 
 
 def base_of(t: Tensor) -> Tensor:

@@ -77,6 +77,7 @@ class PutStrided(Movement):
     """Zeros of `shape` to which x is added where as_strided reads; elements read twice get both.  Shape: (*a) -> shape."""
 
     attrs, function, method, quiet = ("shape", "strides", "offset", "layout"), False, False, False
+    torch_name = "AsStridedBackward0"
     numpy = jax = "K.put_strided({x}, {shape}, {strides}, {offset}, {layout})"
     samples = (
         [A(3, 2), (2, 3), (1, 3), 0, ()],
