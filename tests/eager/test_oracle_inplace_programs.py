@@ -132,14 +132,14 @@ x=torch.ones(3,requires_grad=True); y=x+x
 with torch.no_grad(): x.add_(1)
 y.sum().backward(); print(x.grad)
 ---
-w=torch.ones(2,2,requires_grad=True); x=torch.ones(2); 
+w=torch.ones(2,2,requires_grad=True); x=torch.ones(2);
 for _ in range(3):
     loss=((w@x)**2).sum(); loss.backward()
     with torch.no_grad():
         w-=0.1*w.grad; w.grad.zero_()
 print(w,w._version,loss)
 ---
-w=torch.ones(2,2,requires_grad=True); x=torch.ones(2); 
+w=torch.ones(2,2,requires_grad=True); x=torch.ones(2);
 for _ in range(3):
     loss=((w@x)**2).sum(); loss.backward()
     w.data-=0.1*w.grad; w.grad=None
