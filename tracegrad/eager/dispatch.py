@@ -339,10 +339,11 @@ def _wrapped(op: type[Op], value: int, target: Any) -> int:
 
 
 def refuse_complex(op: type[Op], operands: list[Any]) -> None:
-    """Raise NotSupportedError for a complex operand of an operator that takes real ones."""
+    """Raise NotSupportedError, or the class that the operator names, for a complex operand of an operator that takes real ones."""
+    error = op.real_only if isinstance(op.real_only, type) else NotSupportedError
     for operand in operands:
         if isinstance(operand, complex) or (isinstance(operand, Tensor) and operand._data.dtype.kind == "c"):
-            raise NotSupportedError(explain(op.name, "it does not support complex inputs"))
+            raise error(explain(op.name, "it does not support complex inputs"))
 
 
 def check_result(op: type[Op], arrays: tuple[Any, ...], types: tuple[Type, ...]) -> None:

@@ -56,7 +56,7 @@ class Op:
     pure: ClassVar[bool] = True
     value_dependent: ClassVar[bool] = False
     quiet: ClassVar[bool] = False
-    real_only: ClassVar[bool] = False
+    real_only: ClassVar[bool | type[Exception]] = False
     holomorphic: ClassVar[bool] = True  # False: the rules are right for complex values as they stand
     pole: ClassVar[str] = ""
     masks: ClassVar[str] = ""  # "" to derive it

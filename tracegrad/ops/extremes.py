@@ -21,7 +21,7 @@ class Maximum(Elementwise):
     """The larger of x and y; nan if one is nan.  Shapes: (*a), (*b) -> broadcast(a, b).  Ties share the derivative evenly."""
 
     masks = "selects"
-    real_only = True
+    real_only = DTypeError  # torch's class for these
     inputs, commutative, quiet, tensor_first, samples = ("x", "y"), True, True, True, _PAIRS
     numpy, jax, onnx = "np.maximum({x}, {y})", "jnp.maximum({x}, {y})", "Max"
 
@@ -51,7 +51,7 @@ class Minimum(Elementwise):
     """The smaller of x and y; nan if one is nan.  Shapes: (*a), (*b) -> broadcast(a, b).  Ties share the derivative evenly."""
 
     masks = "selects"
-    real_only = True
+    real_only = DTypeError  # torch's class for these
     inputs, commutative, quiet, tensor_first, samples = ("x", "y"), True, True, True, _PAIRS
     numpy, jax, onnx = "np.minimum({x}, {y})", "jnp.minimum({x}, {y})", "Min"
 
@@ -246,7 +246,7 @@ class Min(Composite):
 class Argmax(Op):
     """The position of the first largest element along axis dim; of the flattened x for None.  Shape: (*a) -> a without dim (1 there if keepdim), int64."""
 
-    real_only = True
+    real_only = DTypeError  # torch's class for these
     attrs, nondiff_outputs, quiet, onnx = ("dim", "keepdim"), ("out",), True, "ArgMax"
     numpy, jax = "{x}.argmax({dim}, keepdims={keepdim})", "jnp.argmax({x}, {dim}, keepdims={keepdim})"
     samples = (
@@ -281,7 +281,7 @@ class Argmax(Op):
 class Argmin(Argmax):
     """The position of the first smallest element along axis dim; of the flattened x for None.  Shape: (*a) -> a without dim (1 there if keepdim), int64."""
 
-    real_only = True
+    real_only = DTypeError  # torch's class for these
     onnx = "ArgMin"
     numpy, jax = "{x}.argmin({dim}, keepdims={keepdim})", "jnp.argmin({x}, {dim}, keepdims={keepdim})"
 
