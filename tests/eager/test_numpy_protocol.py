@@ -155,3 +155,9 @@ def test_a_parameter_takes_the_fast_path():
     p = tg.nn.Parameter(tg.ones(2))
     assert type(p) is tg.nn.Parameter and type(p * 2) is tg.Tensor and type(tg.stack([p, p])) is tg.Tensor
     assert repr(type(p)) == "<class 'torch.nn.parameter.Parameter'>"
+
+
+def test_an_augmented_assignment_of_an_array_makes_a_new_tensor_as_in_torch():
+    x = before = tg.ones(3)
+    x += A
+    assert x.tolist() == [2, 3, 5] and before.tolist() == [1, 1, 1] and x.dtype is tg.float64

@@ -37,18 +37,24 @@ IN_PLACE = {"__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__itrue
             "__imod__": "remainder_", "__iand__": "bitwise_and_", "__ior__": "bitwise_or_", "__ixor__": "bitwise_xor_", "__ilshift__": "bitwise_left_shift_",
             "__irshift__": "bitwise_right_shift_"}  # fmt: skip
 COMPARISONS = {"__eq__": "eq", "__ne__": "ne", "__lt__": "lt", "__le__": "le", "__gt__": "gt", "__ge__": "ge"}
-_OPERANDS = (Tensor, *NUMBERS, np.ndarray, np.generic)
+_OPERANDS = (Tensor, *NUMBERS, np.generic)
 
 
-def _takes_operands(name: str, function: Any) -> Any:
-    """The method `name` made of a function of two operands: another class on the right decides for itself, as Python's protocol has it."""
+def _is_usable(value: Any) -> bool:
+    """Whether value is an array of a dtype that tensors have."""
+    return isinstance(value, np.ndarray) and value.dtype in dtypes.PROMOTABLE
+
+
+def _takes_operands(name: str, function: Any, arrays: bool = True) -> Any:
+    """The method `name` made of a function of two operands: another class on the right decides for itself, as Python's protocol has it.
+
+    Without `arrays` that includes NumPy's: `x += a` is `x = x + a`, as in torch.
+    """
 
     def method(self: Tensor, other: Any) -> Any:
-        if isinstance(other, np.ndarray):
-            if other.dtype not in dtypes.PROMOTABLE:
-                return NotImplemented
-            return function(*with_array(self, other))
-        return function(self, other) if isinstance(other, _OPERANDS) else NotImplemented
+        if isinstance(other, _OPERANDS):
+            return function(self, other)
+        return function(*with_array(self, other)) if arrays and _is_usable(other) else NotImplemented
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = function.__doc__
@@ -57,11 +63,9 @@ def _takes_operands(name: str, function: Any) -> Any:
 
 def _swapped(name: str, function: Any) -> Any:
     def method(self: Tensor, other: Any) -> Any:
-        if isinstance(other, np.ndarray):
-            if other.dtype not in dtypes.PROMOTABLE:
-                return NotImplemented
-            return function(*with_array(other, self))
-        return function(_number_of(other), self) if isinstance(other, _OPERANDS) else NotImplemented
+        if isinstance(other, _OPERANDS):
+            return function(_number_of(other), self)
+        return function(*with_array(other, self)) if _is_usable(other) else NotImplemented
 
     method.__name__ = method.__qualname__ = name
     return method
@@ -74,7 +78,9 @@ def _number_of(value: Any) -> Any:
 
 def __rtruediv__(self: Tensor, other: Any) -> Any:
     """other / self: the reciprocal times other, as torch computes it."""
-    return T.mul(public_function("reciprocal")(self), other) if isinstance(other, _OPERANDS) else NotImplemented
+    if isinstance(other, _OPERANDS) or _is_usable(other):
+        return T.mul(public_function("reciprocal")(self), other)
+    return NotImplemented
 
 
 def __invert__(self: Tensor) -> Tensor:
@@ -343,7 +349,7 @@ def _attach_operators() -> None:
                 setattr(Tensor, name, make(name, public_function(operator)))
     for name, method in IN_PLACE.items():
         if method in Tensor.__dict__:
-            setattr(Tensor, name, _takes_operands(name, Tensor.__dict__[method]))
+            setattr(Tensor, name, _takes_operands(name, Tensor.__dict__[method], arrays=False))
 
 
 def attach() -> None:
