@@ -14,6 +14,8 @@ from tracegrad.ir.op import REGISTRY
 from tracegrad.ir.types import Type
 from tracegrad.slots import slots
 
+COMPLEX_VIEWS = frozenset({"view_as_real", "view_as_complex"})  # torch reads these from a written base by their own operator
+
 
 def repoint(t: Tensor, base: Tensor, new: Tensor, in_memory: bool) -> None:
     """Point t at the node of `new`; if t shares memory, give the base and all live views their new values."""
@@ -43,10 +45,11 @@ def _with_part(base: Tensor, t: Tensor, new: Tensor, in_memory: bool) -> Tensor:
     """The base's value with the elements that t shows replaced by those of `new`."""
     place = place_in(base._data, t._data)
     if place is None:
-        return put_back_along(handle(base._data, base._node), path_of(t), new)
+        made = put_back_along(handle(base._data, base._node), path_of(t), new)
+        return tracked(REGISTRY["written_base"], [made], (), (base._data,))[0] if in_memory else made
     source = handle(base._data, base._node)
     if not in_memory:
-        made: Tensor = T.copy_slices(source, new, strides=place.strides, offset=place.offset)
+        made = T.copy_slices(source, new, strides=place.strides, offset=place.offset)
         return made
     # the memory holds the result already: only the node is wanted
     return tracked(REGISTRY["copy_slices"], [source, new], tuple(place), (base._data,))[0]
@@ -60,7 +63,10 @@ def _reread(base: Tensor, views: list[tuple[Tensor, Any]], in_memory: bool) -> N
         if steps is not None:
             value = tracked(REGISTRY["as_strided"], [whole], steps, (view._data,))[0]
         elif place is None:
-            value = along(whole, path_of(view))
+            path = path_of(view)
+            value = along(whole, path)
+            if in_memory and path[-1][0].name not in COMPLEX_VIEWS:
+                value = tracked(REGISTRY["read_again"], [value], (), (view._data,))[0]
         elif in_memory:
             value = tracked(REGISTRY["strided_view"], [whole], (view._data.shape, *place), (view._data,))[0]
         else:
@@ -118,7 +124,7 @@ def _put_back(op: Any, attrs: tuple[Any, ...], outer: Tensor, part: Tensor) -> T
     def spread(g: Tensor) -> Any:
         return rule.function(T, *(g if name == "g" else known[name] for name in rule.reads))
 
-    if part._data.size == outer._data.size:  # a view of all elements: its VJP is its inverse
+    if part._data.size == outer._data.size or op.name in COMPLEX_VIEWS:  # a view of all elements: its VJP is its inverse
         return spread(part)  # type: ignore[no-any-return]
     shown = spread(T.ones(Type(part._data.shape, part._data.dtype)))
     return T.where(T.ne(shown, 0), spread(part), outer)  # type: ignore[no-any-return]

@@ -13,6 +13,7 @@ from tracegrad.ir.samples import A
 from tracegrad.ir.types import Shape, Type, one_axis, size_of
 from tracegrad.kernels.windows import layout_positions, memory_of
 from tracegrad.ops.checks import whole
+from tracegrad.ops.control import Alias
 
 Array = np.ndarray[Any, Any]
 
@@ -102,6 +103,26 @@ class PutStrided(Movement):
     ) -> Value:
         strides, layout = _batched(shape, strides, layout)
         return F.put_strided(x, shape=(size, *shape), strides=strides, offset=offset, layout=layout)
+
+
+class WrittenBase(Alias):
+    """What a write through a view left of its base, under torch's name for it.  Shape: (*a) -> (*a)."""
+
+    torch_name = "CopySlices"
+
+    @staticmethod
+    def decompose(F: Ops, x: Value) -> Value:
+        return x
+
+
+class ReadAgain(Alias):
+    """A view read from its written base by its own operators, under torch's name for it.  Shape: (*a) -> (*a)."""
+
+    torch_name = "AsStridedBackward0"
+
+    @staticmethod
+    def decompose(F: Ops, x: Value) -> Value:
+        return x
 
 
 class Unfold(Movement):
