@@ -1,6 +1,7 @@
 """The operator definitions, imported in order so that the registry is complete."""
 
 from tracegrad.ops import (
+    angles,
     arithmetic,
     bounds,
     compare,
@@ -34,6 +35,7 @@ from tracegrad.ops import (
 )
 
 __all__ = [
+    "angles",
     "arithmetic",
     "bounds",
     "compare",
