@@ -21,7 +21,7 @@ _TORCH_NAMES = {
 class Overwrite(Op):
     """source, broadcast and converted to the type of x: what copy_, fill_ and zero_ leave of x.  Shapes: (*a), (*b) with b broadcasting to a -> (*a).
 
-    kind is 'copy', 'fill', 'number', 'zero' or the name of a distribution, and only says what grad_fn is called.
+    kind is 'copy', 'fill', 'number', 'zero' the name of a distribution or of a test, and only says what grad_fn is called.
     """
 
     inputs, attrs, linear, function, method = ("x", "source"), ("kind",), ("x", "source"), False, False
@@ -30,7 +30,7 @@ class Overwrite(Op):
 
     @staticmethod
     def torch_name(kind: str) -> str:
-        return _TORCH_NAMES[kind]
+        return _TORCH_NAMES.get(kind) or "".join(word.capitalize() for word in kind.split("_")) + "Backward0"
 
     @staticmethod
     def infer(x: Type, source: Type, kind: str) -> Type:
