@@ -48,17 +48,22 @@ _ALONE = (
 def reach_leaf(leaf: Node, g: Any, create_graph: bool) -> None:
     """Add a complete cotangent to the `.grad` of a leaf's Tensor, if that still exists, and run the hooks that wait for it."""
     extra = leaf.extra
-    if type(extra) is Extra and extra.before_step:
-        g = run_before_step(leaf, g)
-        if g is None:
+    if type(extra) is Extra:
+        if extra.before_step:
+            g = run_before_step(leaf, g)
+        tensor = extra.tensor()
+        if g is None or tensor is None:
             return
-    tensor = extra.tensor() if type(extra) is Extra else extra() if callable(extra) else None
-    if tensor is None:
-        return
-    if type(extra) is Extra and GRAD_DTYPE in tensor.__dict__:
-        g = _of_dtype(g, tensor.__dict__[GRAD_DTYPE] or g.dtype)
+        if GRAD_DTYPE in tensor.__dict__:
+            g = _of_dtype(g, tensor.__dict__[GRAD_DTYPE] or g.dtype)
+    else:
+        tensor = extra() if callable(extra) else None
+        if tensor is None:
+            return
+    data = tensor._data
     alone = type(g) is np.ndarray and g.base is None and getrefcount(g) <= _ALONE
-    accumulate(tensor, g, create_graph, alone and g.dtype == tensor._data.dtype and g.strides == tensor._data.strides)
+    owned = alone and g.dtype is data.dtype and (g.ndim == 1 or g.strides == data.strides)
+    accumulate(tensor, g, create_graph, owned)
     if type(extra) is Extra:
         extra.accumulated(tensor, create_graph)
         if extra.after_step:
