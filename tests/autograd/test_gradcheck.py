@@ -75,6 +75,11 @@ def test_a_result_cut_from_its_inputs_is_found():
         gradcheck(lambda v: v.detach() * 2, leaf(1.0))
 
 
+def test_under_no_grad_a_result_looks_cut_from_its_inputs():
+    with tg.no_grad(), pytest.raises(GradcheckError, match="expected to be zero"):
+        gradcheck(lambda v: v * 2, leaf(1.0))
+
+
 def test_integer_results_are_skipped():
     assert gradcheck(lambda v: v.long(), leaf(1.0))
 

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tracegrad.autograd.engine import grad
-from tracegrad.autograd.modes import enable_grad
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import GradcheckError, MissingAttributeError, explain
 from tracegrad.slots import slots
@@ -46,9 +45,8 @@ class Problem(NamedTuple):
 
 
 def problem_of(func: Callable[..., Any], arguments: tuple[Any, ...], options: Options) -> Problem:
-    """Call the function once, with gradients."""
-    with enable_grad():
-        outputs = tensors_of_result(func(*arguments))
+    """Call the function once, in the caller's grad mode."""
+    outputs = tensors_of_result(func(*arguments))
     return Problem(
         func, arguments, [a for a in arguments if isinstance(a, Tensor) and a.requires_grad], outputs, options
     )
