@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tracegrad.config import local
 from tracegrad.eager.dispatch import T, tracked
 from tracegrad.eager.marked import InvalidView, invalidate
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.eager.views import base_of, path_of, place_in, strides_in, views_of
+from tracegrad.eager.views import address, base_of, path_of, place_in, strides_in, views_of
 from tracegrad.ir.node import Node
 from tracegrad.ir.op import REGISTRY
 from tracegrad.ir.types import Type
+from tracegrad.kernels.windows import view_memory
 from tracegrad.slots import slots
+
+Array = np.ndarray[Any, Any]
 
 COMPLEX_VIEWS = frozenset({"view_as_real", "view_as_complex"})  # torch reads these from a written base by their own operator
 
@@ -30,10 +35,11 @@ def repoint(t: Tensor, base: Tensor, new: Tensor, in_memory: bool) -> None:
     ]
     value = new if base is t else _with_part(base, t, new, in_memory)
     base._node = value._node
+    before = base._data
     if not in_memory:
-        base._data = value._data
+        base._data = _laid_out_as(before, value._data)
     if views:
-        _reread(base, views, in_memory)
+        _reread(base, views, in_memory, before)
     for v, before in retaining:  # retain_grad() belongs to the name, hooks to the value
         if v._node is not before and before is not None:
             before.extra.retained = None
@@ -55,7 +61,16 @@ def _with_part(base: Tensor, t: Tensor, new: Tensor, in_memory: bool) -> Tensor:
     return tracked(REGISTRY["copy_slices"], [source, new], tuple(place), (base._data,))[0]
 
 
-def _reread(base: Tensor, views: list[tuple[Tensor, Any]], in_memory: bool) -> None:
+def _laid_out_as(like: Array, values: Array) -> Array:
+    """The values in memory of the order that `like` has, so that a recording shows the strides that eager code shows."""
+    if values.strides == like.strides:
+        return values
+    made = np.empty_like(like)
+    made[...] = values
+    return made
+
+
+def _reread(base: Tensor, views: list[tuple[Tensor, Any]], in_memory: bool, before: Array) -> None:
     """Give live views the node (and, while recording, the array) that reads their elements from the base's new value."""
     whole = handle(base._data, base._node)
     for view, place in views:
@@ -73,7 +88,15 @@ def _reread(base: Tensor, views: list[tuple[Tensor, Any]], in_memory: bool) -> N
             value = T.strided_view(whole, shape=view._data.shape, strides=place.strides, offset=place.offset)
         view._node = value._node
         if not in_memory:
-            view._data = value._data
+            view._data = _shown_as(view._data, before, base._data, value._data)
+
+
+def _shown_as(view: Array, before: Array, base: Array, values: Array) -> Array:
+    """What the view shows of the base's new array: the same places, if the base lies as it lay before."""
+    if base.strides != before.strides or base.dtype != view.dtype:
+        return values
+    shown = view_memory(base, view.shape, view.strides, address(view) - address(before))
+    return values if shown is None else shown
 
 
 def pass_by_hooks(t: Tensor, node: Node | None, start: int) -> None:

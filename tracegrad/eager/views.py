@@ -128,7 +128,7 @@ def once(array: Array) -> Array:
         memory = memory.base
     if narrow.flags.writeable or not (memory.flags.writeable and memory.flags.contiguous and memory.size):
         return narrow
-    return np.ndarray(narrow.shape, array.dtype, memory, _address(narrow) - _address(memory), narrow.strides)
+    return np.ndarray(narrow.shape, array.dtype, memory, address(narrow) - address(memory), narrow.strides)
 
 
 def place_in(base: Array, view: Array) -> Place | None:
@@ -138,7 +138,7 @@ def place_in(base: Array, view: Array) -> Place | None:
     if not base.flags.c_contiguous:
         return _place_in_order(base, view)
     size = base.itemsize
-    distance = _address(view) - _address(base)
+    distance = address(view) - address(base)
     return Place(tuple(s // size for s in view.strides), distance // size) if view.size else Place((0,) * view.ndim, 0)
 
 
@@ -163,11 +163,12 @@ def strides_in(base: Array, view: Array) -> tuple[Any, ...] | None:
     size = base.itemsize
     layout = () if base.flags.c_contiguous else tuple(s // size for s in base.strides)
     strides = tuple(s // size for s in view.strides)
-    offset = (_address(view) - _address(base)) // size if view.size else 0
+    offset = (address(view) - address(base)) // size if view.size else 0
     return (view.shape, strides, offset, layout) if within(base.shape, layout, view.shape, strides, offset) else None
 
 
-def _address(array: Array) -> int:
+def address(array: Array) -> int:
+    """Where in memory the array's first element lies."""
     return int(array.__array_interface__["data"][0])
 
 
