@@ -16,7 +16,7 @@ class device(metaclass=TorchClass):  # noqa: N801  (torch's name)
     _shown = "torch.device"
     __slots__ = ("index", "type")
 
-    def __init__(self, type: Any = "cpu", index: int | None = None) -> None:  # noqa: A002  (torch's name)
+    def __init__(self, type: Any, index: int | None = None) -> None:  # noqa: A002  (torch's name)
         if isinstance(type, device):
             type, index = type.type, type.index  # noqa: A001
         elif isinstance(type, int) and not isinstance(type, bool):

@@ -13,6 +13,7 @@ import numpy as np
 from tracegrad import dtypes
 from tracegrad.config import local
 from tracegrad.devices import CPU, check_device, device
+from tracegrad.eager.data import element_type
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import ArgumentError, ArgumentValueError, DataError, DeviceError, DifferentiationError, explain
@@ -20,7 +21,6 @@ from tracegrad.errors import ArgumentError, ArgumentValueError, DataError, Devic
 Array = np.ndarray[Any, Any]
 _TO_KEYWORDS = {"copy", "device", "dtype", "memory_format", "non_blocking"}
 CLASS_OF_DTYPE = {name: f"torch.{torch_class}Tensor" for name, torch_class in dtypes.TORCH_CLASS.items()}
-_PYTHON_TYPES = {float: dtypes.F64, complex: dtypes.complex128.numpy}
 DTYPE_OF_CLASS = {shown: name for name, shown in CLASS_OF_DTYPE.items()}
 
 
@@ -148,22 +148,23 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     Raises AssertionError for a CUDA device, TypeError for other arguments.
     """
     unknown = set(kwargs) - _TO_KEYWORDS
-    if unknown or len(args) > 4:
-        raise ArgumentError(explain("to", f"unexpected arguments {sorted(unknown) or list(args)}"))
-    dtype, where = kwargs.get("dtype"), kwargs.get("device")
-    flags = [a for a in args if isinstance(a, bool)]
-    for argument in args:
-        if isinstance(argument, Tensor):
-            dtype = argument._data.dtype
-        elif isinstance(argument, dtypes.dtype) or argument in (float, int, bool, complex):
-            dtype = argument
-        elif isinstance(argument, (device, str, int)) and not isinstance(argument, bool):
-            where = argument
-        elif argument is not None and not isinstance(argument, bool):
-            raise ArgumentError(explain("to", f"takes a dtype, a device or a Tensor, got {argument!r}"))
+    given, dtype, where = list(args), kwargs.get("dtype"), kwargs.get("device")
+    if given and isinstance(given[0], Tensor):
+        dtype = given.pop(0).dtype
+    elif given and (isinstance(given[0], dtypes.dtype) or given[0] in (float, int, bool, complex)):
+        dtype = given.pop(0)
+    elif given and (given[0] is None or isinstance(given[0], (device, str, int))) and not isinstance(given[0], bool):
+        where = given.pop(0)
+        if given and not isinstance(given[0], bool):
+            dtype = given.pop(0)
+    if unknown or len(given) > 2 or not all(isinstance(flag, bool) for flag in given):
+        wrong = sorted(unknown) or list(args)
+        raise ArgumentError(
+            explain("to", f"takes a dtype, a device and a dtype, or a Tensor; unexpected arguments {wrong}")
+        )
     check_device("to", where)
-    target = self._data.dtype if dtype is None else _PYTHON_TYPES.get(dtype) or dtypes.to_numpy(dtype)
-    if kwargs.get("copy") or (len(flags) > 1 and flags[1]):
+    target = element_type("to", dtype) or self._data.dtype
+    if kwargs.get("copy") or (len(given) > 1 and given[1]):
         return _cast(self, target)
     return _converted(self, target)
 

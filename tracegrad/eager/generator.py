@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad.devices import check_device
+from tracegrad.devices import CPU, check_device
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import ArgumentValueError, DataError, explain
 
@@ -22,6 +22,11 @@ class Generator:
         check_device("Generator", device)
         self._lock = threading.Lock()
         self._seed, self._counter = 67280421310721, 0
+
+    @property
+    def device(self) -> Any:
+        """The CPU."""
+        return CPU
 
     def manual_seed(self, seed: Any) -> Generator:
         """Start anew from `seed`.  Raises ValueError for one that does not fit into 64 bits."""

@@ -128,6 +128,11 @@ def __contains__(self: Tensor, element: Any) -> bool:
     return bool(public_function("any")(public_function("eq")(self, element)))
 
 
+def __delitem__(self: Tensor, index: Any) -> None:
+    """Raises TypeError: a tensor keeps its size."""
+    raise ArgumentError(explain("del", "Tensor does not support deleting items"))
+
+
 # --- new tensors of this dtype
 
 
@@ -312,7 +317,7 @@ PROPERTIES = {
 }
 METHODS = {
     f.__name__: f
-    for f in (__rtruediv__, __invert__, __len__, __iter__, __reversed__, __contains__, new_zeros, new_ones, new_empty, new_full, new_tensor, backward,
+    for f in (__rtruediv__, __invert__, __len__, __iter__, __reversed__, __contains__, __delitem__, new_zeros, new_ones, new_empty, new_full, new_tensor, backward,
               register_hook, retain_grad, graph, where, detach_)
 }  # fmt: skip
 

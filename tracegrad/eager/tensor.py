@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import warnings
 import weakref
 from collections.abc import Iterable
@@ -11,7 +12,14 @@ import numpy as np
 
 from tracegrad import dtypes
 from tracegrad.config import local
-from tracegrad.errors import ArgumentError, DataError, DifferentiationError, MissingAttributeError, NotSupportedError, explain
+from tracegrad.errors import (
+    ArgumentError,
+    DataError,
+    DifferentiationError,
+    MissingAttributeError,
+    NotSupportedError,
+    explain,
+)
 from tracegrad.ir.node import Node, make_leaf
 from tracegrad.ir.types import Type
 from tracegrad.slots import slots
@@ -222,6 +230,8 @@ class Size(tuple[int, ...], metaclass=dtypes.TorchClass):
         """From the sizes in order."""
         items = tuple(sizes)
         for i, n in enumerate(items):
+            if isinstance(n, Tensor):
+                return cls(map(operator.index, items))
             if not hasattr(n, "__index__"):
                 raise ArgumentError(explain("Size", f"takes an iterable of 'int' (item {i} is '{type(n).__name__}')"))
         return tuple.__new__(cls, items)
