@@ -22,7 +22,7 @@ class _Local(threading.local):
     """The modes of one thread."""
 
     grad_enabled: bool = True
-    inference: bool = False  # inside inference mode; grad_enabled is False there
+    inference: bool = False  # inside inference mode; there grad_enabled is False but for what this package records itself
     asked: bool = False  # the grad mode that was asked for inside inference mode, where it has no effect
     trace: Any = None  # the active recorder, or None
     watch: Any = None  # what sees every new node of the tape (saved-tensor hooks, anomaly mode), or None
@@ -76,10 +76,7 @@ def set_watch(watch: Any) -> Any:
 
 
 def set_grad_enabled(enabled: bool) -> bool:
-    """Set this thread's grad mode and return the previous one; inside inference mode, where nothing is recorded, it is only remembered."""
-    if local.inference:
-        before, local.asked = local.asked, enabled
-        return before
+    """Set this thread's grad mode and return the previous one."""
     before = local.grad_enabled
     if before != enabled:
         local.grad_enabled = enabled

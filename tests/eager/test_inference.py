@@ -226,3 +226,25 @@ def test_saved_tensor_hooks_may_lie_around_the_mode_and_inside():
 def test_ordinary_tensors_are_no_inference_tensors():
     assert type(tg.ones(1)) is tg.Tensor
     assert not issubclass(tg.Tensor, InferenceTensor)
+
+
+def test_transformations_differentiate_inside_the_mode():
+    a = tg.tensor([1.0, 2.0])
+    with tg.inference_mode():
+        assert tg.func.grad(lambda x: (x * x * x).sum())(tg.tensor([1.0, 2.0])).tolist() == [3.0, 12.0]
+        assert tg.func.jacrev(lambda x: x * x)(a).tolist() == [[2.0, 0.0], [0.0, 4.0]]
+        value, tangent = tg.func.jvp(lambda x: x * x, (a,), (tg.ones(2),))
+    assert value.tolist() == [1.0, 4.0]
+    assert tangent.tolist() == [2.0, 4.0]
+
+
+def test_set_grad_enabled_inside_is_forgotten_with_the_mode():
+    with tg.inference_mode():
+        tg.set_grad_enabled(True)
+        assert tg.is_grad_enabled()
+        assert not (tg.ones(1, requires_grad=True) * 2).requires_grad
+    assert tg.is_grad_enabled()
+    with tg.no_grad():
+        with tg.inference_mode():
+            pass
+        assert not tg.is_grad_enabled()

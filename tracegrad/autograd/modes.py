@@ -28,6 +28,14 @@ def is_inference_mode_enabled() -> bool:
     return local.inference
 
 
+def _ask(enabled: bool) -> bool:
+    """Set the grad mode that the program asks for, which has no effect inside inference mode, and return the previous one."""
+    if not local.inference:
+        return config.set_grad_enabled(enabled)
+    before, local.asked = local.asked, enabled
+    return before
+
+
 class _Mode:
     """A setting of this thread that is in force inside a `with` block, a decorated function or the steps of a decorated generator."""
 
@@ -37,10 +45,10 @@ class _Mode:
         self._before: list[Any] = []
 
     def __enter__(self) -> None:
-        self._before.append(config.set_grad_enabled(self._enabled))
+        self._before.append(_ask(self._enabled))
 
     def __exit__(self, *_exception: object) -> None:
-        config.set_grad_enabled(self._before.pop())
+        _ask(self._before.pop())
 
     def _fresh(self) -> _Mode:
         """A new object of the same setting: a decorated function may be entered by several threads at once."""
@@ -129,13 +137,13 @@ class set_grad_enabled(_Mode):  # noqa: N801
             problem = f"argument 'enabled' must be bool, not {type(mode).__name__}"
             raise ArgumentError(explain("set_grad_enabled", problem))
         self.mode = self._enabled = mode
-        self.prev = config.set_grad_enabled(self._enabled)
+        self.prev = _ask(self._enabled)
 
     def __enter__(self) -> None:
-        config.set_grad_enabled(self._enabled)
+        _ask(self._enabled)
 
     def __exit__(self, *_exception: object) -> None:
-        config.set_grad_enabled(self.prev)
+        _ask(self.prev)
 
     def __repr__(self) -> str:
         return f"torch.autograd.grad_mode.set_grad_enabled(mode={self.mode})"
@@ -145,7 +153,7 @@ class set_grad_enabled(_Mode):  # noqa: N801
 
     def __call__(self, function: Function) -> Function:
         """The function, run in this mode; a decorator leaves the mode outside as it was before it."""
-        config.set_grad_enabled(self.prev)
+        _ask(self.prev)
         return super().__call__(function)
 
 
@@ -186,8 +194,65 @@ class inference_mode(_Mode):  # noqa: N801
         return inference_mode(self.mode)
 
 
+class recording(_Mode):
+    """What this package computes inside the block is recorded or not, whatever mode the program is in."""
+
+    def __init__(self, enabled: bool) -> None:
+        super().__init__()
+        self._enabled = enabled
+
+    def __enter__(self) -> None:
+        self._before.append(config.set_grad_enabled(self._enabled))
+
+    def __exit__(self, *_exception: object) -> None:
+        config.set_grad_enabled(self._before.pop())
+
+    def _fresh(self) -> _Mode:
+        return recording(self._enabled)
+
+
 class set_multithreading_enabled(_Mode):  # noqa: N801
     """Accepted for programs written for torch: a backward runs in the thread that called it, whatever `mode` is."""
+
+    def __init__(self, mode: bool) -> None:
+        super().__init__()
+        self.mode, self.prev = mode, _Threads.asked
+        _Threads.asked = mode
+
+    def __enter__(self) -> None:
+        """Nothing changes: the mode was set when this was made."""
+
+    def __exit__(self, *_exception: object) -> None:
+        """What was asked for before is asked for again."""
+        _Threads.asked = self.prev
+
+    def _fresh(self) -> _Mode:
+        return type(self)(self.mode)
+
+    def __call__(self, function: Function) -> Function:
+        """The function, run in this mode; a decorator leaves the mode outside as it was before it."""
+        _Threads.asked = self.prev
+        return super().__call__(function)
+
+
+class _Threads:
+    """What set_multithreading_enabled asked for last."""
+
+    asked = True
+
+
+def is_multithreading_enabled() -> bool:
+    """What set_multithreading_enabled was last given; True at first, as in torch, though a backward has one thread here."""
+    return _Threads.asked
+
+
+def is_view_replay_enabled() -> bool:
+    """False: views are followed in one way here, which needs no replaying."""
+    return False
+
+
+class _force_original_view_tracking(_Mode):  # noqa: N801
+    """Accepted for programs written for torch: there is one way here in which views are followed."""
 
     def __init__(self, mode: bool) -> None:
         super().__init__()
@@ -200,18 +265,6 @@ class set_multithreading_enabled(_Mode):  # noqa: N801
         """Nothing changes."""
 
     def _fresh(self) -> _Mode:
-        return set_multithreading_enabled(self.mode)
-
-
-def is_view_replay_enabled() -> bool:
-    """False: views are followed in one way here, which needs no replaying."""
-    return False
-
-
-class _force_original_view_tracking(set_multithreading_enabled):  # noqa: N801
-    """Accepted for programs written for torch: there is one way here in which views are followed."""
-
-    def _fresh(self) -> _Mode:
         return _force_original_view_tracking(self.mode)
 
 
@@ -221,6 +274,7 @@ __all__ = [
     "inference_mode",
     "is_grad_enabled",
     "is_inference_mode_enabled",
+    "is_multithreading_enabled",
     "is_view_replay_enabled",
     "no_grad",
     "set_grad_enabled",

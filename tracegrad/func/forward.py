@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any
 
 from tracegrad import pytree
-from tracegrad.autograd.modes import enable_grad, set_grad_enabled
+from tracegrad.autograd.modes import recording
 from tracegrad.compiler.recorder import Trace
 from tracegrad.compiler.replay import Recorded, as_tensor_leaf, replay
 from tracegrad.eager.dispatch import T
@@ -179,7 +179,7 @@ def jacrev(
         chosen = positions("jacrev", argnums, len(args))
         values = [args[n] for n in chosen]
         level = Level("jacrev", values)
-        with enable_grad(), running("jacrev"):
+        with recording(True), running("jacrev"):
             result = _restricted(function, args, chosen)(*level.arguments())
         output, aux = _with_aux("jacrev", result, has_aux)
         outputs, form = pytree.flatten(output)
@@ -188,7 +188,7 @@ def jacrev(
         _all_real("jacrev", "inputs", inputs)
         _all_real("jacrev", "outputs", outputs)
         if sum(t._data.size for t in outputs):
-            with set_grad_enabled(level.inner(outputs)):
+            with recording(level.inner(outputs)):
                 sweep = vmap(
                     lambda *g: pytree.leaves(level.sweep(outputs, g, keep=True)),
                     randomness="same",
