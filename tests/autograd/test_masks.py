@@ -285,3 +285,9 @@ def test_masks_matter_only_behind_a_product_with_values():
     assert not where_masks_matter(order_of((x * 2 - 1)[:, 0].sum()))
     assert not where_masks_matter(order_of((x.sin() * x).sum()))
     assert where_masks_matter(order_of(tg.relu(x * w.t()).sum()))
+
+
+def test_a_loss_that_picks_from_every_row_needs_no_mask_of_rows():
+    x, target = leaf([[1.0, 2.0], [3.0, 4.0]]), tg.tensor([0, 1])
+    assert not where_masks_matter(order_of(tg.nn.functional.cross_entropy(x, target)))
+    assert where_masks_matter(order_of(tg.nn.functional.nll_loss(tg.log(x), target)))

@@ -17,6 +17,7 @@ from tracegrad.ir.types import Type, size_of
 from tracegrad.kernels import numpy_kernels
 
 CONSTANT_LIMIT = 65_536  # elements up to which a constant array is made once and kept
+LARGE = 4096  # elements from which a selection of zeros goes by bits
 DELETE_FROM_BYTES = 32_768  # arrays of this size are released right after their last use
 _KEYWORD_OUT = (
     "maximum",
@@ -160,6 +161,12 @@ def expression(node: Node, names: dict[Node, str], constants: Constants) -> str:
     d = literal_dtype(node)
     if d is None:
         return node_expression(node, names, "numpy")
+    if op.name == "where" and node.dtype.kind == "f" and size_of(node.shape) >= LARGE:
+        c, x, y = node.inputs
+        if repr(y) == "0.0" and isinstance(c, Node):
+            return f"K.keep({names[c]}, {names[x]})"
+        if repr(x) == "0.0" and isinstance(c, Node):
+            return f"K.drop({names[c]}, {names[y]})"
     texts = [
         names[i] if isinstance(i, Node) else constants.name(f"np.array({literal_source(i)}, {literal_source(d)})")
         for i in node.inputs

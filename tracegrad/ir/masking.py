@@ -163,6 +163,11 @@ def multiplies(node: Node) -> bool:
     return True
 
 
+def _picks_from_rows(op: type[Op], source: Node) -> bool:
+    """Whether a selection takes something from each row of what was made row by row, so that a mask of rows says nothing."""
+    return op.masks == "picks" and source.op is not None and source.op.mask_kind == ROWS
+
+
 def where_masks_matter(order: list[Node], whether: bool = False) -> set[Node]:
     """The nodes at which a mask changes the result of a sweep over `order` (latest first); none where no mask from a selection gets to one.
 
@@ -186,7 +191,7 @@ def where_masks_matter(order: list[Node], whether: bool = False) -> set[Node]:
             for source in node.inputs:
                 if type(source) is Node and source in found:
                     found.add(node)
-                    selected = selected or kind == 2  # SELECTS
+                    selected = selected or (kind == 2 and not _picks_from_rows(op, source))  # SELECTS
                     break
             if whether and selected:
                 return found

@@ -25,7 +25,7 @@ REGISTRY: dict[str, type[Op]] = {}
 
 # what an operator does with the mask of a cotangent (ir/masking.py); from EACH on its rules multiply the cotangent by values
 STOPS, LINEAR, SELECTS, EACH, ROWS, FOLDS = range(6)
-_MASK_KINDS = {"stops": STOPS, "linear": LINEAR, "selects": SELECTS, "each": EACH, "rows": ROWS, "folds": FOLDS}
+_MASK_KINDS = {"stops": STOPS, "linear": LINEAR, "selects": SELECTS, "picks": SELECTS, "each": EACH, "rows": ROWS, "folds": FOLDS}
 SELECTIONS: set[type[Op]] = set()
 
 

@@ -159,7 +159,7 @@ class NllLoss(Op):
     Positions whose class is ignore_index count for nothing; the mean divides by the sum of the weights that took part.
     """
 
-    masks = "selects"
+    masks = "picks"
     name = "nll_loss"
     real_only = True
     inputs, attrs, nondiff = ("x", "target", "weight?"), ("reduction", "ignore_index"), ("target", "weight")
