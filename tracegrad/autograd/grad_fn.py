@@ -183,8 +183,8 @@ def _edge(value: Any) -> tuple[Any, int]:
     while isinstance(value, Node) and value.op is not None and (value.op.name in HIDDEN or value.op.name == "project"):
         index = value.attrs[0] if value.op.name == "project" else index
         value = value.inputs[0]
-    if not isinstance(value, Node) or not value.needs:
-        return None, 0
+    if not isinstance(value, Node) or not value.needs or (value.op is None and value.extra is None):
+        return None, 0  # also the leaf of a view made under no_grad(), which leads nowhere
     if value.op is not None and value.op.result_number:
         index = value.attrs[value.op.attrs.index(value.op.result_number)]
     return _view(value), index
