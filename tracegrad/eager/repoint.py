@@ -11,6 +11,7 @@ from tracegrad.eager.dispatch import T, tracked
 from tracegrad.eager.marked import InvalidView, invalidate
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.eager.views import address, base_of, path_of, place_in, strides_in, views_of
+from tracegrad.errors import InplaceError, explain
 from tracegrad.ir.node import Node
 from tracegrad.ir.op import REGISTRY
 from tracegrad.ir.types import Type
@@ -141,6 +142,8 @@ def _put_back(op: Any, attrs: tuple[Any, ...], outer: Tensor, part: Tensor) -> T
         return op.replaced(T, outer, part)  # type: ignore[no-any-return]
     rule = op.rules[0]
     if rule is None:  # detach, while recording: the same elements
+        if part._data.dtype != outer._data.dtype:
+            raise InplaceError(explain("view", "a write through a view under another dtype cannot be recorded"))
         return part
     known = {"x_type": Type(outer._data.shape, outer._data.dtype), **dict(zip(op.attrs, attrs, strict=True))}
 
