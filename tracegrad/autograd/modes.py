@@ -227,12 +227,7 @@ class set_multithreading_enabled(_Mode):  # noqa: N801
         _Threads.asked = self.prev
 
     def _fresh(self) -> _Mode:
-        return type(self)(self.mode)
-
-    def __call__(self, function: Function) -> Function:
-        """The function, run in this mode; a decorator leaves the mode outside as it was before it."""
-        _Threads.asked = self.prev
-        return super().__call__(function)
+        return set_multithreading_enabled(self.mode)
 
 
 class _Threads:
