@@ -28,6 +28,7 @@ EXCUSED = {
     "nonzero": "the shape of its result depends on values; tests/ops/test_oracle_names.py",
     "project": "its operand is an operator with several results",
     "custom_call": "its attributes are a user's class and objects",
+    "function_call": "its attribute is a user's call; tests/autograd/test_function_recorded.py",
 }
 # operators whose backward raises on purpose
 NO_BACKWARD = {"floor_divide"}

@@ -257,7 +257,7 @@ def _finish(call: Call, ctx: FunctionCtx, arguments: list[tuple[Tensor, Any, Nod
         made = [_shown_again(r) if marks.shown_again(r) else r for r in tensors]
         ctx._to_save = ctx._dirty = ctx._non_differentiable = ()
         return _in_place_of(items, made, isinstance(results, tuple))
-    _keep(ctx, [None if marks.shown_again(r) else r for r in tensors], node, pieces)
+    _keep(ctx, [None if marks.shown_again(r) or marks.is_dead(r) else r for r in tensors], node, pieces)
     last = {id(r): p for r, p in zip(tensors, pieces, strict=True)}  # a Tensor returned twice is its last result
     known = {key: _result(ctx, r, last[key], marks, node) for key, r in {id(r): r for r in tensors}.items()}
     ctx._to_save = ctx._dirty = ctx._non_differentiable = ()
@@ -276,6 +276,10 @@ class _Marks:
     def shown_again(self, result: Tensor) -> bool:
         """Whether forward returned an argument that it did not write to: the result is another Tensor then."""
         return id(result) in self.own and id(result) not in self.dirty
+
+    def is_dead(self, result: Tensor) -> bool:
+        """Whether a result has no derivative."""
+        return id(result) in self.dead or result._data.dtype.kind not in "fc"
 
 
 def _check_dirty(call: Call, result: Tensor, marks: _Marks) -> None:
@@ -308,7 +312,7 @@ def _check_views(call: Call, marks: _Marks, tensors: list[Tensor]) -> None:
 
 
 def _keep(ctx: FunctionCtx, tensors: list[Tensor | None], node: Node, pieces: tuple[Node, ...]) -> None:
-    """Put the saved tensors into the tape's node, which a backward frees; a recording keeps them with ctx.  tensors: the results, None for an argument."""
+    """Put the saved tensors into the tape's node, which a backward frees; a recording keeps them with ctx.  tensors: the results, None for an argument and for what has no derivative."""
     saved = SavedTensors(ctx._to_save, tensors, node, pieces)
     if local.trace is not None:
         ctx._unpack = saved.unpack
@@ -348,7 +352,7 @@ def _record(call: Call, ctx: FunctionCtx, arguments: list[Any], tensors: list[Te
 def _result(ctx: FunctionCtx, result: Tensor, piece: Node, marks: _Marks, node: Node) -> Tensor:
     """One result on its node: the Tensor that forward returned, or a new one where that has a history of its own."""
     own = marks.own
-    dead = id(result) in marks.dead or result._data.dtype.kind not in "fc"
+    dead = marks.is_dead(result)
     if dead:
         piece.needs = False
     followed = None if dead and local.trace is None else piece

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from tracegrad import pytree
+from tracegrad import config, pytree
 from tracegrad.autograd.custom_call import Late
 from tracegrad.config import local
 from tracegrad.eager.dispatch import T
@@ -14,6 +14,7 @@ from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import DifferentiationError, NotSupportedError, PassError, explain
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops
+from tracegrad.ir.raw import N
 from tracegrad.ir.types import Type
 
 MAPPING = frozenset({"vmap", "jacfwd"})
@@ -194,10 +195,18 @@ class FunctionCall(Op):
 
     @staticmethod
     def decompose(F: Ops, xs: tuple[Any, ...], call: Deferred) -> tuple[Any, ...]:
-        """The results, where the graph runs on Tensors."""
+        """The results, where the graph runs eagerly."""
         if F is T:
             return tuple(call(xs))
-        raise NotSupportedError(explain(repr(call), "this call of a Function with its own vmap runs on Tensors only"))
+        if F is N:
+            before = config.set_grad_enabled(False)
+            try:
+                return tuple(t._data for t in call([handle(x, None) for x in xs]))
+            finally:
+                config.set_grad_enabled(before)
+        raise NotSupportedError(
+            explain(repr(call), "this call of a Function with its own vmap runs eagerly only; it cannot be compiled")
+        )
 
     @staticmethod
     def batch(F: Ops, size: int, mask: tuple[bool, ...], xs: tuple[Any, ...], call: Deferred) -> Any:

@@ -16,7 +16,7 @@ from tracegrad.config import local
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import ArgumentError, GraphFreedError, explain
-from tracegrad.ir.builder import projections
+from tracegrad.ir.builder import projection
 from tracegrad.ir.node import FREED, Node
 from tracegrad.ir.prelude import Ops
 from tracegrad.ir.sweep import cotangents_of_inputs, sweep
@@ -120,7 +120,7 @@ def read_saved(node: Node, position: int) -> Any:
     last = len(op.operands) - 1
     if position < 0:
         value = saved[len(op.operands) - 1 - position]
-        source = projections(node)[-1 - position] if op.several() else node
+        source = projection(node, -1 - position) if op.several() else node
         return handle(value, source)
     value = saved[last][position - last] if op.variadic and position >= last else saved[position]
     source = node.inputs[position]

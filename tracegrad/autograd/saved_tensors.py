@@ -12,7 +12,7 @@ from tracegrad.eager.clock import version
 from tracegrad.eager.inference import refuse_saving
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import GraphFreedError, OverwrittenError, explain
-from tracegrad.ir.builder import projections
+from tracegrad.ir.builder import projection
 from tracegrad.ir.node import FREED, Node
 from tracegrad.ir.types import Type
 
@@ -65,7 +65,7 @@ class SavedTensors:
         if index is not None:
             node = self.node()
             piece = self.pieces[index]()
-            return handle(data, piece if piece is not None or node is None else projections(node)[index])
+            return handle(data, piece if piece is not None or node is None else projection(node, index))
         same = tensor is not None and tensor._node is source and tensor._data is data
         return tensor if tensor is not None and same else handle(data, source)
 

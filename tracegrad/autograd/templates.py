@@ -6,6 +6,7 @@ Loaded with the compiler: the eager tape runs the user's code instead.
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -24,11 +25,38 @@ from tracegrad.kernels.numpy_kernels import broadcast_to
 from tracegrad.slots import slots
 
 
+ORDERS = 3  # how often a Function is recorded inside its own backward
+
+
+class _Running(threading.local):
+    """The Functions whose rules this thread records, outermost first."""
+
+    def __init__(self) -> None:
+        self.classes: list[type[Any]] = []
+
+
+_running = _Running()
+
+
 def record_rules(call: Call, ctx: Any, sources: list[Tensor], results: list[Tensor], forward: bool) -> list[Tensor]:
     """Record the user's backward for leaves as cotangents, so that the graph can be differentiated later without the user's code; if `forward`, jvp as well.
 
     Returns Tensors for the nodes outside it that it reads (the call's boundary).
     """
+    if _running.classes.count(call.function) >= ORDERS:
+        problem = (
+            f"its backward applies it again; a recording follows that {ORDERS} times, for derivatives up to that order"
+        )
+        call.template = DifferentiationError(explain(call.name, problem))
+        return []
+    _running.classes.append(call.function)
+    try:
+        return _record_rules(call, ctx, sources, results, forward)
+    finally:
+        _running.classes.pop()
+
+
+def _record_rules(call: Call, ctx: Any, sources: list[Tensor], results: list[Tensor], forward: bool) -> list[Tensor]:
     trace, start = local.trace, tick()
     cotangents, stand_ins = _ones(results), dict(zip(map(id, results), _ones(results), strict=True))
     for t in results:

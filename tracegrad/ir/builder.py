@@ -33,6 +33,13 @@ def projections(node: Node) -> tuple[Node, ...]:
     )
 
 
+def projection(node: Node, index: int) -> Node:
+    """One result of an operator that ran earlier, as the node that it had then: with that place in program order."""
+    made = projections(node)[index]
+    made.seq = node.seq + 1 + index
+    return made
+
+
 class Builder(Ops):
     """Operators on graph nodes."""
 
