@@ -43,6 +43,7 @@ class JaxNames:
             jnp.minimum,
             jax.nn.relu,
         )
+        self.atan2, self.nan_to_num = jnp.arctan2, jnp.nan_to_num
         self.tan, self.tanh, self.sigmoid = jnp.tan, jnp.tanh, jax.nn.sigmoid
         self.softmax, self.log_softmax, self.logsumexp = jax.nn.softmax, jax.nn.log_softmax, jax.nn.logsumexp
 

@@ -153,6 +153,7 @@ class Addcdiv(Elementwise):
 class NanToNum(Elementwise):
     """x with numbers in place of nan and the infinities; None stands for the largest and smallest finite number.  Shape: (*a) -> (*a)."""
 
+    masks = "selects"
     attrs, inplace, quiet, real_only = ("number", "posinf", "neginf"), True, True, True
     numpy = "np.nan_to_num({x}, nan={number}, posinf={posinf}, neginf={neginf})"
     jax = "jnp.nan_to_num({x}, nan={number}, posinf={posinf}, neginf={neginf})"

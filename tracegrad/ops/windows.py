@@ -21,6 +21,7 @@ Array = np.ndarray[Any, Any]
 class AsStrided(Movement):
     """The elements offset + sum(i * strides) of x as it lies in memory: with the strides `layout`, or row-major for ().  Shape: (*a) -> shape."""
 
+    masks = "selects"
     attrs, view = ("shape", "strides", "offset", "layout"), True
     numpy = jax = "K.as_strided({x}, {shape}, {strides}, {offset}, {layout})"
     samples = (
