@@ -113,15 +113,11 @@ class Case:
 
     def cotangents(self) -> list[np.ndarray]:
         """Random cotangents of the differentiable results."""
-        return [
-            normal(self.generator, self.results()[i].shape, self.results()[i].dtype) for i in self.differentiable()
-        ]
+        return [normal(self.generator, self.results()[i].shape, self.results()[i].dtype) for i in self.differentiable()]
 
     def directions(self) -> list[np.ndarray]:
         """Random tangents of the followed arrays."""
-        return [
-            normal(self.generator, self.arrays[i].shape, self.arrays[i].dtype) for i in self.followed()
-        ]
+        return [normal(self.generator, self.arrays[i].shape, self.arrays[i].dtype) for i in self.followed()]
 
     def graph(self) -> Graph:
         """The operator as a graph over its arrays."""
