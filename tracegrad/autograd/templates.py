@@ -24,7 +24,6 @@ from tracegrad.ir.types import Type
 from tracegrad.kernels.numpy_kernels import broadcast_to
 from tracegrad.slots import slots
 
-
 ORDERS = 3  # how often a Function is recorded inside its own backward
 
 

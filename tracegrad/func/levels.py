@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from tracegrad import config, pytree
-from tracegrad.autograd import function_transforms as function_transforms  # autograd.Function asks it while a transform runs
+from tracegrad.autograd import (
+    function_transforms as function_transforms,  # autograd.Function asks it while a transform runs
+)
 from tracegrad.autograd.arguments import as_gradient
 from tracegrad.autograd.engine import own, run
 from tracegrad.compiler.recorder import user_location
