@@ -16,7 +16,7 @@ from tracegrad.config import local
 from tracegrad.eager.inplace import refuse_overlap, write
 from tracegrad.eager.reshaping import resize
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.errors import ArgumentError, DifferentiationError, DTypeError, InplaceError, explain
+from tracegrad.errors import ArgumentError, DTypeError, DifferentiationError, InplaceError, NotSupportedError, explain
 from tracegrad.ir.op import Op
 from tracegrad.ops.results import named_result
 
@@ -55,6 +55,10 @@ def with_out(op: type[Op], function: Callable[..., Any], out: Any, args: tuple[A
                 "Call it under no_grad(), or without out",
             )
         )
+    duals = None if local.watch is None else local.watch.duals
+    if duals is not None and any(duals.tangent(t) is not None for t in followed):
+        problem = f"Trying to use forward AD with {op.name}_out that does not support it because it is an out= function"
+        raise NotSupportedError(explain(op.name, problem, "Call it without out"))
     if op.name in IN_OUT_DTYPE and named.get("dtype", ...) is None:
         named["dtype"] = targets[0].dtype
     result = function(*args, **named)
