@@ -125,5 +125,7 @@ def test_debug_shows_where_both_runs_saved_their_values():
     x = tg.ones(2, requires_grad=True)
     with set_checkpoint_debug_enabled(True):
         y = checkpoint(f, x, use_reentrant=False)
-    with pytest.raises(RuntimeError, match=r"test_checkpoint\.py:.*You are seeing this error because you passed `debug=True`"):
+    with pytest.raises(
+        RuntimeError, match=r"test_checkpoint\.py:.*You are seeing this error because you passed `debug=True`"
+    ):
         y.backward()

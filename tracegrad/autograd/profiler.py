@@ -32,7 +32,9 @@ class profile:  # noqa: N801
     def __init__(self, enabled: bool = True, **_options: Any) -> None:
         if enabled:
             raise NotSupportedError(
-                explain("profile", "there is no profiler of operators", "Use cProfile, or explain() of a compiled function")
+                explain(
+                    "profile", "there is no profiler of operators", "Use cProfile, or explain() of a compiled function"
+                )
             )
 
     def __enter__(self) -> profile:
