@@ -208,3 +208,14 @@ def test_a_batched_gradient_is_the_stack_of_single_ones():
     (at_once,) = tg.autograd.grad(y, x, rows, is_grads_batched=True, retain_graph=True)
     single = [tg.autograd.grad(y, x, row, retain_graph=True)[0] for row in rows]
     np.testing.assert_allclose(at_once.numpy(), tg.stack(single).numpy(), rtol=1e-14)
+
+
+def test_a_tangent_may_not_have_a_tangent_of_the_same_level(dual):
+    with pytest.raises(RuntimeError, match="at the same level"):
+        fw.make_dual(tg.zeros(3), dual)
+
+
+def test_an_out_argument_is_refused_where_a_tangent_would_be_lost(dual):
+    with pytest.raises(NotImplementedError, match="out= function"):
+        tg.add(dual, tg.ones(3), out=tg.zeros(3))
+    assert tg.add(tg.ones(3), 1, out=tg.zeros(3)).tolist() == [2.0, 2.0, 2.0]

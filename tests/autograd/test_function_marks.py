@@ -128,3 +128,24 @@ def test_a_boxed_backward_is_given_one_list():
     a, b = Both.apply(x)
     (a + b).sum().backward()
     assert x.grad.tolist() == [5.0, 5.0]
+
+
+def test_the_ctx_of_a_function_is_a_step_of_the_graph():
+    seen = []
+
+    class Seen(tg.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            seen.append(isinstance(ctx, tg.autograd.graph.Node))
+            return x * 1
+
+        @staticmethod
+        def backward(ctx, g):
+            seen.append(isinstance(ctx, tg.autograd.graph.Node))
+            return g
+
+    y = Seen.apply(tg.ones(2, requires_grad=True))
+    y.sum().backward()
+    assert seen == [True, True]
+    assert isinstance(y.grad_fn, tg.autograd.graph.Node)
+    assert not isinstance(seen, tg.autograd.graph.Node)

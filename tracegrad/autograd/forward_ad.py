@@ -73,6 +73,9 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
     if now.tangent(tensor) is not None:
         problem = "Making a dual Tensor based on a Tensor that already has a forward gradient at the same level 0 is not supported"
         raise DifferentiationError(explain("make_dual", problem))
+    if now.tangent(tangent) is not None:
+        problem = "Setting a forward grad that itself has a forward gradient at the same level 0 is not supported"
+        raise DifferentiationError(explain("make_dual", problem))
     return duals.make_dual(now, tensor, tangent)
 
 

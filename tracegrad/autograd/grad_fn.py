@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tracegrad import dtypes
+from tracegrad.autograd.function_context import BackwardCFunction
 from tracegrad.autograd.hooks import RemovableHandle, extra_of
 from tracegrad.autograd.saved_attributes import saved_attribute
 from tracegrad.devices import CPU
@@ -20,7 +21,14 @@ NUMBER_IS_NO_OPERAND = frozenset({"pow", "rsub"})  # torch's steps of these have
 HIDDEN = frozenset({"promote", "alias"})  # nodes that torch's graph does not have
 
 
-class GradFn:
+class _StepClass(type):
+    """The class of GradFn: the ctx of a Function counts as a step too, as in torch."""
+
+    def __instancecheck__(cls, instance: Any) -> bool:
+        return super().__instancecheck__(instance) or (cls is GradFn and isinstance(instance, BackwardCFunction))
+
+
+class GradFn(metaclass=_StepClass):
     """One step of the backward graph.  `name()`, `next_functions`, `metadata`, `register_hook`, `register_prehook`; equal nodes give the same object."""
 
     __slots__ = ("__weakref__", "_node")

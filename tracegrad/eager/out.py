@@ -16,7 +16,7 @@ from tracegrad.config import local
 from tracegrad.eager.inplace import refuse_overlap, write
 from tracegrad.eager.reshaping import resize
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.errors import ArgumentError, DTypeError, DifferentiationError, InplaceError, NotSupportedError, explain
+from tracegrad.errors import ArgumentError, DifferentiationError, DTypeError, InplaceError, NotSupportedError, explain
 from tracegrad.ir.op import Op
 from tracegrad.ops.results import named_result
 
