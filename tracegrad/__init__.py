@@ -40,7 +40,6 @@ from tracegrad.eager import creation as _creation  # noqa: E402
 from tracegrad.eager import functions as _functions  # noqa: E402
 from tracegrad.eager.generate import exported_function as _exported_function  # noqa: E402
 from tracegrad.eager.late import function_of as _function_of  # noqa: E402
-from tracegrad.eager.printing import set_printoptions  # noqa: E402
 from tracegrad.eager.tensor import Size, Tensor  # noqa: E402
 from tracegrad.ir.op import REGISTRY as _REGISTRY  # noqa: E402
 from tracegrad.slots import slots as _slots  # noqa: E402
@@ -57,6 +56,7 @@ _LAZY = {
     "vmap": ("tracegrad.func", "vmap"),
     **{name: ("tracegrad.eager.rare", name) for name in ("empty_strided", "frombuffer", "get_default_device")},
     "from_dlpack": ("tracegrad.utils.dlpack", "from_dlpack"),
+    "set_printoptions": ("tracegrad.eager.printing", "set_printoptions"),
     "save": ("tracegrad.utils.serialization", "save"),
     "load": ("tracegrad.utils.serialization", "load"),
     "Graph": ("tracegrad.export", "Graph"),

@@ -13,7 +13,7 @@ import numpy as np
 from tracegrad import dtypes
 from tracegrad.config import local
 from tracegrad.devices import CPU, check_device, strided
-from tracegrad.eager import complex_values, conversions, facts, indexing, inference, inplace, late, printing, views
+from tracegrad.eager import complex_values, conversions, facts, indexing, inference, inplace, late, views
 from tracegrad.eager.clock import set_apart
 from tracegrad.eager.creation import shape_of, tensor
 from tracegrad.eager.dispatch import NUMBERS, T, with_array
@@ -370,7 +370,6 @@ def attach() -> None:
         conversions.SHORTHANDS,
         inplace.METHODS,
         late.METHODS,
-        printing.METHODS,
     ):
         for name, value in table.items():
             _attach(name, value)

@@ -213,4 +213,4 @@ def __format__(self: Tensor, spec: str) -> str:
     return object.__format__(self, spec)
 
 
-METHODS = {"__repr__": __repr__, "__str__": __repr__, "__format__": __format__}
+__str__ = __repr__
