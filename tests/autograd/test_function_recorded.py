@@ -260,3 +260,19 @@ def test_autograd_grad_inside_a_compiled_function_runs_the_user_s_backward():
         return tg.autograd.grad(f(w * x), w)[0]
 
     assert tg.compile(h)(X).tolist() == [100.0, 800.0]
+
+
+def test_materialize_grads_is_a_bool():
+    with pytest.raises(TypeError):
+        tg.autograd.function.FunctionCtx().set_materialize_grads(3)
+
+
+def test_a_keyword_only_argument_of_forward_cannot_be_passed():
+    class Scaled(Function):
+        @staticmethod
+        def forward(ctx, x, *, k=2):
+            return x * k
+
+    assert Scaled.apply(X).tolist() == [2.0, 4.0]
+    with pytest.raises(TypeError, match="'k'"):
+        Scaled.apply(X, k=3)

@@ -98,7 +98,7 @@ class Function(FunctionCtx):
         separate = cls.setup_context is not Function.setup_context
         if separate and (kwargs or cls.forward.__defaults__):
             args, kwargs = _positional(cls.forward, args, kwargs), {}
-        elif kwargs and any(isinstance(a, Tensor) for a in kwargs.values()):
+        elif kwargs and not cls.forward.__code__.co_flags & TAKES_ANY:
             args, kwargs = _positional(cls.forward, (None, *args), kwargs)[1:], {}
         if local.transforms:
             Late.transforms.check_transforms(cls, separate)
@@ -193,6 +193,7 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
     return update_wrapper(run, backward)
 
 
+TAKES_ANY = 0x04 | 0x08  # inspect.CO_VARARGS and CO_VARKEYWORDS
 ONCE = explain(
     "once_differentiable", "trying to differentiate twice a function that was marked with @once_differentiable"
 )

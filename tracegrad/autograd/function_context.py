@@ -51,7 +51,9 @@ class FunctionCtx:
         self._non_differentiable = tensors
 
     def set_materialize_grads(self, value: bool) -> None:
-        """Whether backward gets zeros (the default) or None for a result that was not used; jvp likewise for an argument without tangent."""
+        """Whether backward gets zeros (the default) or None for a result that was not used; jvp likewise for an argument without tangent.  Raises TypeError for anything but a bool."""
+        if not isinstance(value, bool):
+            raise ArgumentError(explain("set_materialize_grads", f"expected a bool, got {type(value).__name__}"))
         self.materialize_grads = value
 
     @property
