@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad.config import local
-from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.eager.tensor import Tensor
 from tracegrad.eager.views import MADE_IN_MODE, MADE_WITHOUT_GRAD
 from tracegrad.errors import DifferentiationError, InplaceError, explain
 from tracegrad.ir.op import Op
@@ -20,6 +20,7 @@ from tracegrad.slots import slots
 Array = np.ndarray[Any, Any]
 DETACHED = "_detached_inference"  # marks what detach() made outside the mode: writing to it is allowed, as in torch
 _REMEDY = "To work around this, you can make a clone to get a normal tensor and use it in autograd, or use no_grad() instead of inference_mode()"
+_new = object.__new__
 _set_class = object.__dict__["__class__"].__set__
 
 
@@ -71,7 +72,8 @@ def as_inference(t: Tensor) -> Tensor:
 
 def fresh(data: Array) -> Tensor:
     """A Tensor on a new array: an inference tensor inside the mode."""
-    made = handle(data, None)
+    made: Tensor = _new(Tensor)  # `handle`, without its call
+    made._data, made._node = data, None
     return as_inference(made) if local.inference else made
 
 
