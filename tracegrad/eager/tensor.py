@@ -55,7 +55,9 @@ class Tensor(metaclass=dtypes.TorchClass):
         for hook in ("__torch_function__", "__torch_dispatch__"):
             if hook in cls.__dict__:
                 problem = f"{cls.__name__} defines {hook}, which tracegrad never calls"
-                raise NotSupportedError(explain("Tensor", problem, "Leave it out: results of operators keep the subclass"))
+                raise NotSupportedError(
+                    explain("Tensor", problem, "Leave it out: results of operators keep the subclass")
+                )
 
     def __hash__(self) -> int:
         return id(self)
@@ -128,7 +130,9 @@ class Tensor(metaclass=dtypes.TorchClass):
             if self._data.dtype.kind not in "fc":
                 raise DifferentiationError(
                     explain(
-                        "requires_grad_", "only Tensors of floating point and complex dtype can require gradients", got=self.dtype
+                        "requires_grad_",
+                        "only Tensors of floating point and complex dtype can require gradients",
+                        got=self.dtype,
                     )
                 )
             if node is None:
