@@ -21,7 +21,7 @@ class Sample(NamedTuple):
             return np.asarray(generator.integers(int(self.low), int(self.high), self.shape), np.int64)
         if self.kind == "complex":
             parts = generator.uniform(self.low, self.high, (2, *self.shape))
-            return np.asarray(parts[0] + 1j * parts[1])
+            return np.asarray(parts[0] + 1j * parts[1]).astype(np.result_type(dtype, np.complex64))
         if self.kind == "mask":
             return np.asarray(generator.random(self.shape) < 0.5)
         return np.asarray(generator.uniform(self.low, self.high, self.shape)).astype(dtype)
