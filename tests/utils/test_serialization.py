@@ -167,7 +167,7 @@ Point = namedtuple("Point", "x y")  # noqa: PYI024
         ({object(): 1}, "a key of obj"),
         ([np.datetime64("2020-01-01")], "datetime64"),
     ],
-    ids=str,
+    ids=["object", "function", "namedtuple", "defaultdict", "module", "text array", "object array", "key", "date"],
 )
 def test_what_cannot_be_saved_is_named_with_its_place(obj: Any, place: str):
     with pytest.raises(ArgumentError, match=place):
