@@ -15,12 +15,13 @@ from tracegrad.eager.tensor import handle
 from tracegrad.errors import DefinitionError, TracegradError
 from tracegrad.ir.op import REGISTRY, Op
 
-PLACES = ("tracegrad.ir.sweep", "tracegrad.autograd.engine", "tracegrad.autograd.masked")
+PLACES = ("tracegrad.ir.sweep", "tracegrad.autograd.masked")
 
 
 def without_masks(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in PLACES:
-        monkeypatch.setattr(sys.modules[name], "where_masks_matter", lambda order, whether=False: set())
+        monkeypatch.setattr(sys.modules[name], "where_masks_matter", lambda order: set())
+    monkeypatch.setattr(sys.modules["tracegrad.autograd.engine"], "masks_matter", lambda order: False)
 
 
 def always_with_masks(monkeypatch: pytest.MonkeyPatch) -> None:

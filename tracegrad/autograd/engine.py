@@ -36,9 +36,9 @@ from tracegrad.eager.dispatch import T
 from tracegrad.eager.generate import backward_function
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import ArgumentValueError, DifferentiationError, IndexingError, explain
-from tracegrad.ir.masking import where_masks_matter
+from tracegrad.ir.masking import masks_matter
 from tracegrad.ir.node import BY_RULES, FREED, Node
-from tracegrad.ir.op import REGISTRY, Op
+from tracegrad.ir.op import REGISTRY, SELECTIONS, Op
 from tracegrad.ir.prelude import Ops
 from tracegrad.ir.raw import N
 from tracegrad.ir.sweep import cotangents_of_inputs, reachable
@@ -115,7 +115,11 @@ def grad(
     Returns one Tensor per input; None for an unused one if allow_unused, zeros if materialize_grads.  Raises RuntimeError for an unused input otherwise.
     """
     if not only_inputs:
-        warnings.warn("grad: only_inputs is deprecated and ignored; for other leaves' gradients use backward", FutureWarning, stacklevel=2)
+        warnings.warn(
+            "grad: only_inputs is deprecated and ignored; for other leaves' gradients use backward",
+            FutureWarning,
+            stacklevel=2,
+        )
     roots, wanted_tensors = tensors_of("grad", outputs), targets_of("grad", inputs)
     if is_grads_batched:
         return _batched(
@@ -159,7 +163,9 @@ def _batched(
     """The gradients for every row of cotangents, stacked: in one program where func/rows can make it, else by one sweep per row."""
     if grad_outputs is None:
         scalar = all(not r._data.shape for r in roots)
-        raise (ArgumentValueError if scalar else DifferentiationError)(explain("grad", "is_grads_batched=True needs grad_outputs"))
+        raise (ArgumentValueError if scalar else DifferentiationError)(
+            explain("grad", "is_grads_batched=True needs grad_outputs")
+        )
     rows = tensors_of("grad", grad_outputs)
     sizes = {g._data.shape[:1] for g in rows}
     if () in sizes or sizes == {(0,)}:
@@ -171,10 +177,21 @@ def _batched(
     ((size,),) = sizes
     keep = create if retain is None else bool(retain)
     at_once = slots.batched_rows(roots, wanted, rows, size, keep, create, bool(unused or zeros))
-    swept = [] if at_once is not None else [
-        grad(roots, wanted, [T.select(g, dim=0, index=i) for g in rows], i + 1 < size or keep, create, allow_unused=unused or zeros)
-        for i in range(size)
-    ]
+    swept = (
+        []
+        if at_once is not None
+        else [
+            grad(
+                roots,
+                wanted,
+                [T.select(g, dim=0, index=i) for g in rows],
+                i + 1 < size or keep,
+                create,
+                allow_unused=unused or zeros,
+            )
+            for i in range(size)
+        ]
+    )
     stacked = at_once or [None if p[0] is None else T.stack(*p, dim=0) for p in zip(*swept, strict=True)]
     if zeros:  # without the first axis, as torch gives them
         return tuple(
@@ -242,7 +259,11 @@ def _raw(
         before = grads.get(node)
         grads[node] = g if before is None else before + g
     inside = set(order) if targets is not None else set()
-    walk: Any = partial(walk_twice, _plain_back) if where_masks_matter(order, whether=True) else _walk
+    walk: Any = _walk
+    for node in order:
+        if node.op in SELECTIONS:
+            walk = partial(walk_twice, _plain_back) if masks_matter(order) else _walk
+            break
     work = (order, grads, found, targets, inside, keep, into_leaves)
     if UserCode.possible:  # it must run in the caller's context
         with np.errstate(all="ignore"):

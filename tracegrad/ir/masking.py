@@ -14,7 +14,7 @@ from typing import Any
 from tracegrad.dtypes import BOOL, F32
 from tracegrad.ir.families import Movement
 from tracegrad.ir.node import Node
-from tracegrad.ir.op import EACH, REGISTRY, ROWS, SELECTIONS, Op
+from tracegrad.ir.op import EACH, REGISTRY, ROWS, SELECTIONS, SELECTS, Op
 from tracegrad.ir.prelude import Ops
 from tracegrad.ir.types import Shape, Type, broadcast
 
@@ -168,11 +168,47 @@ def _picks_from_rows(op: type[Op], source: Node) -> bool:
     return op.masks == "picks" and source.op is not None and source.op.mask_kind == ROWS
 
 
-def where_masks_matter(order: list[Node], whether: bool = False) -> set[Node]:
+def masks_matter(order: list[Node]) -> bool:
+    """Whether a selection among these nodes is behind an operator that multiplies by values, with nothing between that masks cannot cross.
+
+    It looks only at what is behind selections, each node once, because every backward asks.
+    """
+    seen: set[Node] = set()
+    for node in order:
+        if node.op in SELECTIONS and _multiplies_behind(node, seen):
+            return True
+    return False
+
+
+def _multiplies_behind(selection: Node, seen: set[Node]) -> bool:
+    stack = [selection]
+    while stack:
+        node = stack.pop()
+        for source in node.inputs:
+            if type(source) is not Node:
+                continue
+            op = source.op
+            if op is None or not op.mask_kind or source in seen:  # a leaf, STOPS
+                continue
+            if op.reads_values and _is_pole(source):
+                if _picks_from_rows(node.op, source):
+                    continue
+                return True
+            seen.add(source)
+            stack.append(source)
+    return False
+
+
+def _is_pole(node: Node) -> bool:
+    """Whether a mask has to guard the products of this node: EACH, ROWS or FOLDS of values."""
+    op: type[Op] = node.op  # type: ignore[assignment]
+    return op.mask_kind > SELECTS and op.reads_values and (not op.scales or multiplies(node))
+
+
+def where_masks_matter(order: list[Node]) -> set[Node]:
     """The nodes at which a mask changes the result of a sweep over `order` (latest first); none where no mask from a selection gets to one.
 
-    These are the nodes that multiply by values, and those through which masks reach such a node.  With `whether` it stops at the first selection that
-    needs a mask.
+    These are the nodes that multiply by values, and those through which masks reach such a node.
     """
     if SELECTIONS.isdisjoint({node.op for node in order}):
         return set()
@@ -180,21 +216,15 @@ def where_masks_matter(order: list[Node], whether: bool = False) -> set[Node]:
     selected = False
     for node in reversed(order):
         op = node.op
-        if op is None:
+        if op is None or not op.mask_kind:
             continue
-        kind = op.mask_kind
-        if not kind:  # STOPS
-            continue
-        if kind > 2 and op.reads_values and (not op.scales or multiplies(node)):  # EACH, ROWS or FOLDS
+        if _is_pole(node):
             found.add(node)
-        elif found:
-            for source in node.inputs:
-                if type(source) is Node and source in found:
-                    found.add(node)
-                    selected = selected or (kind == 2 and not _picks_from_rows(op, source))  # SELECTS
-                    break
-            if whether and selected:
-                return found
+            continue
+        behind = [source for source in node.inputs if type(source) is Node and source in found]
+        if behind:
+            found.add(node)
+            selected = selected or (op.mask_kind == SELECTS and not all(_picks_from_rows(op, s) for s in behind))
     return found if selected else set()
 
 
@@ -212,4 +242,4 @@ def spread_mask(S: MaskOps, node: Node, mark: Mark, shape: Shape) -> Mark:
     return Mark(S.unreduce(mark, shape=shape, dim=dim).value, shape)
 
 
-__all__ = ["Mark", "MaskOps", "UnknownMaskError", "multiplies", "spread_mask", "where_masks_matter"]
+__all__ = ["Mark", "MaskOps", "UnknownMaskError", "masks_matter", "multiplies", "spread_mask", "where_masks_matter"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from tracegrad.ir.op import REGISTRY, Op
 from tracegrad.ir.prelude import Ops
 from tracegrad.kernels import numpy_kernels as K
 
+_LARGE = 4096  # elements from which on a selection against 0 has a kernel of its own
 _FUNCTIONS: dict[str, Callable[..., Any]] = {}
 
 
@@ -66,11 +67,16 @@ class RawOps(Ops):
 
     def where(self, c: Any, x: Any, y: Any) -> Any:
         """x where c holds, y elsewhere; what rules write most, with the number 0 on one side, by a kernel of its own."""
-        if type(y) is float and y == 0 and type(x) is np.ndarray:
-            return K.keep(c, x)
-        if type(x) is float and x == 0 and type(y) is np.ndarray:
+        if type(y) is float:
+            if type(x) is np.ndarray and x.size >= _LARGE and y == 0:
+                return K.keep(c, x)
+        elif type(x) is float and type(y) is np.ndarray and y.size >= _LARGE and x == 0:
             return K.drop(c, y)
         return np.where(c, x, y)
+
+    def unreduce(self, g: Any, *, shape: tuple[int, ...], dim: Sequence[int] | None) -> Any:
+        """g, the result of a reduction, as an array that broadcasts against shape."""
+        return g if dim is None and not g.shape else super().unreduce(g, shape=shape, dim=dim)
 
     def expand(self, x: Any, *, shape: tuple[int, ...]) -> Any:
         """x broadcast to shape, in one kernel."""
