@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad import dtypes
-from tracegrad.config import local
+from tracegrad.config import GENERATED, local
 from tracegrad.devices import check_device
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.inference import fresh
@@ -19,6 +19,7 @@ from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import ArgumentError, ArgumentValueError, DTypeError, explain
 
 Array = np.ndarray[Any, Any]
+_FLOAT, _LIST = {float}, {list}
 LITERAL_LIMIT = 1000  # numbers in a list that a recording writes out
 
 
@@ -77,6 +78,13 @@ def _shares_memory(made: Tensor, obj: Any) -> bool:
 
 def array_of(data: Any, wanted: Any = None) -> Array:
     """A new array of data by torch's rules: of the dtype `wanted`, or of the one that the data implies."""
+    if type(data) is list and _all_floats(data):  # the ordinary case
+        d = wanted or dtypes.default.float
+        if d.kind == "f":
+            try:
+                return GENERATED["quiet"](np.array, data, d)  # type: ignore[no-any-return]
+            except (ValueError, RuntimeError):  # ragged, which is said below; the silent context is another thread's at the moment
+                pass
     if not isinstance(data, (np.ndarray, np.generic, Tensor)) and hasattr(data, "__array__"):  # of another library
         data = np.asarray(data)
     if isinstance(data, np.ndarray):
@@ -88,6 +96,12 @@ def array_of(data: Any, wanted: Any = None) -> Array:
     if isinstance(data, np.generic):
         return np.array(data, found)
     return _filled(data if plain else _plain(data), found)
+
+
+def _all_floats(data: list[Any]) -> bool:
+    """Whether these lists, nested or not, hold Python floats and nothing else."""
+    kinds = set(map(type, data))
+    return kinds == _FLOAT or (kinds == _LIST and all(map(_all_floats, data)))
 
 
 def _filled(data: Any, d: Any) -> Array:
