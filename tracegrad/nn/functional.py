@@ -9,6 +9,41 @@ from tracegrad.eager.dispatch import T
 from tracegrad.eager.generate import operator_function, public_function
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentValueError, explain
+from tracegrad.nn.activation_functions import (
+    alpha_dropout,
+    celu,
+    celu_,
+    dropout,
+    dropout1d,
+    dropout2d,
+    dropout3d,
+    elu,
+    elu_,
+    feature_alpha_dropout,
+    gelu,
+    glu,
+    hardshrink,
+    hardsigmoid,
+    hardswish,
+    hardtanh,
+    hardtanh_,
+    leaky_relu,
+    leaky_relu_,
+    logsigmoid,
+    mish,
+    prelu,
+    relu6,
+    rrelu,
+    rrelu_,
+    selu,
+    selu_,
+    silu,
+    softshrink,
+    softsign,
+    tanhshrink,
+    threshold,
+    threshold_,
+)
 from tracegrad.ops.losses import reduction_of
 
 _linear = operator_function("linear")
@@ -46,11 +81,6 @@ def sigmoid(input: Tensor) -> Tensor:  # noqa: A002
     return made
 
 
-def logsigmoid(input: Tensor) -> Tensor:  # noqa: A002
-    """log(sigmoid(input)), without overflow."""
-    return -softplus(-input)  # type: ignore[operator, no-any-return]
-
-
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:  # noqa: A002
     """log(1 + exp(beta input)) / beta; input itself where beta input exceeds threshold."""
     made: Tensor = public_function("softplus")(input, beta, threshold)
@@ -67,6 +97,26 @@ def log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dty
     """log(softmax(input)) along dim, without overflow; dim as in softmax."""
     made: Tensor = public_function("log_softmax")(input, _chosen("log_softmax", dim, input, _stacklevel), dtype=dtype)
     return made
+
+
+def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None) -> Tensor:  # noqa: A002
+    """softmax(-input) along dim; dim as in softmax."""
+    axis = _chosen("softmin", dim, input, _stacklevel)
+    made: Tensor = public_function("softmax")(T.neg(input), axis, dtype=dtype)
+    return made
+
+
+def gumbel_softmax(
+    logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
+) -> Tensor:
+    """A sample of the relaxed categorical distribution; if hard, one-hot with the gradient of the soft one.  Source: Jang et al. 2017."""
+    drawn: Any = T.neg(T.log(logits.new_empty(logits.shape).exponential_()))  # type: ignore[attr-defined]
+    soft = T.softmax(T.div(T.add(logits, drawn), tau), dim=dim % max(logits.ndim, 1))
+    if not hard:
+        return soft  # type: ignore[no-any-return]
+    place = soft.max(dim, keepdim=True)[1]
+    picked = soft.detach().mul(0).scatter(dim, place, 1.0)
+    return T.add(T.sub(picked, soft.detach()), soft)  # type: ignore[no-any-return]
 
 
 def cross_entropy(
@@ -164,18 +214,52 @@ def _factors(logs: Any, target: Any, weight: Any, counts: Any) -> Any:
 
 
 __all__ = [
+    "alpha_dropout",
     "binary_cross_entropy_with_logits",
+    "celu",
+    "celu_",
     "cross_entropy",
+    "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
+    "elu",
+    "elu_",
+    "feature_alpha_dropout",
+    "gelu",
+    "glu",
+    "gumbel_softmax",
+    "hardshrink",
+    "hardsigmoid",
+    "hardswish",
+    "hardtanh",
+    "hardtanh_",
     "l1_loss",
+    "leaky_relu",
+    "leaky_relu_",
     "linear",
     "log_softmax",
     "logsigmoid",
+    "mish",
     "mse_loss",
     "nll_loss",
+    "prelu",
     "relu",
+    "relu6",
     "relu_",
+    "rrelu",
+    "rrelu_",
+    "selu",
+    "selu_",
     "sigmoid",
+    "silu",
     "softmax",
+    "softmin",
     "softplus",
+    "softshrink",
+    "softsign",
     "tanh",
+    "tanhshrink",
+    "threshold",
+    "threshold_",
 ]

@@ -1,6 +1,7 @@
 """The operator definitions, imported in order so that the registry is complete."""
 
 from tracegrad.ops import (
+    activations,
     angles,
     arithmetic,
     bounds,
@@ -11,6 +12,7 @@ from tracegrad.ops import (
     elementary,
     extremes,
     fused,
+    gates,
     index,
     joining,
     linalg,
@@ -35,6 +37,7 @@ from tracegrad.ops import (
 )
 
 __all__ = [
+    "activations",
     "angles",
     "arithmetic",
     "bounds",
@@ -45,6 +48,7 @@ __all__ = [
     "elementary",
     "extremes",
     "fused",
+    "gates",
     "index",
     "joining",
     "linalg",
