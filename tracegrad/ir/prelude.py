@@ -89,6 +89,10 @@ class Ops:
             return self.ne(x, 0) if dtype.kind == "b" else self.as_dtype(self.real(x), dtype)
         return self.cast(x, dtype=dtype)
 
+    def flat_in(self, value: Any, x: Any, step: str) -> Any:
+        """value; on the tape as a function of x too, whose derivative there is 0, under torch's name for that step."""
+        return self.flat(value, x, step=step) if self.followed else value
+
     def lift(self, size: int, batched: Sequence[bool], *values: Any) -> tuple[Any, ...]:
         """Operands with a leading batch axis each, all of the same rank; an unbatched one is broadcast to `size`.  For batching rules.
 

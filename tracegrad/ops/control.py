@@ -115,6 +115,36 @@ class Alias(Movement):
         return x
 
 
+class Flat(Elementwise):
+    """value itself, which depends on x as well, with derivative 0: torch's second backward of relu has such an edge.  Shapes: (*a), (*a) -> (*a)."""
+
+    inputs, attrs = ("value", "x"), ("step",)
+    function, method, promotion, linear, quiet = False, False, "", ("value",), True
+    numpy, jax = "np.positive({value})", "{value}"
+    samples = ([A(2, 3), A(2, 3), "FlatBackward0"], [A(), A(), "FlatBackward0"])
+
+    @staticmethod
+    def torch_name(step: str) -> str:
+        return step
+
+    @classmethod
+    def infer(cls, value: Type, x: Type, step: str) -> Type:
+        """value's type."""
+        return value
+
+    @staticmethod
+    def grad_value(F: Ops, g: Value) -> Value:
+        return g
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x_type: Type) -> Value:
+        return F.zeros(x_type)
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: Any, value: Value, x: Value, step: str) -> Value:
+        return F.flat(*F.lift(size, batched, value, x), step=step)
+
+
 class Clone(Elementwise):
     """A copy of x in memory of its own; gradients flow through.  Shape: (*a) -> (*a)."""
 

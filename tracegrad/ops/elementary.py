@@ -197,7 +197,7 @@ class Relu(Elementwise):
 
     @staticmethod
     def grad_x(F: Ops, g: Value, out: Value) -> Value:
-        return F.where(F.le(out, 0), 0.0, g)
+        return F.flat_in(F.where(F.le(out, 0), 0.0, g), out, "ThresholdBackwardBackward0")
 
 
 class Erf(Elementwise):
