@@ -80,7 +80,8 @@ def set_grad_enabled(enabled: bool) -> bool:
     before = local.grad_enabled
     if before != enabled:
         local.grad_enabled = enabled
-        (return_to_fast_path if enabled else leave_fast_path)()
+        with _mode_lock:
+            GENERATED["MODE"] += -1 if enabled else 1
     return before
 
 

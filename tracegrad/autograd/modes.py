@@ -45,10 +45,10 @@ class _Mode:
         self._before: list[Any] = []
 
     def __enter__(self) -> None:
-        self._before.append(_ask(self._enabled))
+        self._before.append(_ask(self._enabled) if local.inference else config.set_grad_enabled(self._enabled))
 
     def __exit__(self, *_exception: object) -> None:
-        _ask(self._before.pop())
+        (_ask if local.inference else config.set_grad_enabled)(self._before.pop())
 
     def _fresh(self) -> _Mode:
         """A new object of the same setting: a decorated function may be entered by several threads at once."""

@@ -6,18 +6,20 @@ Ordinary operators keep no version numbers; a backward compares the sequence num
 from __future__ import annotations
 
 import weakref
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
 
 from tracegrad.eager.marked import written
-from tracegrad.eager.tensor import Tensor
-from tracegrad.eager.views import base_of
+from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.eager.views import base_of, owner
 from tracegrad.errors import OverwrittenError, explain
 from tracegrad.ir.node import Node, tick
 from tracegrad.ir.types import Type
 
 Array = np.ndarray[Any, Any]
+_ndarray = np.ndarray
 APART = "_apart"  # of what `.data` gave: how often it was written, which torch does not count for the tensor itself
 
 
@@ -38,18 +40,15 @@ class _Clock:
     last = 0  # sequence number of the last write anywhere
 
 
-def owner(array: Array) -> Array:
-    """The array that owns the memory that `array` shows."""
-    while type(array.base) is np.ndarray:
-        array = array.base
-    return array
-
-
 def set_apart(t: Tensor) -> Tensor:
     """Let writes through t, which `.data` gave, count for t alone: backward notices them like any other, `_version` of other names does not."""
     t.__dict__[APART] = 0
-    write = _entry(owner(t._data))
-    write.unseen = write.unseen or 0
+    memory = t._data
+    while type(memory.base) is _ndarray:
+        memory = memory.base
+    write = _written.get(id(memory)) or _entry(memory)
+    if write.unseen is None:
+        write.unseen = 0
     return t
 
 
@@ -60,22 +59,34 @@ def _entry(memory: Array) -> Write:
 
 def _apart(t: Tensor) -> dict[str, Any] | None:
     """Where the writes through t are counted if t, or what t is a view of, came from `.data`."""
-    while hasattr(t, "_view"):
-        t = t._view[0]
+    if APART not in t.__dict__:
+        t = base_of(t)
     return t.__dict__ if APART in t.__dict__ else None
 
 
 def touch(t: Tensor) -> None:
     """Note that t's memory was written now."""
     memory = t._data
-    while type(memory.base) is np.ndarray:
+    while type(memory.base) is _ndarray:
         memory = memory.base
     write = _written.get(id(memory)) or _entry(memory)
     if write.unseen is None or _is_seen(t, write):
         write.count += 1
     write.last = _Clock.last = tick()
-    if (t._node is not None or type(t) is not Tensor) and (getattr(t, "_views", None) or hasattr(t, "_view")):
-        written(base_of(t))
+    if (type(t) is not Tensor or t._node is not None) and getrefcount(memory) > _ALONE:
+        written(t if memory is t._data else base_of(t))
+
+
+def _references(t: Tensor) -> int:
+    """How many references to t's memory `touch` counts."""
+    memory = t._data
+    while type(memory.base) is _ndarray:
+        memory = memory.base
+    return getrefcount(memory)
+
+
+# no view shows memory that has no more references than this; asking an unset slot for views takes ten times as long
+_ALONE = _references(handle(np.empty(1), None))
 
 
 def _is_seen(t: Tensor, write: Write) -> bool:

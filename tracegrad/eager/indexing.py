@@ -296,14 +296,18 @@ def set_item(self: Tensor, index: Any, value: Any) -> None:
 
     Raises IndexError as reading does, RuntimeError for a shape that does not fit and for a leaf that requires grad, TypeError for other values.
     """
-    if not isinstance(value, (Tensor, bool, int, float, complex)):
-        raise ArgumentError(explain("index", f"can't assign a {type(value).__name__} to a Tensor"))
-    if _is_plain(index) and _direct(self, value) and _write_plain(self, index, value):
+    if type(value) is not float and not isinstance(value, (Tensor, bool, int, float, complex)):
+        if not isinstance(value, np.generic):
+            raise ArgumentError(explain("index", f"can't assign a {type(value).__name__} to a Tensor"))
+        value = value.item()
+    plain = type(index) is int or _is_plain(index)
+    if plain and _direct(self, value) and _write_plain(self, index, value):
         return
-    if not _is_plain(index):  # a plain index is a view of the leaf, and the write to it says so
+    if not plain:  # a plain index is a view of the leaf, and the write to it says so
         inplace.check_own_leaf(self, "index_put_")
     if not isinstance(value, Tensor):
-        value = T.full(shape=(), value=number_of(self._data.dtype, value), dtype=self._data.dtype)
+        number, d = number_of(self._data.dtype, value), self._data.dtype
+        value = handle(_filled(number, d), None) if local.trace is None else T.full(shape=(), value=number, dtype=d)
     if index is False:
         return
     view, advanced = _split(self, (None,) if index is True else _items(index))
@@ -317,19 +321,29 @@ def set_item(self: Tensor, index: Any, value: Any) -> None:
         inplace.fill_(view, value)
 
 
+def _filled(number: Any, d: Any) -> Array:
+    array = np.empty((), d)
+    inplace.fill_quietly(array, number)
+    return array
+
+
 def _direct(t: Tensor, value: Any) -> bool:
     """Whether memory is all that a write changes."""
-    if local.trace is not None or not t._data.flags.writeable:
+    flags = t._data.flags
+    if not flags.writeable or (not flags.c_contiguous and shows_twice(t._data)):
         return False
-    if not t._data.flags.c_contiguous and shows_twice(t._data):
-        return False
-    if GENERATED["MODE"] and local.watch is not None and local.watch.duals is not None:
-        return False
+    if GENERATED["MODE"]:
+        if local.trace is not None or (local.watch is not None and local.watch.duals is not None):
+            return False
+        if not local.grad_enabled:
+            if type(t) is not Tensor:
+                refuse_write(t, "index_put_")
+            return True
     if type(t) is not Tensor:
         refuse_write(t, "index_put_")
-    if not local.grad_enabled:
-        return True
-    return t._node is None and base_of(t)._node is None and not (isinstance(value, Tensor) and value._node is not None)
+    if t._node is not None or (t._data.base is not None and base_of(t)._node is not None):
+        return False
+    return type(value) is float or not isinstance(value, Tensor) or value._node is None
 
 
 def _is_plain(index: Any) -> bool:
@@ -350,7 +364,7 @@ def _write_plain(t: Tensor, index: Any, value: Any) -> bool:
     try:
         if isinstance(value, Tensor):
             value = value._data
-            if owner(value) is owner(data):
+            if value is data or ((value.base is not None or data.base is not None) and owner(value) is owner(data)):
                 return False  # the general path looks whether it would read what it writes
             if value.dtype != data.dtype:
                 with np.errstate(all="ignore"):

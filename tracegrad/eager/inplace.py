@@ -17,11 +17,11 @@ from tracegrad.dtypes import F32, F64
 from tracegrad.eager.clock import check_not_overwritten, owner, touch, version
 from tracegrad.eager.dispatch import NUMBERS, T
 from tracegrad.eager.generate import public_function
-from tracegrad.eager.inference import refuse_write
+from tracegrad.eager.inference import InferenceTensor, refuse_write
 from tracegrad.eager.marked import refuse_marked
 from tracegrad.eager.repoint import pass_by_hooks, repoint
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.eager.views import MADE_IN_FUNCTION, base_of, once, path_of, shows_twice, views_of
+from tracegrad.eager.views import MADE_IN_FUNCTION, base_of, once, path_of, refuse_overlap, shows_twice, views_of
 from tracegrad.errors import ArgumentError, DTypeError, InplaceError, ShapeError, explain
 from tracegrad.ir.node import Node, tick
 from tracegrad.ir.op import Op
@@ -47,8 +47,11 @@ def write(t: Tensor, new: Tensor, operation: str) -> Tensor:
         if new._node is None and t._node is not None:  # a test: its derivative is zero, but there is one
             new = T.overwrite(t, new, kind=operation.rstrip("_"))
     memory = _memory(t, operation)
-    with np.errstate(all="ignore"):
-        np.copyto(memory, new._data if memory is t._data else new._data.flat[0], casting="unsafe")
+    if memory is t._data and new._data.dtype is memory.dtype:
+        np.copyto(memory, new._data)
+    else:
+        with np.errstate(all="ignore"):
+            np.copyto(memory, new._data if memory is t._data else new._data.flat[0], casting="unsafe")
     touch(t)
     if tracked_here:
         if new._node is not None and new._data.dtype != t._data.dtype:
@@ -137,7 +140,6 @@ def check_leaf(t: Tensor, base: Tensor, operation: str) -> None:
     """Raise InplaceError for a write to a protected view, to a leaf that requires grad, or to a view of one."""
     if base is not t:
         refuse_marked(t, operation)
-    """Raise InplaceError where autograd could not follow the write: to a leaf, to a view of one, to one of several views of an operator, to a marked view."""
     if t._node is not None and t._node.op is None:
         raise InplaceError(
             explain(
@@ -190,49 +192,21 @@ def _memory(t: Tensor, operation: str) -> Array:
     return array
 
 
-def refuse_overlap(written: Array, read: Array, operation: str) -> None:
-    """Raise InplaceError if an elementwise write reads, in the same memory, other elements than it writes; only blocks without gaps are compared, as in torch."""
-    if read is written or (read.base is None and written.base is None) or owner(read) is not owner(written):
-        return
-    if not (_is_dense(written) and _is_dense(read)):
-        return
-    first, second = (int(a.__array_interface__["data"][0]) for a in (written, read))
-    if first == second and written.nbytes == read.nbytes and written.strides == read.strides:
-        return
-    if first < second + read.nbytes and second < first + written.nbytes:
-        raise InplaceError(
-            explain(
-                operation,
-                "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location",
-                "clone() the tensor before performing the operation",
-            )
-        )
-
-
-def _is_dense(array: Array) -> bool:
-    """Whether the elements fill one block of memory, in whatever order."""
-    if array.flags.forc:
-        return True
-    step = array.itemsize
-    for stride, size in sorted(zip(array.strides, array.shape, strict=True)):
-        if size != 1 and stride != step:
-            return False
-        step *= size
-    return True
-
-
 # --- the methods
 
 
 def _direct(t: Tensor) -> bool:
     """Whether a write to t needs no node: nobody records, and t is not followed or grad mode is off."""
-    if local.trace is not None or (GENERATED["MODE"] and local.watch is not None and local.watch.duals is not None):
-        return False
-    if type(t) is not Tensor:
+    if GENERATED["MODE"]:
+        if local.trace is not None or (local.watch is not None and local.watch.duals is not None):
+            return False
+        if not local.grad_enabled:
+            if type(t) is InferenceTensor:
+                refuse_write(t, "in-place update")
+            return True
+    if type(t) is InferenceTensor:
         refuse_write(t, "in-place update")
-    if t._node is None and (not hasattr(t, "_view") or base_of(t)._node is None):
-        return True
-    return not local.grad_enabled
+    return t._node is None and (t._data.base is None or base_of(t)._node is None)
 
 
 _UFUNC = re.compile(r"^np\.(\w+)\(\{(\w+)\}(?:, \{(\w+)\})?\)$")
@@ -348,13 +322,17 @@ def _check_source(t: Tensor, value: Any, operation: str) -> None:
 
 def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
     """Overwrite self with other, broadcast and converted to self's dtype; gradients flow to other.  Raises RuntimeError for a shape that does not fit."""
-    if not isinstance(other, (Tensor, *NUMBERS)):
+    if type(other) is not Tensor and not isinstance(other, (Tensor, *NUMBERS)):
         raise ArgumentError(explain("copy_", f"other must be a Tensor, got {type(other).__name__}"))
     return assign(self, other, "copy", "copy_")
 
 
 def fill_(self: Tensor, value: Any) -> Tensor:
     """Overwrite every element with a number or 0-d tensor.  Raises RuntimeError for a tensor with axes."""
+    if type(value) is float and self._data.dtype.kind == "f" and self._data.flags.writeable and _direct(self):
+        fill_quietly(self._data, value)
+        touch(self)
+        return self
     if isinstance(value, Tensor):
         if value._data.ndim:
             raise ShapeError(
@@ -371,6 +349,15 @@ def fill_(self: Tensor, value: Any) -> Tensor:
             explain("fill_", f"value cannot be converted to type {self.dtype} without overflow", value=number)
         )
     return assign(self, number, "number", "fill_")
+
+
+def fill_quietly(array: Array, number: Any) -> None:
+    """Write the number everywhere, without NumPy's warning about an overflow."""
+    try:
+        GENERATED["quiet"](array.fill, number)
+    except RuntimeError:  # another thread is in the silent context
+        with np.errstate(all="ignore"):
+            array.fill(number)
 
 
 def zero_(self: Tensor) -> Tensor:
@@ -390,6 +377,7 @@ __all__ = [
     "check_leaf",
     "check_own_leaf",
     "check_not_overwritten",
+    "fill_quietly",
     "in_place",
     "input_type",
     "refuse_overlap",

@@ -62,29 +62,31 @@ def invalidate(views: list[Tensor]) -> None:
 
 def written(base: Tensor) -> None:
     """After a write that no node tells of: views with a history read the base from now on, as in torch, and marked ones are of no use."""
-    views = views_of(base)
-    if not views:
-        if hasattr(base, "_views"):  # the next write finds nothing to look at
-            base._views[:] = [r for r in base._views if r() is not None]
-        return
-    source = base._node
-    for view in views:
-        node = view._node if type(view) is Tensor else None
-        if type(view) is Tensor and mark_of(view):
+    for reference in getattr(base, "_views", ()):
+        view = reference()
+        if type(view) is not Tensor or base_of(view) is not base:
+            continue
+        if MADE_WITHOUT_GRAD in view.__dict__ or mark_of(view):
             _set_class(view, InvalidView)
-            continue
-        if node is None or node.op is None or local.grad_enabled or source is None or not source.needs:
-            continue
-        if node.op.name in STRIDED and node.inputs == (source,):
-            continue
-        steps = strides_in(base._data, view._data)
-        if steps is not None:
-            fresh = make_node(REGISTRY["as_strided"], (source,), steps, Type(view._data.shape, view._data.dtype))
-            retained = getattr(node.extra, "retained", None)
-            view._node = fresh
-            if retained is not None:  # retain_grad() belongs to the name
-                node.extra.retained = None
-                slots.retain_grad(view)
+        elif not local.grad_enabled:
+            _read_again(view, base)
+
+
+def _read_again(view: Tensor, base: Tensor) -> None:
+    """Let a view with a history read the base from now on."""
+    node, source = view._node, base._node
+    if node is None or node.op is None or source is None or not source.needs:
+        return
+    if node.op.name in STRIDED and node.inputs == (source,):
+        return
+    steps = strides_in(base._data, view._data)
+    if steps is None:
+        return
+    view._node = make_node(REGISTRY["as_strided"], (source,), steps, Type(view._data.shape, view._data.dtype))
+    retained = getattr(node.extra, "retained", None)
+    if retained is not None:  # retain_grad() belongs to the name
+        node.extra.retained = None
+        slots.retain_grad(view)
 
 
 def release_views(base: Tensor) -> None:
@@ -158,4 +160,3 @@ def is_invalid(t: Tensor) -> bool:
         return False
     node = base_of(t)._node
     return node is not None and node.needs
-

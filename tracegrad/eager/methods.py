@@ -251,10 +251,11 @@ def detach_(self: Tensor) -> Tensor:
 
 def _data_of(self: Tensor) -> Tensor:
     """The same memory without history; assigning a tensor gives self its memory and keeps self's place in autograd."""
-    made: Tensor = public_function("detach")(self)
+    made: Tensor = _detach(self)
     return made if local.trace is not None else set_apart(made)
 
 
+_detach = operator_function("detach")
 _replace_memory = late.late("reshaping", "replace_memory")
 
 

@@ -7,20 +7,22 @@ from typing import Any
 import numpy as np
 
 from tracegrad.config import local
-from tracegrad.eager.dispatch import T, tracked
+from tracegrad.eager.dispatch import T, tracked, untracked
 from tracegrad.eager.marked import InvalidView, invalidate
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.eager.views import address, base_of, path_of, place_in, strides_in, views_of
 from tracegrad.errors import InplaceError, explain
-from tracegrad.ir.node import Node
-from tracegrad.ir.op import REGISTRY
+from tracegrad.ir.node import Node, make_node
+from tracegrad.ir.op import REGISTRY, Op
 from tracegrad.ir.types import Type
 from tracegrad.kernels.windows import view_memory
 from tracegrad.slots import slots
 
 Array = np.ndarray[Any, Any]
 
-COMPLEX_VIEWS = frozenset({"view_as_real", "view_as_complex"})  # torch reads these from a written base by their own operator
+_COPY_SLICES, _AS_STRIDED, _STRIDED_VIEW = (REGISTRY[name] for name in ("copy_slices", "as_strided", "strided_view"))
+# torch reads these from a written base by their own operator
+COMPLEX_VIEWS = frozenset({"view_as_real", "view_as_complex"})
 
 
 def repoint(t: Tensor, base: Tensor, new: Tensor, in_memory: bool) -> None:
@@ -30,11 +32,15 @@ def repoint(t: Tensor, base: Tensor, new: Tensor, in_memory: bool) -> None:
         invalidate(shown)
     views = [(v, place_in(base._data, v._data)) for v in shown if type(v) is not InvalidView]
     retaining = [
-        (v, v._node)
-        for v in (t, base, *(v for v, _ in views))
-        if getattr(getattr(v._node, "extra", None), "retained", None)
+        (v, node)
+        for v in (t, base, *[v for v, _ in views])
+        if (node := v._node) is not None and node.extra is not None and getattr(node.extra, "retained", None)
     ]
-    value = new if base is t else _with_part(base, t, new, in_memory)
+    if base is t:
+        value = new
+    else:
+        known = [place for v, place in views if v is t]
+        value = _with_part(base, t, known[0] if known else place_in(base._data, t._data), new, in_memory)
     base._node = value._node
     before = base._data
     if not in_memory:
@@ -48,9 +54,8 @@ def repoint(t: Tensor, base: Tensor, new: Tensor, in_memory: bool) -> None:
                 slots.retain_grad(v)
 
 
-def _with_part(base: Tensor, t: Tensor, new: Tensor, in_memory: bool) -> Tensor:
-    """The base's value with the elements that t shows replaced by those of `new`."""
-    place = place_in(base._data, t._data)
+def _with_part(base: Tensor, t: Tensor, place: Any, new: Tensor, in_memory: bool) -> Tensor:
+    """The base's value with the elements that t shows, at this place, replaced by those of `new`."""
     if place is None:
         made = put_back_along(handle(base._data, base._node), path_of(t), new)
         return tracked(REGISTRY["written_base"], [made], (), (base._data,))[0] if in_memory else made
@@ -59,7 +64,15 @@ def _with_part(base: Tensor, t: Tensor, new: Tensor, in_memory: bool) -> Tensor:
         made = T.copy_slices(source, new, strides=place.strides, offset=place.offset)
         return made
     # the memory holds the result already: only the node is wanted
-    return tracked(REGISTRY["copy_slices"], [source, new], tuple(place), (base._data,))[0]
+    return _followed(_COPY_SLICES, [source, new], tuple(place), base._data)
+
+
+def _followed(op: type[Op], operands: list[Tensor], attrs: tuple[Any, ...], memory: Array) -> Tensor:
+    """`tracked` for one result of an operator whose rules read no values."""
+    if local.watch is not None or memory.dtype.kind == "c":
+        return tracked(op, operands, attrs, (memory,))[0]
+    inputs = tuple([untracked(x) if x._node is None else x._node for x in operands])
+    return handle(memory, make_node(op, inputs, attrs, Type(memory.shape, memory.dtype)))
 
 
 def _laid_out_as(like: Array, values: Array) -> Array:
@@ -77,14 +90,14 @@ def _reread(base: Tensor, views: list[tuple[Tensor, Any]], in_memory: bool, befo
     for view, place in views:
         steps = strides_in(base._data, view._data) if place is None and in_memory else None
         if steps is not None:
-            value = tracked(REGISTRY["as_strided"], [whole], steps, (view._data,))[0]
+            value = _followed(_AS_STRIDED, [whole], steps, view._data)
         elif place is None:
             path = path_of(view)
             value = along(whole, path)
             if in_memory and path[-1][0].name not in COMPLEX_VIEWS:
                 value = tracked(REGISTRY["read_again"], [value], (), (view._data,))[0]
         elif in_memory:
-            value = tracked(REGISTRY["strided_view"], [whole], (view._data.shape, *place), (view._data,))[0]
+            value = _followed(_STRIDED_VIEW, [whole], (view._data.shape, *place), view._data)
         else:
             value = T.strided_view(whole, shape=view._data.shape, strides=place.strides, offset=place.offset)
         view._node = value._node
@@ -150,7 +163,7 @@ def _put_back(op: Any, attrs: tuple[Any, ...], outer: Tensor, part: Tensor) -> T
     def spread(g: Tensor) -> Any:
         return rule.function(T, *(g if name == "g" else known[name] for name in rule.reads))
 
-    if part._data.size == outer._data.size or op.name in COMPLEX_VIEWS:  # a view of all elements: its VJP is its inverse
+    if part._data.size == outer._data.size or op.name in COMPLEX_VIEWS:  # of all elements: its VJP is its inverse
         return spread(part)  # type: ignore[no-any-return]
     shown = spread(T.ones(Type(part._data.shape, part._data.dtype)))
     return T.where(T.ne(shown, 0), spread(part), outer)  # type: ignore[no-any-return]

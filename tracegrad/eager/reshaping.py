@@ -80,7 +80,7 @@ def _show(t: Tensor, operation: str, function: str, *args: Any) -> Tensor:
             made = T.whole(holder)
         if base is t:
             holder.__dict__[STANDS_FOR] = weakref.ref(t)
-        t._view = made._view
+        t._view, t._data = made._view, made._data
         base_of(t)._views.append(weakref.ref(t))
     t._data = made._data
     if leaf:

@@ -177,7 +177,8 @@ class Tensor(metaclass=dtypes.TorchClass):
             if not isinstance(value, Tensor):
                 raise TypeError(explain("grad", f"assigned grad must be a Tensor or None, got {type(value).__name__}"))
             wanted = self.__dict__.get(GRAD_DTYPE, self._data.dtype)
-            wanted = value._data.dtype if wanted is None else getattr(wanted, "numpy", wanted)
+            if wanted is not value._data.dtype:
+                wanted = value._data.dtype if wanted is None else getattr(wanted, "numpy", wanted)
             if value._data.shape != self._data.shape or value._data.dtype != wanted:
                 raise DataError(explain("grad", "assigned grad has another shape or dtype than the tensor", tensor=Type(self._data.shape, self._data.dtype),
                                         grad=Type(value._data.shape, value._data.dtype)))  # fmt: skip

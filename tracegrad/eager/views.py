@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tracegrad.config import local
+from tracegrad.config import GENERATED, local
 from tracegrad.eager.tensor import Tensor
+from tracegrad.errors import InplaceError, explain
 from tracegrad.ir.node import Node, tick
 from tracegrad.ir.op import Op
 from tracegrad.kernels.windows import layout_positions, strided_positions
@@ -33,26 +34,27 @@ class Place(NamedTuple):
 def link(parent: Tensor, child: Tensor, op: type[Op], attrs: tuple[Any, ...]) -> None:
     """Note that child shows parent's memory through `op`; does nothing when the operator copied."""
     a, b = parent._data, child._data
-    if b is not a and not (b.base is not None and (b.base is a or b.base is a.base)):
+    if b is not a and ((memory := b.base) is None or (memory is not a and memory is not a.base)):
         return
-    if local.trace is None:
+    mode = GENERATED["MODE"]
+    recording = mode and local.trace is not None
+    if not recording:
         if op.name in UNLINKED:  # the memory is shared, but writes to one do not change the history of the other
             return
+        if b is a:
+            child._data = a.view()
     child._view = (parent, op, attrs)
-    base, view = (
-        parent,
-        getattr(parent, "_view", None),
-    )  # getattr with a default costs a tenth of a caught AttributeError
-    while view is not None:
-        base = view[0]
-        view = getattr(base, "_view", None)
-    if not local.grad_enabled and local.trace is None:
+    base = parent if a.base is None and not recording else base_of(parent)
+    if mode and not recording and not local.grad_enabled:
         child.__dict__[MADE_WITHOUT_GRAD] = True
         if base._node is not None and child._node is None and base._node.needs:
             child._node = _leaf(b)  # as in torch such a view requires grad where its base does, and leads nowhere
     references = getattr(base, "_views", None)
     if references is None:
         base._views = [weakref.ref(child)]
+        return
+    if references and references[-1]() is None:  # views that live for one line
+        references[-1] = weakref.ref(child)
         return
     references.append(weakref.ref(child))
     if len(references) >= PRUNE_AT and not len(references) & (len(references) - 1):  # at 32, 64, 128, ...
@@ -68,7 +70,14 @@ def _leaf(array: Array) -> Node:
 
 
 def base_of(t: Tensor) -> Tensor:
-    """The Tensor at the end of t's chain of views; t itself when it is no view."""
+    """The Tensor at the end of t's chain of views; t itself when it is no view.
+
+    Outside recordings a view's array has a base: asking for that is ten times as quick as asking for a slot that is not set.
+    """
+    if not GENERATED["MODE"] or local.trace is None:
+        while t._data.base is not None and hasattr(t, "_view"):
+            t = t._view[0]
+        return t
     view = getattr(t, "_view", None)
     while view is not None:
         t = view[0]
@@ -189,3 +198,41 @@ def cut(t: Tensor) -> Tensor:
         stand_in._views = t._views
         del t._views
     return stand_in
+
+
+def owner(array: Array) -> Array:
+    """The array that owns the memory that `array` shows."""
+    while type(array.base) is np.ndarray:
+        array = array.base
+    return array
+
+
+def refuse_overlap(written: Array, read: Array, operation: str) -> None:
+    """Raise InplaceError if an elementwise write reads, in the same memory, other elements than it writes; only blocks without gaps are compared, as in torch."""
+    if read is written or (read.base is None and written.base is None) or owner(read) is not owner(written):
+        return
+    if not (_is_dense(written) and _is_dense(read)):
+        return
+    first, second = address(written), address(read)
+    if first == second and written.nbytes == read.nbytes and written.strides == read.strides:
+        return
+    if first < second + read.nbytes and second < first + written.nbytes:
+        raise InplaceError(
+            explain(
+                operation,
+                "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location",
+                "clone() the tensor before performing the operation",
+            )
+        )
+
+
+def _is_dense(array: Array) -> bool:
+    """Whether the elements fill one block of memory, in whatever order."""
+    if array.flags.forc:
+        return True
+    step = array.itemsize
+    for stride, size in sorted(zip(array.strides, array.shape, strict=True)):
+        if size != 1 and stride != step:
+            return False
+        step *= size
+    return True
