@@ -58,7 +58,8 @@ class KernelSource:
 
     def need(self, name: str) -> None:
         """Collect one kernel.  Raises NotSupportedError when it stands on something that is not source of the kernels."""
-        self._collect(numpy_kernels.__name__, name)
+        getattr(numpy_kernels, name, None)  # loads the module that has it
+        self._collect(numpy_kernels.LATER.get(name, numpy_kernels.__name__), name)
 
     def _collect(self, module: str, name: str) -> None:
         if module not in self._modules:

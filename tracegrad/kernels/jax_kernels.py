@@ -10,6 +10,22 @@ import numpy as np
 
 from tracegrad.kernels import numpy_kernels, random
 from tracegrad.kernels.jax_complex_numbers import angle, complex_of, polar, put_part, sgn, squared_size, view_dtype  # noqa: F401  (kernels under one name)
+from tracegrad.kernels.jax_ordering import (  # noqa: F401  (kernels under one name)
+    cummax,
+    cummin,
+    cumprod,
+    histc,
+    kthvalue,
+    linear_recurrence,
+    logcumsumexp,
+    median,
+    median_dim,
+    mode,
+    roll,
+    searchsorted,
+    sort,
+    topk,
+)
 from tracegrad.kernels.windows import layout_positions, strided_positions
 
 Array = Any

@@ -5,6 +5,7 @@ Each function may use NumPy, SciPy (imported inside the function) and the other 
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,25 @@ from tracegrad.kernels.random import random_integers, random_normal, random_perm
 from tracegrad.kernels.windows import as_strided, put_strided, put_unfolded, unfold  # noqa: F401
 
 Array = np.ndarray[Any, Any]
+
+# kernels of modules that are loaded at the first use of one of their names
+LATER = {
+    name: f"tracegrad.kernels.{module}"
+    for module, names in {
+        "ordering": (
+            "sort topk kthvalue median_dim median mode cummax cummin linear_recurrence cumprod logcumsumexp searchsorted roll "
+            "unique_positions bincount histc"
+        ),
+    }.items()
+    for name in names.split()
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(LATER[name]), name)
+    return found
 
 
 def sum_to(x: Array, shape: tuple[int, ...]) -> Array:

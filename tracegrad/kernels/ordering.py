@@ -1,0 +1,193 @@
+"""NumPy kernels of sorting and of what is found by it.  numpy_kernels.py offers them as its own, loaded at the first use.
+
+Each function may use NumPy and the other functions of this file, and nothing else: exported Python modules carry copies.  nan counts as the largest number.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+
+def order(x: Array, dim: int, descending: bool) -> Array:
+    """The positions that sort x along an axis, equal elements in their order; descending: nan first."""
+    if not x.ndim:
+        return np.zeros((), np.int64)
+    if not descending:
+        return np.argsort(x, dim, kind="stable")
+    back = np.flip(np.argsort(np.flip(x, dim), dim, kind="stable"), dim)
+    return np.subtract(x.shape[dim] - 1, back)
+
+
+def sort(x: Array, dim: int, descending: bool) -> tuple[Array, Array]:
+    """The elements in order along an axis, and their positions."""
+    found = order(x, dim, descending)
+    return (np.take_along_axis(x, found, dim) if x.ndim else np.array(x)), found
+
+
+def topk(x: Array, k: int, dim: int, largest: bool) -> tuple[Array, Array]:
+    """The k largest or smallest elements along an axis in order, and their positions."""
+    if not x.ndim:
+        return np.array(x), np.zeros((), np.int64)
+    found = np.take(order(x, dim, largest), np.arange(k), dim)
+    return np.take_along_axis(x, found, dim), found
+
+
+def _pick(x: Array, found: Array, dim: int, keepdim: bool) -> tuple[Array, Array]:
+    """The elements at one position each along an axis, which `found` has kept."""
+    values = np.take_along_axis(x, found, dim)
+    return (values, found) if keepdim else (values.squeeze(dim), found.squeeze(dim))
+
+
+def kthvalue(x: Array, k: int, dim: int, keepdim: bool) -> tuple[Array, Array]:
+    """The k-th smallest element along an axis, counted from 1, and its position."""
+    if not x.ndim:
+        return np.array(x), np.zeros((), np.int64)
+    return _pick(x, np.take(order(x, dim, False), [k - 1], dim), dim, keepdim)
+
+
+def median_dim(x: Array, dim: int, keepdim: bool, skip: bool) -> tuple[Array, Array]:
+    """The lower median along an axis and its position; nan and its first position where there is one, unless nan are to be skipped."""
+    if not x.ndim:
+        return np.array(x), np.zeros((), np.int64)
+    ranks, n, missing = order(x, dim, False), x.shape[dim], np.isnan(x)
+    count = np.subtract(n, np.add.reduce(missing, axis=dim, keepdims=True))
+    middle = np.floor_divide(np.maximum(np.subtract(count, 1), 0), 2)
+    if not skip:  # the nan come last, the first of them at `count`
+        middle = np.where(np.less(count, n), np.minimum(count, n - 1), (n - 1) // 2)
+    return _pick(x, np.take_along_axis(ranks, middle, dim), dim, keepdim)
+
+
+def median(x: Array, skip: bool) -> Array:
+    """The lower median of all elements; nan where there is one, unless nan are to be skipped, and where there are no elements."""
+    if not x.size:
+        return np.full((), np.nan if x.dtype.kind == "f" else np.iinfo(x.dtype).min, x.dtype)
+    return median_dim(x.reshape(-1), 0, False, skip)[0]
+
+
+def mode(x: Array, dim: int, keepdim: bool) -> tuple[Array, Array]:
+    """The most frequent element along an axis, the smallest of several, and the last position of it."""
+    if not x.ndim:
+        return np.array(x), np.zeros((), np.int64)
+    values, ranks = sort(x, dim, False)
+    values, n = np.moveaxis(values, dim, -1), x.shape[dim]
+    place = np.broadcast_to(np.arange(n), values.shape)
+    new = np.ones(values.shape, bool)
+    np.not_equal(values[..., 1:], values[..., :-1], out=new[..., 1:])
+    start = np.maximum.accumulate(np.where(new, place, 0), axis=-1)
+    length = np.subtract(place, start)  # in a run of equals the last has the greatest
+    last = length.argmax(-1, keepdims=True)
+    return _pick(x, np.take_along_axis(ranks, np.moveaxis(last, -1, dim), dim), dim, keepdim)
+
+
+def _running(x: Array, better: Array, values: Array, dim: int) -> tuple[Array, Array]:
+    """Running values and where each was last met."""
+    shape = [1] * x.ndim
+    shape[dim] = x.shape[dim]
+    place = np.arange(x.shape[dim]).reshape(shape)
+    return values, np.maximum.accumulate(np.where(better, place, 0), axis=dim)
+
+
+def cummax(x: Array, dim: int) -> tuple[Array, Array]:
+    """The largest elements up to each position of an axis, and the last positions of them."""
+    if not x.ndim:
+        return np.array(x), np.zeros((), np.int64)
+    values = np.maximum.accumulate(x, axis=dim)
+    return _running(x, np.logical_or(np.equal(x, values), np.isnan(x)), values, dim)
+
+
+def cummin(x: Array, dim: int) -> tuple[Array, Array]:
+    """The smallest elements up to each position of an axis, and the last positions of them."""
+    if not x.ndim:
+        return np.array(x), np.zeros((), np.int64)
+    values = np.minimum.accumulate(x, axis=dim)
+    return _running(x, np.logical_or(np.equal(x, values), np.isnan(x)), values, dim)
+
+
+def linear_recurrence(a: Array, b: Array, dim: int) -> Array:
+    """s[i] = a[i] * s[i - 1] + b[i] along an axis with s[-1] = 0, by doubling."""
+    if not b.ndim:
+        return np.array(b)
+    a, s = np.moveaxis(np.array(a), dim, 0), np.moveaxis(np.array(b), dim, 0)
+    step, n = 1, s.shape[0]
+    while step < n:
+        s[step:] = np.add(s[step:], np.multiply(a[step:], s[:-step]))
+        a[step:] = np.multiply(a[step:], a[:-step])
+        step *= 2
+    return np.moveaxis(s, 0, dim)
+
+
+def cumprod(x: Array, dim: int) -> Array:
+    """Products up to and with each position of an axis."""
+    if x.dtype == np.float16:
+        return cumprod(x.astype(np.float32), dim).astype(np.float16)
+    return np.multiply.accumulate(x, axis=dim) if x.ndim else np.array(x)
+
+
+def logcumsumexp(x: Array, dim: int) -> Array:
+    """log(sum(exp(x))) up to and with each position of an axis."""
+    return np.logaddexp.accumulate(x, axis=dim) if x.ndim else np.array(x)
+
+
+def searchsorted(edges: Array, x: Array, right: bool, dtype: Any) -> Array:
+    """Where each element of x belongs in the rows of edges; nan belongs at the end.  Shapes: (n,), (*a) -> (*a) or (*p, n), (*p, m) -> (*p, m)."""
+    side = "right" if right else "left"
+    if edges.ndim == 1:
+        return np.asarray(np.searchsorted(edges, x, side)).astype(dtype)
+    n, m = edges.shape[-1], x.shape[-1]
+    rows, count = edges.reshape(-1, n), x.reshape(-1, m)
+    found = np.empty(count.shape, np.int64)
+    lead = np.arange(len(rows))[:, None]
+    both = np.concatenate((count, rows) if not right else (rows, count), -1)
+    place = np.argsort(both, -1, kind="stable")
+    is_edge = np.less(place, n) if right else np.greater_equal(place, m)
+    before = np.cumsum(is_edge, -1)
+    ranks = np.empty_like(place)
+    ranks[lead, place] = before
+    found[...] = ranks[:, n:] if right else ranks[:, :m]
+    return found.reshape(x.shape).astype(dtype)
+
+
+def roll(x: Array, shifts: tuple[int, ...], dims: tuple[int, ...]) -> Array:
+    """x moved along axes, what leaves at the end coming back at the start."""
+    return np.roll(x, shifts, dims) if x.size else np.array(x)
+
+
+def unique_positions(x: Array, dim: int, in_order: bool) -> tuple[Array, Array, Array]:
+    """Of the slices along an axis: the positions of the first of each kind, the kind of each, and the counts.  in_order: kinds are runs of equals."""
+    rows = np.moveaxis(x, dim, 0).reshape(x.shape[dim], -1 if x.size else 1)
+    n = len(rows)
+    if in_order or not n:
+        ranks = np.arange(n)
+    else:
+        ranks = np.argsort(rows[:, 0], kind="stable") if rows.shape[1] == 1 else np.lexsort(rows.T[::-1])
+    new, placed = np.ones(n, bool), rows[ranks]
+    np.any(placed[1:] != placed[:-1], axis=1, out=new[1:])
+    starts = np.flatnonzero(new)
+    kinds = np.empty(n, np.int64)
+    kinds[ranks] = np.cumsum(new) - 1
+    return ranks[starts], kinds, np.diff(np.append(starts, n))
+
+
+def bincount(x: Array, weights: Any, minlength: int) -> Array:
+    """How often each number occurs, or the sums of the weights there."""
+    if weights is None:
+        return np.bincount(x, minlength=minlength)
+    return np.bincount(x, weights, minlength).astype(weights.dtype if weights.dtype == np.float32 else np.float64, copy=False)
+
+
+def histc(x: Array, bins: int, low: float, high: float) -> Array:
+    """How many elements lie in each of equal parts of an interval, the last one closed; without width that of the elements."""
+    x = x.reshape(-1)
+    if low == high and x.size:
+        low, high = float(x.min()), float(x.max())
+    if not np.isfinite([low, high]).all():
+        raise RuntimeError(f"histc: range of [{low}, {high}] is not finite")
+    if low == high:
+        low, high = low - 1, high + 1
+    inside = x[np.logical_and(np.greater_equal(x, low), np.less_equal(x, high))]
+    part = np.minimum(((inside - low) * (bins / (high - low))).astype(np.int64), bins - 1)
+    return np.bincount(part, minlength=bins).astype(x.dtype)
