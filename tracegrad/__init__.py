@@ -45,16 +45,33 @@ from tracegrad.ir.op import REGISTRY as _REGISTRY  # noqa: E402
 from tracegrad.slots import slots as _slots  # noqa: E402
 
 __version__ = "0.1.0"
+
+
+class version:  # noqa: N801  (torch's name)
+    """What scripts ask torch.version: the version, and that there is neither CUDA nor ROCm."""
+
+    __version__, cuda, hip, xpu, git_version, debug = __version__, None, None, None, None, False
+
+
 inf, nan, pi, e = math.inf, math.nan, math.pi, math.e
 newaxis = None
 
 # what is loaded on first use: name -> (module, attribute of it or None for the module itself)
 _LAZY = {
-    **{name: (f"tracegrad.{name}", None) for name in ("func", "nn", "optim", "utils", "export", "compiler", "cuda")},
+    **{
+        name: (f"tracegrad.{name}", None)
+        for name in "func nn optim utils export compiler cuda backends random testing".split()
+    },
     "compile": ("tracegrad.compiler", "compile"),
     "capture": ("tracegrad.compiler", "capture"),
     "vmap": ("tracegrad.func", "vmap"),
-    **{name: ("tracegrad.eager.rare", name) for name in ("empty_strided", "frombuffer", "get_default_device")},
+    **{name: ("tracegrad.eager.rare", name) for name in ("empty_strided", "frombuffer", "is_storage", "is_signed")},
+    **{
+        name: ("tracegrad.eager.settings", name)
+        for name in "are_deterministic_algorithms_enabled get_default_device get_float32_matmul_precision get_num_interop_threads get_num_threads "
+        "is_deterministic_algorithms_warn_only_enabled is_warn_always_enabled set_default_device set_default_tensor_type set_float32_matmul_precision "
+        "set_flush_denormal set_num_interop_threads set_num_threads set_warn_always use_deterministic_algorithms".split()
+    },
     "from_dlpack": ("tracegrad.utils.dlpack", "from_dlpack"),
     "set_printoptions": ("tracegrad.eager.printing", "set_printoptions"),
     "save": ("tracegrad.utils.serialization", "save"),
@@ -126,7 +143,7 @@ def _public_names() -> dict[str, Any]:
     names: dict[str, Any] = {
         d.name: d for d in (_dtypes.from_numpy(numpy_dtype) for numpy_dtype in _dtypes._FROM_NUMPY)
     }
-    names |= _dtypes.ALIASES
+    names |= _dtypes.ALIASES | _dtypes.NAMED_ONLY
     names |= _functions.TYPED
     names |= _functions.FUNCTIONS
     names |= _complex_values.FUNCTIONS

@@ -50,6 +50,14 @@ class device(metaclass=TorchClass):  # noqa: N801  (torch's name)
     def __reduce__(self) -> tuple[Any, ...]:
         return device, (self.type, self.index)
 
+    def __enter__(self) -> device:
+        """What is made inside lives on this device.  Raises as check_device does for any but the CPU."""
+        check_device("device", self)
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        """Nothing is left to do."""
+
 
 CPU = device("cpu")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad.errors import ArgumentError, DTypeError, explain
+from tracegrad.errors import ArgumentError, ArgumentValueError, DTypeError, NotSupportedError, explain
 
 NumpyDType = np.dtype[Any]
 
@@ -36,6 +36,12 @@ class dtype(metaclass=TorchClass):  # noqa: N801  (torch's name)
         self.is_complex = self.numpy.kind == "c"
         self.is_signed = self.numpy.kind in "ifc"
 
+    def __getattr__(self, name: str) -> Any:
+        if name == "numpy":
+            problem = f"there are no tensors of {self!r}: NumPy has no such arithmetic"
+            raise NotSupportedError(explain("dtype", problem, "Use float32 or int64"))
+        raise AttributeError(f"'torch.dtype' object has no attribute {name!r}")
+
     def to_real(self) -> dtype:
         """The dtype of the parts of a complex dtype; the dtype itself otherwise."""
         return _ALL[f"float{8 * self.itemsize // 2}"] if self.is_complex else self
@@ -55,7 +61,7 @@ class dtype(metaclass=TorchClass):  # noqa: N801  (torch's name)
 
 
 def _by_name(name: str) -> dtype:
-    return _ALL[name]
+    return _ALL.get(name) or NAMED_ONLY[name]
 
 
 bool_ = dtype("bool", np.bool_)
@@ -70,6 +76,17 @@ float64 = dtype("float64", np.float64)
 complex64 = dtype("complex64", np.complex64)
 complex128 = dtype("complex128", np.complex128)
 
+
+def _named_only(name: str, size: int, kind: str) -> dtype:
+    """A dtype that programs can name and compare, and that no tensor has: reading its `numpy` raises NotImplementedError."""
+    made = object.__new__(dtype)
+    made.name, made.itemsize = name, size
+    made.is_floating_point, made.is_complex, made.is_signed = kind == "f", False, kind == "f"
+    return made
+
+
+bfloat16 = _named_only("bfloat16", 2, "f")
+NAMED_ONLY = {"bfloat16": bfloat16, **{f"uint{8 * n}": _named_only(f"uint{8 * n}", n, "u") for n in (2, 4, 8)}}
 _ALL = {d.name: d for d in (bool_, uint8, int8, int16, int32, int64, float16, float32, float64, complex64, complex128)}
 ALIASES = {"half": float16, "float": float32, "double": float64, "short": int16, "int": int32, "long": int64,
            "cfloat": complex64, "cdouble": complex128}  # fmt: skip
@@ -114,6 +131,11 @@ def from_numpy(d: NumpyDType) -> dtype:
     """The tracegrad dtype of a NumPy dtype.  Raises TypeError when there is none."""
     found = _FROM_NUMPY.get(d)
     if found is None:
+        if not d.isnative:
+            problem = "given numpy array has byte order different from the native byte order"
+            raise ArgumentValueError(
+                explain("dtype", problem, "Pass array.astype(array.dtype.newbyteorder('='))", got=d)
+            )
         names = ", ".join(_ALL)
         raise ArgumentError(explain("dtype", f"NumPy's {d} has no tensor dtype; the supported types are {names}"))
     return found
@@ -209,6 +231,11 @@ class finfo:  # noqa: N801  (torch's name)
         d = type if type is not None else get_default_dtype()
         if not isinstance(d, dtype) or not (d.is_floating_point or d.is_complex):
             raise ArgumentError(explain("finfo", "needs a floating-point dtype; iinfo takes integers", got=d))
+        if d is bfloat16:
+            self.dtype, self.bits, self.eps, self.resolution = "bfloat16", 16, 2.0**-7, 0.01
+            self.max, self.tiny = (2 - 2.0**-7) * 2.0**127, 2.0**-126
+            self.min, self.smallest_normal = -self.max, self.tiny
+            return
         info = np.finfo(d.numpy)
         self.dtype, self.bits = d.to_real().name, int(info.bits)
         self.eps, self.max, self.min, self.tiny = (float(v) for v in (info.eps, info.max, info.min, info.tiny))
@@ -223,9 +250,9 @@ class iinfo:  # noqa: N801  (torch's name)
     """Limits of an integer dtype: bits, max, min."""
 
     def __init__(self, type: dtype) -> None:  # noqa: A002  (torch's name)
-        if not isinstance(type, dtype) or type.numpy.kind not in "ui":
+        if not isinstance(type, dtype) or type.is_floating_point or type.is_complex or type is bool_:
             raise ArgumentError(explain("iinfo", "needs an integer dtype; finfo takes floating-point ones", got=type))
-        info = np.iinfo(type.numpy)
+        info = np.iinfo(type.name)
         self.dtype, self.bits, self.max, self.min = type.name, int(info.bits), int(info.max), int(info.min)
 
     def __repr__(self) -> str:

@@ -11,6 +11,7 @@ from tracegrad.autograd.function_context import BackwardCFunction
 from tracegrad.autograd.hooks import RemovableHandle, extra_of
 from tracegrad.autograd.saved_attributes import saved_attribute
 from tracegrad.devices import CPU
+from tracegrad.dtypes import TorchClass
 from tracegrad.eager.tensor import Tensor
 from tracegrad.ir.builder import projections
 from tracegrad.ir.node import Node
@@ -21,7 +22,7 @@ NUMBER_IS_NO_OPERAND = frozenset({"pow", "rsub"})  # torch's steps of these have
 HIDDEN = frozenset({"promote", "alias"})  # nodes that torch's graph does not have
 
 
-class _StepClass(type):
+class _StepClass(TorchClass):
     """The class of GradFn: the ctx of a Function counts as a step too, as in torch."""
 
     def __instancecheck__(cls, instance: Any) -> bool:
@@ -214,7 +215,8 @@ def _class_of(node: Node) -> type[GradFn]:
     found = _classes.get(name)
     if found is None:
         base = CustomGradFn if node.op.name == "custom_call" else GradFn
-        found = _classes[name] = type(name, (base,), {"__slots__": (), "__module__": "torch.autograd.function"})
+        shown = getattr(base, "_shown_module", "") + name
+        found = _classes[name] = _StepClass(name, (base,), {"__slots__": (), "__module__": "torch.autograd.function", "_shown": shown})  # fmt: skip
     return found
 
 

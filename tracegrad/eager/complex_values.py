@@ -13,7 +13,7 @@ from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentError, ShapeError, explain
 from tracegrad.ops.complex_numbers import adjoint_of
 
-_CONJUGATED = "_conjugated"
+CONJUGATED = "_conjugated"
 
 
 def _tensor(operation: str, value: Any) -> Tensor:
@@ -25,7 +25,7 @@ def _tensor(operation: str, value: Any) -> Tensor:
 def _marked(t: Tensor, of: Tensor) -> Tensor:
     """t, the conjugate of `of`, as one whose conj bit is the opposite."""
     if t is not of and t._data.dtype.kind == "c" and not is_conj(of):
-        t.__dict__[_CONJUGATED] = True
+        t.__dict__[CONJUGATED] = True
     return t
 
 
@@ -36,7 +36,7 @@ def conj(input: Tensor) -> Tensor:  # noqa: A002  (torch's name)
 
 def is_conj(input: Tensor) -> bool:  # noqa: A002
     """Whether the tensor was made by conj() from one that was not."""
-    return _CONJUGATED in _tensor("is_conj", input).__dict__
+    return CONJUGATED in _tensor("is_conj", input).__dict__
 
 
 def resolve_conj(input: Tensor) -> Tensor:  # noqa: A002

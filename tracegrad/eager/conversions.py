@@ -13,6 +13,7 @@ import numpy as np
 from tracegrad import dtypes
 from tracegrad.config import local
 from tracegrad.devices import CPU, check_device, device
+from tracegrad.eager.complex_values import CONJUGATED
 from tracegrad.eager.data import element_type
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor, handle
@@ -222,6 +223,9 @@ def numpy(self: Tensor, *, force: bool = False) -> Array:
         raise DifferentiationError(
             explain("numpy", "Can't call numpy() on Tensor that requires grad", "Use tensor.detach().numpy() instead")
         )
+    if self._data.dtype.kind == "c" and not force and CONJUGATED in self.__dict__:
+        problem = "Can't call numpy() on Tensor that has conjugate bit set"
+        raise DataError(explain("numpy", problem, "Use tensor.resolve_conj().numpy() instead"))
     return self._data
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -258,12 +259,18 @@ def _operand(op: type[Op], value: Any) -> Any:
     raise ArgumentError(explain(op.name, f"operands must be Tensors or numbers, got {type(value).__name__}"))
 
 
+def _is_count(value: Any) -> bool:
+    return isinstance(value, Tensor) and value._data.size == 1 and value._data.dtype.kind in "biu"
+
+
 _REFLECTED = {"add": "__radd__", "sub": "__rsub__", "mul": "__rmul__", "div": "__rtruediv__", "pow": "__rpow__"}
 
 
 def _reflected(op: type[Op], args: tuple[Any, ...]) -> Any:
     """What an object of another library on the right makes of `tensor + object`; NotImplemented if it does not say.  Tensor.__add__ is T.add itself."""
     other = args[-1]
+    if op.name == "mul" and isinstance(other, (str, bytes, list, tuple)) and _is_count(args[0]):
+        return operator.index(args[0]) * other  # Python repeats a sequence
     if op.name not in _REFLECTED or isinstance(other, (str, bytes, list, tuple)):
         return NotImplemented
     method = getattr(type(other), _REFLECTED[op.name], None)

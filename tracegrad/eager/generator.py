@@ -9,14 +9,17 @@ from typing import Any
 import numpy as np
 
 from tracegrad.devices import CPU, check_device
+from tracegrad.dtypes import TorchClass
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import ArgumentValueError, DataError, explain
 
 Array = np.ndarray[Any, Any]
 
 
-class Generator:
+class Generator(metaclass=TorchClass):
     """A seed and a counter of draws; every draw has a key of its own, so that its numbers are a pure function of the key."""
+
+    _shown = "torch._C.Generator"
 
     def __init__(self, device: Any = None) -> None:
         check_device("Generator", device)

@@ -18,7 +18,7 @@ PLACES = {
     ),
     "printing": "__repr__ __str__ __format__",
     "copying": "__copy__ __deepcopy__ __reduce_ex__",
-    "rare": "dim_order is_pinned is_shared is_nonzero equal allclose as_subclass storage new new_empty_strided pin_memory",
+    "rare": "dim_order is_pinned is_shared is_nonzero equal allclose as_subclass storage new new_empty_strided pin_memory bfloat16",
 }
 
 

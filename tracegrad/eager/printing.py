@@ -12,7 +12,6 @@ from tracegrad.config import local
 from tracegrad.eager.conversions import leave
 from tracegrad.eager.marked import is_invalid
 from tracegrad.eager.tensor import Parameter, Tensor
-from tracegrad.errors import ArgumentValueError, explain
 from tracegrad.slots import slots
 
 Array = np.ndarray[Any, Any]
@@ -41,13 +40,10 @@ def set_printoptions(
     sci_mode: bool | None = None,
 ) -> None:
     """Set how tensors print: digits after the point, size from which the middle is left out, items kept at each end, columns, and whether to use e-notation
-    (None: where the values call for it; given anew by every call).  profile is 'default', 'short' or 'full' and sets the first four.
+    (None: where the values call for it; given anew by every call).  profile is 'default', 'short' or 'full' and sets the first four; other names are
+    ignored, as in torch.
     """
-    if profile is not None:
-        if profile not in _PROFILES:
-            raise ArgumentValueError(
-                explain("set_printoptions", f"profile must be one of {list(_PROFILES)}, got {profile!r}")
-            )
+    if profile in _PROFILES:
         _options.precision, _options.threshold, _options.edgeitems, _options.linewidth = _PROFILES[profile]
     for name, value in (
         ("precision", precision),

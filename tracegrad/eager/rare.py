@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad import dtypes
-from tracegrad.devices import CPU, check_device, device
+from tracegrad.devices import check_device
 from tracegrad.eager import functions
 from tracegrad.eager.clock import owner
 from tracegrad.eager.conversions import leave
@@ -90,6 +90,11 @@ class TypedStorage(UntypedStorage):
 
     def __getitem__(self, index: Any) -> Any:
         return self.tolist()[index]
+
+
+def bfloat16(self: Tensor, memory_format: Any = None) -> Tensor:
+    """Raises NotImplementedError: there are no such tensors."""
+    return self.to(dtypes.bfloat16)  # type: ignore[attr-defined,no-any-return]
 
 
 def storage(self: Tensor) -> TypedStorage:
@@ -180,9 +185,14 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
     return as_leaf("frombuffer", fresh(np.frombuffer(buffer, d, count, offset)), requires_grad)
 
 
-def get_default_device() -> device:
-    """The CPU."""
-    return CPU
+def is_storage(obj: object) -> bool:
+    """Whether obj is the memory of a tensor, as storage() and untyped_storage() give it."""
+    return isinstance(obj, UntypedStorage)
+
+
+def is_signed(input: Tensor) -> bool:  # noqa: A002  (torch's name)
+    """Whether the dtype has negative numbers."""
+    return input.dtype.is_signed
 
 
 def pin_memory(self: Tensor, device: Any = None) -> Tensor:

@@ -1,5 +1,5 @@
-"""torch.utils: checkpoint, dlpack, hooks, serialization."""
+"""torch.utils: checkpoint, data, dlpack, hooks, serialization."""
 
-from tracegrad.utils import checkpoint, dlpack, hooks, serialization
+from tracegrad.utils import checkpoint, data, dlpack, hooks, serialization
 
-__all__ = ["checkpoint", "dlpack", "hooks", "serialization"]
+__all__ = ["checkpoint", "data", "dlpack", "hooks", "serialization"]
