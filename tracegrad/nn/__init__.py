@@ -36,6 +36,7 @@ from tracegrad.nn.layers import Flatten, Identity, Linear, LogSoftmax, ReLU, Sig
 from tracegrad.nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, NLLLoss
 from tracegrad.nn.module import Module
 from tracegrad.nn.parameter import Parameter
+from tracegrad.nn.parameter_containers import ParameterDict, ParameterList
 
 __all__ = [
     "AlphaDropout",
@@ -69,6 +70,8 @@ __all__ = [
     "NLLLoss",
     "PReLU",
     "Parameter",
+    "ParameterDict",
+    "ParameterList",
     "RReLU",
     "ReLU",
     "ReLU6",
