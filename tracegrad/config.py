@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from typing import Any
 
 # The globals of all generated code.  GENERATED["MODE"] is the only state that a generated function reads: 0 means that no thread is in a
@@ -29,9 +30,22 @@ class _Local(threading.local):
     transforms: tuple[tuple[str, str], ...] = ()  # the function transforms that run, outermost first, each with its randomness
     inducing: Any = None  # in anomaly mode: the step whose backward records what runs now
     sweep: Any = None  # the backward that runs, where a hook asks for it
+    callbacks: Any = None  # what is called when the backward that runs is complete; None outside of one that runs the user's code
+    depth: int = 0  # how many such backwards run inside each other
     quiet: Any = (
         None  # runs a function in a context of this thread whose NumPy error state is silent; None while it does
     )
+
+    def __init__(self) -> None:
+        thread = threading.current_thread()
+        if thread is not threading.main_thread():
+            weakref.finalize(thread, _ended, vars(self)).atexit = False
+
+
+def _ended(modes: dict[str, Any]) -> None:
+    """Give back what a thread that ended inside a mode took part in."""
+    with _mode_lock:
+        GENERATED["MODE"] -= WATCHED * (modes.get("watch") is not None) + (not modes.get("grad_enabled", True))
 
 
 local = _Local()

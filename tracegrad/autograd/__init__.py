@@ -1,10 +1,9 @@
-"""torch.autograd: the engine, grad modes, Function and its checks.  `functional`, `graph`, `profiler` and `forward_ad` are loaded on first use."""
+"""torch.autograd: the engine, grad modes, Function and its checks.  What few programs use is loaded on first use."""
 
 import importlib
 from typing import Any
 
 from tracegrad.autograd import function, grad_fn, hooks
-from tracegrad.autograd import modes as grad_mode
 from tracegrad.autograd.anomaly import detect_anomaly, set_detect_anomaly
 from tracegrad.autograd.engine import backward, grad
 from tracegrad.autograd.function import Function
@@ -21,11 +20,12 @@ from tracegrad.autograd.modes import (
     set_grad_enabled,
     set_multithreading_enabled,
 )
-from tracegrad.eager.tensor import Tensor as Variable
 
 
 def __getattr__(name: str) -> Any:
-    if name not in ("forward_ad", "functional", "graph", "profiler"):
+    if name in ("Variable", "_unsafe_preserve_version_counter"):
+        return getattr(importlib.import_module("tracegrad.autograd.variable"), name)
+    if name not in ("forward_ad", "functional", "grad_mode", "graph", "profiler", "variable"):
         raise AttributeError(f"module 'tracegrad.autograd' has no attribute {name!r}")
     return importlib.import_module(f"tracegrad.autograd.{name}")
 
@@ -56,5 +56,7 @@ __all__ = [
     "set_detect_anomaly",
     "set_grad_enabled",
     "set_multithreading_enabled",
+    "variable",
     "_force_original_view_tracking",
+    "_unsafe_preserve_version_counter",
 ]

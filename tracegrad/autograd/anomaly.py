@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad import config
 from tracegrad.autograd.grad_fn import differentiable_positions, name_of
 from tracegrad.autograd.hooks import Extra
 from tracegrad.autograd.saving import PARENT, TRACEBACK, change_watch
+from tracegrad.config import local
 from tracegrad.errors import DifferentiationError, explain
 from tracegrad.ir.node import Node
 from tracegrad.ir.types import Type
@@ -51,7 +51,8 @@ class set_detect_anomaly:  # noqa: N801
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
         self._before = Anomaly.enabled, Anomaly.check_nan
-        self._watch = change_watch(located=bool(mode))
+        self._located = local.watch is not None and local.watch.located
+        change_watch(located=bool(mode))
         Anomaly.enabled, Anomaly.check_nan = bool(mode), check_nan
 
     def __enter__(self) -> None:
@@ -59,7 +60,7 @@ class set_detect_anomaly:  # noqa: N801
 
     def __exit__(self, *_exception: object) -> None:
         Anomaly.enabled, Anomaly.check_nan = self._before
-        config.set_watch(self._watch)
+        change_watch(located=self._located)
 
 
 class detect_anomaly:  # noqa: N801

@@ -5,7 +5,6 @@ First order runs the generated rules on raw arrays; `create_graph` runs the same
 
 from __future__ import annotations
 
-import contextvars
 import warnings
 from collections.abc import Sequence
 from functools import partial
@@ -29,6 +28,7 @@ from tracegrad.autograd.hooks import (
 )
 from tracegrad.autograd.intact import intact
 from tracegrad.autograd.masked import walk_twice
+from tracegrad.autograd.nested import run_with_user_code, silent_context, silently
 from tracegrad.autograd.saving import Packed, reading_once
 from tracegrad.config import GENERATED, UserCode, local
 from tracegrad.dtypes import F32, F64
@@ -242,10 +242,12 @@ def _swept(
     create_graph: bool,
     accumulate: bool,
 ) -> dict[Node, Any]:
-    if create_graph or local.trace is not None or (local.watch is not None and local.watch.duals is not None):
-        return generic_sweep(T, order, roots, given, targets, keep, create_graph, accumulate)
-    if Anomaly.enabled:
-        return generic_sweep(N, order, roots, [g._data for g in given], targets, keep, False, accumulate)
+    recorded = create_graph or local.trace is not None or (local.watch is not None and local.watch.duals is not None)
+    if recorded or Anomaly.enabled:
+        cotangents = given if recorded else [g._data for g in given]
+        space, again = (T, create_graph) if recorded else (N, False)
+        work = partial(generic_sweep, space, order, roots, cotangents, targets, keep, again, accumulate)
+        return run_with_user_code(work) if UserCode.possible else work()  # type: ignore[no-any-return]
     return _raw(order, roots, [g._data for g in given], targets, keep, accumulate)
 
 
@@ -266,11 +268,10 @@ def _raw(
             break
     work = (order, grads, found, targets, inside, keep, into_leaves)
     if UserCode.possible:  # it must run in the caller's context
-        with np.errstate(all="ignore"):
-            walk(*work)
+        run_with_user_code(partial(silently, walk, *work))
         return found
     quiet, local.quiet = (
-        local.quiet or _silent_context(),
+        local.quiet or silent_context(),
         None,
     )  # None for a backward inside this one, which then makes a context of its own
     try:
@@ -278,13 +279,6 @@ def _raw(
     finally:
         local.quiet = quiet
     return found
-
-
-def _silent_context() -> Any:
-    """Runs functions without NumPy's warnings, at a fraction of the cost of np.errstate."""
-    context = contextvars.copy_context()
-    context.run(np.seterr, all="ignore")
-    return context.run
 
 
 def _walk(

@@ -8,7 +8,7 @@ from typing import Any
 from tracegrad.autograd.grad_fn import GradFn as Node
 from tracegrad.autograd.grad_fn import GradientEdge, edge_of
 from tracegrad.autograd.hooks import RemovableHandle, register_hook, sweeps_with_hooks
-from tracegrad.autograd.saving import disable_saved_tensors_hooks, save_on_cpu, saved_tensors_hooks
+from tracegrad.autograd.saving import current_hooks, disable_saved_tensors_hooks, save_on_cpu, saved_tensors_hooks
 from tracegrad.config import local
 from tracegrad.eager.clock import touch
 from tracegrad.eager.dispatch import T
@@ -101,18 +101,39 @@ def _any_of(fn: Callable[..., None]) -> Callable[[int], Callable[[Tensor], None]
 class allow_mutation_on_saved_tensors(saved_tensors_hooks):  # noqa: N801
     """Inside the block the tape keeps copies of the values that it saves, so that the originals may be overwritten before backward.
 
-    Raises RuntimeError when blocks are nested.
+    Raises RuntimeError when blocks are nested, AssertionError when a backward outside of the block needs a copy.
     """
 
     def __init__(self) -> None:
-        super().__init__(T.clone, lambda packed: packed)
+        self._copies = _Copies()
+        super().__init__(self._copies.pack, self._copies.unpack)
 
     def __enter__(self) -> Any:
-        if local.watch is not None and local.watch.hooks is not None and local.watch.hooks.pack is T.clone:
+        if isinstance(getattr(getattr(current_hooks(), "pack", None), "__self__", None), _Copies):
             problem = "allow_mutation_on_saved_tensors contexts cannot be nested"
             raise DifferentiationError(explain("allow_mutation_on_saved_tensors", problem))
         super().__enter__()
+        self._copies.kept = True
         return self
+
+    def __exit__(self, *exception: object) -> None:
+        super().__exit__(*exception)
+        self._copies.kept = False
+
+
+class _Copies:
+    """Whether the block whose graphs keep copies is still open."""
+
+    kept = False
+
+    def pack(self, t: Tensor) -> Tensor:
+        return T.clone(t)  # type: ignore[no-any-return]
+
+    def unpack(self, packed: Tensor) -> Tensor:
+        if not self.kept:
+            problem = "Trying to backward outside of the 'allow_mutation_on_saved_tensors' context in which the graph was originally recorded."
+            raise AssertionError(explain("allow_mutation_on_saved_tensors", problem, "Call backward inside the block"))
+        return packed
 
 
 __all__ = [

@@ -180,13 +180,14 @@ class inference_mode(_Mode):  # noqa: N801
     def __enter__(self) -> None:
         self._before.append((local.inference, local.asked))
         local.inference = False
-        self._before.append((config.set_grad_enabled(not self.mode), change_watch(inference=bool(self.mode))))
+        self._before.append((config.set_grad_enabled(not self.mode), local.watch is not None and local.watch.inference))
+        change_watch(inference=bool(self.mode))
         local.inference, local.asked = bool(self.mode), False
 
     def __exit__(self, *_exception: object) -> None:
         local.inference = False
-        enabled, watch = self._before.pop()
-        config.set_watch(watch)
+        enabled, watched = self._before.pop()
+        change_watch(inference=watched)
         config.set_grad_enabled(enabled)
         local.inference, local.asked = self._before.pop()
 

@@ -24,10 +24,11 @@ TRACEBACK = "traceback_"  # under this name a node's metadata hold where it was 
 
 
 class Hooks(NamedTuple):
-    """A pair of saved-tensor hooks."""
+    """A pair of saved-tensor hooks, and the pair that is in force again behind it."""
 
     pack: Callable[[Tensor], Any]
     unpack: Callable[[Any], Tensor]
+    outer: Any = None
 
 
 class Watch:
@@ -216,17 +217,18 @@ class saved_tensors_hooks:  # noqa: N801
 
     def __init__(self, pack_hook: Callable[[Tensor], Any], unpack_hook: Callable[[Any], Tensor]) -> None:
         self.pack_hook, self.unpack_hook = pack_hook, unpack_hook
-        self._before: list[Any] = []
 
     def __enter__(self) -> None:
         if not (callable(self.pack_hook) and callable(self.unpack_hook)):
             raise ArgumentError(explain("saved_tensors_hooks", "pack_hook and unpack_hook must be functions"))
         if local.watch is not None and local.watch.disabled is not None:
             raise DifferentiationError(local.watch.disabled)
-        self._before.append(change_watch(hooks=Hooks(self.pack_hook, self.unpack_hook)))
+        change_watch(hooks=Hooks(self.pack_hook, self.unpack_hook, current_hooks()))
 
     def __exit__(self, *_exception: object) -> None:
-        config.set_watch(self._before.pop())
+        """The innermost pair goes, whichever block ends: blocks that end in another order leave nothing in force."""
+        hooks = current_hooks()
+        change_watch(hooks=None if hooks is None else hooks.outer)
 
 
 class save_on_cpu(saved_tensors_hooks):  # noqa: N801
@@ -246,10 +248,11 @@ class disable_saved_tensors_hooks:  # noqa: N801
     def __enter__(self) -> None:
         if current_hooks() is not None:
             raise DifferentiationError(self.error_message)
-        self._before.append(change_watch(disabled=self.error_message))
+        self._before.append(None if local.watch is None else local.watch.disabled)
+        change_watch(disabled=self.error_message)
 
     def __exit__(self, *_exception: object) -> None:
-        config.set_watch(self._before.pop())
+        change_watch(disabled=self._before.pop())
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function, run with the hooks disabled."""

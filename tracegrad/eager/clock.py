@@ -107,6 +107,18 @@ def version(t: Tensor) -> int:
     return write.count if apart is None else int(apart[APART])
 
 
+def writes(t: Tensor) -> tuple[int, int]:
+    """How often t's memory was written, and when last."""
+    write = _written.get(id(owner(t._data)))
+    return (0, 0) if write is None else (write.count, write.last)
+
+
+def set_writes(t: Tensor, known: tuple[int, int]) -> None:
+    """Forget the writes to t's memory since `writes(t)` gave this."""
+    write = _entry(owner(t._data))
+    write.count, write.last = known
+
+
 def moved(old: Array, new: Array) -> None:
     """Note that the memory that `old` owns lies where `new` is from now on, with its count of writes."""
     write = _written.get(id(old))
