@@ -44,6 +44,14 @@ from tracegrad.nn.activation_functions import (
     threshold,
     threshold_,
 )
+from tracegrad.nn.conv_functions import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
 from tracegrad.ops.losses import reduction_of
 
 _linear = operator_function("linear")
@@ -218,6 +226,12 @@ __all__ = [
     "binary_cross_entropy_with_logits",
     "celu",
     "celu_",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
     "cross_entropy",
     "dropout",
     "dropout1d",
