@@ -60,7 +60,7 @@ newaxis = None
 _LAZY = {
     **{
         name: (f"tracegrad.{name}", None)
-        for name in "func nn optim utils export compiler cuda backends random testing".split()
+        for name in "func fft linalg nn optim utils export compiler cuda backends random testing".split()
     },
     "compile": ("tracegrad.compiler", "compile"),
     "capture": ("tracegrad.compiler", "capture"),
@@ -81,8 +81,24 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
+    """What is not there yet: the parts of the package, and the functions of operators."""
+    if name == "__all__":
+        return [n for n in __dir__() if not n.startswith("_") and n not in ("annotations", "gc", "importlib", "math")]
+    found = _part(name) if name in _LAZY else _function(name)
+    globals()[name] = found
+    return found
+
+
+def _function(name: str) -> Any:
+    if name in _IN_PLACE.split() and hasattr(Tensor, name):
+        return _function_of(getattr(Tensor, name))
+    op = None if name.startswith("_") else _REGISTRY.called(name)
+    if op is None or not op.function:
         raise AttributeError(f"module 'tracegrad' has no attribute {name!r}")
+    return _exported_function(op.name)
+
+
+def _part(name: str) -> Any:
     module, attribute = _LAZY[name]
     try:
         found: Any = importlib.import_module(module)
@@ -90,14 +106,12 @@ def __getattr__(name: str) -> Any:
         if error.name != module:
             raise
         raise AttributeError(f"module 'tracegrad' has no attribute {name!r}") from error
-    if attribute is not None:
-        found = getattr(found, attribute)
-    globals()[name] = found
-    return found
+    return found if attribute is None else getattr(found, attribute)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LAZY})
+    functions = (name for op in _REGISTRY.values() if op.function for name in (op.name, *op.aliases))
+    return sorted({*globals(), *_LAZY, *functions, *(name for name in _IN_PLACE.split() if hasattr(Tensor, name))})
 
 
 def _tape_graph(tensor: Tensor) -> Any:
@@ -139,7 +153,7 @@ _IN_PLACE = (
 
 
 def _public_names() -> dict[str, Any]:
-    """dtypes, constructors, and every operator's public function."""
+    """dtypes, constructors, and the functions that are not operators."""
     names: dict[str, Any] = {
         d.name: d for d in (_dtypes.from_numpy(numpy_dtype) for numpy_dtype in _dtypes._FROM_NUMPY)
     }
@@ -147,18 +161,10 @@ def _public_names() -> dict[str, Any]:
     names |= _functions.TYPED
     names |= _functions.FUNCTIONS
     names |= _complex_values.FUNCTIONS
-    for op in _REGISTRY.values():
-        if op.function:
-            names |= dict.fromkeys((op.name, *op.aliases), _exported_function(op.name))
-    names |= {name: _function_of(Tensor.__dict__[name]) for name in _IN_PLACE.split() if name in Tensor.__dict__}
     return names | {name: getattr(_creation, name) for name in _creation.__all__}
 
 
 globals().update(_public_names())
-
-__all__ = [
-    name for name in globals() if not name.startswith("_") and name not in ("annotations", "gc", "importlib", "math")
-]
 
 if _collecting:
     if not gc.get_freeze_count():  # all that was made goes to the oldest generation unlooked at

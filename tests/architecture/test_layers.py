@@ -35,7 +35,7 @@ OPTIONAL = frozenset("scipy networkx jax onnx matplotlib tqdm safetensors ml_dty
 # modules written over an optional library; they are themselves imported on first use, by name, in the one place below
 OVER_OPTIONAL = {"kernels/jax_kernels.py": "jax", "kernels/jax_complex_numbers.py": "jax", "backends/jax_backend.py": "jax"}
 # the package loads its larger parts on first use, and autograd what only its rarer modes need
-IMPORTS_BY_NAME = {"__init__.py", "autograd/__init__.py", "autograd/saving.py", "backends/base.py", "eager/late.py", "kernels/numpy_kernels.py"}
+IMPORTS_BY_NAME = {"__init__.py", "autograd/__init__.py", "autograd/saving.py", "backends/base.py", "eager/late.py", "ops/__init__.py", "kernels/numpy_kernels.py"}
 
 
 class Import(NamedTuple):

@@ -391,7 +391,7 @@ def _is_node(value: Any) -> bool:
 
 for _op in (
     Op,
-    *REGISTRY.values(),
+    *REGISTRY.present(),
 ):  # each its own: a definition that extends another one must not inherit the backward generated for it
     _op.back = staticmethod(_first_back)
 slots.backward = backward

@@ -205,27 +205,30 @@ def _first_call(stub: FunctionType, make: Callable[[type[Op]], FunctionType], op
     with _lock:
         made = make(op)
         stub.__code__, stub.__defaults__, stub.__kwdefaults__ = made.__code__, made.__defaults__, made.__kwdefaults__
+        stub.__doc__ = op.__doc__
 
 
-def _stub(op: type[Op], key: str, make: Callable[[type[Op]], FunctionType]) -> FunctionType:
-    """A function whose first call replaces its own code by the generated one."""
+def _stub(name: str, key: str, make: Callable[[type[Op]], FunctionType]) -> FunctionType:
+    """A function whose first call loads the operator and replaces its own code by the generated one."""
 
     def pending(*args: Any, _stub_key: str = key, **kwargs: Any) -> Any:
         return FIRST_CALL(_stub_key, args, kwargs)  # type: ignore[name-defined]  # noqa: F821
 
-    stub = FunctionType(pending.__code__, GENERATED, op.name)
-    stub.__qualname__ = op.name  # what Python says when an argument is missing
-    stub.__kwdefaults__, stub.__doc__, stub.__module__ = {"_stub_key": key}, op.__doc__, "tracegrad"
-    _PENDING[key] = (stub, make, op)
+    stub = FunctionType(pending.__code__, GENERATED, name)
+    stub.__qualname__ = name  # what Python says when an argument is missing
+    stub.__kwdefaults__, stub.__module__ = {"_stub_key": key}, "tracegrad"
+    op = REGISTRY.loaded(name)
+    stub.__doc__ = None if op is None else op.__doc__
+    _PENDING[key] = (stub, make, name)
     return stub
 
 
-_PENDING: dict[str, tuple[FunctionType, Callable[[type[Op]], FunctionType], type[Op]]] = {}
+_PENDING: dict[str, tuple[FunctionType, Callable[[type[Op]], FunctionType], str]] = {}
 
 
 def _run_pending(key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    stub, make, op = _PENDING[key]
-    _first_call(stub, make, op)
+    stub, make, name = _PENDING[key]
+    _first_call(stub, make, REGISTRY[name])
     return stub(*args, **kwargs)
 
 
@@ -248,7 +251,7 @@ def operator_function(name: str) -> FunctionType:
     """The eager function of an operator with normalised attributes (what rules call as T.name)."""
     found = _operators.get(name)
     if found is None:
-        found = _operators[name] = _stub(REGISTRY[name], f"operator {name}", _generate_operator)
+        found = _operators[name] = _stub(name, f"operator {name}", _generate_operator)
     return found
 
 
@@ -256,18 +259,16 @@ def public_function(name: str) -> FunctionType:
     """The public function of an operator, with torch's signature."""
     found = _public.get(name)
     if found is None:
-        found = _public[name] = _stub(REGISTRY[name], f"public {name}", _generate_public)
+        found = _public[name] = _stub(name, f"public {name}", _generate_public)
     return found
 
 
 def exported_function(name: str) -> FunctionType:
     """The function of the module for an operator: `public_function`, and where torch has it the keyword `out`."""
-    op = REGISTRY[name]
-    if name in WITHOUT_OUT:
-        return public_function(name)
-    found = _exported.get(name)
+    found = public_function(name) if name in WITHOUT_OUT else _exported.get(name)
     if found is None:
-        found = _exported[name] = _stub(op, f"exported {name}", _generate_exported)
+        found = _exported[name] = _stub(name, f"exported {name}", _generate_exported)
+    found.__doc__ = REGISTRY[name].__doc__
     return found
 
 
@@ -281,9 +282,9 @@ def source(name: str) -> str:
 
 
 def _operator_of_namespace(self: Any, name: str) -> Any:
-    if name not in REGISTRY:
+    op = REGISTRY.get(name)
+    if op is None:
         raise AttributeError(explain("T", f"there is no operator {name!r}"))
-    op = REGISTRY[name]
     function = partial(op.call, self) if op.composite else operator_function(name)
     self.__dict__[name] = function
     return function

@@ -1,84 +1,28 @@
-"""Tensor's operators and methods: those of the registry, attached in one loop, and the few that are not operators.
-
-The arithmetic operators of Python are the generated functions themselves: `x + y` costs no wrapper.
-"""
+"""Tensor's methods and properties that are not operators, and `attach`, which gives Tensor all that it has."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
 from tracegrad import dtypes
 from tracegrad.config import local
 from tracegrad.devices import CPU, check_device, strided
-from tracegrad.eager import complex_values, conversions, facts, indexing, inference, inplace, late, views
+from tracegrad.eager import complex_values, conversions, facts, indexing, inference, inplace, late, operators, views
 from tracegrad.eager.clock import set_apart
 from tracegrad.eager.creation import shape_of, tensor
-from tracegrad.eager.dispatch import NUMBERS, T, with_array
+from tracegrad.eager.dispatch import NUMBERS, T
 from tracegrad.eager.generate import operator_function, public_function
 from tracegrad.eager.marked import release_views
+from tracegrad.eager.operators import attach_once
 from tracegrad.eager.tensor import Tensor
-from tracegrad.errors import ArgumentError, DataError, DefinitionError, InplaceError, ShapeError, explain
-from tracegrad.ir.op import REGISTRY
+from tracegrad.errors import ArgumentError, DataError, InplaceError, ShapeError, explain
 from tracegrad.slots import slots
-
-# Python's operators that are an operator function as it stands, also with a number on the left where the order does not matter
-DIRECT = {"__add__": "add", "__radd__": "add", "__mul__": "mul", "__rmul__": "mul", "__sub__": "sub", "__rsub__": "rsub", "__truediv__": "div", "__neg__": "neg",
-          "__matmul__": "matmul", "__pow__": "pow"}  # fmt: skip
-# those that go through the public function of torch's name
-PUBLIC = {"__floordiv__": "floor_divide", "__mod__": "remainder", "__and__": "bitwise_and", "__or__": "bitwise_or", "__xor__": "bitwise_xor",
-          "__rand__": "bitwise_and", "__ror__": "bitwise_or", "__rxor__": "bitwise_xor", "__lshift__": "bitwise_left_shift",
-          "__rshift__": "bitwise_right_shift"}  # fmt: skip
-REVERSED = {"__rpow__": "pow", "__rfloordiv__": "floor_divide", "__rmod__": "remainder", "__rmatmul__": "matmul", "__rlshift__": "bitwise_left_shift",
-            "__rrshift__": "bitwise_right_shift"}  # fmt: skip
-IN_PLACE = {"__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__itruediv__": "div_", "__ipow__": "pow_", "__ifloordiv__": "floor_divide_",
-            "__imod__": "remainder_", "__iand__": "bitwise_and_", "__ior__": "bitwise_or_", "__ixor__": "bitwise_xor_", "__ilshift__": "bitwise_left_shift_",
-            "__irshift__": "bitwise_right_shift_"}  # fmt: skip
-COMPARISONS = {"__eq__": "eq", "__ne__": "ne", "__lt__": "lt", "__le__": "le", "__gt__": "gt", "__ge__": "ge"}
-_OPERANDS = (Tensor, *NUMBERS, np.generic)
-
-
-def _is_usable(value: Any) -> bool:
-    """Whether value is an array of a dtype that tensors have."""
-    return isinstance(value, np.ndarray) and value.dtype in dtypes.PROMOTABLE
-
-
-def _takes_operands(name: str, function: Any, arrays: bool = True) -> Any:
-    """The method `name` made of a function of two operands: another class on the right decides for itself, as Python's protocol has it.
-
-    Without `arrays` that includes NumPy's: `x += a` is `x = x + a`, as in torch.
-    """
-
-    def method(self: Tensor, other: Any) -> Any:
-        if isinstance(other, _OPERANDS):
-            return function(self, other)
-        return function(*with_array(self, other)) if arrays and _is_usable(other) else NotImplemented
-
-    method.__name__ = method.__qualname__ = name
-    method.__doc__ = function.__doc__
-    return method
-
-
-def _swapped(name: str, function: Any) -> Any:
-    def method(self: Tensor, other: Any) -> Any:
-        if isinstance(other, _OPERANDS):
-            return function(_number_of(other), self)
-        return function(*with_array(other, self)) if _is_usable(other) else NotImplemented
-
-    method.__name__ = method.__qualname__ = name
-    return method
-
-
-def _number_of(value: Any) -> Any:
-    """A NumPy scalar as the Python number that it is to torch."""
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def __rtruediv__(self: Tensor, other: Any) -> Any:
     """other / self: the reciprocal times other, as torch computes it."""
-    if isinstance(other, _OPERANDS) or _is_usable(other):
+    if operators.is_operand(other):
         return T.mul(public_function("reciprocal")(self), other)
     return NotImplemented
 
@@ -323,41 +267,6 @@ METHODS = {
 }  # fmt: skip
 
 
-def _attach_registry() -> None:
-    """Every operator's method and in-place method, from its definition."""
-    for op in REGISTRY.values():
-        for name in (op.name, *op.aliases):
-            if op.method:
-                _attach(name, public_function(op.name))
-            if op.inplace:
-                _attach(f"{name}_", inplace.in_place(f"{name}_", op))
-
-
-def _attach(name: str, value: Any) -> None:
-    if name in Tensor.__dict__:
-        raise DefinitionError(f"Tensor has {name!r} twice: an operator's method and one of eager/")
-    setattr(Tensor, name, value)
-
-
-def _attach_operators() -> None:
-    for name, operator in DIRECT.items():
-        if operator in REGISTRY:
-            composite = REGISTRY[operator].composite
-            setattr(
-                Tensor,
-                name,
-                _takes_operands(name, public_function(operator)) if composite else operator_function(operator),
-            )
-    Tensor.__abs__, Tensor.__pos__ = public_function("abs"), public_function("positive")  # type: ignore[attr-defined]
-    for names, make in ((PUBLIC, _takes_operands), (COMPARISONS, _takes_operands), (REVERSED, _swapped)):
-        for name, operator in names.items():
-            if operator in REGISTRY:
-                setattr(Tensor, name, make(name, public_function(operator)))
-    for name, method in IN_PLACE.items():
-        if method in Tensor.__dict__:
-            setattr(Tensor, name, _takes_operands(name, Tensor.__dict__[method], arrays=False))
-
-
 def attach() -> None:
     """Give Tensor its operators, methods and properties."""
     for table in (
@@ -373,8 +282,7 @@ def attach() -> None:
         late.METHODS,
     ):
         for name, value in table.items():
-            _attach(name, value)
+            attach_once(name, value)
     Tensor._make_subclass = staticmethod(late.late("rare", "make_subclass"))  # type: ignore[attr-defined]
     Tensor.__getitem__, Tensor.__setitem__ = indexing.get_item, indexing.set_item  # type: ignore[attr-defined]
-    _attach_registry()
-    _attach_operators()
+    operators.attach()

@@ -5,11 +5,14 @@ What a definition may contain is listed in docs/add_an_operator.md.  Nothing abo
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from tracegrad.errors import DefinitionError
 from tracegrad.ir.types import Type
+
+if TYPE_CHECKING:
+    from _collections_abc import dict_items, dict_keys, dict_values
 
 RESERVED = frozenset({"F", "out", "g", "batched", "size"})
 
@@ -21,7 +24,94 @@ class Rule(NamedTuple):
     reads: tuple[str, ...]
 
 
-REGISTRY: dict[str, type[Op]] = {}
+class Registry(dict[str, "type[Op]"]):
+    """The operators by name.
+
+    Most of them live in modules that are loaded when one of their names is first asked for: [name], get, `in` and `called` load what they need, and
+    walking over the operators loads all.  `present` and `loaded` look at what has been loaded so far.
+    """
+
+    aliases: dict[str, str]  # another name -> the operator's own
+    places: dict[str, str]  # a name, which may be an alias -> the module of definitions that it comes from
+    load: Callable[[str], Any]  # runs one of these modules; tracegrad.ops sets both
+    load_rest: Callable[[], Any]  # runs all modules of definitions, also those that `places` does not know
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places, self.aliases = {}, {}
+        self.load, self.load_rest = str, tuple
+
+    def present(self) -> list[type[Op]]:
+        """The operators that are loaded."""
+        return list(super().values())
+
+    def loaded(self, name: str) -> type[Op] | None:
+        """The operator of this name if it is loaded."""
+        return super().get(name)
+
+    def called(self, name: str) -> type[Op] | None:
+        """The operator of this name or alias, whether its functions are public or not."""
+        if not super().__contains__(name) and name not in self.aliases:
+            self._find(name)
+        found = super().get(name)
+        return super().get(self.aliases.get(name, "")) if found is None else found
+
+    def add(self, op: type[Op]) -> None:
+        """Enter a definition.  One of the user takes the place of the package's own one, which is loaded before."""
+        if op.name in self.places and not op.__module__.startswith("tracegrad.ops."):
+            self._find(op.name)
+        self[op.name] = op
+        for alias in op.aliases:
+            self.aliases[alias] = op.name
+
+    def _find(self, name: str) -> None:
+        place = self.places.get(name)
+        if place is None:
+            self.load_rest()
+        else:
+            self.load(place)
+
+    def __missing__(self, name: str) -> type[Op]:
+        self._find(name)
+        found = super().get(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The operator, or `default` where there is none of this name."""
+        if not super().__contains__(name):
+            self._find(name)
+        return super().get(name, default)
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or self.get(str(name)) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        self.load_rest()
+        return super().__iter__()
+
+    def __len__(self) -> int:
+        self.load_rest()
+        return super().__len__()
+
+    def keys(self) -> dict_keys[str, type[Op]]:
+        """The names of all operators."""
+        self.load_rest()
+        return super().keys()
+
+    def values(self) -> dict_values[str, type[Op]]:
+        """All operators."""
+        self.load_rest()
+        return super().values()
+
+    def items(self) -> dict_items[str, type[Op]]:
+        """All operators with their names."""
+        self.load_rest()
+        return super().items()
+
+
+REGISTRY = Registry()
 
 # what an operator does with the mask of a cotangent (ir/masking.py); from EACH on its rules multiply the cotangent by values
 STOPS, LINEAR, SELECTS, EACH, ROWS, FOLDS = range(6)
@@ -115,7 +205,7 @@ class Op:
         cls.variadic = bool(cls.inputs) and cls.inputs[-1].startswith("*")
         _check_fields(cls)
         if cls.composite:
-            REGISTRY[cls.name] = cls
+            REGISTRY.add(cls)
             return
         known = _readable_names(cls)
         cls.rules = tuple(_rule(cls, operand, known) for operand in cls.operands)
@@ -129,7 +219,7 @@ class Op:
         cls.mask_kind = _mask_kind(cls)
         if cls.mask_kind == SELECTS:
             SELECTIONS.add(cls)
-        REGISTRY[cls.name] = cls
+        REGISTRY.add(cls)
 
     @classmethod
     def several(cls) -> bool:

@@ -1,0 +1,135 @@
+"""Which names the modules of this folder define: written by `pytest tests/ops/test_names.py --bless`."""
+
+from __future__ import annotations
+
+# operators and their aliases, by module
+DEFINED: dict[str, str] = {
+    "activations": (
+        "celu elu hardshrink hardsigmoid hardswish hardtanh leaky_relu prelu prelu_kernel relu6 rrelu_with_noise selu "
+        "softshrink threshold "
+    ),
+    "angles": (
+        "acos acosh arccos arccosh arcsin arcsinh arctan arctan2 arctanh asin asinh atan atan2 atanh cosh deg2rad exp2 "
+        "hypot log10 log2 rad2deg sinh "
+    ),
+    "arithmetic": (
+        "add div divide mul multiply neg negative positive pow reciprocal rsub square sub subtract true_divide "
+    ),
+    "arrange": (
+        "diag diag_embed diagflat diagonal_copy diff renorm repeat_interleave repeated_positions roll rot90 take "
+    ),
+    "bounds": "clamp clamp_lower clamp_max clamp_max_tensor clamp_min clamp_min_tensor clamp_tensor clamp_upper clip",
+    "checks": "",
+    "compare": (
+        "bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor eq ge greater "
+        "greater_equal gt isfinite isinf isnan le less less_equal logical_and logical_not logical_or logical_xor lt ne "
+        "nonzero not_equal where "
+    ),
+    "complex_numbers": (
+        "adjoint angle complex conj conj_physical imag isreal polar put_part real sgn vdot view_as_complex "
+        "view_as_real "
+    ),
+    "contractions": "einsum inner kron tensordot",
+    "control": "alias cast clone detach flat project promote stop_reverse",
+    "convolutions": "convolution convolution_weight",
+    "create": "arange eye full linspace literal",
+    "elementary": "abs absolute cos erf exp expm1 log log1p relu rsqrt sigmoid sign sin softplus sqrt tan tanh",
+    "extremes": "amax amin argmax argmin max max_all max_dim maximum min min_all min_dim minimum",
+    "factors": (
+        "linalg_householder_product linalg_lu linalg_lu_factor linalg_lu_factor_ex linalg_lu_node linalg_lu_solve "
+        "linalg_qr linalg_qr_node lu lu_solve lu_unpack permutation_matrix qr "
+    ),
+    "fused": "addbmm addcdiv addcmul addmv addr baddbmm lerp named nan_to_num",
+    "gates": "gelu glu log_sigmoid mish silu softsign tanhshrink",
+    "index": "gather index index_add index_one index_put index_select scatter_add take_along_dim",
+    "joining": "cat concat concatenate hstack stack vstack",
+    "least_squares": "least_squares linalg_lstsq linalg_pinv linalg_pinv_node pinverse",
+    "linalg": "addmm batched_matmul bmm dot ger matmul mm mv outer row_product",
+    "losses": "binary_cross_entropy_with_logits mse_loss nll_loss",
+    "masks": "index_mask index_mask_backward mask_put masked_fill masked_select masked_select_node",
+    "matrices": (
+        "cofactors det inverse linalg_det linalg_inv linalg_inv_ex linalg_inv_node linalg_matrix_exp linalg_slogdet "
+        "linalg_slogdet_node linalg_solve linalg_solve_ex linalg_solve_node logdet lu_info matrix_exp matrix_power "
+        "slogdet "
+    ),
+    "movement": (
+        "broadcast_to expand expand_as flip moveaxis movedim permute repeat swapaxes swapdims t tile transpose tril "
+        "triu "
+    ),
+    "neural": "linear",
+    "normalise": "log_softmax logsumexp softmax",
+    "norms": (
+        "linalg_cond linalg_diagonal linalg_matrix_rank linalg_norm linalg_tensorinv linalg_tensorsolve linalg_vander "
+        "matrix_norm vander vector_norm "
+    ),
+    "ordering": (
+        "argsort cummax cummax_dim cummin cummin_dim kthvalue kthvalue_dim median median_all median_dim mode mode_dim "
+        "msort nanmedian searchsorted_rows sort sort_dim topk topk_dim "
+    ),
+    "overwrite": "copy_slices overwrite strided_view",
+    "pieces": "atleast_1d atleast_2d atleast_3d broadcast_tensors dsplit hsplit split_with_sizes tensor_split vsplit",
+    "place": "place",
+    "pools": "max_pool spread_pool sum_pool",
+    "products": "chain_matmul cross linalg_cross linalg_multi_dot linalg_vecdot",
+    "puts": "index_copy index_fill masked_scatter put scatter",
+    "random": "random_integers random_normal random_permutation random_uniform",
+    "reduce": "all any cumsum mean prod products_of_others sum trace",
+    "reinterpret": "view_dtype",
+    "reshape": "flatten ravel reshape reshape_alias reshape_as squeeze unflatten unsafe_view unsqueeze view view_as",
+    "results": "",
+    "rounding": "ceil div_floor div_trunc fix floor floor_divide fmod remainder round trunc",
+    "running": "cumprod cumulative_trapezoid linear_recurrence logcumsumexp trapezoid trapz",
+    "scatters": "as_strided_scatter diagonal_scatter select_scatter slice_scatter",
+    "searching": (
+        "bincount bincount_node bucketize count_nonzero histc histc_bins searchsorted unique unique_consecutive "
+        "unique_consecutive_node unique_dim_node unique_node unique_positions "
+    ),
+    "slicing": (
+        "chunk diagonal diagonal_backward narrow select select_backward slice slice_backward split split_piece "
+        "split_sizes_piece unbind unbind_piece whole "
+    ),
+    "spectra": (
+        "check_phase linalg_eig linalg_eig_node linalg_eigh linalg_eigh_node linalg_eigvals linalg_eigvalsh linalg_svd "
+        "linalg_svd_node linalg_svdvals svd "
+    ),
+    "spread": "linalg_vector_norm norm std var",
+    "statistics": (
+        "amax_of_both amin_of_both aminmax cdist cdist_norm corrcoef cov dist dist_norm nanmean nanquantile nansum "
+        "quantile std_and_mean std_mean var_and_mean var_mean "
+    ),
+    "triangular": (
+        "cholesky cholesky_info cholesky_inverse cholesky_node cholesky_solve linalg_cholesky linalg_cholesky_ex "
+        "linalg_solve_triangular linalg_solve_triangular_node triangular_solve "
+    ),
+    "windows": "as_strided put_strided put_unfolded read_again unfold written_base",
+}
+
+# methods of tensors
+METHODS = (
+    "abs abs_ absolute absolute_ acos acos_ acosh acosh_ add add_ addbmm addbmm_ addcdiv addcdiv_ addcmul addcmul_ "
+    "addmm addmm_ addmv addmv_ addr addr_ adjoint all amax amin aminmax angle any arccos arccos_ arccosh arccosh_ "
+    "arcsin arcsin_ arcsinh arcsinh_ arctan arctan2 arctan2_ arctan_ arctanh arctanh_ argmax argmin argsort as_strided "
+    "as_strided_scatter asin asin_ asinh asinh_ atan atan2 atan2_ atan_ atanh atanh_ baddbmm baddbmm_ bincount "
+    "bitwise_and bitwise_and_ bitwise_left_shift bitwise_left_shift_ bitwise_not bitwise_not_ bitwise_or bitwise_or_ "
+    "bitwise_right_shift bitwise_right_shift_ bitwise_xor bitwise_xor_ bmm broadcast_to ceil ceil_ cholesky "
+    "cholesky_inverse cholesky_solve chunk clamp clamp_ clamp_max clamp_max_ clamp_min clamp_min_ clip clip_ clone "
+    "conj_physical conj_physical_ corrcoef cos cos_ cosh cosh_ count_nonzero cov cross cummax cummin cumprod cumprod_ "
+    "cumsum cumsum_ deg2rad deg2rad_ det detach diag diag_embed diagflat diagonal diagonal_scatter diff dist div div_ "
+    "divide divide_ dot dsplit eq eq_ erf erf_ exp exp2 exp2_ exp_ expand expand_as expm1 expm1_ fix fix_ flatten flip "
+    "floor floor_ floor_divide floor_divide_ fmod fmod_ gather ge ge_ ger greater greater_ greater_equal "
+    "greater_equal_ gt gt_ hardshrink histc hsplit hypot hypot_ index_add index_add_ index_copy index_copy_ index_fill "
+    "index_fill_ index_put index_put_ index_select inner inverse isfinite isinf isnan isreal kron kthvalue le le_ lerp "
+    "lerp_ less less_ less_equal less_equal_ log log10 log10_ log1p log1p_ log2 log2_ log_ log_softmax logcumsumexp "
+    "logdet logical_and logical_and_ logical_not logical_not_ logical_or logical_or_ logical_xor logical_xor_ "
+    "logsumexp lt lt_ lu lu_solve masked_fill masked_fill_ masked_scatter masked_scatter_ masked_select matmul "
+    "matrix_exp matrix_power max maximum mean median min minimum mm mode moveaxis movedim msort mul mul_ multiply "
+    "multiply_ mv nan_to_num nan_to_num_ nanmean nanmedian nanquantile nansum narrow ne ne_ neg neg_ negative "
+    "negative_ nonzero norm not_equal not_equal_ outer permute pinverse positive pow pow_ prelu prod put put_ qr "
+    "quantile rad2deg rad2deg_ ravel reciprocal reciprocal_ relu relu_ remainder remainder_ renorm repeat "
+    "repeat_interleave reshape reshape_as roll rot90 round round_ rsqrt rsqrt_ scatter scatter_ scatter_add "
+    "scatter_add_ select select_scatter sgn sgn_ sigmoid sigmoid_ sign sign_ sin sin_ sinh sinh_ slice_scatter slogdet "
+    "softmax sort split split_with_sizes sqrt sqrt_ square square_ squeeze std sub sub_ subtract subtract_ sum svd "
+    "swapaxes swapdims t take take_along_dim tan tan_ tanh tanh_ tensor_split tile topk trace transpose "
+    "triangular_solve tril tril_ triu triu_ true_divide true_divide_ trunc trunc_ unbind unflatten unfold unique "
+    "unique_consecutive unsqueeze var vdot view view_as vsplit "
+)
