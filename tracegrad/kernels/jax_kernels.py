@@ -24,6 +24,7 @@ from tracegrad.kernels.jax_ordering import (  # noqa: F401  (kernels under one n
     roll,
     searchsorted,
     sort,
+    take,
     topk,
 )
 from tracegrad.kernels.windows import layout_positions, strided_positions

@@ -134,7 +134,7 @@ def searchsorted(edges: Array, x: Array, right: bool, dtype: Any) -> Array:
 
 def roll(x: Array, shifts: tuple[int, ...], dims: tuple[int, ...]) -> Array:
     """x moved along axes, what leaves at the end coming back at the start."""
-    return jnp.roll(x, shifts, dims) if x.size else x
+    return jnp.roll(x, shifts if dims else shifts[0], dims or None) if x.size else x
 
 
 def histc(x: Array, bins: int, low: float, high: float) -> Array:
@@ -146,3 +146,8 @@ def histc(x: Array, bins: int, low: float, high: float) -> Array:
     inside = (x >= start) & (x <= stop)
     part = jnp.minimum(((x - start) * (bins / (stop - start))).astype(jnp.int64), bins - 1)
     return jnp.zeros(bins, x.dtype).at[jnp.where(inside, part, bins)].add(1, mode="drop")
+
+
+def take(x: Array, index: Array) -> Array:
+    """Elements at positions that count through all of them; negative ones from the end."""
+    return x.reshape(-1).take(index) if index.size else jnp.zeros(index.shape, x.dtype)

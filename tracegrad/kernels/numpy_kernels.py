@@ -63,7 +63,7 @@ LATER = {
     for module, names in {
         "ordering": (
             "sort topk kthvalue median_dim median mode cummax cummin linear_recurrence cumprod logcumsumexp searchsorted roll "
-            "unique_positions bincount histc"
+            "unique_positions bincount histc take"
         ),
     }.items()
     for name in names.split()

@@ -153,7 +153,7 @@ def searchsorted(edges: Array, x: Array, right: bool, dtype: Any) -> Array:
 
 def roll(x: Array, shifts: tuple[int, ...], dims: tuple[int, ...]) -> Array:
     """x moved along axes, what leaves at the end coming back at the start."""
-    return np.roll(x, shifts, dims) if x.size else np.array(x)
+    return np.roll(x, shifts if dims else shifts[0], dims or None) if x.size else np.array(x)
 
 
 def unique_positions(x: Array, dim: int, in_order: bool) -> tuple[Array, Array, Array]:
@@ -191,3 +191,8 @@ def histc(x: Array, bins: int, low: float, high: float) -> Array:
     inside = x[np.logical_and(np.greater_equal(x, low), np.less_equal(x, high))]
     part = np.minimum(((inside - low) * (bins / (high - low))).astype(np.int64), bins - 1)
     return np.bincount(part, minlength=bins).astype(x.dtype)
+
+
+def take(x: Array, index: Array) -> Array:
+    """Elements at positions that count through all of them; negative ones from the end."""
+    return x.reshape(-1).take(index)
