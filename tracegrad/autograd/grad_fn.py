@@ -108,6 +108,7 @@ class GradientEdge(NamedTuple):
 class AccumulateGrad(GradFn):
     """The end of the backward graph: adds to `.grad` of the leaf `variable`."""
 
+    _shown = "AccumulateGrad"
     __slots__ = ()
 
     def name(self) -> str:

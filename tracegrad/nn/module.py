@@ -336,6 +336,10 @@ class Module:
         """to(float64)."""
         return self._convert(lambda t: t.double() if t.is_floating_point() else t)
 
+    def half(self: Self) -> Self:
+        """to(float16)."""
+        return self._convert(lambda t: t.half() if t.is_floating_point() else t)
+
     def cpu(self: Self) -> Self:
         """This module: it is on the CPU."""
         return self

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tracegrad.eager.tensor import Tensor
-from tracegrad.errors import ArgumentError, IndexingError, explain
+from tracegrad.errors import ArgumentError, IndexingError, MissingAttributeError, explain
 from tracegrad.nn.module import Module, _framed
 from tracegrad.nn.parameter import Parameter
 
@@ -75,16 +75,6 @@ class ParameterList(Module):
             self.append(value)
         return self
 
-    def pop(self, index: int = -1) -> Any:
-        """Take a value out and return it."""
-        kept = list(self)
-        value = kept.pop(index)
-        for i in range(self._count):
-            delattr(self, str(i))
-        self._count = 0
-        self.extend(kept)
-        return value
-
     def extra_repr(self) -> str:
         """A line for every value."""
         return "\n".join(_line(i, value, str(getattr(value, "dtype", ""))) for i, value in enumerate(self))
@@ -108,7 +98,7 @@ class ParameterDict(Module):
 
     def __getitem__(self, key: str) -> Any:
         if key not in self._keys:
-            raise KeyError(key)
+            raise MissingAttributeError(explain("ParameterDict", f"there is no parameter {key!r}"))
         return getattr(self, _attribute(key))
 
     def __setitem__(self, key: str, value: Any) -> None:

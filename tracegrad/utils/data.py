@@ -13,7 +13,7 @@ import numpy as np
 from tracegrad import dtypes
 from tracegrad.eager import creation, generator
 from tracegrad.eager.tensor import Tensor
-from tracegrad.errors import ArgumentError, ArgumentValueError, NotSupportedError, explain
+from tracegrad.errors import ArgumentError, ArgumentValueError, IndexingError, NotSupportedError, explain
 from tracegrad.utils.collate import default_collate, default_convert
 
 Item = TypeVar("Item", covariant=True)
@@ -88,9 +88,11 @@ class ConcatDataset(Dataset[Any]):
         return self.cumulative_sizes[-1]
 
     def __getitem__(self, index: int) -> Any:
-        if not -len(self) <= index < len(self):
-            raise ArgumentValueError(explain("ConcatDataset", "absolute value of index should not exceed dataset length",
-                                             index=index, length=len(self)))  # fmt: skip
+        if index < -len(self):
+            problem = "absolute value of index should not exceed dataset length"
+            raise ArgumentValueError(explain("ConcatDataset", problem, index=index, length=len(self)))
+        if index >= len(self):
+            raise IndexingError(explain("ConcatDataset", "index out of range", index=index, length=len(self)))
         position = index % len(self)
         which = bisect.bisect_right(self.cumulative_sizes, position)
         return self.datasets[which][position - (self.cumulative_sizes[which - 1] if which else 0)]
