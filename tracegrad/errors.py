@@ -59,6 +59,10 @@ class OverwrittenError(DifferentiationError):
     """A value that the derivative needs was overwritten in place."""
 
 
+class NotTwiceError(DifferentiationError):
+    """A derivative of a Function's backward was asked for that it cannot give."""
+
+
 class CheckpointError(DifferentiationError):
     """A checkpointed function did something else when backward ran it again."""
 
