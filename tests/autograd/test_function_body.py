@@ -1,5 +1,8 @@
 """Second derivatives through Tensors that a Function's forward computed and left on ctx, which torch takes for constants."""
 
+from collections import deque
+from functools import partial
+
 import pytest
 
 import tracegrad as tg
@@ -66,6 +69,46 @@ def nested(ctx, x):
     return ctx.e * ctx.e
 
 
+def in_slots(ctx, x):
+    ctx.kept = Slots(x.exp())
+    return ctx.kept.e**2
+
+
+class Slots:
+    __slots__ = ("e",)
+
+    def __init__(self, e):
+        self.e = e
+
+    def back(self, g):
+        return 2 * g * self.e**2
+
+
+def in_a_partial(ctx, x):
+    ctx.back = partial(lambda e, g: 2 * g * e**2, x.exp())
+    return (2 * x).exp()
+
+
+def in_a_default(ctx, x):
+    ctx.back = lambda g, e=x.exp(): 2 * g * e**2
+    return (2 * x).exp()
+
+
+def in_a_method(ctx, x):
+    ctx.back = Slots(x.exp()).back
+    return (2 * x).exp()
+
+
+def in_a_deque(ctx, x):
+    ctx.kept = deque([x.exp()])
+    return ctx.kept[0] ** 2
+
+
+def deep(ctx, x):
+    ctx.kept = {"a": {"b": [{"c": [[x.exp()]]}]}}
+    return (2 * x).exp()
+
+
 CASES = [
     (saved, lambda ctx, g: 2 * g * ctx.saved_tensors[0] ** 2),
     (saved_with_x, lambda ctx, g: 2 * g * ctx.saved_tensors[1] * ctx.saved_tensors[0].exp()),
@@ -75,6 +118,12 @@ CASES = [
     (with_noise, lambda ctx, g: 2 * g * ctx.e**2),
     (in_place, lambda ctx, g: 2 * g * ctx.e**2),
     (nested, lambda ctx, g: 2 * g * ctx.e**2),
+    (in_slots, lambda ctx, g: 2 * g * ctx.kept.e**2),
+    (in_a_partial, lambda ctx, g: ctx.back(g)),
+    (in_a_default, lambda ctx, g: ctx.back(g)),
+    (in_a_method, lambda ctx, g: ctx.back(g)),
+    (in_a_deque, lambda ctx, g: 2 * g * ctx.kept[0] ** 2),
+    (deep, lambda ctx, g: 2 * g * ctx.kept["a"]["b"][0]["c"][0][0] ** 2),
 ]
 
 
@@ -85,6 +134,40 @@ def test_derivatives_to_third_order_are_right(forward, backward):
     for order in range(1, 4):
         (y,) = tg.autograd.grad(y.sum(), x, create_graph=True)
         assert y.tolist() == pytest.approx((2**order * expected).tolist())
+
+
+@pytest.mark.parametrize("forward, backward", CASES, ids=[f.__name__ for f, _ in CASES])
+def test_derivatives_of_a_recording_are_right_too(forward, backward):
+    def product(x):
+        return (function(forward, backward).apply(x) * x).sum()
+
+    x = tg.tensor([0.1, 0.2, 0.3], dtype=tg.float64, requires_grad=True)
+    v, e = x.detach(), (2 * x.detach()).exp()
+    (g,) = tg.autograd.grad(tg.compile(product)(x), x, create_graph=True)
+    assert g.tolist() == pytest.approx((2 * v * e + e).tolist())
+    assert tg.autograd.grad(g.sum(), x)[0].tolist() == pytest.approx((4 * v * e + 4 * e).tolist())
+
+
+def test_a_recording_refuses_the_derivative_of_a_detached_value_by_name():
+    x = tg.tensor([0.1, 0.2], dtype=tg.float64, requires_grad=True)
+    run = tg.compile(lambda v: function(detached, lambda ctx, g: 2 * g * ctx.e**2).apply(v).sum())
+    (g,) = tg.autograd.grad(run(x), x, create_graph=True)
+    assert g.tolist() == pytest.approx((2 * (2 * x.detach()).exp()).tolist())
+    with pytest.raises(RuntimeError, match=r"ctx\.e"):
+        tg.autograd.grad(g.sum(), x)
+
+
+def test_what_an_iterator_holds_is_refused():
+    def forward(ctx, x):
+        ctx.kept = iter([x.exp()])
+        return (2 * x).exp()
+
+    x = tg.tensor([0.1, 0.2], dtype=tg.float64, requires_grad=True)
+    (g,) = tg.autograd.grad(
+        function(forward, lambda ctx, g: 2 * g * next(ctx.kept) ** 2).apply(x).sum(), x, create_graph=True
+    )
+    with pytest.raises(RuntimeError, match=r"ctx\.kept"):
+        tg.autograd.grad(g.sum(), x)
 
 
 def test_separate_setup_context_works_too():

@@ -152,8 +152,8 @@ class ByNumPy(Function):
 
     @staticmethod
     def vmap(info, in_dims, x):
-        assert (info.batch_size, in_dims) == (2, (0,))
-        return ByNumPy.apply(x) + 1, 0
+        assert info.batch_size == 2
+        return ByNumPy.apply(x) + 1, in_dims[0]
 
 
 def test_the_user_s_vmap_runs_on_values():

@@ -6,8 +6,11 @@ When backward is recorded (create_graph), forward is therefore run once more, re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from types import CellType, FunctionType, ModuleType
+import gc
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -21,8 +24,11 @@ from tracegrad.ir.sweep import reachable
 
 Array = np.ndarray[Any, Any]
 Step = tuple[str, Any]
-Key = tuple[Step, ...]  # the way from ctx to a Tensor: attributes, items of containers, cells of closures
-DEPTH = 5  # steps that are followed
+Key = tuple[Step, ...]  # the way from ctx to a Tensor: attributes, items of containers, cells and defaults of functions
+DEPTH = 15  # how far a way is followed, where an attribute counts FAR and anything else 1
+FAR = 3
+PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None), np.ndarray, slice, range, Node})
+OPAQUE = "inside"  # a step into an object, such as an iterator, that only the garbage collector can look into
 SAVED = "saved_tensors"
 EMPTY = CellType()  # a closure's cell whose variable has no value yet
 OWN = frozenset({"needs_input_grad", "materialize_grads"})
@@ -62,7 +68,7 @@ class Body:
             t = found.get(key)
             if t is None or not _equal(t._data, data):
                 broken.append(key)
-            elif _connected(t, sources):
+            elif all(step[0] != OPAQUE for step in key) and _connected(t, sources):
                 replaced[key] = t
             else:
                 loose.append(key)
@@ -112,7 +118,7 @@ def tensors_on(ctx: Any, args: tuple[Any, ...], results: Any) -> Iterator[tuple[
     for i, t in enumerate(ctx._to_save):
         if counts(t):
             yield ((SAVED, i),), t
-    seen: set[int] = set()
+    seen: set[int] = {id(ctx)}
     for name, value in ctx.__dict__.items():
         if name not in OWN and name not in ctx.internal:
             yield from _inside((("attribute", name),), value, counts, seen)
@@ -123,7 +129,7 @@ def _inside(key: Key, value: Any, counts: Callable[[Any], bool], seen: set[int])
         if counts(value):
             yield key, value
         return
-    if len(key) > DEPTH or id(value) in seen:
+    if type(value) in PLAIN or id(value) in seen or sum(FAR if s[0] == "attribute" else 1 for s in key) > DEPTH:
         return
     parts = _parts(value)
     if parts:
@@ -133,17 +139,37 @@ def _inside(key: Key, value: Any, counts: Callable[[Any], bool], seen: set[int])
 
 
 def _parts(value: Any) -> list[tuple[Step, Any]]:
-    """What a container, a function with a closure or an object with attributes holds, each under the step that leads to it."""
+    """What a container, a function or an object holds, each under the step that leads to it."""
     if isinstance(value, dict):
         return [(("item", k), v) for k, v in value.items()]
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple, deque)):
         return [(("item", i), v) for i, v in enumerate(value)]
     if isinstance(value, FunctionType):
-        cells = value.__closure__ or ()
-        return [(("cell", i), c.cell_contents) for i, c in enumerate(cells) if c != EMPTY]
-    if isinstance(value, (type, ModuleType)) or not hasattr(value, "__dict__"):
+        found: list[tuple[Step, Any]] = [
+            (("cell", i), c.cell_contents) for i, c in enumerate(value.__closure__ or ()) if c != EMPTY
+        ]
+        return found + _attributes(value, ("__defaults__", "__kwdefaults__"))
+    if isinstance(value, partial):
+        return [(("argument", i), v) for i, v in enumerate(value.args)] + _attributes(value, ("keywords",))
+    if isinstance(value, MethodType):
+        return _attributes(value, ("__self__",))
+    if isinstance(value, (type, ModuleType)):
         return []
-    return [(("attribute", name), v) for name, v in vars(value).items()]
+    slots = [name for kind in type(value).__mro__ for name in _names(kind.__dict__.get("__slots__", ()))]
+    held = _attributes(value, slots)
+    if hasattr(value, "__dict__"):
+        return held + [(("attribute", name), v) for name, v in vars(value).items()]
+    inside = [] if held else gc.get_referents(value)
+    return held or [((OPAQUE, i), v) for i, v in enumerate(inside) if isinstance(v, (Tensor, list, tuple, dict))]
+
+
+def _attributes(value: Any, names: Sequence[str]) -> list[tuple[Step, Any]]:
+    return [(("attribute", name), getattr(value, name)) for name in names if hasattr(value, name)]
+
+
+def _names(slots: Any) -> tuple[str, ...]:
+    listed = (slots,) if isinstance(slots, str) else tuple(slots)
+    return tuple(name for name in listed if name not in ("__dict__", "__weakref__"))
 
 
 def shown(key: Key) -> str:
@@ -155,7 +181,7 @@ def shown(key: Key) -> str:
         elif kind == "attribute":
             text += f".{name}"
         else:
-            text += f"[{name!r}]" if kind == "item" else ".__closure__"
+            text += {"item": f"[{name!r}]", "argument": f".args[{name}]", OPAQUE: ""}.get(kind, ".__closure__")
     return text
 
 
@@ -182,7 +208,7 @@ class substituted:  # noqa: N801
             undo()
 
     def _put(self, key: Key, value: Any) -> None:
-        """Put a value at the end of a way; a tuple there is replaced in what holds it."""
+        """Put a value at the end of a way; a tuple or a partial function there is replaced in what holds it."""
         holder = self.ctx
         for step in key[:-1]:
             holder = _get(holder, step)
@@ -190,6 +216,11 @@ class substituted:  # noqa: N801
             items = list(holder)
             items[key[-1][1]] = value
             self._put(key[:-1], type(holder)(*items) if hasattr(holder, "_fields") else tuple(items))
+            return
+        if key[-1][0] == "argument":
+            args = list(holder.args)
+            args[key[-1][1]] = value
+            self._put(key[:-1], partial(holder.func, *args, **holder.keywords))
             return
         before = _get(holder, key[-1])
         _set(holder, key[-1], value)
@@ -200,6 +231,8 @@ def _get(holder: Any, step: Step) -> Any:
     kind, name = step
     if kind == "item":
         return holder[name]
+    if kind == "argument":
+        return holder.args[name]
     return holder.__closure__[name].cell_contents if kind == "cell" else getattr(holder, name)
 
 

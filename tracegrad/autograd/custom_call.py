@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad import config
-from tracegrad.autograd.body import substituted
+from tracegrad.autograd.body import shown, substituted
 from tracegrad.config import local
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor, handle
@@ -55,19 +55,23 @@ class Call:
         "boundary",
         "cotangents",
         "ctx",
+        "dead",
         "forward",
         "function",
         "guard",
         "kinds",
         "outputs",
         "results",
+        "start",
         "tangents",
         "template",
     )
 
-    def __init__(self, function: type[Any], ctx: Any, arguments: tuple[bool, ...]) -> None:
+    def __init__(self, function: type[Any], ctx: Any, arguments: tuple[bool, ...], start: int = 0) -> None:
+        self.start = start  # in a recording: when forward began
         self.function, self.ctx, self.arguments = function, ctx, arguments
         self.results: tuple[bool, ...] = ()
+        self.dead: tuple[bool, ...] = ()  # per result that is a Tensor: whether it has no derivative
         self.kinds: tuple[Type | None, ...] = ()
         self.template: Any = None
         self.forward: tuple[Node | None, ...] | None = None
@@ -184,8 +188,7 @@ class CustomCall(Op):
 def _recorded_backward(call: Call, node: Node, first: int, given: list[Any]) -> list[Any]:
     """The gradients as Tensors with their history, also that of what forward left on ctx."""
     types = _types(node.inputs[first:])
-    once = getattr(_user_backward(call.function), "once_differentiable", False)
-    if call.body is None or once or not local.grad_enabled:
+    if call.body is None or is_final(call.function) or not local.grad_enabled:
         return run_backward(call, node.types, types, given)
     replaced, broken = call.body.recompute()
     with substituted(call.ctx, replaced):
@@ -193,7 +196,7 @@ def _recorded_backward(call: Call, node: Node, first: int, given: list[Any]) -> 
     if not broken:
         return parts
     sources = [a for a in call.body.args if isinstance(a, Tensor) and a.requires_grad]
-    guarded: list[Any] = call.guard(parts, broken, sources, call.name)
+    guarded: list[Any] = call.guard(parts, ", ".join(map(shown, broken)), sources, call.name)
     return guarded
 
 
@@ -227,6 +230,11 @@ def run_backward(call: Call, results: Sequence[Type], arguments: Sequence[Type],
         for i, (g, is_tensor) in enumerate(zip(listed, call.arguments, strict=True))
         if is_tensor or g is not None
     ]
+
+
+def is_final(function: type[Any]) -> bool:
+    """Whether a Function's backward is marked as once_differentiable."""
+    return getattr(_user_backward(function), "once_differentiable", False)
 
 
 def _user_backward(function: type[Any]) -> Callable[..., Any]:
@@ -281,18 +289,15 @@ def run_forward_rule(call: Call, tangents: Sequence[Tensor | None], results: Seq
         )
     found = [t for t, is_tensor in zip(listed, call.results, strict=True) if is_tensor]
     for i, (t, result) in enumerate(zip(found, results, strict=True)):
-        if t is None:
+        if t is None and call.dead[i]:
             continue
         if not isinstance(t, Tensor):
-            raise DifferentiationError(
-                explain(
-                    f"{call.function.__name__}.jvp", f"expected Tensor or None at position {i}, got {type(t).__name__}"
-                )
-            )
+            problem = f"Expected both tensor and its forward grad to be floating point or complex, got {type(t).__name__} at position {i}"
+            raise DifferentiationError(explain(f"{call.function.__name__}.jvp", problem))
         if t._data.shape != result._data.shape:
             problem = f"returned a tangent of shape {list(t._data.shape)} at position {i} for a result of shape {list(result._data.shape)}"
             raise ShapeError(explain(f"{call.function.__name__}.jvp", problem))
     return found
 
 
-__all__ = ["Call", "CustomCall", "Late", "run_backward", "run_forward_rule", "step_name"]
+__all__ = ["Call", "CustomCall", "Late", "is_final", "run_backward", "run_forward_rule", "step_name"]

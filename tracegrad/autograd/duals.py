@@ -15,7 +15,7 @@ from tracegrad.autograd.saving import change_watch
 from tracegrad.config import local
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.repoint import along, put_back_along
-from tracegrad.eager.tensor import Tensor
+from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.eager.views import base_of, path_of, place_in, views_of
 from tracegrad.errors import ShapeError, explain
 from tracegrad.ir.builder import Builder
@@ -129,7 +129,7 @@ class Level:
         watch = self.suspend()
         try:
             rule = _rule(op, operands, attrs, made, [t is not None for t in tangents])
-            found = rule.apply(operands, made, tangents)
+            found = rule.apply([_primal(a) for a in operands], [_primal(t) for t in made], tangents)
         finally:
             config.set_watch(watch)
         for t, found_tangent in zip(made, found, strict=True):
@@ -181,6 +181,11 @@ class Level:
         for r, found_tangent in zip(results, found, strict=True):
             if found_tangent is not None:
                 self.give(r, found_tangent)
+
+
+def _primal(operand: Any) -> Any:
+    """The value alone: what the tape saves of it has no tangent, so that the derivative of a tangent has none either."""
+    return handle(operand._data.view(), operand._node) if isinstance(operand, Tensor) else operand
 
 
 def _root(t: Tensor) -> Tensor:

@@ -64,6 +64,7 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
             "Trying to create a dual Tensor for forward AD but no level exists, make sure to enter_dual_level() first"
         )
         raise DifferentiationError(explain("make_dual", problem))
+    _check_level("make_dual", level)
     for name, value in (("tensor", tensor), ("tangent", tangent)):
         if not isinstance(value, Tensor):
             raise MissingAttributeError(explain("make_dual", f"{name} must be a Tensor, not {type(value).__name__}"))
@@ -79,6 +80,11 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
     return duals.make_dual(now, tensor, tangent)
 
 
+def _check_level(operation: str, level: int | None) -> None:
+    if level not in (None, 0):
+        raise DifferentiationError(explain(operation, f"no level {level} is open", "Leave out level=, or pass 0"))
+
+
 def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTensor:
     """(primal, tangent) of a tensor: without the tangent, and the tangent, None for a tensor that is no dual one of the open level."""
     now = duals.current()
@@ -86,6 +92,7 @@ def unpack_dual(tensor: Tensor, *, level: int | None = None) -> UnpackedDualTens
         return UnpackedDualTensor(tensor, None)
     if not isinstance(tensor, Tensor):
         raise ArgumentError(explain("unpack_dual", f"tensor must be a Tensor, not {type(tensor).__name__}"))
+    _check_level("unpack_dual", level)
     watch = now.suspend()
     try:
         return UnpackedDualTensor(T.alias(tensor), now.tangent(tensor))

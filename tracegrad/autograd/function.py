@@ -9,7 +9,7 @@ from functools import update_wrapper
 from typing import Any
 
 from tracegrad import config
-from tracegrad.autograd.body import Body, shown, tensors_on
+from tracegrad.autograd.body import Body, tensors_on
 from tracegrad.autograd.custom_call import Call, CustomCall, Late, step_name
 from tracegrad.autograd.function_context import BackwardCFunction, FunctionCtx, context_class
 from tracegrad.autograd.saved_tensors import SavedTensors
@@ -19,9 +19,16 @@ from tracegrad.eager.generator import default_generator
 from tracegrad.eager.inplace import check_leaf, repoint
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.eager.views import MADE_IN_FUNCTION, base_of, is_view, link
-from tracegrad.errors import ArgumentError, DifferentiationError, InplaceError, NotSupportedError, explain
+from tracegrad.errors import (
+    ArgumentError,
+    DifferentiationError,
+    InplaceError,
+    NotSupportedError,
+    NotTwiceError,
+    explain,
+)
 from tracegrad.ir.builder import projections
-from tracegrad.ir.node import Node, make_node
+from tracegrad.ir.node import Node, make_node, tick
 from tracegrad.ir.op import REGISTRY
 from tracegrad.ir.types import Type
 
@@ -98,7 +105,7 @@ class Function(FunctionCtx):
         separate = cls.setup_context is not Function.setup_context
         if separate and (kwargs or cls.forward.__defaults__):
             args, kwargs = _positional(cls.forward, args, kwargs), {}
-        elif kwargs and not cls.forward.__code__.co_flags & TAKES_ANY:
+        elif kwargs:
             args, kwargs = _positional(cls.forward, (None, *args), kwargs)[1:], {}
         if local.transforms:
             Late.transforms.check_transforms(cls, separate)
@@ -109,6 +116,7 @@ class Function(FunctionCtx):
         tensors = [(a, a._data, a._node) for a in args if isinstance(a, Tensor)]
         duals = None if local.watch is None else local.watch.duals
         tangents = None if duals is None else [duals.tangent(a) if isinstance(a, Tensor) else None for a in args]
+        start = tick() if local.trace is not None else 0
         before = config.set_grad_enabled(False)
         watch = None if duals is None else duals.suspend()
         try:
@@ -121,7 +129,7 @@ class Function(FunctionCtx):
             if duals is not None:
                 config.set_watch(watch)
             config.set_grad_enabled(before)
-        call = Call(cls, ctx, tuple(isinstance(a, Tensor) for a in args))
+        call = Call(cls, ctx, tuple(isinstance(a, Tensor) for a in args), start)
         if state is not None:
             _keep_body(call, args, kwargs, results, state, separate)
         finished = _finish(call, ctx, tensors, results)
@@ -141,8 +149,9 @@ def _keep_body(
 ) -> None:
     """Where forward left Tensors of its own on ctx: keep how to run it again with their history."""
     cls, ctx = call.function, call.ctx
-    found = dict(tensors_on(ctx, args, results))
-    if not found or local.trace is not None:
+    call.guard = _guarded
+    found = {} if local.trace is not None else dict(tensors_on(ctx, args, results))
+    if not found:
         return
 
     def run(fresh: Any, values: tuple[Any, ...]) -> Any:
@@ -153,12 +162,10 @@ def _keep_body(
         return results
 
     call.body = Body(run, lambda: type(ctx)(ctx.needs_input_grad), args, found, state, not ctx._dirty)
-    call.guard = _guarded
 
 
-def _guarded(parts: list[Any], keys: list[Any], sources: list[Tensor], name: str) -> list[Any]:
-    """Gradients whose own derivative is refused: it would take the values under these keys for constants."""
-    listed = ", ".join(map(shown, keys))
+def _guarded(parts: list[Any], listed: str, sources: list[Tensor], name: str) -> list[Any]:
+    """Gradients whose own derivative is refused: it would take the values listed for constants."""
     problem = f"the derivative of its backward needs the history of {listed}, which forward computed and which cannot be followed back to the arguments"
     text = explain(name, problem, "Compute it from saved inputs in backward, or mark backward once_differentiable")
     return [_Error.apply(p, text, *sources) if isinstance(p, Tensor) else p for p in parts]
@@ -193,7 +200,6 @@ def once_differentiable(backward: Callable[..., Any]) -> Callable[..., Any]:
     return update_wrapper(run, backward)
 
 
-TAKES_ANY = 0x04 | 0x08  # inspect.CO_VARARGS and CO_VARKEYWORDS
 ONCE = explain(
     "once_differentiable", "trying to differentiate twice a function that was marked with @once_differentiable"
 )
@@ -203,15 +209,19 @@ class _Error(Function):
     """The first argument, as a value whose derivative is refused."""
 
     step_name = "Error"
+    generate_vmap_rule = True
 
     @staticmethod
-    def forward(ctx: Any, value: Tensor, text: str, *_sources: Tensor) -> Any:
-        ctx.text = text
+    def forward(value: Tensor, _text: str, *_sources: Tensor) -> Any:
         return value.detach()
 
     @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        ctx.text = inputs[1]
+
+    @staticmethod
     def backward(ctx: Any, *_grads: Any) -> Any:
-        raise DifferentiationError(ctx.text)
+        raise NotTwiceError(ctx.text)
 
 
 def _positional(forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
@@ -222,8 +232,10 @@ def _positional(forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict
     unknown = [k for k in kwargs if k not in names[len(args) :]]
     missing = [n for n in names[len(args) :] if n not in kwargs and n not in known]
     if unknown or missing:
-        problem = f"unexpected argument {unknown[0]!r}" if unknown else f"missing a required argument: {missing[0]!r}"
-        raise ArgumentError(explain("apply", problem))
+        twice = unknown and unknown[0] in names
+        wrong = "multiple values for argument" if twice else "an unexpected keyword argument"
+        problem = f"got {wrong} {unknown[0]!r}" if unknown else f"missing a required argument: {missing[0]!r}"
+        raise ArgumentError(explain("forward()", problem))
     return (*args, *(kwargs.get(n, known.get(n)) for n in names[len(args) :]))
 
 
@@ -247,7 +259,7 @@ def _finish(call: Call, ctx: FunctionCtx, arguments: list[tuple[Tensor, Any, Nod
             if id(r) in marks.dirty:
                 _check_dirty(call, r, marks)
                 touch(r)
-    call.results = tuple(isinstance(r, Tensor) for r in items)
+    call.results, call.dead = tuple(isinstance(r, Tensor) for r in items), tuple(map(marks.is_dead, tensors))
     followed = any(n is not None and n.needs for _, _, n in arguments)
     if local.trace is not None:
         node, pieces = _record(call, ctx, arguments, tensors)

@@ -98,7 +98,11 @@ def _deferred(function: type[Any], args: tuple[Any, ...]) -> Any:
     if not arrays or not operands:
         return results
     randomness = next(r for name, r in reversed(local.transforms) if name in MAPPING)
-    made = trace.record(FunctionCall, operands, (Deferred(function, args, arrays, randomness),), arrays)
+    given = dict(
+        zip(trace.inputs, trace.axes, strict=False)
+    )  # where the caller's in_dims have the batch of an argument
+    call = Deferred(function, args, arrays, randomness, tuple(given.get(a._node) or 0 for a in operands))
+    made = trace.record(FunctionCall, operands, (call,), arrays)
     left = iter(made)
     replaced = tuple(next(left) if isinstance(r, Tensor) else r for r in items)
     return replaced if isinstance(results, tuple) else replaced[0]
@@ -108,12 +112,15 @@ class Deferred:
     """One call of a Function that runs when its graph does: for single examples by apply, for batches by the user's vmap.
 
     mask   which Tensor arguments are batched, along their first axis; None: this is a call for single examples
+    axes   per Tensor argument: where the user's vmap gets its batch
     """
 
-    __slots__ = ("args", "function", "mask", "randomness", "size", "types")
+    __slots__ = ("args", "axes", "function", "mask", "randomness", "size", "types")
 
-    def __init__(self, function: type[Any], args: Sequence[Any], arrays: Sequence[Any], randomness: str) -> None:
-        self.function, self.randomness = function, randomness
+    def __init__(
+        self, function: type[Any], args: Sequence[Any], arrays: Sequence[Any], randomness: str, axes: tuple[int, ...]
+    ) -> None:
+        self.function, self.randomness, self.axes = function, randomness, axes
         self.args = tuple(Tensor if isinstance(a, Tensor) else a for a in args)
         self.types = tuple(Type(a.shape, a.dtype) for a in arrays)
         self.mask: tuple[bool, ...] | None = None
@@ -124,7 +131,7 @@ class Deferred:
         if self.mask is not None:
             raise PassError(explain(self.function.__name__, "a call that was mapped already cannot be mapped again"))
         made: Deferred = object.__new__(Deferred)
-        made.function, made.args, made.randomness = self.function, self.args, self.randomness
+        made.function, made.args, made.randomness, made.axes = self.function, self.args, self.randomness, self.axes
         made.types = tuple(Type((size, *t.shape), t.dtype) for t in self.types)
         made.mask, made.size = mask, size
         return made
@@ -134,13 +141,16 @@ class Deferred:
 
     def __call__(self, tensors: Sequence[Tensor]) -> list[Tensor]:
         """The results that are Tensors; those of a batch with the batch along their first axis."""
-        given = iter(tensors)
+        mapped = self.mask or (False,) * len(tensors)
+        placed = [_moved(t, 0, a) if has else t for t, has, a in zip(tensors, mapped, self.axes, strict=True)]
+        given = iter(placed)
         args = [next(given) if a is Tensor else a for a in self.args]
         if self.mask is None:
             results = self.function.apply(*args)
             return [r for r in pytree.leaves(results) if isinstance(r, Tensor)]
-        flags = iter(self.mask)
-        in_dims = tuple((0 if next(flags) else None) if a is Tensor else None for a in self.args)
+        flags = iter(zip(self.mask, self.axes, strict=True))
+        places = [next(flags) if a is Tensor else (False, 0) for a in self.args]
+        in_dims = tuple(axis if has else None for has, axis in places)
         answer = self.function.vmap(VmapInfo(self.size, self.randomness), in_dims, *args)
         if not isinstance(answer, tuple) or len(answer) != 2:
             raise DifferentiationError(
@@ -165,12 +175,18 @@ class Deferred:
                 continue
             if axis is None:
                 found.append(T.broadcast_to(leaf, shape=(self.size, *leaf._data.shape)))
-            elif axis % leaf._data.ndim == 0:
-                found.append(leaf)
             else:
-                order = [d for d in range(leaf._data.ndim) if d != axis % leaf._data.ndim]
-                found.append(T.permute(leaf, dims=(axis % leaf._data.ndim, *order)))
+                found.append(_moved(leaf, axis, 0))
         return found
+
+
+def _moved(t: Tensor, source: int, target: int) -> Tensor:
+    """t with one axis moved, the others in order."""
+    source, target = source % t._data.ndim, target % t._data.ndim
+    order = [d for d in range(t._data.ndim) if d != source]
+    order.insert(target, source)
+    moved: Tensor = t if source == target else T.permute(t, dims=tuple(order))
+    return moved
 
 
 class FunctionCall(Op):

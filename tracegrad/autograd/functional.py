@@ -13,6 +13,7 @@ from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import (
     ArgumentError,
+    AxisError,
     DataError,
     DifferentiationError,
     DTypeError,
@@ -247,8 +248,17 @@ def _jacobian_of(output: Tensor, inputs: Tensors, create_graph: bool, strict: bo
         problem = f"grad can be implicitly created only for real scalar outputs but got {output.dtype}"
         raise DTypeError(explain("jacobian", problem, "Use vjp or jvp, or view_as_real"))
     shape, size = output._data.shape, output._data.size
+    if not size:
+        kind = AxisError if vectorize else DataError
+        raise kind(
+            explain(
+                "jacobian",
+                f"an output of shape {list(shape)} has no rows",
+                "Use strategy='forward-mode' with vectorize=True",
+            )
+        )
     eye = np.eye(size, dtype=output._data.dtype).reshape(size, *shape)
-    if vectorize and size and output.requires_grad:
+    if vectorize and output.requires_grad:
         found = grad(output, inputs, handle(eye, None), True, create_graph, allow_unused=True, is_grads_batched=True)
         return tuple(
             T.zeros(Type((*shape, *x._data.shape), x._data.dtype))
@@ -259,8 +269,6 @@ def _jacobian_of(output: Tensor, inputs: Tensors, create_graph: bool, strict: bo
     rows = [
         _gradients("jacobian", (output,), inputs, (handle(eye[i], None),), create_graph, strict) for i in range(size)
     ]
-    if not rows:
-        return tuple(T.zeros(Type((*shape, *x._data.shape), x._data.dtype)) for x in inputs)
     return tuple(
         T.reshape(T.stack(*column, dim=0), shape=(*shape, *column[0]._data.shape)) for column in zip(*rows, strict=True)
     )

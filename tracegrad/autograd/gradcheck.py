@@ -28,7 +28,16 @@ from tracegrad.autograd.gradcheck_differences import (
     tensors_of_result,
 )
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.errors import ArgumentError, ArgumentValueError, DataError, GradcheckError, OptionError, explain
+from tracegrad.errors import (
+    ArgumentError,
+    ArgumentValueError,
+    DataError,
+    DTypeError,
+    GradcheckError,
+    NotTwiceError,
+    OptionError,
+    explain,
+)
 
 RANDOM_SEED = 20240229  # of the cotangents of gradgradcheck
 
@@ -85,11 +94,17 @@ def gradcheck(
             check_forward(problem, differences)
         if check_batched_forward_grad:
             check_batched_forward(problem)
-    except GradcheckError:
+    except (GradcheckError, NotTwiceError) as error:
         if raise_exception:
-            raise
+            raise _as_shown(error) from error.__cause__
         return False
     return True
+
+
+def _as_shown(error: GradcheckError | NotTwiceError) -> GradcheckError:
+    if isinstance(error, GradcheckError):
+        return error
+    return GradcheckError(explain("gradcheck", f"there is no analytical derivative: {error}"))
 
 
 def gradgradcheck(
@@ -187,6 +202,9 @@ def _check_inputs(arguments: tuple[Any, ...]) -> None:
 
 def _check_backward(problem: Problem, differences: Differences, batched: bool, undefined: bool) -> None:
     """Reverse mode: the parts of every result, then what a backward must do besides being right."""
+    if any(o._data.dtype.kind == "b" for o in problem.outputs):
+        text = "Subtraction, the `-` operator, with two bool tensors is not supported: a result of bools has no differences"
+        raise DTypeError(explain("gradcheck", text, "Leave it out of the results"))
     followed = [i for i, output in enumerate(problem.outputs) if output.requires_grad]
     for i in range(len(problem.outputs)):
         if i not in followed:

@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from tracegrad import config
-from tracegrad.autograd.custom_call import Call, Late, run_backward, run_forward_rule
+from tracegrad.autograd.body import shown, tensors_on
+from tracegrad.autograd.custom_call import Call, Late, is_final, run_backward, run_forward_rule
 from tracegrad.config import local
+from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import DifferentiationError, TracegradError, explain
 from tracegrad.ir.graph import Graph
@@ -92,9 +94,65 @@ def _record_rules(call: Call, ctx: Any, sources: list[Tensor], results: list[Ten
     call.outputs = tuple(stand_ins[id(t)]._node for t in results)
     call.boundary = _boundary(call, start)
     captured = {n: t for t, n in trace.captured.values()}
-    return [
+    operands = [
         captured[n] if n in captured else handle(broadcast_to(np.zeros((), n.dtype), n.shape), n) for n in call.boundary
     ]
+    left = range(call.start, start)  # what forward computed and backward reads
+    if is_final(call.function) or all(n.seq not in left for n in call.boundary):
+        return operands
+    history = _History(call, sources)
+    return [history.of(t) if t._node.seq in left else t for t in operands]
+
+
+class _History:
+    """Gives the values that forward left for backward the history that they lack, as forward ran under no_grad."""
+
+    def __init__(self, call: Call, sources: list[Tensor]) -> None:
+        self.call, self.trace = call, local.trace
+        self.sources = [s for s in sources if s.requires_grad]
+        self.known = {t._node: t for t in (made() for made in self.trace._made) if t is not None}
+        self.known.update((n, t) for t, n in self.trace.captured.values())
+        self.known.update((self.trace.node_of(s), s) for s in sources)
+
+    def of(self, value: Tensor) -> Tensor:
+        """The value as it is computed from the arguments; one that depends on them through a detach() has a derivative that is refused."""
+        ends = self._ends(value._node)
+        if value._data.dtype.kind not in "fc" or not {self.trace.node_of(s) for s in self.sources} & set(ends.values()):
+            return value
+        before = config.set_grad_enabled(True)
+        try:
+            if self.known.keys() >= set(ends.values()):
+                found = evaluate(T, [value._node], {n: self.known[source] for n, source in ends.items()})[0]
+                if found.requires_grad:
+                    return found
+            names = {name for name, _ in local.transforms}
+            if names and names <= Late.transforms.FORWARD:  # whose derivatives do not come from backward
+                return value
+            return self.call.guard([value], self._name(value), self.sources, self.call.name)[0]
+        finally:
+            config.set_grad_enabled(before)
+
+    def _name(self, value: Tensor) -> str:
+        keys = [key for key, t in tensors_on(self.call.ctx, (), ()) if t._node is value._node]
+        return shown(keys[0]) if keys else "a value"
+
+    def _ends(self, node: Node | None) -> dict[Node, Node]:
+        """What forward read on the way to a node, each with the node that was there before: itself, or what no_grad stands before."""
+        found: dict[Node, Node] = {}
+        seen: set[Node] = set()
+        stack = [node]
+        while stack:
+            n = stack.pop()
+            if n is None or n in seen:
+                continue
+            seen.add(n)
+            if n.op is not None and n.op.name == "stop_reverse":
+                found[n] = n.inputs[0]
+            elif n.op is None or n.seq < self.call.start:
+                found[n] = n
+            else:
+                stack.extend(i for i in n.inputs if isinstance(i, Node))
+        return found
 
 
 def _ones(like: Sequence[Tensor]) -> list[Tensor]:

@@ -43,6 +43,7 @@ class Trace:
         self.reads = reads and (self.parent is None or self.parent.reads)
         self.start = tick()
         self.inputs: list[Node] = []
+        self.axes: list[int | None] = []  # under vmap: where the caller has the batch of each of them
         self.captured: dict[int, tuple[Tensor, Node]] = {}
         self.random_keys: list[Tensor] = []
         self._made: list[weakref.ref[Tensor]] = []

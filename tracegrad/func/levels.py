@@ -110,8 +110,13 @@ def _cotangent(t: Tensor, found: dict[Node, Any]) -> Tensor:
 def positions(what: str, argnums: int | tuple[int, ...], count: int) -> tuple[int, ...]:
     """argnums as non-negative positions.  Raises RuntimeError for one that the call does not have or that is named twice."""
     numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
-    if not numbers or len(set(numbers)) < len(numbers):
-        raise DataError(explain(what, f"argnums must name one argument at least, and each once, got {numbers}"))
+    if not numbers or len(set(numbers)) < len(numbers) or not all(isinstance(n, int) for n in numbers):
+        raise DataError(
+            explain(
+                what,
+                f"argnums must be an int or a tuple of ints that names one argument at least, and each once, got {argnums!r}",
+            )
+        )
     for n in numbers:
         if not -count <= n < count:
             raise DataError(explain(what, f"argnums names argument {n}, but the call has {count} positional arguments"))

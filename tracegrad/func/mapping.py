@@ -57,9 +57,7 @@ def vmap(
         axes = _axes_of_leaves(in_dims, args, tensors)
         size = _batch_size(tensors, axes)
         moved = [t if a is None else move(t, a, 0) for t, a in zip(tensors, axes, strict=True)]
-        program = _Program(
-            lambda *inner: function(*inner, **kwargs), treedef, [a is not None for a in axes], randomness
-        )
+        program = _Program(lambda *inner: function(*inner, **kwargs), treedef, axes, randomness)
         if chunk_size is None or chunk_size >= size:
             return program(moved, size).placed(out_dims)
         answers = []
@@ -103,13 +101,15 @@ class _Trace(Trace):
 class _Program:
     """The recording and batching of one call."""
 
-    def __init__(self, function: Function, treedef: Any, mapped: list[bool], randomness: str) -> None:
-        self.function, self.treedef, self.mapped, self.randomness = function, treedef, mapped, randomness
+    def __init__(self, function: Function, treedef: Any, axes: list[int | None], randomness: str) -> None:
+        self.function, self.treedef, self.axes, self.randomness = function, treedef, axes, randomness
+        self.mapped = [a is not None for a in axes]
 
     def __call__(self, tensors: list[Tensor], size: int) -> _Answer:
         """The results for `size` examples."""
         example = [_example(t) if has else t for t, has in zip(tensors, self.mapped, strict=True)]
         trace = _Trace(self.randomness)
+        trace.axes = self.axes
         recorded = record_function(trace, self.function, example, self.treedef, self.randomness)
         graph = recorded.graph
         closed = Graph(graph.leaves, graph.outputs, (), graph.effects, graph.names)
