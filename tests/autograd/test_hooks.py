@@ -161,14 +161,17 @@ def test_a_prehook_that_takes_the_gradient_away_leaves_none_behind(create_graph)
 
 
 @pytest.mark.parametrize("create_graph", [False, True])
-def test_the_gradient_of_a_captured_value_is_what_its_tensor_hooks_gave(create_graph):
+def test_the_gradient_of_a_captured_value_that_others_are_made_of_is_what_its_hooks_were_given(create_graph):
     x = tg.ones(2, requires_grad=True)
     y = x * 2
     y.register_hook(lambda g: g * 3)
     y.grad_fn.register_prehook(lambda given: (given[0] * 5,))
     inner, outer = tg.autograd.grad(y.sum(), [y, x], create_graph=create_graph)
-    assert inner.tolist() == [3.0, 3.0]
+    assert inner.tolist() == [1.0, 1.0]
     assert outer.tolist() == [30.0, 30.0]
+    last = x * 2
+    last.register_hook(lambda g: g * 3)
+    assert tg.autograd.grad(last.sum(), last, create_graph=create_graph)[0].tolist() == [3.0, 3.0]
 
 
 @pytest.mark.parametrize("answer", [lambda g: g, lambda g: [g], lambda g: 3])

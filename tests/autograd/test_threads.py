@@ -179,7 +179,7 @@ def test_an_interrupt_inside_a_long_backward_leaves_the_leaf_untouched():
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning", "ignore:os.fork.. was called:RuntimeWarning")
 def test_a_forked_process_goes_on_differentiating():
     x = tg.ones(2, requires_grad=True)
     (x * x).sum().backward()

@@ -24,6 +24,7 @@ from tracegrad.autograd.hooks import (
     run_after_step,
     run_before_step,
     run_hooks,
+    run_last_step,
     sweeps_with_hooks,
 )
 from tracegrad.autograd.intact import intact
@@ -300,14 +301,19 @@ def _walk(
         if n.extra is None and targets is None and op is not None:  # nearly every node
             op.back(n, g, grads)
         else:
-            if type(n.extra) is Extra:
-                g = run_hooks(n, g)
             wanted = targets is None or n in targets
+            ends = targets is not None and wanted and not goes_on(n, inside)
             if targets is not None and wanted:
                 found[n] = g
+            if type(n.extra) is Extra:
+                g = run_hooks(n, g)
+                if ends or into_leaves:  # torch captures what a step is given that goes on before its tensor's hooks
+                    found[n] = g
             if op is None and into_leaves and wanted:
                 reach_leaf(n, g, False)
-            if op is None or (targets is not None and wanted and not goes_on(n, inside)):
+            if op is None or ends:
+                if into_leaves and op is not None and type(n.extra) is Extra:
+                    run_last_step(n, g)
                 continue
             (op.back if n.extra is None else _unusual_step)(n, g, grads)
         if not keep and n.saved is not None:

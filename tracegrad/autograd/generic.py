@@ -38,7 +38,7 @@ def generic_sweep(
         before = cotangents.get(node)
         cotangents[node] = g if before is None else F.add(before, g)
     at: Node | None = None
-    captured: dict[Node, Any] = {}  # of targets whose step has hooks: what arrived, without what these make of it
+    captured: dict[Node, Any] = {}  # of targets with hooks: what torch captures there, before these make something of it
     inside = set(order)
 
     def arrived(node: Node, g: Any) -> Any:
@@ -48,13 +48,17 @@ def generic_sweep(
             local.inducing = node
         if type(node.extra) is not Extra:
             return g
+        target = targets is not None and node in targets
+        ends = target and not goes_on(node, inside)
+        if target and not ends and not into_leaves:
+            captured[node] = g
         g = run_hooks(node, g)
         if node.op is None or not node.extra.before_step:
             return g
-        if targets is not None and node in targets:
+        if target and (ends or into_leaves):
             captured[node] = g
-            if not goes_on(node, inside):
-                return g
+        if ends:
+            return g
         answer = run_before_step(node, g)
         return _zeros(F, g) if answer is None else answer
 
@@ -98,7 +102,7 @@ def _reach_leaves(order: list[Node], done: dict[Node, Any], targets: set[Node] |
 def _reader() -> Any:
     """read_saved; inside a level of forward mode the values come with the tangents that they had."""
     duals = None if local.watch is None else local.watch.duals
-    return read_saved if duals is None else lambda node, position: duals.restore(read_saved(node, position))
+    return read_saved if duals is None else lambda *place: duals.restore(read_saved(*place))
 
 
 def release(order: list[Node], targets: set[Node] | None) -> None:
@@ -113,9 +117,12 @@ def release(order: list[Node], targets: set[Node] | None) -> None:
             node.saved = FREED
 
 
-def read_saved(node: Node, position: int) -> Any:
-    """The value that `node` saved for an input (position >= 0) or a result (-1 - index), as a Tensor with its history."""
-    op, saved = node.op, node.saved
+def read_saved(node: Node, position: int, opened: Any = None) -> Any:
+    """The value that `node` saved for an input (position >= 0) or a result (-1 - index), as a Tensor with its history.
+
+    `opened`: the saved values if they are unpacked already.
+    """
+    op, saved = node.op, node.saved if opened is None else opened
     assert op is not None
     last = len(op.operands) - 1
     if position < 0:
@@ -132,9 +139,9 @@ def goes_on(node: Node, inside: set[Node]) -> bool:
     return any(type(i) is Node and i in inside for i in node.inputs)
 
 
-def read_raw(node: Node, position: int) -> Any:
+def read_raw(node: Node, position: int, opened: Any = None) -> Any:
     """The value that `node` saved for an input or a result (as read_saved), as an array."""
-    op, saved = node.op, node.saved
+    op, saved = node.op, node.saved if opened is None else opened
     assert op is not None
     last = len(op.operands) - 1
     if position < 0:

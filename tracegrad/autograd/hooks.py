@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad import config
+from tracegrad.dtypes import TorchClass
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import ArgumentError, DifferentiationError, explain
@@ -45,13 +46,19 @@ class Extra:
         """Run the hooks that wait for .grad to be complete; what they compute is recorded if the backward is."""
         for hook in list(self.after.values()):
             answer = _called_in_mode(recorded, hook, tensor)
-            if answer is not None and answer is not tensor:
-                problem = "Tensor post accumulate grad hooks should return None."
-                raise DifferentiationError(explain("register_post_accumulate_grad_hook", problem))
+            if answer is None or answer is tensor:
+                continue
+            if not isinstance(answer, Tensor):
+                problem = f"expected Variable, but hook returned '{type(answer).__name__}'"
+                raise ArgumentError(explain("register_post_accumulate_grad_hook", problem))
+            problem = "Tensor post accumulate grad hooks should return None."
+            raise DifferentiationError(explain("register_post_accumulate_grad_hook", problem))
 
 
-class RemovableHandle:
+class RemovableHandle(metaclass=TorchClass):
     """Removes a hook: call `remove()`, or use it as a context manager."""
+
+    _shown = "torch.utils.hooks.RemovableHandle"
 
     def __init__(self, hooks: dict[int, Any]) -> None:
         self.id = next(_identities)
@@ -60,6 +67,9 @@ class RemovableHandle:
     def remove(self) -> None:
         """Remove the hook; does nothing the second time."""
         self._hooks.pop(self.id, None)
+
+    def __repr__(self) -> str:
+        return f"<{self._shown} object at {id(self):#x}>"
 
     def __enter__(self) -> RemovableHandle:
         return self
@@ -198,6 +208,14 @@ def run_after_step(node: Node, parts: list[Any], g: Any) -> list[Any]:
     for i, part in zip(at, parts, strict=True):
         every[i] = part
     return every
+
+
+def run_last_step(node: Node, g: Any) -> None:
+    """The hooks of the step of a non-leaf in `backward(inputs=...)`: torch runs it, but its gradients are wanted by nobody."""
+    if node.extra.before_step:
+        g = run_before_step(node, g)
+    if node.extra.after_step and g is not None:
+        run_after_step(node, [None] * len(node.inputs), g)
 
 
 def _differentiable_results(node: Node, g: Any) -> tuple[list[int], list[Any]]:

@@ -33,6 +33,7 @@ class SavedTensor:
             problem = "Calling register_hooks on a saved tensor whose hooks have already been set, or on one that is not saved, is not allowed"
             raise DifferentiationError(explain("register_hooks", problem))
         kept = Packed.__new__(Packed)
+        kept.order = list(range(len(node.saved)))
         kept.entries = tuple(
             Entry(Hooks(pack_hook, unpack_hook), value, at >= len(_op(node).operands)) if i == at else v
             for i, v in enumerate(node.saved)

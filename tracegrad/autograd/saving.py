@@ -145,9 +145,12 @@ class Entry:
 
 
 class Packed:
-    """The saved values of a node, packed; reading one unpacks it.  Stands for the tuple that Node.saved is otherwise."""
+    """The saved values of a node, packed; reading one unpacks it.  Stands for the tuple that Node.saved is otherwise.
 
-    __slots__ = ("entries",)
+    Packed and unpacked in torch's order, which is that of its names: `other` before `self`, results last.
+    """
+
+    __slots__ = ("entries", "order")
 
     def __init__(self, hooks: Hooks, node: Node, operands: list[Any], results: tuple[Tensor, ...]) -> None:
         UserCode.possible = True
@@ -155,15 +158,35 @@ class Packed:
         assert op is not None
         groups = [*op.group(tuple(operands)), *results]
         count = len(groups) - len(results)
-        self.entries = tuple(
-            _packed(hooks, value, group, i >= count) for i, (value, group) in enumerate(zip(saved, groups, strict=True))
-        )
+        self.order = _order(op, len(saved))
+        packed = {i: _packed(hooks, saved[i], groups[i], i >= count) for i in self.order}
+        self.entries = tuple(packed[i] for i in range(len(saved)))
 
     def __iter__(self) -> Iterator[Any]:
-        return iter([_read(e) for e in self.entries])
+        return iter(self.opened())
+
+    def opened(self) -> tuple[Any, ...]:
+        """All values, unpacked in order."""
+        found = {i: _read(self.entries[i]) for i in self.order}
+        return tuple(found[i] for i in range(len(self.entries)))
 
     def __getitem__(self, position: int) -> Any:
         return _read(self.entries[position])
+
+
+NATURAL = frozenset({"dot", "mse_loss", "mv"})  # torch's name of their second operand comes behind `self`
+_orders: dict[Any, list[int]] = {}
+
+
+def _order(op: Any, count: int) -> list[int]:
+    """The positions of a node's saved values in the order of torch's names for them."""
+    found = _orders.get((op, count))
+    if found is None:
+        operands = ["other" if i == 1 and name in ("y", "b") else name for i, name in enumerate(op.operands)]
+        operands[:1] = ["self" if name in ("x", "a") else name for name in operands[:1]]
+        inputs = sorted(range(len(operands)), key=None if op.name in NATURAL else operands.__getitem__)
+        found = _orders[op, count] = [*inputs, *range(len(operands), count)]
+    return found
 
 
 def _packed(hooks: Hooks, value: Any, tensor: Any, is_result: bool) -> Any:
@@ -185,19 +208,20 @@ def _read(entry: Any) -> Any:
         config.set_grad_enabled(before)
 
 
-def reading_once(read: Callable[[Node, int], Any]) -> Callable[[Node, int], Any]:
-    """A reader of saved values that unpacks each of a node's values once, however many rules read it."""
+def reading_once(read: Callable[..., Any]) -> Callable[[Node, int], Any]:
+    """A reader of saved values that unpacks each of a node's values once, however many rules read it, and all of them at the first."""
     known: dict[int, Any] = {}
-    last: list[Any] = [None]
+    last: list[Any] = [None, ()]
 
     def reader(node: Node, position: int) -> Any:
-        if type(node.saved) is not Packed:
+        saved = node.saved
+        if type(saved) is not Packed:
             return read(node, position)
         if last[0] is not node:
             known.clear()
-            last[0] = node
+            last[:] = node, saved.opened()
         if position not in known:
-            known[position] = read(node, position)
+            known[position] = read(node, position, last[1])
         return known[position]
 
     return reader
