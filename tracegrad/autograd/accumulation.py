@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from sys import getrefcount
 from typing import Any
 
@@ -14,9 +15,10 @@ from tracegrad.autograd.hooks import Extra, extra_of, run_after_step, run_before
 from tracegrad.config import local
 from tracegrad.eager.clock import touch
 from tracegrad.eager.dispatch import T
-from tracegrad.eager.tensor import GRAD_DTYPE, Tensor, handle
+from tracegrad.eager.tensor import GRAD_DTYPE, STOPPED, Stopped, Tensor, handle
 from tracegrad.errors import DifferentiationError, explain
-from tracegrad.ir.node import Node
+from tracegrad.ir.node import Node, make_leaf
+from tracegrad.ir.types import Type
 
 _accumulation = threading.RLock()  # the same thread may come again: a saved-tensor hook may run a backward of its own
 
@@ -138,6 +140,14 @@ def _set_grad_dtype(self: Tensor, value: Any) -> None:
     self.__dict__[GRAD_DTYPE] = value
     if self._node is not None:
         extra_of(self._node)
+    elif self._data.dtype.kind in "fc":
+        Stopped.any = True
+        node, extra = self.__dict__.get(STOPPED) or (
+            make_leaf(Type(self._data.shape, self._data.dtype), needs=True),
+            weakref.ref(self),
+        )
+        node.extra = extra
+        self.__dict__[STOPPED], node.extra = (node, extra_of(node)), None
 
 
 def _check_leaf(t: Tensor, verb: str) -> None:

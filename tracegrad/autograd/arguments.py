@@ -24,7 +24,8 @@ def tensors_of(operation: str, value: Any) -> list[Tensor]:
     items = [_stand_in(v) if isinstance(v, GradientEdge) else v for v in (value if several else [value])]
     for item in items:
         if not isinstance(item, Tensor):
-            raise ArgumentError(explain(operation, f"expected Tensors, got {type(item).__name__}"))
+            problem = f"expected Tensors, got {type(item).__name__}"
+            raise (AssertionError if several else ArgumentError)(explain(operation, problem))
     return items
 
 
@@ -84,9 +85,9 @@ def root_gradients(operation: str, roots: list[Tensor], given: Any, create_graph
         if g is not None and not isinstance(g, Tensor):
             problem = f"gradients can be either Tensors or None, but got {type(g).__name__}"
             raise ArgumentError(explain(operation, problem))
-    if len(listed) != len(roots):
+    if len(listed) < len(roots):  # torch does not look at further ones
         raise DifferentiationError(explain(operation, f"got {len(roots)} tensors and {len(listed)} gradients"))
-    return [_one_gradient(operation, root, g) for root, g in zip(roots, listed, strict=True)]
+    return [_one_gradient(operation, root, g) for root, g in zip(roots, listed, strict=False)]
 
 
 def _one_gradient(operation: str, root: Tensor, g: Any) -> Tensor:

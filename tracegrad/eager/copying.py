@@ -13,14 +13,14 @@ from tracegrad.eager.clock import owner
 from tracegrad.eager.conversions import leave
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.inference import DETACHED
-from tracegrad.eager.tensor import MARK, Parameter, Tensor
+from tracegrad.eager.tensor import MARK, STOPPED, Parameter, Tensor
 from tracegrad.errors import DifferentiationError, explain
 from tracegrad.kernels import numpy_kernels as K
 from tracegrad.slots import slots
 
 Array = np.ndarray[Any, Any]
 # marks that hold for one recording or one view
-PASSING = {MARK, "_is_number", views.MADE_WITHOUT_GRAD, views.MADE_IN_FUNCTION, DETACHED}
+PASSING = {MARK, STOPPED, "_is_number", views.MADE_WITHOUT_GRAD, views.MADE_IN_FUNCTION, DETACHED}
 
 
 def fields_of(t: Tensor) -> dict[str, Any]:

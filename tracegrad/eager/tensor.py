@@ -25,11 +25,18 @@ from tracegrad.ir.types import Type
 from tracegrad.slots import slots
 
 Array = np.ndarray[Any, Any]
+STOPPED = "_stopped"  # in the __dict__ of a leaf that requires no grad any more: its node, and what hangs on it, its hooks for instance
 GRAD_DTYPE = "_grad_dtype"  # in the __dict__ of a leaf whose grad_dtype was set
 NON_LEAF_GRAD = (
     "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be populated during autograd.backward(). "
     "If you indeed want the .grad field to be populated for a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor."
 )
+
+
+class Stopped:
+    """Whether any leaf has ever stopped to require grad: until then nobody asks for its node."""
+
+    any = False
 
 
 class Tensor(metaclass=dtypes.TorchClass):
@@ -135,6 +142,8 @@ class Tensor(metaclass=dtypes.TorchClass):
                         got=self.dtype,
                     )
                 )
+            if node is None and Stopped.any and self._again():
+                return self
             if node is None:
                 self._node = make_leaf(Type(self._data.shape, self._data.dtype), needs=True, extra=weakref.ref(self))
             elif not node.needs:
@@ -153,7 +162,18 @@ class Tensor(metaclass=dtypes.TorchClass):
                     )
                 )
             self._node = None
+            if local.trace is None:
+                Stopped.any = True
+                self.__dict__[STOPPED], node.extra = (node, node.extra), None
         return self
+
+    def _again(self) -> bool:
+        """Make self the leaf that it was before requires_grad was turned off; False if there is none, or it had another shape."""
+        node, extra = self.__dict__.pop(STOPPED, (None, None))
+        if node is None or node.shape != self._data.shape or node.dtype != self._data.dtype:
+            return False
+        self._node, node.extra = node, extra
+        return True
 
     @property
     def is_leaf(self) -> bool:
@@ -183,6 +203,10 @@ class Tensor(metaclass=dtypes.TorchClass):
                 raise DataError(explain("grad", "assigned grad has another shape or dtype than the tensor", tensor=Type(self._data.shape, self._data.dtype),
                                         grad=Type(value._data.shape, value._data.dtype)))  # fmt: skip
         self._grad = value
+
+    @requires_grad.deleter
+    def requires_grad(self) -> None:
+        raise DifferentiationError(explain("requires_grad", "cannot delete requires_grad"))
 
     @grad.deleter
     def grad(self) -> None:
@@ -290,4 +314,4 @@ def element(t: Tensor) -> Any:
     return t._data.item()
 
 
-__all__ = ["MARK", "Parameter", "Size", "Tensor", "element", "handle", "slots"]
+__all__ = ["MARK", "STOPPED", "Parameter", "Size", "Tensor", "element", "handle", "slots"]
