@@ -111,6 +111,7 @@ class _History:
         self.call, self.trace = call, local.trace
         self.sources = [s for s in sources if s.requires_grad]
         self.known = {t._node: t for t in (made() for made in self.trace._made) if t is not None}
+        self.known.update((t._node, t) for t in self.trace.followed)
         self.known.update((n, t) for t, n in self.trace.captured.values())
         self.known.update((self.trace.node_of(s), s) for s in sources)
 
@@ -124,6 +125,7 @@ class _History:
             if self.known.keys() >= set(ends.values()):
                 found = evaluate(T, [value._node], {n: self.known[source] for n, source in ends.items()})[0]
                 if found.requires_grad:
+                    self.trace.followed.append(found)
                     return found
             names = {name for name, _ in local.transforms}
             if names and names <= Late.transforms.FORWARD:  # whose derivatives do not come from backward

@@ -46,6 +46,7 @@ class Trace:
         self.axes: list[int | None] = []  # under vmap: where the caller has the batch of each of them
         self.captured: dict[int, tuple[Tensor, Node]] = {}
         self.random_keys: list[Tensor] = []
+        self.followed: list[Tensor] = []  # what Functions left for their backward, with its history
         self._made: list[weakref.ref[Tensor]] = []
         self.begun: set[Node] = set()  # where derivatives begin inside
         self._constants: dict[Node, Node] = {}
