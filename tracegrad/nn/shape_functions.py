@@ -72,7 +72,7 @@ def _repeated(input: Any, amounts: list[tuple[int, int]], mode: str) -> Any:  # 
             raise ShapeError(explain("pad", "the output is too small", input=T.type(x)))
         x = T.index_select(x, T.literal(values=tuple(at.tolist()), shape=(len(at),), dtype=I64), dim=axis)
     kind = _MODES[mode]
-    return T.named(x, called=f"{kind}{len(amounts)}DBackward0") if kind else x
+    return T.named(x, called=f"{kind}{len(amounts)}DBackward0" if kind else "CopySlices")
 
 
 def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:  # noqa: A002
@@ -146,7 +146,9 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Any:  # noqa: A002
     check_tensors("pixel_shuffle", input=input)
     r = upscale_factor
     if input.ndim < 3:
-        problem = f"pixel_shuffle expects input to have at least 3 dimensions, but got input with {input.ndim} dimension(s)"
+        problem = (
+            f"pixel_shuffle expects input to have at least 3 dimensions, but got input with {input.ndim} dimension(s)"
+        )
         raise ShapeError(explain("pixel_shuffle", problem))
     if r <= 0:
         raise ShapeError(explain("pixel_shuffle", f"pixel_shuffle expects a positive upscale_factor, but got {r}"))
@@ -165,10 +167,14 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Any:  # noqa: A002
     check_tensors("pixel_unshuffle", input=input)
     r = downscale_factor
     if input.ndim < 3:
-        problem = f"pixel_unshuffle expects input to have at least 3 dimensions, but got input with {input.ndim} dimension(s)"
+        problem = (
+            f"pixel_unshuffle expects input to have at least 3 dimensions, but got input with {input.ndim} dimension(s)"
+        )
         raise ShapeError(explain("pixel_unshuffle", problem))
     if r <= 0:
-        raise ShapeError(explain("pixel_unshuffle", f"pixel_unshuffle expects a positive downscale_factor, but got {r}"))
+        raise ShapeError(
+            explain("pixel_unshuffle", f"pixel_unshuffle expects a positive downscale_factor, but got {r}")
+        )
     *lead, c, h, w = input.shape
     if h % r or w % r:
         problem = f"pixel_unshuffle expects height and width to be divisible by downscale_factor, but got {h} and {w}"
@@ -189,7 +195,7 @@ def channel_shuffle(input: Tensor, groups: int) -> Any:  # noqa: A002
     if groups <= 0 or c % groups:
         raise ShapeError(explain("channel_shuffle", "Number of channels must be divisible by groups", channels=c))
     x = T.transpose(T.reshape(input, shape=(n, groups, c // groups, *rest)), dim0=1, dim1=2)
-    return T.named(T.reshape(x, shape=tuple(input.shape)), called="NativeChannelShuffleBackward0")
+    return T.named(T.reshape(x, shape=tuple(input.shape)), called="ChannelShuffleBackward0")
 
 
 __all__ = ["channel_shuffle", "fold", "pad", "pixel_shuffle", "pixel_unshuffle", "unfold"]

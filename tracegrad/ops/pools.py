@@ -147,7 +147,8 @@ class MaxPool(Op):
         for i, (k, t, p, w, n) in enumerate(zip(kernel, stride, padding, dilation, sizes, strict=True)):
             reach = (n - 1) * t + w * (k - 1) + 1
             x, at = padded(F, x, first + i, p, reach, low), padded(F, at, first + i, p, reach, 0)
-        best, chosen = None, None
+        best: Any = None
+        chosen: Any = None
         for place in np.ndindex(*kernel):
             value, index = x, at
             for i, j in enumerate(place):
