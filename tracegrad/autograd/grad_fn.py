@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from tracegrad import dtypes
 from tracegrad.autograd.function_context import BackwardCFunction
 from tracegrad.autograd.hooks import RemovableHandle, extra_of
-from tracegrad.autograd.saved_attributes import saved_attribute
+from tracegrad.autograd.saved_attributes import saved_attribute, saved_names
 from tracegrad.devices import CPU
 from tracegrad.dtypes import TorchClass
 from tracegrad.eager.tensor import Tensor
@@ -56,6 +56,10 @@ class GradFn(metaclass=_StepClass):
 
     def __getattr__(self, name: str) -> Any:
         return saved_attribute(self._node, name)
+
+    def __dir__(self) -> list[str]:
+        names = [name for name in object.__dir__(self) if name != "_node"]
+        return [*names, *saved_names(self._node, type(self).__name__)]
 
     @property
     def requires_grad(self) -> bool:
