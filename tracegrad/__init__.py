@@ -60,7 +60,7 @@ newaxis = None
 _LAZY = {
     **{
         name: (f"tracegrad.{name}", None)
-        for name in "func fft linalg nn optim utils export compiler cuda backends random testing".split()
+        for name in "func fft linalg nn optim special utils export compiler cuda backends random testing".split()
     },
     "compile": ("tracegrad.compiler", "compile"),
     "capture": ("tracegrad.compiler", "capture"),

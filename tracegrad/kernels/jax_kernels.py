@@ -27,6 +27,17 @@ from tracegrad.kernels.jax_ordering import (  # noqa: F401  (kernels under one n
     take,
     topk,
 )
+from tracegrad.kernels.jax_special import (  # noqa: F401  (kernels under one name)
+    digamma,
+    frexp,
+    logit,
+    polygamma,
+    signbit,
+    sinc_slope,
+    special,
+    spherical_j0,
+    xlogy,
+)
 from tracegrad.kernels.windows import layout_positions, strided_positions
 
 Array = Any

@@ -65,6 +65,7 @@ LATER = {
             "sort topk kthvalue median_dim median mode cummax cummin linear_recurrence cumprod logcumsumexp searchsorted roll "
             "unique_positions bincount histc take"
         ),
+        "special": "special digamma polygamma xlogy logit sinc_slope frexp spherical_j0 signbit",
     }.items()
     for name in names.split()
 }

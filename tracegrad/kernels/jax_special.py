@@ -1,0 +1,92 @@
+"""The kernels of special.py for JAX: the same names and arguments, over jax.scipy.special."""
+
+from __future__ import annotations
+
+from math import factorial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from tracegrad.kernels import special as host
+
+Array = Any
+_RENAMED = {"psi": "digamma"}
+
+
+def special(name: str, *xs: Any) -> Array:
+    """A function of jax.scipy.special, or SciPy's called from the program where JAX has none."""
+    if name == "erfcx":
+        return _erfcx(*xs)
+    found = getattr(jax.scipy.special, _RENAMED.get(name, name), None)
+    if found is not None:
+        return found(*xs)
+    shape = jnp.broadcast_shapes(*(jnp.shape(x) for x in xs))
+    made = jax.ShapeDtypeStruct(shape, jnp.result_type(*xs))
+    return jax.pure_callback(lambda *arrays: host.special(name, *map(np.asarray, arrays)), made, *xs, vmap_method="broadcast_all")
+
+
+def _erfcx(x: Array) -> Array:
+    """erfc(x) exp(x**2); by its asymptotic series where erfc would underflow."""
+    bound, terms = (9.0, 15) if x.dtype == np.float64 else (5.0, 10)
+    far = x > bound
+    large, series = jnp.where(far, x, bound), jnp.ones_like(x)
+    for k in range(terms, 0, -1):
+        series = 1 - series * (2 * k - 1) / (2 * large * large)
+    near = jnp.where(far, 0, x)
+    return jnp.where(far, series / (large * float(np.sqrt(np.pi))), jnp.exp(near * near) * jax.scipy.special.erfc(near))
+
+
+def digamma(x: Array) -> Array:
+    """The logarithmic derivative of gamma; -inf at 0, inf at -0, nan at the other poles."""
+    return jnp.where(x == 0, jnp.copysign(jnp.inf, -x).astype(x.dtype), jax.scipy.special.digamma(x))
+
+
+def polygamma(x: Array, n: int) -> Array:
+    """The n-th derivative of digamma."""
+    return digamma(x) if n == 0 else (-1.0) ** (n + 1) * factorial(n) * jax.scipy.special.zeta(jnp.asarray(n + 1, x.dtype), x)
+
+
+def xlogy(x: Any, y: Any) -> Array:
+    """x * log(y); 0 where x is 0, unless y is nan."""
+    return jnp.where(jnp.isnan(y), jnp.asarray(y, jnp.result_type(x, y)), jax.scipy.special.xlogy(x, y))
+
+
+def logit(x: Array, eps: Any) -> Array:
+    """log(x / (1 - x)) of x within [eps, 1 - eps]."""
+    return jax.scipy.special.logit(x if eps is None else jnp.clip(x, eps, 1 - eps))
+
+
+def sinc_slope(x: Array, n: int) -> Array:
+    """The n-th derivative of sin(pi x) / (pi x), as the NumPy kernel computes it."""
+    near = jnp.abs(x) < 0.5
+    small, large = jnp.where(near, x, 0), jnp.where(near, 1, x)
+    series = jnp.zeros_like(x)
+    for k in range(16 + n // 2, (n - 1) // 2, -1):
+        factor = (-1.0) ** k * np.pi ** (2 * k) * factorial(2 * k) / factorial(2 * k - n) / factorial(2 * k + 1)
+        series = series * jnp.square(small) + float(factor)
+    if n % 2:
+        series = series * small
+    found, turned = jnp.sinc(large), float(np.pi) * large
+    for m in range(1, n + 1):
+        wave = (jnp.sin, jnp.cos, jnp.sin, jnp.cos)[m % 4](turned)
+        sign = -1.0 if m % 4 in (2, 3) else 1.0
+        found = (float(sign * np.pi ** (m - 1)) * wave - m * found) / large
+    return jnp.where(near, series, found)
+
+
+def frexp(x: Array) -> tuple[Array, Array]:
+    """x as mantissa * 2**exponent with a mantissa in [0.5, 1)."""
+    mantissa, exponent = jnp.frexp(x)
+    return mantissa, jnp.where(jnp.isfinite(x), exponent, 0).astype(jnp.int32)
+
+
+def spherical_j0(x: Array) -> Array:
+    """sin(x) / x."""
+    return jnp.sinc(x / float(np.pi))
+
+
+def signbit(x: Array) -> Array:
+    """Whether the sign is minus."""
+    return jnp.signbit(x) if x.dtype.kind == "f" else jnp.less(x, 0)

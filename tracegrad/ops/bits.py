@@ -1,0 +1,350 @@
+"""Elements by their sign, parts and neighbours: copysign, frexp, fmax, gcd and tests of one or two values; sums of exponentials of two."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import numpy as np
+
+from tracegrad import dtypes
+from tracegrad.errors import ArgumentError, DTypeError, NotSupportedError, ShapeError, explain
+from tracegrad.ir.families import Comparison, Composite, Elementwise
+from tracegrad.ir.node import Node
+from tracegrad.ir.op import Op
+from tracegrad.ir.prelude import Ops, Value
+from tracegrad.ir.samples import A, I
+from tracegrad.ir.types import Type
+from tracegrad.ops.checks import is_number, not_for
+from tracegrad.ops.results import named_result
+
+_PAIRS = ([A(2, 3), A(3)], [A(2, 1), A(1, 3)], [A(), A(4)], [A(0, 3), A(3)])
+_INT32 = np.dtype(np.int32)
+
+
+class _Pair(Elementwise, family=True):
+    """A function of two tensors: numbers are refused with TypeError."""
+
+    inputs: ClassVar[tuple[str, ...]] = ("x", "y")
+    real_only: ClassVar[bool] = True
+    tensor_first: ClassVar[bool] = True
+
+    @classmethod
+    def check_pair(cls, F: Any, x: Any, y: Any) -> None:
+        """TypeError unless both are tensors."""
+        if is_number(y):
+            raise ArgumentError(explain(cls.name, f"argument 'other' (position 2) must be Tensor, not {type(y).__name__}"))
+
+
+class Fmax(_Pair):
+    """The larger of x and y, the other one where one is nan.  Shapes: (*a), (*b) -> broadcast(a, b).  Ties: the derivative goes to x."""
+
+    masks, quiet, samples = "selects", True, _PAIRS
+    numpy, jax = "np.fmax({x}, {y})", "jnp.fmax({x}, {y})"
+
+    @staticmethod
+    def call(F: Ops, input: Any, other: Any) -> Value:  # noqa: A002
+        """The larger of two tensors, nan only where both are."""
+        Fmax.check_pair(F, input, other)
+        return F.fmax(input, other)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value, y: Value) -> Value:
+        return F.where(F.logical_or(F.ge(x, y), F.isnan(y)), g, 0.0)
+
+    @staticmethod
+    def grad_y(F: Ops, g: Value, x: Value, y: Value) -> Value:
+        return F.where(F.logical_or(F.ge(x, y), F.isnan(y)), 0.0, g)
+
+
+class Fmin(_Pair):
+    """The smaller of x and y, the other one where one is nan.  Shapes: (*a), (*b) -> broadcast(a, b).  Ties: the derivative goes to x."""
+
+    masks, quiet, samples = "selects", True, _PAIRS
+    numpy, jax = "np.fmin({x}, {y})", "jnp.fmin({x}, {y})"
+
+    @staticmethod
+    def call(F: Ops, input: Any, other: Any) -> Value:  # noqa: A002
+        """The smaller of two tensors, nan only where both are."""
+        Fmin.check_pair(F, input, other)
+        return F.fmin(input, other)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value, y: Value) -> Value:
+        return F.where(F.logical_or(F.le(x, y), F.isnan(y)), g, 0.0)
+
+    @staticmethod
+    def grad_y(F: Ops, g: Value, x: Value, y: Value) -> Value:
+        return F.where(F.logical_or(F.le(x, y), F.isnan(y)), 0.0, g)
+
+
+class Copysign(_Pair):
+    """|x| with the sign of y.  Shapes: (*a), (*b) -> broadcast(a, b).  Integers give the default float dtype.  The derivative by y is 0."""
+
+    promotion, quiet, inplace = "float", True, True
+    numpy, jax = "np.copysign({x}, {y})", "jnp.copysign({x}, {y})"
+    samples = (*_PAIRS, [A(3), -1.0])
+
+    @staticmethod
+    def torch_name(node: Node) -> str:
+        return "CopysignBackward1" if is_number(node.inputs[1]) else "CopysignBackward0"
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value, out: Value) -> Value:
+        return F.mul(g, F.mul(F.sign(x), F.sign(out)))
+
+    @staticmethod
+    def grad_y(F: Ops, g: Value, y_type: Type) -> Value:
+        return F.zeros(F.type(g))
+
+
+class Logaddexp(_Pair):
+    """log(exp(x) + exp(y)), without overflow.  Shapes: (*a), (*b) -> broadcast(a, b)."""
+
+    samples = (*_PAIRS, [A(3, lo=-900.0, hi=900.0), A(3, lo=-900.0, hi=900.0)])
+    commutative = True
+    numpy, jax = "np.logaddexp({x}, {y})", "jnp.logaddexp({x}, {y})"
+
+    @staticmethod
+    def call(F: Ops, input: Any, other: Any) -> Value:  # noqa: A002
+        """The logarithm of the sum of exponentials of two tensors.  Raises NotImplementedError for integers."""
+        Logaddexp.check_pair(F, input, other)
+        if not (F.is_floating(input) or F.is_floating(other)):
+            raise NotSupportedError(explain("logaddexp", "not implemented for integers and bools", input=F.type(input)))
+        return F.logaddexp(input, other)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value, y: Value) -> Value:
+        return F.mul(g, F.sigmoid(F.sub(x, y)))
+
+    @staticmethod
+    def grad_y(F: Ops, g: Value, x: Value, y: Value) -> Value:
+        return F.mul(g, F.sigmoid(F.sub(y, x)))
+
+
+class Logaddexp2(_Pair):
+    """log2(2**x + 2**y), without overflow.  Shapes: (*a), (*b) -> broadcast(a, b)."""
+
+    name, torch_name, samples, commutative = "logaddexp2", "Logaddexp2Backward0", _PAIRS, True
+    numpy, jax = "np.logaddexp2({x}, {y})", "jnp.logaddexp2({x}, {y})"
+
+    @staticmethod
+    def call(F: Ops, input: Any, other: Any) -> Value:  # noqa: A002
+        """The binary logarithm of the sum of powers of 2 of two tensors.  Raises NotImplementedError for integers."""
+        Logaddexp2.check_pair(F, input, other)
+        if not (F.is_floating(input) or F.is_floating(other)):
+            raise NotSupportedError(explain("logaddexp2", "not implemented for integers and bools", input=F.type(input)))
+        return F.logaddexp2(input, other)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value, y: Value) -> Value:
+        return F.mul(g, F.sigmoid(F.mul(F.sub(x, y), math.log(2))))
+
+    @staticmethod
+    def grad_y(F: Ops, g: Value, x: Value, y: Value) -> Value:
+        return F.mul(g, F.sigmoid(F.mul(F.sub(y, x), math.log(2))))
+
+
+class _Whole(_Pair, family=True):
+    """A function of two tensors without derivative."""
+
+    nondiff_outputs: ClassVar[tuple[str, ...]] = ("out",)
+    inplace: ClassVar[bool] = True
+
+    @classmethod
+    def checked(cls, F: Any, x: Any, y: Any, kinds: str) -> Any:
+        """The operator on two tensors.  Raises NotImplementedError for dtypes of these kinds."""
+        cls.check_pair(F, x, y)
+        not_for(f"{cls.name}_cpu", F.type(x), kinds)
+        return getattr(F, cls.name)(x, y)
+
+
+class Gcd(_Whole):
+    """The greatest common divisor.  Shapes: (*a), (*b) -> broadcast(a, b), integers."""
+
+    numpy, jax, samples = "np.gcd({x}, {y})", "jnp.gcd({x}, {y})", ([I(2, 3, below=20), I(3, below=20)], [I(below=9), I(below=9)])
+
+    @staticmethod
+    def call(F: Ops, input: Any, other: Any) -> Value:  # noqa: A002
+        """gcd of two integer tensors."""
+        return Gcd.checked(F, input, other, "bfc")
+
+
+class Lcm(_Whole):
+    """The least common multiple.  Shapes: (*a), (*b) -> broadcast(a, b), integers."""
+
+    numpy, jax, samples = "np.lcm({x}, {y})", "jnp.lcm({x}, {y})", ([I(2, 3, below=20), I(3, below=20)], [I(below=9), I(below=9)])
+
+    @staticmethod
+    def call(F: Ops, input: Any, other: Any) -> Value:  # noqa: A002
+        """lcm of two integer tensors."""
+        return Lcm.checked(F, input, other, "bfc")
+
+
+class Nextafter(_Whole):
+    """The floating-point number after x in the direction of y.  Shapes: (*a), (*b) -> broadcast(a, b)."""
+
+    numpy, jax, samples = "np.nextafter({x}, {y})", "jnp.nextafter({x}, {y})", _PAIRS
+
+    @staticmethod
+    def call(F: Ops, input: Any, other: Any) -> Value:  # noqa: A002
+        """The neighbour of input toward other."""
+        return Nextafter.checked(F, input, other, "biu")
+
+
+class Heaviside(_Whole):
+    """0 where x < 0, y where x = 0, 1 where x > 0.  Shapes: (*a), (*b) -> broadcast(a, b)."""
+
+    samples, quiet = _PAIRS, True
+    numpy, jax = "np.where(np.equal({x}, 0), {y}, np.greater({x}, 0)).astype({x}.dtype)", "jnp.where(jnp.equal({x}, 0), {y}, jnp.greater({x}, 0)).astype({x}.dtype)"
+
+    @staticmethod
+    def call(F: Ops, input: Any, values: Any) -> Value:  # noqa: A002
+        """The step function with `values` at the step.  Raises RuntimeError for different dtypes."""
+        Heaviside.check_pair(F, input, values)
+        if F.type(input).dtype != F.type(values).dtype:
+            raise DTypeError(explain("heaviside", "is not yet implemented for tensors with different dtypes.", input=F.type(input), values=F.type(values)))
+        return F.heaviside(input, values)
+
+
+class Frac(Elementwise):
+    """x without its whole part, with the sign of x.  Shape: (*a) -> (*a)."""
+
+    real_only, inplace = True, True
+    numpy, jax, samples = "np.subtract({x}, np.trunc({x}))", "jnp.subtract({x}, jnp.trunc({x}))", ([A(2, 3)], [A()], [A(0, 4)])
+
+    @staticmethod
+    def call(F: Ops, input: Any) -> Value:  # noqa: A002
+        """The fractional part.  Raises NotImplementedError for integers and bools."""
+        not_for("frac_cpu", F.type(input), "biu")
+        return F.frac(input)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value) -> Value:
+        return g
+
+
+class FrexpParts(Op):
+    """x as mantissa * 2**exponent with a mantissa in [0.5, 1).  Shape: (*a) -> twice (*a)."""
+
+    outputs, nondiff_outputs, function, method, real_only = ("mantissa", "exponent"), ("exponent",), False, False, True
+    torch_name, quiet = "FrexpBackward0", True
+    numpy = jax = "K.frexp({x})"
+    samples = ([A(2, 3)], [A()], [A(0, 4)])
+
+    @staticmethod
+    def infer(x: Type) -> tuple[Type, Type]:
+        """x's type, and int32."""
+        return x, Type(x.shape, _INT32)
+
+    @staticmethod
+    def grad_x(F: Ops, g_mantissa: Value, exponent: Value, x_type: Type) -> Value:
+        return F.div(g_mantissa, F.exp2(F.cast(exponent, dtype=x_type.dtype)))
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: Any, x: Value) -> Any:
+        return F.frexp_parts(x)
+
+
+class Frexp(Composite):
+    """Mantissas in [0.5, 1) and exponents of 2.  Shape: (*a) -> twice (*a)."""
+
+    samples = ([A(2, 3)],)
+
+    @staticmethod
+    def call(F: Ops, input: Any) -> Any:  # noqa: A002
+        """(mantissa, exponent).  Raises RuntimeError for integers."""
+        if F.type(input).dtype.kind != "f":
+            raise DTypeError(explain("frexp", "torch.frexp() only supports floating-point dtypes", input=F.type(input)))
+        return named_result("frexp", ("mantissa", "exponent"), F.frexp_parts(input))
+
+
+class Ldexp(Composite):
+    """x * 2**other.  Shapes: (*a), (*b) -> broadcast(a, b).  Integers give the default float dtype."""
+
+    samples = ([A(2, 3), A(3)],)
+
+    @staticmethod
+    def call(F: Ops, input: Any, other: Any) -> Value:  # noqa: A002
+        """input times the other-th power of 2."""
+        power = F.exp2(F.as_dtype(other, dtypes.default.float) if not F.is_floating(other) else other)
+        made = F.mul(input, power)
+        return F.named(made, called="LdexpBackward0")
+
+
+class FloatPower(Composite):
+    """x ** y in float64 (complex128 where one is complex).  Shapes: (*a), (*b) -> broadcast(a, b)."""
+
+    samples = ([A(2, 3, lo=0.5), 2.0],)
+
+    @staticmethod
+    def call(F: Ops, input: Any, exponent: Any) -> Value:  # noqa: A002
+        """input to the power of exponent, in double precision."""
+        kinds = {F.type(v).dtype.kind for v in (input, exponent)}
+        wanted = np.dtype(np.complex128) if "c" in kinds else dtypes.F64
+        return F.pow(*(v if is_number(v) else F.as_dtype(v, wanted) for v in (input, exponent)))
+
+
+class Signbit(Comparison):
+    """Whether the sign is minus, also of -0.0.  Shape: (*a) -> (*a), bool."""
+
+    real_only = True
+    numpy, jax = "K.signbit({x})", "K.signbit({x})"
+    samples = ([A(2, 3)], [A()], [A(0, 3)])
+
+
+def _real(F: Ops, operation: str, x: Any) -> Value:
+    if F.type(x).dtype.kind == "c":
+        raise DTypeError(explain(operation, "does not support complex inputs.", input=F.type(x)))
+    return getattr(F, operation)(x)
+
+
+class Isneginf(Comparison):
+    """Whether each element is -inf.  Shape: (*a) -> (*a), bool."""
+
+    real_only = DTypeError
+    numpy, jax = "np.equal({x}, -np.inf)", "jnp.equal({x}, -jnp.inf)"
+    samples = ([A(2, 3)], [A()], [A(0, 3)])
+
+    @staticmethod
+    def call(F: Ops, input: Any) -> Value:  # noqa: A002
+        """Where input is -inf.  Raises RuntimeError for complex numbers."""
+        return _real(F, "isneginf", input)
+
+
+class Isposinf(Comparison):
+    """Whether each element is inf.  Shape: (*a) -> (*a), bool."""
+
+    real_only = DTypeError
+    numpy, jax = "np.equal({x}, np.inf)", "jnp.equal({x}, jnp.inf)"
+    samples = ([A(2, 3)], [A()], [A(0, 3)])
+
+    @staticmethod
+    def call(F: Ops, input: Any) -> Value:  # noqa: A002
+        """Where input is inf.  Raises RuntimeError for complex numbers."""
+        return _real(F, "isposinf", input)
+
+
+class Isclose(Composite):
+    """Whether |x - y| <= atol + rtol * |y|.  Shapes: (*a), (*b) -> broadcast(a, b), bool."""
+
+    samples = ([A(2, 3), A(3)],)
+
+    @staticmethod
+    def call(F: Ops, input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Value:  # noqa: A002
+        """Elementwise closeness; nan are close to each other only with equal_nan.  Raises RuntimeError for different dtypes."""
+        a, b = F.type(input), F.type(other)
+        if a.dtype != b.dtype:
+            raise DTypeError(explain("isclose", "operands of one dtype are needed", input=a, other=b))
+        for name, value in (("rtol", rtol), ("atol", atol)):
+            if value < 0:
+                raise ShapeError(explain("isclose", f"{name} must be greater than or equal to zero, but got {value}"))
+        close = F.eq(input, other)
+        if equal_nan and a.dtype.kind in "fc":
+            close = F.logical_or(close, F.logical_and(F.isnan(input), F.isnan(other)))
+        if a.dtype.kind == "b" or (rtol == 0 and atol == 0):
+            return close
+        x, y = (v if F.is_floating(v) else F.as_dtype(v, dtypes.F64) for v in (input, other))
+        apart = F.abs(F.sub(x, y))
+        within = F.le(apart, F.add(F.mul(F.abs(y), float(rtol)), float(atol)))
+        return F.logical_or(close, F.logical_and(within, F.isfinite(apart)))

@@ -1,0 +1,394 @@
+"""Special functions of elements, from scipy.special: error and gamma functions, logarithms with care at 0, Bessel functions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+from tracegrad.errors import DifferentiationError, DTypeError, NotSupportedError, explain
+from tracegrad.ir.families import Composite, Elementwise
+from tracegrad.ir.node import Node
+from tracegrad.ir.prelude import Ops, Value
+from tracegrad.ir.samples import A
+from tracegrad.ops.checks import is_number, whole
+
+_ANY = ([A(2, 3)], [A()], [A(0, 4)])
+_POSITIVE = ([A(2, 3, lo=0.4, hi=3.0)], [A(lo=0.4, hi=3.0)], [A(0, 4)])
+_INSIDE = ([A(2, 3, lo=0.1, hi=0.9)], [A(lo=0.1, hi=0.9)], [A(0, 4)])
+
+
+class _Special(Elementwise, family=True):
+    """A function of real floating-point numbers with an in-place form; integers become floating."""
+
+    promotion: ClassVar[str] = "float"
+    inplace: ClassVar[bool] = True
+    real_only: ClassVar[bool] = True
+    tensor_first: ClassVar[bool] = True
+
+
+class _OfNamespace(_Special, family=True):
+    """A function that only torch.special has: its operator is `special_<name>`."""
+
+    function: ClassVar[bool] = False
+    method: ClassVar[bool] = False
+    inplace: ClassVar[bool] = False
+
+
+class Erfc(_Special):
+    """1 - erf(x), exact also where that is small.  Shape: (*a) -> (*a)."""
+
+    numpy = jax = "K.special('erfc', {x})"
+    samples = (*_ANY, [A(3, lo=5, hi=20)])
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value) -> Value:
+        return F.mul(g, F.mul(F.exp(F.neg(F.square(x))), -2 / math.sqrt(math.pi)))
+
+
+class Erfinv(_Special):
+    """The number whose erf is x; infinite at -1 and 1, nan outside.  Shape: (*a) -> (*a)."""
+
+    pole = "x = -1, 1"
+    numpy = jax = "K.special('erfinv', {x})"
+    samples = ([A(2, 3, lo=-0.9, hi=0.9)], [A(lo=-0.9, hi=0.9)], [A(0, 4)])
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, out: Value) -> Value:
+        return F.mul(g, F.mul(F.exp(F.square(out)), math.sqrt(math.pi) / 2))
+
+
+class Lgamma(_Special):
+    """log |gamma(x)|; inf at 0, -1, -2 ...  Shape: (*a) -> (*a)."""
+
+    pole = "x = 0, -1, -2 ..."
+    numpy = jax = "K.special('gammaln', {x})"
+    samples = (*_POSITIVE, [A(3, lo=-0.9, hi=-0.1)])
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value) -> Value:
+        return F.mul(g, F.digamma(x))
+
+
+class Digamma(_Special):
+    """The derivative of lgamma.  Shape: (*a) -> (*a)."""
+
+    pole = "x = 0, -1, -2 ..."
+    numpy = jax = "K.digamma({x})"
+    samples = _POSITIVE
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value) -> Value:
+        return F.mul(g, F.polygamma(x, order=1))
+
+
+class Polygamma(_Special):
+    """The derivative of digamma of an order.  Shape: (*a) -> (*a)."""
+
+    attrs, pole = ("order",), "x = 0, -1, -2 ..."
+    numpy = jax = "K.polygamma({x}, {order})"
+    samples = ([A(2, 3, lo=0.4, hi=3.0), 1], [A(lo=0.4, hi=3.0), 2], [A(0, 4), 0], [A(3, lo=0.4, hi=3.0), 0])
+
+    @classmethod
+    def infer(cls, x: Any, order: int) -> Any:
+        """x's type, which must be floating."""
+        return super().infer(x)
+
+    @staticmethod
+    def call(F: Ops, n: Any, input: Any) -> Value:  # noqa: A002
+        """polygamma(n, input); as a method x.polygamma(n).  Raises RuntimeError for a negative n."""
+        if not is_number(n):
+            n, input = input, n  # noqa: A001  (the method's order)
+        if whole("polygamma", "n", n) < 0:
+            raise DTypeError(explain("polygamma", "polygamma(n, x) does not support negative n.", n=n))
+        return F.polygamma(input, order=int(n))
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value, order: int) -> Value:
+        return F.mul(g, F.polygamma(x, order=order + 1))
+
+
+class Xlogy(_Special):
+    """x * log(y); 0 where x is 0, unless y is nan.  Shapes: (*a), (*b) -> broadcast(a, b)."""
+
+    inputs, pole, tensor_first = ("x", "y"), "y = 0", False
+    numpy = jax = "K.xlogy({x}, {y})"
+    samples = ([A(2, 3), A(3, lo=0.3)], [A(2, 1), A(1, 3, lo=0.3)], [A(), A(lo=0.3)], [A(0, 3), A(3, lo=0.3)], [A(3, lo=0.2), 2.5], [1.5, A(3, lo=0.3)])
+
+    @staticmethod
+    def torch_name(node: Node) -> str:
+        return f"XlogyBackward{1 if is_number(node.inputs[0]) else 2 if is_number(node.inputs[1]) else 0}"
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value, y: Any) -> Value:
+        slope, nothing = F.xlogy(g, y), F.eq(x, 0)
+        if is_number(y):
+            return slope if y > 0 else F.where(nothing, 0.0, slope)
+        return F.where(F.logical_and(nothing, F.le(y, 0)), 0.0, slope)
+
+    @staticmethod
+    def grad_y(F: Ops, g: Value, x: Any, y: Value) -> Value:
+        return F.div(F.mul(g, x), y)
+
+
+class SpecialXlog1py(_OfNamespace):
+    """x * log(1 + y); 0 where x is 0, unless y is nan.  Shapes: (*a), (*b) -> broadcast(a, b)."""
+
+    name, inputs, pole, tensor_first = "special_xlog1py", ("x", "y"), "y = -1", False
+    numpy = jax = "K.special('xlog1py', {x}, {y})"
+    samples = ([A(2, 3), A(3, lo=-0.5)], [A(), A(lo=-0.5)], [A(0, 3), A(3)], [A(3, lo=0.2), 2.5], [1.5, A(3, lo=-0.5)])
+
+    @staticmethod
+    def torch_name(node: Node) -> str:
+        return f"SpecialXlog1PyBackward{1 if is_number(node.inputs[0]) else 2 if is_number(node.inputs[1]) else 0}"
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value, y: Any) -> Value:
+        slope, nothing = F.special_xlog1py(g, y), F.eq(x, 0)
+        if is_number(y):
+            return slope if y > -1 else F.where(nothing, 0.0, slope)
+        return F.where(F.logical_and(nothing, F.le(y, -1)), 0.0, slope)
+
+    @staticmethod
+    def grad_y(F: Ops, g: Value, x: Any, y: Value) -> Value:
+        return F.div(F.mul(g, x), F.add(y, 1.0))
+
+
+class Logit(_Special):
+    """log(x / (1 - x)) of x, or of x within [eps, 1 - eps].  Shape: (*a) -> (*a)."""
+
+    attrs, pole = ("eps",), "x = 0, 1"
+    numpy = jax = "K.logit({x}, {eps})"
+    samples = ([A(2, 3, lo=0.1, hi=0.9), None], [A(lo=0.2, hi=0.8), 0.1], [A(0, 4), None], [A(5, lo=-1, hi=2), 0.2])
+
+    @classmethod
+    def infer(cls, x: Any, eps: Any) -> Any:
+        """x's type, which must be floating."""
+        return super().infer(x)
+
+    @staticmethod
+    def call(F: Ops, input: Any, eps: float | None = None) -> Value:  # noqa: A002
+        """logit of input, clamped to [eps, 1 - eps] if eps is given."""
+        return F.logit(input, eps=None if eps is None else float(eps))
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value, eps: Any) -> Value:
+        low, rest = 0.0 if eps is None or eps < 0 else eps, 0.0 if eps is not None and eps >= 0 else math.nan
+        inside = F.logical_and(F.ge(x, low), F.le(x, 1.0 - low))
+        return F.where(inside, F.div(g, F.mul(x, F.sub(1.0, x))), rest)
+
+
+class SincSlope(_Special):
+    """The derivative of sinc of an order.  Shape: (*a) -> (*a)."""
+
+    attrs, function, method, inplace = ("order",), False, False, False
+    numpy = jax = "K.sinc_slope({x}, {order})"
+    samples = ([A(2, 3), 1], [A(), 2], [A(0, 4), 1], [A(4, lo=-1e-3, hi=1e-3), 2], [A(3, lo=0, hi=0), 3])
+
+    @classmethod
+    def infer(cls, x: Any, order: int) -> Any:
+        """x's type, which must be floating."""
+        return super().infer(x)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value, order: int) -> Value:
+        return F.mul(g, F.sinc_slope(x, order=order + 1))
+
+
+class Sinc(_Special):
+    """sin(pi x) / (pi x); 1 at 0, where all derivatives are right.  Shape: (*a) -> (*a)."""
+
+    numpy, jax = "np.sinc({x})", "jnp.sinc({x})"
+    samples = (*_ANY, [A(3, lo=0, hi=0)])
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value) -> Value:
+        return F.mul(g, F.sinc_slope(x, order=1))
+
+
+class I0(_Special):
+    """Modified Bessel function of the first kind, order 0.  Shape: (*a) -> (*a)."""
+
+    name, torch_name, samples = "i0", "I0Backward0", _ANY
+    numpy = jax = "K.special('i0', {x})"
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value) -> Value:
+        return F.mul(g, F.special_i1(x))
+
+
+class SpecialI0e(_OfNamespace):
+    """i0 times exp(-|x|).  Shape: (*a) -> (*a)."""
+
+    name, torch_name, samples = "special_i0e", "SpecialI0EBackward0", _ANY
+    numpy = jax = "K.special('i0e', {x})"
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value, out: Value) -> Value:
+        return F.mul(g, F.sub(F.special_i1e(x), F.mul(F.sign(x), out)))
+
+
+def _per(F: Ops, out: Value, x: Value) -> Value:
+    """out / x of a function that is x / 2 near 0."""
+    near = F.eq(x, 0)
+    return F.where(near, 0.5, F.div(out, F.where(near, 1.0, x)))
+
+
+class SpecialI1(_OfNamespace):
+    """Modified Bessel function of the first kind, order 1.  Shape: (*a) -> (*a)."""
+
+    name, torch_name, samples = "special_i1", "SpecialI1Backward0", _ANY
+    numpy = jax = "K.special('i1', {x})"
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value, out: Value) -> Value:
+        return F.mul(g, F.sub(F.i0(x), _per(F, out, x)))
+
+
+class SpecialI1e(_OfNamespace):
+    """i1 times exp(-|x|).  Shape: (*a) -> (*a)."""
+
+    name, torch_name, samples = "special_i1e", "SpecialI1EBackward0", _ANY
+    numpy = jax = "K.special('i1e', {x})"
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value, out: Value) -> Value:
+        return F.mul(g, F.sub(F.special_i0e(x), F.add(F.mul(F.sign(x), out), _per(F, out, x))))
+
+
+class SpecialEntr(_OfNamespace):
+    """-x log(x); 0 at 0, -inf below.  Shape: (*a) -> (*a)."""
+
+    torch_name, samples, pole = "SpecialEntrBackward0", _POSITIVE, "x = 0"
+    numpy = jax = "K.special('entr', {x})"
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value) -> Value:
+        return F.neg(F.mul(g, F.add(F.log(x), 1.0)))
+
+
+class SpecialNdtr(_OfNamespace):
+    """The area under the normal density up to x.  Shape: (*a) -> (*a)."""
+
+    torch_name, samples = "MulBackward1", _ANY
+    numpy = jax = "K.special('ndtr', {x})"
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value) -> Value:
+        return F.mul(g, F.mul(F.exp(F.mul(F.square(x), -0.5)), 1 / math.sqrt(2 * math.pi)))
+
+
+class SpecialNdtri(_OfNamespace):
+    """The number up to which the area under the normal density is x.  Shape: (*a) -> (*a)."""
+
+    samples, pole = _INSIDE, "x = 0, 1"
+    numpy = jax = "K.special('ndtri', {x})"
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, out: Value) -> Value:
+        return F.mul(g, F.mul(F.exp(F.mul(F.square(out), 0.5)), math.sqrt(2 * math.pi)))
+
+
+class SpecialLogNdtr(_OfNamespace):
+    """log of ndtr, also where that underflows.  Shape: (*a) -> (*a)."""
+
+    samples = (*_ANY, [A(3, lo=-30, hi=-5)])
+    numpy = jax = "K.special('log_ndtr', {x})"
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value) -> Value:
+        return F.mul(F.div(g, F.special_erfcx(F.mul(x, -math.sqrt(0.5)))), math.sqrt(2 / math.pi))
+
+
+class SpecialErfcx(_OfNamespace):
+    """erfc(x) exp(x**2).  Shape: (*a) -> (*a)."""
+
+    samples = (*_ANY, [A(3, lo=5, hi=20)])
+    numpy = jax = "K.special('erfcx', {x})"
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value, out: Value) -> Value:
+        return F.mul(g, F.sub(F.mul(F.mul(x, out), 2.0), 2 / math.sqrt(math.pi)))
+
+
+def _refuse(operation: str, operand: str) -> None:
+    raise DifferentiationError(explain(operation, f"the derivative for {operand!r} is not implemented"))
+
+
+class SpecialZeta(_OfNamespace):
+    """Hurwitz's zeta: the sum of (k + q)**-x over k >= 0.  Shapes: (*a), (*b) -> broadcast(a, b).  No derivative by x."""
+
+    inputs, tensor_first, pole = ("x", "q"), False, "x = 1"
+    samples = ([A(3, lo=1.5, hi=4), A(2, 3, lo=0.5)], [2.0, A(3, lo=0.5)], [A(3, lo=1.5, hi=4), 1.0])
+    numpy = jax = "K.special('zeta', {x}, {q})"
+
+    @staticmethod
+    def torch_name(node: Node) -> str:
+        return f"SpecialZetaBackward{1 if is_number(node.inputs[0]) else 2 if is_number(node.inputs[1]) else 0}"
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value) -> Any:
+        return _refuse("special.zeta", "self")
+
+    @staticmethod
+    def grad_q(F: Ops, g: Value, x: Any, q: Value) -> Value:
+        more = x + 1 if is_number(x) else F.add(x, 1.0)
+        return F.mul(g, F.neg(F.mul(F.special_zeta(more, q), x)))
+
+
+def _of_floats(F: Ops, operation: str, a: Any, x: Any) -> Value:
+    if not (F.is_floating(a) or F.is_floating(x)):
+        raise NotSupportedError(explain(operation, "not implemented for integers and bools", input=F.type(a)))
+    return getattr(F, operation)(a, x)
+
+
+class Igamma(_Special):
+    """The regularised lower incomplete gamma function P(a, x).  Shapes: (*a), (*b) -> broadcast(a, b).  No derivative by a."""
+
+    inputs, torch_name = ("a", "x"), "IgammaBackward0"
+    samples = ([A(3, lo=0.5, hi=3), A(2, 3, lo=0.5)], [A(lo=0.5, hi=3), A(lo=0.5)])
+    numpy = jax = "K.special('gammainc', {a}, {x})"
+
+    @staticmethod
+    def call(F: Ops, input: Any, other: Any) -> Value:  # noqa: A002
+        """P(input, other).  Raises NotImplementedError for integers."""
+        return _of_floats(F, "igamma", input, other)
+
+    @staticmethod
+    def grad_a(F: Ops, g: Value) -> Any:
+        return _refuse("igamma", "self")
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, a: Value, x: Value) -> Value:
+        return F.mul(g, F.exp(F.sub(F.mul(F.sub(a, 1.0), F.log(x)), F.add(x, F.lgamma(a)))))
+
+
+class Igammac(Igamma):
+    """The regularised upper incomplete gamma function Q(a, x).  Shapes: (*a), (*b) -> broadcast(a, b).  No derivative by a."""
+
+    torch_name = "IgammacBackward0"
+    numpy = jax = "K.special('gammaincc', {a}, {x})"
+
+    @staticmethod
+    def call(F: Ops, input: Any, other: Any) -> Value:  # noqa: A002
+        """Q(input, other).  Raises NotImplementedError for integers."""
+        return _of_floats(F, "igammac", input, other)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, a: Value, x: Value) -> Value:
+        return F.neg(Igamma.grad_x(F, g, a, x))
+
+
+class Mvlgamma(Composite):
+    """The logarithm of the multivariate gamma function of dimension p.  Shape: (*a) -> (*a)."""
+
+    samples = ([A(3, lo=2, hi=4), 2],)
+
+    @staticmethod
+    def call(F: Ops, input: Any, p: int) -> Value:  # noqa: A002
+        """log(pi) p (p - 1) / 4 + sum of lgamma(input - i / 2) for i < p.  Raises RuntimeError for p < 1."""
+        if whole("mvlgamma", "p", p) < 1:
+            raise DTypeError(explain("mvlgamma", "p has to be greater than or equal to 1", p=p))
+        total = F.lgamma(input)
+        for i in range(1, p):
+            total = F.add(total, F.lgamma(F.sub(input, i / 2)))
+        return F.named(F.add(total, p * (p - 1) / 4 * math.log(math.pi)), called="MvlgammaBackward0")
