@@ -44,14 +44,7 @@ from tracegrad.nn.activation_functions import (
     threshold,
     threshold_,
 )
-from tracegrad.nn.conv_functions import (
-    conv1d,
-    conv2d,
-    conv3d,
-    conv_transpose1d,
-    conv_transpose2d,
-    conv_transpose3d,
-)
+from tracegrad.nn.conv_functions import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from tracegrad.nn.pool_functions import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -77,13 +70,18 @@ from tracegrad.nn.pool_functions import (
     max_unpool2d,
     max_unpool3d,
 )
-from tracegrad.nn.shape_functions import (
-    channel_shuffle,
-    fold,
-    pad,
-    pixel_shuffle,
-    pixel_unshuffle,
-    unfold,
+from tracegrad.nn.shape_functions import channel_shuffle, fold, pad, pixel_shuffle, pixel_unshuffle, unfold
+from tracegrad.nn.norm_functions import (
+    batch_norm,
+    cosine_similarity,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    local_response_norm,
+    normalize,
+    pairwise_distance,
+    pdist,
+    rms_norm,
 )
 from tracegrad.ops.losses import reduction_of
 
@@ -147,9 +145,7 @@ def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
     return made
 
 
-def gumbel_softmax(
-    logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1
-) -> Tensor:
+def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
     """A sample of the relaxed categorical distribution; if hard, one-hot with the gradient of the soft one.  Source: Jang et al. 2017."""
     drawn: Any = T.neg(T.log(logits.new_empty(logits.shape).exponential_()))  # type: ignore[attr-defined]
     soft = T.softmax(T.div(T.add(logits, drawn), tau), dim=dim % max(logits.ndim, 1))
@@ -268,6 +264,7 @@ __all__ = [
     "avg_pool1d",
     "avg_pool2d",
     "avg_pool3d",
+    "batch_norm",
     "binary_cross_entropy_with_logits",
     "celu",
     "celu_",
@@ -278,6 +275,7 @@ __all__ = [
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",
+    "cosine_similarity",
     "cross_entropy",
     "dropout",
     "dropout1d",
@@ -289,16 +287,20 @@ __all__ = [
     "fold",
     "gelu",
     "glu",
+    "group_norm",
     "gumbel_softmax",
     "hardshrink",
     "hardsigmoid",
     "hardswish",
     "hardtanh",
     "hardtanh_",
+    "instance_norm",
     "l1_loss",
+    "layer_norm",
     "leaky_relu",
     "leaky_relu_",
     "linear",
+    "local_response_norm",
     "log_softmax",
     "logsigmoid",
     "lp_pool1d",
@@ -315,13 +317,17 @@ __all__ = [
     "mish",
     "mse_loss",
     "nll_loss",
+    "normalize",
     "pad",
+    "pairwise_distance",
+    "pdist",
     "pixel_shuffle",
     "pixel_unshuffle",
     "prelu",
     "relu",
     "relu6",
     "relu_",
+    "rms_norm",
     "rrelu",
     "rrelu_",
     "selu",

@@ -1,0 +1,257 @@
+"""The normalisations and distances of torch.nn.functional."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tracegrad.autograd.modes import no_grad
+from tracegrad.dtypes import I64
+from tracegrad.eager.dispatch import T
+from tracegrad.eager.tensor import Tensor
+from tracegrad.errors import ArgumentError, ArgumentValueError, NotSupportedError, ShapeError, explain
+from tracegrad.ir.types import broadcast, one_axis, size_of
+from tracegrad.nn.conv_functions import check_tensors
+
+
+def _floating(operation: str, x: Any) -> None:
+    check_tensors(operation, input=x)
+    if x._data.dtype.kind not in "f":
+        raise NotSupportedError(explain(operation, "not implemented for integers", input=T.type(x)))
+
+
+def _scaled(x: Any, weight: Any, bias: Any, shape: tuple[int, ...] | None, called: str) -> Any:
+    """x * weight + bias, both brought to `shape`, as torch's one step."""
+    if weight is not None:
+        x = T.mul(x, weight if shape is None else T.reshape(weight, shape=shape))
+    if bias is not None:
+        x = T.add(x, bias if shape is None else T.reshape(bias, shape=shape))
+    return T.named(x, called=called)
+
+
+def _trailing(operation: str, input: Any, normalized_shape: Any, *given: Any) -> tuple[int, ...]:  # noqa: A002
+    _floating(operation, input)
+    if isinstance(normalized_shape, int):
+        raise ArgumentError(explain(operation, "argument 'normalized_shape' must be tuple of ints, not int"))
+    shape = tuple(normalized_shape)
+    if not shape:
+        problem = "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element"
+        raise ShapeError(explain(operation, problem))
+    for value in given:
+        if value is not None and tuple(value.shape) != shape:
+            problem = f"Expected weight and bias to be of same shape as normalized_shape, but got {list(value.shape)} and normalized_shape = {list(shape)}"
+            raise ShapeError(explain(operation, problem))
+    if tuple(input.shape[input.ndim - len(shape) :]) != shape or input.ndim < len(shape):
+        problem = f"Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but got input of size {list(input.shape)}"
+        raise ShapeError(explain(operation, problem))
+    return tuple(range(input.ndim - len(shape), input.ndim))
+
+
+def layer_norm(
+    input: Tensor,  # noqa: A002
+    normalized_shape: Any,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Any:
+    """input with mean 0 and variance 1 over its last axes, times weight, plus bias.  Raises RuntimeError for shapes that do not fit."""
+    dim = _trailing("layer_norm", input, normalized_shape, weight, bias)
+    return _scaled(T.standardise(input, dim=dim, eps=float(eps)), weight, bias, None, "NativeLayerNormBackward0")
+
+
+def rms_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None, eps: float | None = None) -> Any:  # noqa: A002
+    """input divided by the root of its mean square over the last axes, times weight.  eps None: the dtype's epsilon."""
+    dim = _trailing("rms_norm", input, normalized_shape, weight)
+    small = float(np.finfo(input._data.dtype).eps) if eps is None else float(eps)
+    made = T.mul(input, T.rsqrt(T.add(T.mean(T.square(input), dim=dim, keepdim=True), small)))
+    return made if weight is None else T.mul(made, weight)
+
+
+def batch_norm(
+    input: Tensor,  # noqa: A002
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Any:
+    """input with mean 0 and variance 1 for every channel (axis 1): of the batch in training, which updates the running statistics, else of those.
+
+    Raises ValueError for one value per channel in training, RuntimeError for statistics or weights of another size.
+    """
+    _floating("batch_norm", input)
+    if input.ndim < 2:
+        raise ShapeError(explain("batch_norm", "expected input with at least 2 dimensions", input=T.type(input)))
+    channels = input.shape[1]
+    if training:
+        _check_counts("batch_norm", input)
+    given = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
+    for name, value in given.items():
+        if value is not None and value._data.size != channels:
+            problem = f"{name} should contain {channels} elements not {value._data.size}"
+            raise ShapeError(explain("batch_norm", problem))
+    dim = (0, *range(2, input.ndim))
+    shape = (1, channels, *(1,) * (input.ndim - 2))
+    if training:
+        if running_mean is not None and running_var is not None:
+            _update(input, running_mean, running_var, dim, momentum)
+        made = T.standardise(input, dim=dim, eps=float(eps))
+        return _scaled(made, weight, bias, shape, "NativeBatchNormBackward0")
+    if running_mean is None or running_var is None:
+        raise ShapeError(
+            explain("batch_norm", "Expected running_mean and running_var to be defined when training=False")
+        )
+    mean, var = (T.reshape(v, shape=shape) for v in (running_mean, running_var))
+    made = T.mul(T.sub(input, mean), T.rsqrt(T.add(var, float(eps))))
+    return _scaled(made, weight, bias, shape, "NativeBatchNormBackward0")
+
+
+def _check_counts(operation: str, input: Any) -> None:  # noqa: A002
+    channels = input.shape[1]
+    if channels and input._data.size // channels == 1:
+        problem = f"Expected more than 1 value per channel when training, got input size {list(input.shape)}"
+        raise ArgumentValueError(explain(operation, problem))
+
+
+def _update(input: Any, running_mean: Any, running_var: Any, dim: tuple[int, ...], momentum: float) -> None:  # noqa: A002
+    """Moving averages of mean and unbiased variance, written in place."""
+    with no_grad():
+        now = input.detach()
+        mean, var = T.mean(now, dim=dim, keepdim=False), T.var(now, dim=dim, keepdim=False, correction=1)
+        running_mean.mul_(1 - momentum).add_(T.as_dtype(mean, running_mean._data.dtype), alpha=momentum)
+        running_var.mul_(1 - momentum).add_(T.as_dtype(var, running_var._data.dtype), alpha=momentum)
+
+
+def instance_norm(
+    input: Tensor,  # noqa: A002
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Any:
+    """input with mean 0 and variance 1 for every channel of every example, or by the running statistics."""
+    _floating("instance_norm", input)
+    if not use_input_stats:
+        return T.named(batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps), called="ViewBackward0")  # fmt: skip
+    if size_of(tuple(input.shape[2:])) == 1:
+        problem = f"Expected more than 1 spatial element when training, got input size {list(input.shape)}"
+        raise ArgumentValueError(explain("instance_norm", problem))
+    dim = tuple(range(2, input.ndim))
+    shape = (1, input.shape[1], *(1,) * (input.ndim - 2))
+    if running_mean is not None and running_var is not None:
+        with no_grad():
+            now = input.detach()
+            mean, var = T.mean(now, dim=dim, keepdim=False), T.var(now, dim=dim, keepdim=False, correction=1)
+            running_mean.mul_(1 - momentum).add_(T.mean(mean, dim=(0,), keepdim=False), alpha=momentum)  # type: ignore[attr-defined]
+            running_var.mul_(1 - momentum).add_(T.mean(var, dim=(0,), keepdim=False), alpha=momentum)  # type: ignore[attr-defined]
+    return _scaled(T.standardise(input, dim=dim, eps=float(eps)), weight, bias, shape, "ViewBackward0")
+
+
+def group_norm(
+    input: Tensor,  # noqa: A002
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Any:
+    """input with mean 0 and variance 1 over each of num_groups groups of channels, times weight, plus bias, for every channel."""
+    _floating("group_norm", input)
+    if input.ndim < 2:
+        raise ShapeError(explain("group_norm", f"Expected at least 2 dimensions for input tensor but received {input.ndim}"))  # fmt: skip
+    n, c, *rest = input.shape
+    if num_groups <= 0 or c % num_groups:
+        problem = f"Expected number of channels in input to be divisible by num_groups, but got input of shape {list(input.shape)} and num_groups={num_groups}"
+        raise ShapeError(explain("group_norm", problem))
+    if n * (c // num_groups) * size_of(tuple(rest)) == 1:
+        problem = f"Expected more than 1 value per channel when training, got input size {list(input.shape)}"
+        raise ArgumentValueError(explain("group_norm", problem))
+    for name, value in (("weight", weight), ("bias", bias)):
+        if value is not None and tuple(value.shape) != (c,):
+            problem = f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of shape {list(value.shape)} and input of shape {list(input.shape)}"
+            raise ShapeError(explain("group_norm", problem))
+    x = T.reshape(input, shape=(n, num_groups, c // num_groups * size_of(tuple(rest))))
+    x = T.reshape(T.standardise(x, dim=(2,), eps=float(eps)), shape=tuple(input.shape))
+    return _scaled(x, weight, bias, (1, c, *(1,) * len(rest)), "NativeGroupNormBackward0")
+
+
+def local_response_norm(
+    input: Tensor,  # noqa: A002
+    size: int,
+    alpha: float = 1e-4,
+    beta: float = 0.75,
+    k: float = 1.0,
+) -> Any:
+    """input / (k + alpha * mean of squares over `size` neighbouring channels) ** beta."""
+    check_tensors("local_response_norm", input=input)
+    if input.ndim < 3:
+        problem = f"Expected 3D or higher dimensionality input (got {input.ndim} dimensions)"
+        raise ArgumentValueError(explain("local_response_norm", problem))
+    if not input._data.size:
+        return input
+    channels = input.shape[1]
+    squares = T.transpose(T.square(input), dim0=1, dim1=input.ndim - 1)
+    sums = T.sum_pool(squares, kernel=(size,), stride=(1,), padding=(size // 2,), sizes=(channels,))
+    means = T.div(T.transpose(sums, dim0=1, dim1=input.ndim - 1), float(size))
+    return T.div(input, T.pow(T.add(T.mul(means, float(alpha)), float(k)), float(beta)))
+
+
+def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Any = None) -> Any:  # noqa: A002
+    """input divided by its p-norm along dim, or by eps where that is larger."""
+    length = input.norm(p, dim, keepdim=True).clamp_min(eps).expand_as(input)  # type: ignore[attr-defined]
+    made = T.div(input, length)
+    return made if out is None else out.copy_(made)
+
+
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Any:
+    """The products of x1 and x2 over dim, divided by their lengths, each at least eps."""
+    check_tensors("cosine_similarity", x1=x1, x2=x2)
+    if x1._data.dtype.kind != "f" or x2._data.dtype.kind != "f":
+        problem = "expected common dtype to be floating point, yet common dtype is Long"
+        raise ShapeError(explain("cosine_similarity", problem))
+    shape = broadcast("cosine_similarity", tuple(x1.shape), tuple(x2.shape))
+    a, b = x1.expand(shape), x2.expand(shape)  # type: ignore[attr-defined]
+    axis = (one_axis("cosine_similarity", a.ndim, dim),) if a.ndim else ()
+    lengths = [T.linalg_vector_norm(v, ord=2.0, dim=axis, keepdim=True) for v in (a, b)]
+    scaled = [T.div(v, T.clamp_min(n, min=eps, max=None)) for v, n in zip((a, b), lengths, strict=True)]
+    return T.sum(T.mul(*scaled), dim=axis, keepdim=False)
+
+
+def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Any:
+    """The p-norm of x1 - x2 + eps along the last axis."""
+    check_tensors("pairwise_distance", x1=x1, x2=x2)
+    difference: Any = T.add(T.sub(x1, x2), float(eps))
+    return T.named(difference.norm(p, -1, keepdim), called="NormBackward1")
+
+
+def pdist(input: Tensor, p: float = 2.0) -> Any:  # noqa: A002
+    """The p-norms between all rows of a matrix: those of rows (0, 1), (0, 2), ..., (1, 2), ..."""
+    check_tensors("pdist", input=input)
+    if input.ndim != 2:
+        raise ShapeError(explain("pdist", f"pdist only supports 2D tensors, got: {input.ndim}D"))
+    if p < 0:
+        raise ShapeError(explain("pdist", "pdist only supports non-negative p values"))
+    n = input.shape[0]
+    rows = np.triu_indices(n, 1)
+    first, second = (T.literal(values=tuple(r.tolist()), shape=(len(r),), dtype=I64) for r in rows)
+    difference: Any = T.sub(T.index_select(input, first, dim=0), T.index_select(input, second, dim=0))
+    return T.named(difference.norm(p, -1), called="PdistBackward0")
+
+
+__all__ = [
+    "batch_norm",
+    "cosine_similarity",
+    "group_norm",
+    "instance_norm",
+    "layer_norm",
+    "local_response_norm",
+    "normalize",
+    "pairwise_distance",
+    "pdist",
+    "rms_norm",
+]
