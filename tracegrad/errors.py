@@ -43,6 +43,10 @@ class DataError(TracegradError, RuntimeError):
     """The values cannot be used this way (a tensor of several elements as one number, for instance)."""
 
 
+class LinAlgError(DataError):
+    """A matrix that an algorithm of linear algebra cannot take: singular, or not positive definite."""
+
+
 class DeviceError(TracegradError, AssertionError):
     """The device does not exist here."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad.errors import ArgumentError, DataError, IndexingError, explain
+from tracegrad.errors import ArgumentError, DataError, IndexingError, LinAlgError, explain
 from tracegrad.ir.op import REGISTRY, Op
 from tracegrad.ir.prelude import Ops
 from tracegrad.kernels import numpy_kernels as K
@@ -93,6 +93,8 @@ def compute(op: type[Op], values: tuple[Any, ...], attrs: tuple[Any, ...]) -> An
     try:
         with np.errstate(all="ignore"):
             return raw(op)(*values, **dict(zip(op.attrs, attrs, strict=True)))
+    except np.linalg.LinAlgError as error:
+        raise LinAlgError(str(error)) from None
     except (RuntimeError, IndexError) as error:
         if type(error) is IndexError:
             raise IndexingError(explain(op.name, str(error))) from None

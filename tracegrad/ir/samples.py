@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Sample(NamedTuple):
-    """How to draw one operand: kind 'array', 'complex', 'index' or 'mask', its shape, and the range of its values."""
+    """How to draw one operand: kind 'array', 'complex', 'symmetric', 'hermitian', 'index' or 'mask', its shape, and the range of its values."""
 
     kind: str
     shape: tuple[int, ...]
@@ -24,6 +24,11 @@ class Sample(NamedTuple):
             return np.asarray(parts[0] + 1j * parts[1]).astype(np.result_type(dtype, np.complex64))
         if self.kind == "mask":
             return np.asarray(generator.random(self.shape) < 0.5)
+        if self.kind in ("symmetric", "hermitian"):
+            half = generator.uniform(self.low, self.high, self.shape)
+            if self.kind == "hermitian":
+                half, dtype = half + 1j * generator.uniform(self.low, self.high, self.shape), np.result_type(dtype, np.complex64)
+            return np.asarray(half @ half.conj().swapaxes(-1, -2) + np.eye(self.shape[-1])).astype(dtype)
         return np.asarray(generator.uniform(self.low, self.high, self.shape)).astype(dtype)
 
 
@@ -40,6 +45,11 @@ def C(*shape: int, lo: float = -2.0, hi: float = 2.0) -> Sample:
 def I(*shape: int, below: int) -> Sample:  # noqa: E743
     """An int64 array of positions in [0, below)."""
     return Sample("index", shape, 0, below)
+
+
+def S(*shape: int, lo: float = -2.0, hi: float = 2.0) -> Sample:
+    """A stack of symmetric positive definite matrices; Hermitian ones where complex operands are drawn."""
+    return Sample("symmetric", shape, lo, hi)
 
 
 def M(*shape: int) -> Sample:

@@ -10,6 +10,7 @@ import numpy as np
 
 from tracegrad.kernels import numpy_kernels, random
 from tracegrad.kernels.jax_complex_numbers import angle, complex_of, polar, put_part, sgn, squared_size, view_dtype  # noqa: F401  (kernels under one name)
+from tracegrad.kernels.jax_matrices import (  # noqa: F401  (kernels under one name)
 from tracegrad.kernels.jax_ordering import (  # noqa: F401  (kernels under one name)
     cummax,
     cummin,

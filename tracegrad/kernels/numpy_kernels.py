@@ -66,6 +66,11 @@ LATER = {
             "unique_positions bincount histc take"
         ),
         "special": "special digamma polygamma xlogy logit sinc_slope frexp spherical_j0 signbit",
+        "matrices": (
+            "matrix_inverse matrix_solve determinant slogdet cofactors cholesky_factor cholesky_info solve_triangular eigh eig svd "
+            "pinv qr lu_info lu_packed permutation_matrix matrix_exp least_squares check_phase"
+        ),
+        "fourier": "fft_c2c fft_r2c fft_c2r",
     }.items()
     for name in names.split()
 }

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from tracegrad import dtypes
-from tracegrad.errors import ArgumentError, DTypeError, NotSupportedError, ShapeError, explain
+from tracegrad.errors import ArgumentError, DTypeError, ShapeError, explain
 from tracegrad.ir.families import Composite, Reduction
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
@@ -174,23 +174,19 @@ class Norm(Composite):
         """The p-norm over dim ("fro" is 2; None for all axes), computed in dtype if given, which may not be narrower."""
         if isinstance(p, str) and p != "fro":
             if p == "nuc":
-                raise NotSupportedError(
-                    explain(
-                        "norm",
-                        "the nuclear norm needs a singular value decomposition, which this version does not have",
-                    )
-                )
+                axes = range(len(F.shape(input))) if dim is None else (dim,) if isinstance(dim, int) else dim
+                return F.matrix_norm(input, "nuc", tuple(axes), keepdim, dtype=dtype)
             raise DTypeError(explain("norm", f"Order {p} not supported"))
         if not isinstance(p, (str, int, float, type(None))):
             raise ArgumentError(explain("norm", f"p must be a number or 'fro', not {type(p).__name__}"))
         t = F.type(input)
         needs_floating("linalg.vector_norm", t.dtype, "Expected a floating point or complex tensor as input")
-        x = input if dtype is None else F.as_dtype(input, _wider(t, dtypes.to_numpy(dtype)))
+        x = input if dtype is None else F.as_dtype(input, wider(t, dtypes.to_numpy(dtype)))
         order = 2.0 if p in ("fro", None) else float(p)
         return F.linalg_vector_norm(x, ord=order, dim=many_axes("norm", len(t.shape), dim), keepdim=bool(keepdim))
 
 
-def _wider(x: Type, wanted: dtypes.NumpyDType) -> dtypes.NumpyDType:
+def wider(x: Type, wanted: dtypes.NumpyDType) -> dtypes.NumpyDType:
     """The dtype to compute a norm in.  Raises RuntimeError unless it is floating and holds all of x's values."""
     needs_floating("linalg.vector_norm", wanted, "dtype should be floating point or complex")
     if dtypes.promote_types(x.dtype, wanted) != wanted:

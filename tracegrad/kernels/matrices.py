@@ -1,0 +1,281 @@
+"""Kernels of linear algebra over stacks of matrices.  NumPy's stacked routines where it has them, SciPy's (imported inside the function) where not.
+
+A matrix that an algorithm cannot take raises np.linalg.LinAlgError with torch's text.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+
+def matrix_rows(x: Array) -> Array:
+    """A stack of matrices with one leading axis."""
+    return x.reshape(-1, *x.shape[-2:]) if x.size else np.empty((0, *x.shape[-2:]), x.dtype)
+
+
+def adjoint(x: Array) -> Array:
+    """The last two axes exchanged, conjugated."""
+    return np.conjugate(x.swapaxes(-1, -2)) if x.dtype.kind == "c" else x.swapaxes(-1, -2)
+
+
+def lu_info(x: Array) -> Array:
+    """For every matrix the number (from 1) of the first zero on the diagonal of U; 0 if there is none.  int32."""
+    packed, _ = lu_packed(x, False)
+    dead = np.diagonal(packed, axis1=-2, axis2=-1) == 0
+    if not dead.shape[-1]:
+        return np.zeros(dead.shape[:-1], np.int32)
+    return np.where(dead.any(-1), dead.argmax(-1) + 1, 0).astype(np.int32)
+
+
+def _where_singular(operation: str, x: Array) -> np.linalg.LinAlgError:
+    info = lu_info(x)
+    flat = np.flatnonzero(info)
+    number = int(info.reshape(-1)[flat[0]]) if flat.size else x.shape[-1]
+    batch = f"(Batch element {flat[0] if flat.size else 0}): " if x.ndim > 2 else ""
+    if operation == "linalg.solve":
+        return np.linalg.LinAlgError(
+            f"torch.linalg.solve: {batch}The solver failed because the input matrix is singular."
+        )
+    return np.linalg.LinAlgError(
+        f"{operation}: {batch}The diagonal element {number} is zero, the inversion could not be completed because the input matrix is singular."
+    )
+
+
+def matrix_inverse(x: Array, check: bool) -> Array:
+    """The inverses; singular matrices raise if `check`, else give nan."""
+    try:
+        return np.linalg.inv(x)
+    except np.linalg.LinAlgError:
+        if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
+            raise
+        if check:
+            raise _where_singular("linalg.inv", x) from None
+    out = np.full(x.shape, np.nan, x.dtype)
+    for place in np.ndindex(x.shape[:-2]):
+        try:
+            out[place] = np.linalg.inv(x[place])
+        except np.linalg.LinAlgError:
+            continue
+    return out
+
+
+def matrix_solve(a: Array, b: Array, left: bool, check: bool) -> Array:
+    """X with a @ X = b, or X @ a = b for left=False; singular matrices raise if `check`, else give nan."""
+    if not left:
+        return matrix_solve(a.swapaxes(-1, -2), b.swapaxes(-1, -2), True, check).swapaxes(-1, -2)
+    try:
+        return np.linalg.solve(a, b)
+    except np.linalg.LinAlgError:
+        if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
+            raise
+        if check:
+            raise _where_singular("linalg.solve", a) from None
+    return np.matmul(matrix_inverse(a, False), b)
+
+
+def determinant(x: Array) -> Array:
+    """The determinants."""
+    return np.asarray(np.linalg.det(x), x.dtype)
+
+
+def slogdet(x: Array) -> tuple[Array, Array]:
+    """(sign, log of the absolute value) of the determinants."""
+    sign, size = np.linalg.slogdet(x)
+    return np.asarray(sign, x.dtype), np.asarray(size, x.real.dtype)
+
+
+def cofactors(x: Array) -> Array:
+    """det(x) * inv(x) transposed, also for singular x: by the singular values where the inverse would lose digits."""
+    n = x.shape[-1]
+    if not x.size or not np.isfinite(x).all():
+        return np.full(x.shape, np.nan, x.dtype)
+    try:
+        inverse = np.linalg.inv(x)
+        size = np.max(np.abs(x), initial=0) * np.max(np.abs(inverse), initial=0)
+        if np.isfinite(size) and size < 1e-6 / np.finfo(x.dtype).eps:
+            return np.multiply(np.linalg.det(x)[..., None, None], inverse.swapaxes(-1, -2))
+    except np.linalg.LinAlgError:
+        pass
+    u, s, vh = np.linalg.svd(x)
+    others = np.stack([np.prod(np.delete(s, i, axis=-1), axis=-1) for i in range(n)], -1)
+    sign = np.linalg.det(u) * np.linalg.det(vh)
+    return np.multiply(sign[..., None, None], np.conjugate(np.matmul(np.multiply(u, others[..., None, :]), vh))).astype(
+        x.dtype
+    )
+
+
+def cholesky_factor(x: Array, upper: bool, check: bool) -> Array:
+    """L with x = L L^H read from the lower triangle, or U with x = U^H U read from the upper one.  Others raise if `check`, else give nan."""
+    try:
+        return np.linalg.cholesky(x, upper=upper)
+    except np.linalg.LinAlgError:
+        if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
+            raise
+    out = np.full(x.shape, np.nan, x.dtype)
+    if check:
+        flat = cholesky_info(x, upper).reshape(-1)
+        bad = int(np.flatnonzero(flat)[0]) if flat.any() else 0
+        batch = f"(Batch element {bad}): " if x.ndim > 2 else ""
+        raise np.linalg.LinAlgError(
+            f"linalg.cholesky: {batch}The factorization could not be completed because the input is not positive-definite "
+            f"(the leading minor of order {flat[bad]} is not positive-definite)."
+        )
+    for place in np.ndindex(x.shape[:-2]):
+        try:
+            out[place] = np.linalg.cholesky(x[place], upper=upper)
+        except np.linalg.LinAlgError:
+            continue
+    return out
+
+
+def cholesky_info(x: Array, upper: bool) -> Array:
+    """For every matrix the order of the first leading minor that is not positive definite; 0 if all are.  int32."""
+    info = np.zeros(x.shape[:-2], np.int32)
+    for place in np.ndindex(x.shape[:-2]):
+        for order in range(1, x.shape[-1] + 1):
+            try:
+                np.linalg.cholesky(x[place][:order, :order], upper=upper)
+            except np.linalg.LinAlgError:
+                info[place] = order
+                break
+    return info
+
+
+def solve_triangular(a: Array, b: Array, upper: bool, left: bool, unitriangular: bool) -> Array:
+    """X with a @ X = b (X @ a = b for left=False), reading one triangle of a.  A zero on the diagonal gives inf or nan."""
+    from scipy.linalg.blas import get_blas_funcs
+
+    lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    out = np.empty((*lead, *b.shape[-2:]), b.dtype)
+    if not out.size:
+        return out
+    trsm = get_blas_funcs("trsm", (a, b))
+    a, b = np.broadcast_to(a, (*lead, *a.shape[-2:])), np.broadcast_to(b, out.shape)
+    for place in np.ndindex(lead):
+        out[place] = trsm(1.0, a[place], b[place], side=not left, lower=not upper, diag=unitriangular)
+    return out
+
+
+def eigh(x: Array, upper: bool) -> tuple[Array, Array]:
+    """(eigenvalues ascending, eigenvectors as columns) of Hermitian matrices, read from one triangle; nan for values that are not finite."""
+    try:
+        values, vectors = np.linalg.eigh(x, UPLO="U" if upper else "L")
+    except np.linalg.LinAlgError:
+        if np.isfinite(x).all():
+            problem = "The algorithm failed to converge because the input matrix is ill-conditioned or has too many repeated eigenvalues."
+            raise np.linalg.LinAlgError(f"linalg.eigh: {problem}") from None
+        return np.full(x.shape[:-1], np.nan, x.real.dtype), np.full(x.shape, np.nan, x.dtype)
+    return np.asarray(values, x.real.dtype), np.asarray(vectors, x.dtype)
+
+
+def eig(x: Array) -> tuple[Array, Array]:
+    """(eigenvalues, eigenvectors as columns of length 1), both complex."""
+    if not np.isfinite(x).all():
+        raise RuntimeError("torch.linalg.eig: input tensor should not contain infs or NaNs.")
+    d = np.result_type(x.dtype, np.complex64)
+    values, vectors = np.linalg.eig(x)
+    return values.astype(d), vectors.astype(d)
+
+
+def svd(x: Array, full: bool) -> tuple[Array, Array, Array]:
+    """(U, singular values descending, V^H)."""
+    try:
+        u, s, vh = np.linalg.svd(x, full_matrices=full)
+    except np.linalg.LinAlgError:
+        u = s = vh = np.full((), np.nan)
+    if not np.isfinite(s).all():
+        raise np.linalg.LinAlgError(
+            "linalg.svd: The algorithm failed to converge because the input matrix contained non-finite values."
+        )
+    return u, s, vh
+
+
+def pinv(x: Array, atol: float, rtol: float, hermitian: bool) -> Array:
+    """Moore-Penrose inverses; singular values up to max(atol, rtol * largest) count as 0."""
+    if not x.size:
+        return np.zeros((*x.shape[:-2], x.shape[-1], x.shape[-2]), x.dtype)
+    if hermitian:
+        values, u = eigh(x, False)
+        vh, s = adjoint(u), values
+    else:
+        u, s, vh = svd(x, False)
+    size = np.abs(s)
+    limit = np.maximum(atol, rtol * np.max(size, axis=-1, keepdims=True))
+    kept = size > limit
+    inverse = np.where(kept, np.divide(1, np.where(kept, s, 1)), 0).astype(s.dtype)
+    return np.matmul(np.multiply(adjoint(vh), inverse[..., None, :]), adjoint(u))
+
+
+def qr(x: Array, mode: str) -> tuple[Array, Array]:
+    """(Q, R): reduced or complete; for mode "r" Q has no elements."""
+    if mode == "r":
+        return np.zeros((0,), x.dtype), np.asarray(np.linalg.qr(x, mode="r"), x.dtype)
+    q, r = np.linalg.qr(x, mode=mode)
+    return np.asarray(q, x.dtype), np.asarray(r, x.dtype)
+
+
+def lu_packed(x: Array, check: bool) -> tuple[Array, Array]:
+    """(L below the diagonal and U above in one matrix, row exchanges as int32 counted from 1).  A 0 on the diagonal of U raises if `check`."""
+    from scipy.linalg.lapack import get_lapack_funcs
+
+    rows, columns = x.shape[-2:]
+    count = min(rows, columns)
+    packed, pivots = np.array(x), np.zeros((*x.shape[:-2], count), np.int32)
+    if not x.size:
+        return packed, pivots
+    getrf = get_lapack_funcs("getrf", (x,))
+    for place in np.ndindex(x.shape[:-2]):
+        packed[place], exchanged, _ = getrf(x[place])
+        pivots[place] = exchanged + 1
+        if check and not np.diagonal(packed[place]).all():
+            number = int((np.diagonal(packed[place]) == 0).argmax()) + 1
+            raise RuntimeError(
+                f"torch.linalg.lu_factor: U[{number},{number}] is zero and using it on lu_solve would result in a division by zero. "
+                "If you still want to perform the factorization, consider calling linalg.lu(A, pivot) or linalg.lu_factor_ex(A, pivot)"
+            )
+    return packed, pivots
+
+
+def permutation_matrix(pivots: Array, rows: int, like: Any) -> Array:
+    """The matrices P with A = P L U, of the dtype `like`, from row exchanges counted from 1."""
+    out = np.zeros((*pivots.shape[:-1], rows, rows), like)
+    for place in np.ndindex(pivots.shape[:-1]):
+        order = np.arange(rows)
+        for i, j in enumerate(pivots[place] - 1):
+            order[[i, j]] = order[[j, i]]
+        out[place][order, np.arange(rows)] = 1
+    return out
+
+
+def matrix_exp(x: Array) -> Array:
+    """The exponentials of matrices."""
+    from scipy.linalg import expm
+
+    if not x.size:
+        return np.array(x)
+    if not np.isfinite(x).all():
+        return np.full(x.shape, np.nan, x.dtype)
+    return np.asarray(expm(x)).astype(x.dtype, copy=False)
+
+
+def least_squares(a: Array, b: Array, rcond: float) -> tuple[Array, Array, Array]:
+    """(solutions of smallest length of min |a @ X - b|, ranks, singular values)."""
+    m, n = a.shape[-2:]
+    lead = a.shape[:-2]
+    solution = np.zeros((*lead, n, b.shape[-1]), a.dtype)
+    rank, values = np.zeros(lead, np.int64), np.zeros((*lead, min(m, n)), a.real.dtype)
+    if a.size:
+        for place in np.ndindex(lead):
+            solution[place], _, rank[place], values[place] = np.linalg.lstsq(a[place], b[place], rcond=rcond)
+    return solution, rank, values
+
+
+def check_phase(g: Array, phase: Array, what: str) -> Array:
+    """g; RuntimeError if `phase`, the change of the loss along a free phase of vectors, is not 0."""
+    if not np.all(np.abs(phase) <= 1e-2):
+        raise RuntimeError(what)
+    return g

@@ -1,0 +1,163 @@
+"""Pseudoinverses and least squares.
+
+Derivatives: G. H. Golub and V. Pereyra, The differentiation of pseudo-inverses and nonlinear least squares problems whose variables separate, 1973.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tracegrad.dtypes import I64
+from tracegrad.errors import ShapeError, explain
+from tracegrad.ir.families import Composite
+from tracegrad.ir.prelude import Ops, Value
+from tracegrad.ir.samples import A
+from tracegrad.ir.types import Type
+from tracegrad.ops.checks import real_type
+from tracegrad.ops.matrices import MatrixFunction, check_equation, mH, needs_matrices
+from tracegrad.ops.results import named_result
+
+
+class LinalgPinvNode(MatrixFunction):
+    """Moore-Penrose inverses; singular values up to max(atol, rtol * largest) count as 0.  Shape: (*p, n, m) -> (*p, m, n).  The rank must not change."""
+
+    attrs, holomorphic = ("atol", "rtol", "hermitian"), False
+    torch_name, pole = "LinalgPinvBackward0", "where the rank changes"
+    numpy, jax = "K.pinv({x}, {atol}, {rtol}, {hermitian})", "K.pinv({x}, {atol}, {rtol}, {hermitian})"
+    samples = (
+        [A(3, 3), 0.0, 1e-15, False],
+        [A(4, 2), 0.0, 1e-15, False],
+        [A(2, 4), 0.0, 1e-15, False],
+        [A(2, 3, 2), 0.0, 1e-15, False],
+        [A(0, 2), 0.0, 1e-15, False],
+    )
+
+    @staticmethod
+    def infer(x: Type, atol: float, rtol: float, hermitian: bool) -> Type:
+        """The last two axes exchanged."""
+        needs_matrices("linalg.pinv", x)
+        return Type((*x.shape[:-2], x.shape[-1], x.shape[-2]), x.dtype)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value, out: Value) -> Value:
+        return pinv_cotangent(F, x, out, g)
+
+
+def pinv_cotangent(F: Ops, x: Value, p: Value, g: Value) -> Value:
+    """The cotangent of x from g, that of its pseudoinverse p (Golub and Pereyra 1973)."""
+    turned, back = mH(F, p), mH(F, g)
+    first = F.matmul(turned, F.matmul(g, turned))
+    inner = F.matmul(back, F.matmul(p, turned))
+    second = F.sub(inner, F.matmul(x, F.matmul(p, inner)))
+    outer = F.matmul(turned, F.matmul(p, back))
+    third = F.sub(outer, F.matmul(F.matmul(outer, p), x))
+    return F.add(F.sub(second, first), third)
+
+
+def tolerances(x: Type, atol: Any, rtol: Any) -> tuple[float, float]:
+    """Both tolerances: without either, rtol is the larger size times the epsilon of the dtype."""
+    if rtol is None:
+        rtol = 0.0 if atol is not None and float(atol) > 0 else max(x.shape[-2:]) * float(np.finfo(x.dtype).eps)
+    return 0.0 if atol is None else float(atol), float(rtol)
+
+
+class LinalgPinv(Composite):
+    """Moore-Penrose inverses.  Shape: (*p, n, m) -> (*p, m, n)."""
+
+    function, method, samples = False, False, ()
+
+    @staticmethod
+    def call(
+        F: Ops, input: Any, rcond: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
+    ) -> Value:  # noqa: A002
+        """Singular values up to max(atol, rtol * largest) count as 0; rcond is another name of rtol."""
+        t = F.type(input)
+        needs_matrices("linalg.pinv", t)
+        low, relative = tolerances(t, atol, rtol if rcond is None else rcond)
+        return F.linalg_pinv_node(input, atol=low, rtol=relative, hermitian=bool(hermitian))
+
+
+class Pinverse(Composite):
+    """Moore-Penrose inverses.  Shape: (*p, n, m) -> (*p, m, n)."""
+
+    samples = ()
+
+    @staticmethod
+    def call(F: Ops, input: Any, rcond: float = 1e-15) -> Value:  # noqa: A002
+        """Singular values up to rcond * largest count as 0."""
+        needs_matrices("linalg.pinv", F.type(input))
+        return F.linalg_pinv_node(input, atol=0.0, rtol=float(rcond), hermitian=False)
+
+
+class LeastSquares(MatrixFunction):
+    """(shortest X that minimises |a @ X - b|, ranks, singular values).  Shapes: (*p, n, m), (*p, n, k) -> (*p, m, k), (*p,), (*p, min(n, m))."""
+
+    inputs, outputs, attrs = ("a", "b"), ("solution", "rank", "singular_values"), ("rcond",)
+    nondiff_outputs, holomorphic, linear = ("rank", "singular_values"), False, ("b",)
+    torch_name, pole = "LinalgLstsqBackward0", "where the rank changes"
+    numpy, jax = "K.least_squares({a}, {b}, {rcond})", "K.least_squares({a}, {b}, {rcond})"
+    samples = (
+        [A(4, 2), A(4, 3), 1e-15],
+        [A(2, 4), A(2, 1), 1e-15],
+        [A(3, 3), A(3, 2), 1e-15],
+        [A(2, 3, 2), A(2, 3, 1), 1e-15],
+    )
+
+    @staticmethod
+    def infer(a: Type, b: Type, rcond: float) -> tuple[Type, Type, Type]:
+        """The dtype of a; int64; the dtype of a's parts."""
+        lead, (m, n) = a.shape[:-2], a.shape[-2:]
+        values = Type((*lead, min(m, n)), real_type(a).dtype)
+        return Type((*lead, n, b.shape[-1]), a.dtype), Type(lead, I64), values
+
+    @staticmethod
+    def grad_a(F: Ops, g_solution: Value, a: Value, b: Value, rcond: float) -> Value:
+        p = F.linalg_pinv_node(a, atol=0.0, rtol=rcond, hermitian=False)
+        return pinv_cotangent(F, a, p, F.matmul(g_solution, mH(F, b)))
+
+    @staticmethod
+    def grad_b(F: Ops, g_solution: Value, a: Value, rcond: float) -> Value:
+        return F.matmul(mH(F, F.linalg_pinv_node(a, atol=0.0, rtol=rcond, hermitian=False)), g_solution)
+
+
+class LinalgLstsq(Composite):
+    """(solution, residuals, rank, singular_values) of min |A @ X - B|.  Shapes: (*p, n, m), (*p, n, k) or (*p, n) -> as A+ @ B, (*p, k), (*p,), (*p, l)."""
+
+    function, method, samples = False, False, ()
+
+    @staticmethod
+    def call(F: Ops, A: Any, B: Any, rcond: Any = None, *, driver: Any = None) -> Any:  # noqa: N803
+        """The residuals are given for n > m, the singular values for the drivers gelsd and gelss."""
+        a, b = F.type(A), F.type(B)
+        needs_matrices("torch.linalg.lstsq", a, "input")
+        if driver not in (None, "gels", "gelsy", "gelsd", "gelss"):
+            raise ShapeError(
+                explain("torch.linalg.lstsq", "parameter `driver` should be one of (gels, gelsy, gelsd, gelss)")
+            )
+        vector = len(b.shape) == len(a.shape) - 1
+        right = F.unsqueeze(B, dim=len(b.shape)) if vector else B
+        shape = F.shape(right)
+        if len(shape) != len(a.shape) or shape[-2] != a.shape[-2]:
+            raise ShapeError(
+                explain("torch.linalg.lstsq", "input.size(-2) should match other.size(-2)", input=a, other=b)
+            )
+        check_equation("torch.linalg.lstsq", Type((*a.shape[:-1], a.shape[-2]), a.dtype), F.type(right), True)
+        m, n = a.shape[-2:]
+        limit = max(m, n) * float(np.finfo(a.dtype).eps) if rcond is None else float(rcond)
+        solution, rank, values = F.least_squares(A, right, rcond=limit)
+        nothing = F.zeros(Type((0,), F.type(values).dtype))
+        residuals = nothing
+        if m > n and driver not in (None, "gelsy"):
+            difference = F.abs(F.sub(F.matmul(A, solution), right))
+            residuals = F.named(
+                F.sum(F.square(difference), dim=(len(shape) - 2,), keepdim=False), called="LinalgLstsqBackward0"
+            )
+        fields = ("solution", "residuals", "rank", "singular_values")
+        if vector:
+            solution = F.named(F.reshape(solution, shape=F.shape(solution)[:-1]), called="LinalgLstsqBackward0")
+        ranks = rank if driver != "gels" else F.zeros(Type((0,), I64))
+        return named_result(
+            "linalg_lstsq", fields, (solution, residuals, ranks, values if driver in ("gelsd", "gelss") else nothing)
+        )
