@@ -198,7 +198,7 @@ class substituted:  # noqa: N801
         if saved:
             unpack = ctx._unpack
             self.undo.append(lambda: setattr(ctx, "_unpack", unpack))
-            ctx._unpack = lambda: tuple(saved.get(i, t) for i, t in enumerate(unpack()))
+            ctx._unpack = lambda *_: tuple(saved.get(i, t) for i, t in enumerate(unpack()))
         for key, t in self.tensors.items():
             if key[0][0] != SAVED:
                 self._put(key, t)

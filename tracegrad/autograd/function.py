@@ -334,9 +334,9 @@ def _keep(ctx: FunctionCtx, tensors: list[Tensor | None], node: Node, pieces: tu
         node.saved = saved
     reference = weakref.ref(node)
 
-    def unpack() -> tuple[Tensor | None, ...]:
+    def unpack(raw: bool = False) -> tuple[Any, ...]:
         alive = reference()
-        return SavedTensors.of(alive) if alive is not None else ()
+        return SavedTensors.of(alive, raw) if alive is not None else ()
 
     ctx._unpack = unpack
 

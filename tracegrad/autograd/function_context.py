@@ -21,7 +21,7 @@ class FunctionCtx:
         self._to_save_forward: tuple[Tensor | None, ...] = ()
         self._non_differentiable: tuple[Tensor, ...] = ()
         self._dirty: tuple[Tensor, ...] = ()
-        self._unpack: Callable[[], tuple[Tensor | None, ...]] | None = None
+        self._unpack: Callable[..., tuple[Any, ...]] | None = None
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep tensors (or None) for backward, which reads them from `saved_tensors`.  Raises TypeError for anything else."""
@@ -93,6 +93,10 @@ class BackwardCFunction(FunctionCtx):
         Raises RuntimeError when a backward has freed it, or when a value was overwritten since.
         """
         return () if self._unpack is None else self._unpack()
+
+    @property
+    def _raw_saved_tensors(self) -> tuple[Any, ...]:
+        return () if self._unpack is None else self._unpack(True)
 
     def maybe_clear_saved_tensors(self) -> None:
         """Accepted; a backward frees what was saved when it is done."""

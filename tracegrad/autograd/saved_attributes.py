@@ -10,7 +10,7 @@ import numpy as np
 
 from tracegrad.autograd.saving import Entry, Hooks, Packed
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.errors import DifferentiationError, GraphFreedError, MissingAttributeError, explain
+from tracegrad.errors import ArgumentError, DifferentiationError, GraphFreedError, MissingAttributeError, explain
 from tracegrad.ir.builder import projections
 from tracegrad.ir.node import FREED, Node, input_type
 
@@ -68,6 +68,8 @@ class SavedTensor:
 
     def register_hooks(self, pack_hook: Callable[[Tensor], Any], unpack_hook: Callable[[Any], Tensor]) -> None:
         """Keep what pack_hook makes of the value from now on, and give unpack_hook's answer to the derivative.  Raises RuntimeError the second time."""
+        if not (callable(pack_hook) and callable(unpack_hook)):
+            raise ArgumentError(explain("register_hooks", "incompatible function arguments: the hooks must be callable"))
         node, at = self._node, self._position
         value = _tensor(node, at)
         if isinstance(node.saved, Packed) or value is None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from tracegrad.autograd.saving import Entry, current_hooks
+from tracegrad.autograd.saving import Entry, Hooks, current_hooks
 from tracegrad.config import local
 from tracegrad.eager.clock import version
 from tracegrad.eager.inference import refuse_saving
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.errors import GraphFreedError, OverwrittenError, explain
+from tracegrad.errors import ArgumentError, DifferentiationError, GraphFreedError, OverwrittenError, explain
 from tracegrad.ir.builder import projection
 from tracegrad.ir.node import FREED, Node
 from tracegrad.ir.types import Type
@@ -31,8 +31,8 @@ class SavedTensors:
         self.node, self.pieces = weakref.ref(node), [weakref.ref(p) for p in pieces]
 
     @staticmethod
-    def of(node: Node) -> tuple[Tensor | None, ...]:
-        """The saved tensors of a node.  Raises GraphFreedError after a backward that did not retain the graph."""
+    def of(node: Node, raw: bool = False) -> tuple[Any, ...]:
+        """The saved tensors of a node; raw: as `ctx._raw_saved_tensors` gives them.  Raises GraphFreedError after a backward that did not retain the graph."""
         saved = node.saved
         if saved is FREED:
             raise GraphFreedError(
@@ -42,10 +42,12 @@ class SavedTensors:
                     "Pass retain_graph=True to the first call to keep them",
                 )
             )
-        return saved.unpack() if isinstance(saved, SavedTensors) else ()
+        return saved.unpack(raw) if isinstance(saved, SavedTensors) else ()
 
-    def unpack(self) -> tuple[Tensor | None, ...]:
+    def unpack(self, raw: bool = False) -> tuple[Any, ...]:
         """The Tensors, with their history.  Raises OverwrittenError when one was written in place since it was saved."""
+        if raw:
+            return tuple(SavedTensor(self, i) for i in range(len(self.entries)))
         found = tuple(None if e is None else self._restore(*e) for e in self.entries)
         duals = None if local.watch is None else local.watch.duals
         return found if duals is None else tuple(map(duals.restore, found))
@@ -68,6 +70,28 @@ class SavedTensors:
             return handle(data, piece if piece is not None or node is None else projection(node, index))
         same = tensor is not None and tensor._node is source and tensor._data is data
         return tensor if tensor is not None and same else handle(data, source)
+
+
+class SavedTensor:
+    """One of them, for `ctx._raw_saved_tensors`."""
+
+    __slots__ = ("_at", "_saved")
+
+    def __init__(self, saved: SavedTensors, at: int) -> None:
+        self._saved, self._at = saved, at
+
+    def register_hooks(self, pack_hook: Callable[[Tensor], Any], unpack_hook: Callable[[Any], Tensor]) -> None:
+        """Keep what pack_hook makes of the value from now on, and give unpack_hook's answer to backward.  Raises RuntimeError the second time, TypeError for hooks that cannot be called."""
+        if not (callable(pack_hook) and callable(unpack_hook)):
+            raise ArgumentError(explain("register_hooks", "incompatible function arguments: the hooks must be callable"))
+        entry = self._saved.entries[self._at]
+        if entry is None or type(entry[1]) is Entry:
+            problem = "Calling register_hooks on a saved tensor whose hooks have already been set, or on None, is not allowed"
+            raise DifferentiationError(explain("register_hooks", problem))
+        tensor, data, source, index, _ = entry
+        shown = tensor if tensor is not None else handle(data, source)
+        packed = Entry(Hooks(pack_hook, unpack_hook), shown, index is not None)
+        self._saved.entries[self._at] = (None, packed, source, index, 0)
 
 
 def _entry(t: Tensor, index: int | None, pieces: Sequence[Node]) -> tuple[Any, ...]:
