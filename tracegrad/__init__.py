@@ -60,7 +60,7 @@ newaxis = None
 _LAZY = {
     **{
         name: (f"tracegrad.{name}", None)
-        for name in "func fft linalg nn optim special utils export compiler cuda backends random testing".split()
+        for name in "func fft linalg nn optim special utils export compiler amp cuda backends random testing".split()
     },
     "compile": ("tracegrad.compiler", "compile"),
     "capture": ("tracegrad.compiler", "capture"),
@@ -74,6 +74,8 @@ _LAZY = {
     },
     "from_dlpack": ("tracegrad.utils.dlpack", "from_dlpack"),
     "set_printoptions": ("tracegrad.eager.printing", "set_printoptions"),
+    "autocast": ("tracegrad.amp", "autocast"),
+    "GradScaler": ("tracegrad.amp", "GradScaler"),
     "save": ("tracegrad.utils.serialization", "save"),
     "load": ("tracegrad.utils.serialization", "load"),
     "Graph": ("tracegrad.export", "Graph"),

@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[2] / "tracegrad"
 
 # lowest first; what stands on one line is one layer, and modules of one layer may not import each other unless they share a folder
 LAYERS = (
-    ("errors", "config", "dtypes", "pytree", "slots", "devices", "cuda"),
+    ("errors", "config", "dtypes", "pytree", "slots", "devices", "amp", "cuda"),
     ("kernels",),
     ("ir",),
     ("ops",),

@@ -208,5 +208,3 @@ def __format__(self: Tensor, spec: str) -> str:
         return format(self._data.item(), spec)
     return object.__format__(self, spec)
 
-
-__str__ = __repr__

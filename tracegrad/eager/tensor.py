@@ -12,6 +12,7 @@ import numpy as np
 
 from tracegrad import dtypes
 from tracegrad.config import local
+from tracegrad.devices import check_device
 from tracegrad.errors import (
     ArgumentError,
     DataError,
@@ -69,17 +70,15 @@ class Tensor(metaclass=dtypes.TorchClass):
     def __hash__(self) -> int:
         return id(self)
 
-    def __new__(cls, *data: Any, **options: Any) -> Tensor:
+    def __new__(cls, *data: Any, requires_grad: bool = False, device: Any = None) -> Tensor:
+        check_device("Tensor", device)
         self = object.__new__(slots.inference_class if local.inference and cls is Tensor else cls)
         self._data, self._node = np.empty((0,), dtypes.default.float), None
-        return self
-
-    def __init__(self, *data: Any, requires_grad: bool = False) -> None:
         if len(data) == 1 and isinstance(data[0], Tensor):
             self._data = data[0]._data  # the memory is shared, as torch does
         elif len(data) == 1 and isinstance(data[0], Size):
             self._data = np.zeros(data[0], dtypes.default.float)
-        elif len(data) == 1 and isinstance(data[0], (list, tuple, np.ndarray)):
+        elif len(data) == 1 and isinstance(data[0], (list, tuple, range, np.ndarray)):
             self._data = np.array(data[0], dtypes.default.float)
         elif len(data) == 1 and not isinstance(data[0], (int, np.integer)):
             raise ArgumentError(
@@ -89,8 +88,10 @@ class Tensor(metaclass=dtypes.TorchClass):
             )
         elif data:
             self._data = np.zeros(tuple(int(n) for n in data), dtypes.default.float)
-        if requires_grad:
-            self.requires_grad_()
+        return self.requires_grad_() if requires_grad else self
+
+    def __init__(self, *data: Any, **options: Any) -> None:
+        """Nothing is left to do: the `__new__` and `__init__` of a subclass may have arguments of their own."""
 
     @property
     def shape(self) -> Size:

@@ -107,6 +107,13 @@ class Polygamma(_Special):
         return F.mul(g, F.polygamma(x, order=order + 1))
 
 
+def _unless_nothing(F: Ops, slope: Value, x: Any, y: Value) -> Value:
+    """The slope g * x / y, but 0 where x and y are 0: there 0 * log(y) is chosen to be 0 whatever y is."""
+    if is_number(x):
+        return F.where(F.eq(y, 0), 0.0, slope) if x == 0 else slope
+    return F.where(F.logical_and(F.eq(x, 0), F.eq(y, 0)), 0.0, slope)
+
+
 class Xlogy(_Special):
     """x * log(y); 0 where x is 0, unless y is nan.  Shapes: (*a), (*b) -> broadcast(a, b)."""
 
@@ -127,7 +134,7 @@ class Xlogy(_Special):
 
     @staticmethod
     def grad_y(F: Ops, g: Value, x: Any, y: Value) -> Value:
-        return F.div(F.mul(g, x), y)
+        return _unless_nothing(F, F.div(F.mul(g, x), y), x, y)
 
 
 class SpecialXlog1py(_OfNamespace):
@@ -150,7 +157,8 @@ class SpecialXlog1py(_OfNamespace):
 
     @staticmethod
     def grad_y(F: Ops, g: Value, x: Any, y: Value) -> Value:
-        return F.div(F.mul(g, x), F.add(y, 1.0))
+        shifted = F.add(y, 1.0)
+        return _unless_nothing(F, F.div(F.mul(g, x), shifted), x, shifted)
 
 
 class Logit(_Special):
