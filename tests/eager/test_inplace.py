@@ -24,7 +24,7 @@ def test_a_write_returns_the_tensor_itself_and_keeps_its_memory():
         lambda: x.clamp_(0, 1),
     ):
         assert write() is x
-        assert x.numpy() is memory
+        assert np.shares_memory(x.numpy(), memory)
 
 
 def test_operators_with_assignment_write_in_place():
@@ -171,7 +171,7 @@ def test_a_write_of_a_tensor_onto_itself_is_no_overlap():
 DIRECT = [
     name
     for name, op in REGISTRY.items()
-    if op.inplace and inplace.ufunc_of(op) is not None and not name.startswith("bitwise")
+    if op.inplace and inplace.ufunc_of(op) is not None and not name.startswith(("bitwise", "gcd", "lcm"))  # of integers
 ]
 
 

@@ -40,9 +40,9 @@ class _Clock:
     last = 0  # sequence number of the last write anywhere
 
 
-def set_apart(t: Tensor) -> Tensor:
-    """Let writes through t, which `.data` gave, count for t alone: backward notices them like any other, `_version` of other names does not."""
-    t.__dict__[APART] = 0
+def set_apart(t: Tensor, count: int = 0) -> Tensor:
+    """Let writes through t, which `.data` gave or was given, count for t alone: backward notices them like any other, `_version` of other names does not."""
+    t.__dict__[APART] = count
     memory = t._data
     while type(memory.base) is _ndarray:
         memory = memory.base

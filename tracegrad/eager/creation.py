@@ -11,7 +11,7 @@ import numpy as np
 
 from tracegrad import dtypes
 from tracegrad.config import local
-from tracegrad.devices import check_device
+from tracegrad.devices import check_device, contiguous_format
 from tracegrad.eager.data import array_of, as_leaf, as_tensor, asarray, element_type, from_numpy, tensor
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.generator import (
@@ -36,6 +36,7 @@ from tracegrad.errors import (
     explain,
 )
 from tracegrad.kernels import numpy_kernels as K
+from tracegrad.kernels.windows import dense_like
 
 
 def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
@@ -179,6 +180,16 @@ def _like(operation: str, t: Any, dtype: Any, device: Any) -> Any:
     return element_type(operation, dtype) or t._data.dtype
 
 
+def _placed(made: Tensor, like: Tensor, memory_format: Any) -> Tensor:
+    """The new tensor in memory of the order that `like` has, unless row-major memory is asked for."""
+    if like._data.flags.c_contiguous or local.trace is not None or memory_format is contiguous_format:
+        return made
+    data = dense_like(like._data, made._data.dtype)
+    data[...] = made._data
+    made._data = data
+    return made
+
+
 def zeros_like(
     input: Any,
     *,
@@ -190,7 +201,7 @@ def zeros_like(
 ) -> Tensor:  # noqa: A002
     """Zeros of input's shape and dtype (or of dtype)."""
     d = _like("zeros_like", input, dtype, device)
-    return as_leaf("zeros_like", _constant(input._data.shape, 0, d), requires_grad)
+    return as_leaf("zeros_like", _placed(_constant(input._data.shape, 0, d), input, memory_format), requires_grad)
 
 
 def ones_like(
@@ -204,7 +215,7 @@ def ones_like(
 ) -> Tensor:  # noqa: A002
     """Ones of input's shape and dtype (or of dtype)."""
     d = _like("ones_like", input, dtype, device)
-    return as_leaf("ones_like", _constant(input._data.shape, 1, d), requires_grad)
+    return as_leaf("ones_like", _placed(_constant(input._data.shape, 1, d), input, memory_format), requires_grad)
 
 
 def empty_like(
@@ -217,7 +228,7 @@ def empty_like(
     memory_format: Any = None,
 ) -> Tensor:  # noqa: A002
     """A tensor of input's shape and dtype (or of dtype); the values are zero."""
-    return zeros_like(input, dtype=dtype, device=device, requires_grad=requires_grad)
+    return zeros_like(input, dtype=dtype, device=device, requires_grad=requires_grad, memory_format=memory_format)
 
 
 def full_like(
@@ -232,7 +243,8 @@ def full_like(
 ) -> Tensor:  # noqa: A002
     """fill_value in every element, with input's shape and dtype (or dtype)."""
     d = _like("full_like", input, dtype, device)
-    return full(tuple(input._data.shape), fill_value, dtype=dtypes.from_numpy(d), requires_grad=requires_grad)
+    made = full(tuple(input._data.shape), fill_value, dtype=dtypes.from_numpy(d))
+    return as_leaf("full_like", _placed(made, input, memory_format), requires_grad)
 
 
 def _number(operation: str, value: Any) -> Any:
@@ -444,7 +456,8 @@ def rand_like(
 ) -> Tensor:  # noqa: A002
     """Uniform numbers in [0, 1) of input's shape and dtype (or of dtype)."""
     d = _floating("rand_like", _like("rand_like", input, dtype, device))
-    return as_leaf("rand_like", _draw_numbers("random_uniform", d, input._data.shape, generator), requires_grad)
+    made = _draw_numbers("random_uniform", d, input._data.shape, generator)
+    return as_leaf("rand_like", _placed(made, input, memory_format), requires_grad)
 
 
 def randn_like(
@@ -459,7 +472,8 @@ def randn_like(
 ) -> Tensor:  # noqa: A002
     """Standard normal numbers of input's shape and dtype (or of dtype)."""
     d = _floating("randn_like", _like("randn_like", input, dtype, device))
-    return as_leaf("randn_like", _draw_numbers("random_normal", d, input._data.shape, generator), requires_grad)
+    made = _draw_numbers("random_normal", d, input._data.shape, generator)
+    return as_leaf("randn_like", _placed(made, input, memory_format), requires_grad)
 
 
 def randint_like(

@@ -42,6 +42,12 @@ class TensorOps(Ops):
         """Shape of x; () for a Python number."""
         return x._data.shape if isinstance(x, Tensor) else type_of(x).shape
 
+    def row_major(self, x: Any) -> Any:
+        """x, just made, with its elements row by row in memory; a recording has no order of its own."""
+        if local.trace is None and not x._data.flags.c_contiguous:
+            x._data = np.ascontiguousarray(x._data)
+        return x
+
     def is_floating(self, x: Any) -> bool:
         """Whether x has a floating or complex dtype."""
         return (x._data.dtype if isinstance(x, Tensor) else type_of(x).dtype).kind in "fc"

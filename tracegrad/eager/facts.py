@@ -13,7 +13,7 @@ from tracegrad.eager.generate import public_function
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import AxisError, explain
 from tracegrad.ir.types import one_axis
-from tracegrad.ops.windows import offset_of
+from tracegrad.kernels.windows import offset_of
 
 Array = np.ndarray[Any, Any]
 
@@ -74,6 +74,10 @@ class UntypedStorage:
         return self._memory.nbytes
 
     size = __len__ = nbytes
+
+    def elements(self, dtype: Any) -> Array:
+        """The whole block as a flat array of a NumPy dtype."""
+        return self._memory.ravel("K").view(dtype)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, UntypedStorage) and other.data_ptr() == self.data_ptr()

@@ -297,9 +297,9 @@ def set_item(self: Tensor, index: Any, value: Any) -> None:
     Raises IndexError as reading does, RuntimeError for a shape that does not fit and for a leaf that requires grad, TypeError for other values.
     """
     if type(value) is not float and not isinstance(value, (Tensor, bool, int, float, complex)):
-        if not isinstance(value, np.generic):
+        if not isinstance(value, np.integer):
             raise ArgumentError(explain("index", f"can't assign a {type(value).__name__} to a Tensor"))
-        value = value.item()
+        value = int(value)
     plain = type(index) is int or _is_plain(index)
     if plain and _direct(self, value) and _write_plain(self, index, value):
         return
@@ -470,3 +470,6 @@ def _write_masked(view: Tensor, dim: int, mask: Tensor, value: Tensor) -> None:
         return
     new = T.where(mask, value, view) if local.trace is not None else T.mask_put(view, mask, value)
     inplace.write(view, new, "index_put_")
+
+
+METHODS = {"__getitem__": get_item, "__setitem__": set_item}

@@ -7,6 +7,7 @@ in-place operator pays.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -18,10 +19,10 @@ from tracegrad.eager.clock import check_not_overwritten, owner, touch, version
 from tracegrad.eager.dispatch import NUMBERS, T
 from tracegrad.eager.generate import public_function
 from tracegrad.eager.inference import InferenceTensor, refuse_write
-from tracegrad.eager.marked import refuse_marked
+from tracegrad.eager.marked import refuse_function_views, refuse_marked, shows_leaf
 from tracegrad.eager.repoint import pass_by_hooks, repoint
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.eager.views import MADE_IN_FUNCTION, base_of, once, path_of, refuse_overlap, shows_twice, views_of
+from tracegrad.eager.views import base_of, once, path_of, refuse_overlap, shows_twice, writable
 from tracegrad.errors import ArgumentError, DTypeError, InplaceError, ShapeError, explain
 from tracegrad.ir.node import Node, tick
 from tracegrad.ir.op import Op
@@ -29,6 +30,8 @@ from tracegrad.ir.sweep import input_type
 from tracegrad.ir.types import broadcast
 
 Array = np.ndarray[Any, Any]
+SCATTERED = frozenset({"index_put_", "masked_fill_", "index_fill_"})  # torch lets these write to expanded memory
+EXPANDED = "Use of {} on expanded tensors is deprecated. Please clone() the tensor before performing this operation."
 
 
 def write(t: Tensor, new: Tensor, operation: str) -> Tensor:
@@ -38,7 +41,7 @@ def write(t: Tensor, new: Tensor, operation: str) -> Tensor:
     _check_result(t, new, operation)
     base = base_of(t)
     if local.trace is not None:
-        _check_function_views(t, base, operation)
+        refuse_function_views(t, base, operation)
         _write_recorded(t, base, new, operation)
         return t
     tracked_here = local.grad_enabled and (new._node is not None or t._node is not None or base._node is not None)
@@ -46,8 +49,12 @@ def write(t: Tensor, new: Tensor, operation: str) -> Tensor:
         check_leaf(t, base, operation)
         if new._node is None and t._node is not None:  # a test: its derivative is zero, but there is one
             new = T.overwrite(t, new, kind=operation.rstrip("_"))
-    memory = _memory(t, operation)
-    if memory is t._data and new._data.dtype is memory.dtype:
+    scattered = operation in SCATTERED and not tracked_here and not t._data.flags.c_contiguous and shows_twice(t._data)
+    memory = writable(t._data) if scattered else _memory(t, operation)
+    if scattered:
+        warnings.warn(EXPANDED.format(operation), UserWarning, stacklevel=3)
+        np.copyto(memory, new._data, where=new._data != t._data, casting="unsafe")
+    elif memory is t._data and new._data.dtype is memory.dtype:
         np.copyto(memory, new._data)
     else:
         with np.errstate(all="ignore"):
@@ -148,26 +155,12 @@ def check_leaf(t: Tensor, base: Tensor, operation: str) -> None:
                 "Update it under no_grad(), or work on a clone()",
             )
         )
-    if base is t:
-        return
-    if base._node is not None and base._node.op is None:
+    if base is not t and shows_leaf(t):
         raise InplaceError(
             explain(
                 operation,
                 "a view of a leaf Variable that requires grad is being used in an in-place operation",
                 "Update it under no_grad()",
-            )
-        )
-
-
-def _check_function_views(t: Tensor, base: Tensor, operation: str) -> None:
-    """Refuse a write that would change a view returned by an autograd.Function: reading it again from the base would skip the user's backward."""
-    if any(MADE_IN_FUNCTION in v.__dict__ for v in (t, *views_of(base))):
-        raise InplaceError(
-            explain(
-                operation,
-                "the output of a custom Function is a view, and it, its base or another view of its base is being modified inplace",
-                "clone() the output of the Function",
             )
         )
 

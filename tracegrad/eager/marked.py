@@ -53,6 +53,27 @@ def refuse_marked(t: Tensor, operation: str) -> None:
         raise InplaceError(explain(operation, f"{what}. {_WHY[mark]}", _REMEDIES[mark]))
 
 
+def refuse_function_views(t: Tensor, base: Tensor, operation: str) -> None:
+    """Refuse a write that would change a view returned by an autograd.Function: reading it again from the base would skip the user's backward."""
+    if any(MADE_IN_FUNCTION in v.__dict__ for v in (t, *views_of(base))):
+        raise InplaceError(
+            explain(
+                operation,
+                "the output of a custom Function is a view, and it, its base or another view of its base is being modified inplace",
+                "clone() the output of the Function",
+            )
+        )
+
+
+def shows_leaf(t: Tensor) -> bool:
+    """Whether t is a view of a leaf that requires grad, which may be a view itself."""
+    while hasattr(t, "_view"):
+        t = t._view[0]
+        if t._node is not None and t._node.op is None:
+            return True
+    return False
+
+
 def invalidate(views: list[Tensor]) -> None:
     """After a write to a base that requires grad, or to a view of it: what its marked views show is no longer the value that their history tells of."""
     for view in views:

@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 
 from tracegrad.config import local, set_grad_enabled
-from tracegrad.eager.clock import moved, owner, touch
+from tracegrad.eager.clock import moved, owner, set_apart, touch, version
 from tracegrad.eager.dispatch import T
+from tracegrad.eager.facts import UntypedStorage
 from tracegrad.eager.generate import public_function
 from tracegrad.eager.inference import refuse_write
 from tracegrad.eager.inplace import check_leaf
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.eager.views import STANDS_FOR, base_of, cut, views_of
 from tracegrad.errors import ArgumentError, DTypeError, InplaceError, NotSupportedError, ShapeError, explain
-from tracegrad.ir.node import Node
+from tracegrad.ir.node import Node, make_leaf
 from tracegrad.ir.op import REGISTRY
 from tracegrad.ir.types import Type
 from tracegrad.ops.reshape import sizes
-from tracegrad.slots import slots
 
 Array = np.ndarray[Any, Any]
 
@@ -113,12 +113,8 @@ def _apply(t: Tensor, function: str, args: tuple[Any, ...]) -> Tensor:
 
 
 def _follow(t: Tensor, node: Node | None) -> None:
-    before = t._node
-    retained = getattr(getattr(before, "extra", None), "retained", None)
+    """The new history; what retain_grad() keeps is the gradient of the value before, as in torch."""
     t._node = node
-    if retained and before is not None and node is not None:
-        before.extra.retained = None
-        slots.retain_grad(t)
 
 
 # --- memory
@@ -191,6 +187,8 @@ def set_(
     """Let self show the memory of `source` (none: nothing), as a whole or at places in it.  Raises RuntimeError for another dtype or where gradients would be lost."""
     if source is None:
         source = handle(np.zeros((0,), self._data.dtype), None)
+    if isinstance(source, UntypedStorage):
+        source = handle(source.elements(self._data.dtype), None)
     if not isinstance(source, Tensor):
         raise ArgumentError(explain("set_", f"argument 'source' must be Tensor, not {type(source).__name__}"))
     if source._data.dtype != self._data.dtype:
@@ -203,7 +201,7 @@ def set_(
         check_leaf(self, base_of(self), "set_")
         if self._node is not None or source._node is not None:
             raise InplaceError(explain("set_", "its derivative is not implemented", "Assign to .data, or use copy_"))
-    data = source._data
+    data, count = source._data, version(self)
     if size is not None:
         strides = tuple(stride) if stride is not None else _row_major(tuple(size))
         if "as_strided" not in REGISTRY:
@@ -215,6 +213,7 @@ def set_(
     if self._node is not None:
         self._node.shape = data.shape
     if local.trace is None:
+        set_apart(self, count)
         touch(self)
     return self
 
@@ -245,11 +244,14 @@ def replace_memory(t: Tensor, value: Tensor) -> None:
                 got=Type(value._data.shape, value._data.dtype),
             )
         )
+    count = version(t)
     if hasattr(t, "_view") or hasattr(t, "_views"):
         cut(t)
     t._data = value._data
-    if node is not None:
-        node.shape, node.dtype = value._data.shape, value._data.dtype
+    set_apart(t, count)
+    if node is not None and (node.shape, node.dtype) != (t._data.shape, t._data.dtype):
+        # a graph of the old value keeps the old leaf
+        t._node = make_leaf(Type(t._data.shape, t._data.dtype), needs=True, extra=node.extra)
 
 
 def _row_major(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -12,8 +12,7 @@ from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import InplaceError, explain
 from tracegrad.ir.node import Node, tick
 from tracegrad.ir.op import Op
-from tracegrad.kernels.windows import layout_positions, strided_positions
-from tracegrad.ops.windows import within
+from tracegrad.kernels.windows import layout_positions, strided_positions, within
 
 MADE_WITHOUT_GRAD = "_made_without_grad"  # marks a view that was made under no_grad()
 MADE_IN_MODE = "_made_in_inference_mode"  # marks a view that was made under inference_mode()
@@ -131,13 +130,15 @@ def shows_twice(array: Array) -> bool:
 
 def once(array: Array) -> Array:
     """The array with size 1 along the axes that repeat one element; writable if the memory is, which NumPy's broadcast arrays do not say."""
-    shown = tuple(slice(0, 1) if step == 0 else slice(None) for step in array.strides)
-    narrow, memory = array[shown], array
-    while type(memory.base) is np.ndarray:
-        memory = memory.base
-    if narrow.flags.writeable or not (memory.flags.writeable and memory.flags.contiguous and memory.size):
-        return narrow
-    return np.ndarray(narrow.shape, array.dtype, memory, address(narrow) - address(memory), narrow.strides)
+    return writable(array[tuple(slice(0, 1) if step == 0 else slice(None) for step in array.strides)])
+
+
+def writable(array: Array) -> Array:
+    """The array, writable if its memory is, which NumPy's broadcast arrays do not say."""
+    memory = owner(array)
+    if array.flags.writeable or not (memory.flags.writeable and memory.flags.contiguous and memory.size):
+        return array
+    return np.ndarray(array.shape, array.dtype, memory, address(array) - address(memory), array.strides)
 
 
 def place_in(base: Array, view: Array) -> Place | None:

@@ -80,6 +80,10 @@ class Ops:
         """Ones of a type."""
         return self.full(shape=like.shape, value=1, dtype=like.dtype)
 
+    def row_major(self, x: Any) -> Any:
+        """x, just made, with its elements row by row in memory, where that can be seen."""
+        return x
+
     def as_dtype(self, x: Any, dtype: Any) -> Any:
         """x converted to a NumPy dtype; x itself when it has it.  Complex numbers become real by their real parts, bools where they are not 0."""
         have = self.type(x).dtype

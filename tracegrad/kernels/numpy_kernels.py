@@ -53,7 +53,7 @@ from tracegrad.kernels.positions import (  # noqa: F401  (kernels under one name
     unsqueeze,
 )
 from tracegrad.kernels.random import random_integers, random_normal, random_permutation, random_uniform  # noqa: F401
-from tracegrad.kernels.windows import as_strided, put_strided, put_unfolded, unfold  # noqa: F401
+from tracegrad.kernels.windows import as_strided, concatenated, copied, put_strided, put_unfolded, unfold  # noqa: F401
 
 Array = np.ndarray[Any, Any]
 

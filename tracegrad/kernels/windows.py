@@ -5,6 +5,7 @@ Each function may use NumPy and the other functions of this file, and nothing el
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,40 @@ def view_memory(x: Array, shape: Shape, strides: Shape, distance: int) -> Array 
     return np.ndarray(shape, x.dtype, memory, start, strides)
 
 
+def dense_like(x: Array, dtype: Any = None) -> Array:
+    """An empty array of x's shape with the axes of x in memory, without gaps; an axis of step 0 (x shows one element often) keeps its place, as in torch."""
+    if x.flags.c_contiguous:
+        return np.empty(x.shape, dtype or x.dtype)
+    steps, order = x.strides, list(range(x.ndim))
+    for i in range(1, x.ndim):  # sorted by insertion: steps of 0 compare with nothing
+        here = i
+        for before in range(i - 1, -1, -1):
+            a, b = order[before], order[here]
+            if not steps[a] or not steps[b]:
+                continue
+            if steps[a] < steps[b] or (steps[a] == steps[b] and x.shape[a] < x.shape[b]):
+                order[before], order[here], here = b, a, before
+            else:
+                break
+    made = np.empty([x.shape[i] for i in order], dtype or x.dtype)
+    return made.transpose([order.index(i) for i in range(x.ndim)])
+
+
+def copied(x: Array, dtype: Any = None) -> Array:
+    """x in memory of its own."""
+    if x.flags.forc or 0 not in x.strides:
+        return np.array(x, dtype)
+    made = dense_like(x, dtype)
+    np.copyto(made, x, casting="unsafe")
+    return made
+
+
+def concatenated(xs: Any, dim: int) -> Array:
+    """The arrays joined along an axis, row by row in memory."""
+    made: Array = np.concatenate(xs, dim)
+    return made if made.flags.c_contiguous else np.ascontiguousarray(made)
+
+
 def strided_positions(shape: Shape, strides: Shape, offset: int) -> Array:
     """The positions offset + sum(i * strides), as an array of that shape."""
     found = np.full(shape, offset)
@@ -53,6 +88,35 @@ def layout_positions(own: Shape, layout: Shape, shape: Shape, strides: Shape, of
     numbers = np.full(places.max() + 1, -1)
     numbers[places.reshape(-1)] = np.arange(places.size)
     return numbers[positions]
+
+
+def offset_of(data: Array) -> int:
+    """How many elements of data's memory lie before its first one."""
+    memory = memory_of(data)
+    if memory is None:
+        return 0
+    return int(data.__array_interface__["data"][0] - memory.__array_interface__["data"][0]) // data.itemsize
+
+
+def within(own: Shape, layout: Shape, shape: Shape, strides: Shape, offset: int) -> bool:
+    """Whether all elements of the view are elements of the value, each of which has a place of its own."""
+    if 0 in shape:
+        return True
+    last = offset + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
+    if offset < 0 or last >= (extent(own, layout) if layout else math.prod(own)):
+        return False
+    if layout and any(n > 1 and not step for n, step in zip(own, layout, strict=True)):
+        return False
+    return (
+        not layout
+        or extent(own, layout) == math.prod(own)
+        or bool((layout_positions(own, layout, shape, strides, offset) >= 0).all())
+    )
+
+
+def extent(own: Shape, layout: Shape) -> int:
+    """How many places of memory lie between the first and behind the last element of a value that lies there with the strides `layout`."""
+    return sum((n - 1) * step for n, step in zip(own, layout, strict=True)) + 1 if 0 not in own else 0
 
 
 def as_strided(x: Array, size: Shape, stride: Shape, offset: int, layout: Shape) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tracegrad.devices import contiguous_format
 from tracegrad.dtypes import NumpyDType
 from tracegrad.errors import DTypeError, explain
 from tracegrad.ir.families import Elementwise, Movement
@@ -34,7 +35,7 @@ class Cast(Elementwise):
 
     attrs, promotion, linear, function, method = ("dtype",), "", ("x",), False, False
     holomorphic = False  # the gradient of a real value is the real part of what arrives
-    numpy, jax = "np.array({x}, {dtype})", "jnp.asarray({x}, {dtype})"
+    numpy, jax = "K.copied({x}, {dtype})", "jnp.asarray({x}, {dtype})"
     torch_name = "ToCopyBackward0"
     samples = ([A(2, 3), "float32"], [A(), "float64"], [A(2, 3), "complex128"], [C(2, 3), "complex64"])
 
@@ -149,13 +150,14 @@ class Clone(Elementwise):
     """A copy of x in memory of its own; gradients flow through.  Shape: (*a) -> (*a)."""
 
     promotion, linear, quiet = "", ("x",), True
-    numpy, jax, onnx = "np.array({x})", "jnp.array({x})", "Identity"
+    numpy, jax, onnx = "K.copied({x})", "jnp.array({x})", "Identity"
     samples = ([A(2, 3)], [A()], [A(0, 4)])
 
     @staticmethod
     def call(F: Ops, input: Any, *, memory_format: Any = None) -> Value:  # noqa: A002
-        """A copy; memory_format is accepted and has no effect."""
-        return F.clone(input)
+        """A copy, in memory of the order that input has unless memory_format is contiguous_format."""
+        made = F.clone(input)
+        return F.row_major(made) if memory_format is contiguous_format else made
 
     @staticmethod
     def grad_x(F: Ops, g: Value) -> Value:

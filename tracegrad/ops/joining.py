@@ -49,7 +49,7 @@ class Cat(Op):
     """Values joined along an existing axis.  Shapes: (*a, n, *b), (*a, m, *b), ... -> (*a, n + m + ..., *b)."""
 
     inputs, attrs, linear, quiet, method, aliases = ("*xs",), ("dim",), ("xs",), True, False, ("concat", "concatenate")
-    numpy, jax, onnx = "np.concatenate({xs}, {dim})", "jnp.concatenate({xs}, {dim})", "Concat"
+    numpy, jax, onnx = "K.concatenated({xs}, {dim})", "jnp.concatenate({xs}, {dim})", "Concat"
     samples = ([A(2, 3), A(1, 3), 0], [A(2, 3), A(2, 1), A(2, 2), 1], [A(0, 3), A(2, 3), 0], [A(2), 0])
 
     @staticmethod
