@@ -219,8 +219,8 @@ def run_backward(call: Call, results: Sequence[Type], arguments: Sequence[Type],
     if len(listed) != expected:
         raise DifferentiationError(
             explain(
-                f"function {call.name}",
-                f"returned an incorrect number of gradients (expected {expected}, got {len(listed)})",
+                call.name,
+                f"function {call.name} returned an incorrect number of gradients (expected {expected}, got {len(listed)})",
                 "Return one value per argument of forward; None for those without gradient",
             )
         )
@@ -249,8 +249,8 @@ def _user_backward(function: type[Any]) -> Callable[..., Any]:
 
 
 def _no_gradient(call: Call, position: int, g: Any) -> None:
-    problem = f"returned a gradient different than None at position {position + 1}, but the corresponding forward input was not a Variable"
-    raise DifferentiationError(explain(f"function {call.name}", problem))
+    problem = f"function {call.name} returned a gradient different than None at position {position + 1}, but the corresponding forward input was not a Variable"
+    raise DifferentiationError(explain(call.name, problem))
 
 
 def _checked(call: Call, position: int, g: Any, want: Type) -> Tensor | None:
@@ -258,19 +258,18 @@ def _checked(call: Call, position: int, g: Any, want: Type) -> Tensor | None:
     if g is None:
         return None
     if not isinstance(g, Tensor):
-        raise DifferentiationError(
-            explain(f"function {call.name}", f"expected Variable or None (got {type(g).__name__})")
-        )
+        kind = "numpy.ndarray" if isinstance(g, np.ndarray) else type(g).__name__
+        raise DifferentiationError(explain(call.name, f"expected Variable or None (got {kind})"))
     have = g._data.shape
     if have != want.shape:
         lead = len(have) - len(want.shape)
         if lead < 0 or any(size not in (1, have[lead + i]) for i, size in enumerate(want.shape)):
-            problem = f"returned an invalid gradient at index {position} - got {list(have)} but expected shape compatible with {list(want.shape)}"
-            raise ShapeError(explain(f"function {call.name}", problem))
+            problem = f"function {call.name} returned an invalid gradient at index {position} - got {list(have)} but expected shape compatible with {list(want.shape)}"
+            raise ShapeError(explain(call.name, problem))
         g = T.sum_to(g, shape=want.shape)
     if g._data.dtype.kind == "c" and want.dtype.kind != "c":
         problem = f"returned a complex gradient at index {position} for a real argument"
-        raise DifferentiationError(explain(f"function {call.name}", problem, "Return its real part"))
+        raise DifferentiationError(explain(call.name, problem, "Return its real part"))
     converted: Tensor = T.as_dtype(g, want.dtype)
     return converted
 

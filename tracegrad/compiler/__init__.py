@@ -3,5 +3,12 @@
 import tracegrad.export  # noqa: F401  (gives graphs to_json, to_python, ...)
 from tracegrad.compiler.compile import Compiled, compile  # noqa: A004  (torch's name)
 from tracegrad.compiler.replay import capture
+from tracegrad.config import local
 
-__all__ = ["Compiled", "capture", "compile"]
+
+def is_compiling() -> bool:
+    """Whether the code that asks is being recorded."""
+    return local.trace is not None
+
+
+__all__ = ["Compiled", "capture", "compile", "is_compiling"]

@@ -6,6 +6,7 @@ import enum
 import threading
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,15 @@ from tracegrad.compiler.replay import Recorded, argument_names, as_tensor_leaf, 
 from tracegrad.compiler.watch import Watched, watch, watch_gradients
 from tracegrad.config import local
 from tracegrad.eager.tensor import Size, Tensor, handle
-from tracegrad.errors import ArgumentError, TraceError, explain
+from tracegrad.errors import ArgumentError, DataError, MissingAttributeError, TraceError, explain
 from tracegrad.ir.graph import Graph
 
 ENTRIES_PER_SIGNATURE = (
     64  # recordings of one signature that differ in what the function reads outside; the oldest goes first
 )
+
+PLAIN = frozenset({"eager", "aot_eager"})  # backends of torch's that run a function as it is
+MODES = (None, "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 
 _STATIC: tuple[type, ...] = (bool, int, str, bytes, type(None), dtypes.dtype, slice, type(Ellipsis))
 
@@ -61,6 +65,12 @@ class Compiled:
         if local.trace is not None:  # inside another recording: part of that program
             return self.function(*args, **kwargs)
         return self._general(args, kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        """What the function itself has, such as the parameters() of a module."""
+        if name.startswith("__") or "function" not in self.__dict__:
+            raise MissingAttributeError(f"a compiled function has no attribute {name!r}")
+        return getattr(self.function, name)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """A compiled method: one compiled function per instance."""
@@ -209,8 +219,20 @@ def _signature(leaf: Any, dynamic: bool) -> Any:
     return (type(leaf), data.shape, data.dtype, isinstance(leaf, Tensor) and leaf.requires_grad)
 
 
-def compile(function: Callable[..., Any] | None = None, *, backend: str = "numpy") -> Any:  # noqa: A001  (torch's name)
+def compile(  # noqa: A001  (torch's name)
+    function: Callable[..., Any] | None = None,
+    *,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    backend: str = "numpy",
+    mode: str | None = None,
+    options: dict[str, Any] | None = None,
+    disable: bool = False,
+) -> Any:
     """A fast version of `function`: recorded once per signature, optimised, and emitted for `backend` ("numpy" or "jax").
+
+    Of torch's backends "inductor" is "numpy" here; "eager" and "aot_eager", and disable=True, give back the function itself.  fullgraph, dynamic, mode and options
+    are accepted as torch takes them and change nothing: a program is always whole, and made anew for other shapes.
 
     Arguments may be Tensors, NumPy arrays, numbers, and nested tuples, lists and dicts of them; shapes, dtypes and all values that are not
     numeric (strings, bools, ints, None) belong to the signature, floats are inputs.  Gradients flow through a compiled function to any order.
@@ -222,8 +244,15 @@ def compile(function: Callable[..., Any] | None = None, *, backend: str = "numpy
     the values of the call that was recorded, without history.
 
     Raises TraceError (a RuntimeError) with the user's line when the function reads a value in Python, writes to an argument, or has another effect that a
-    replay would not repeat; ValueError for an unknown backend.  Example:  fast = compile(tg.func.value_and_grad(loss, argnums=(0, 1)))
+    replay would not repeat, and for a mode that torch does not know; ValueError for an unknown backend.  Example:  fast = compile(tg.func.value_and_grad(loss, argnums=(0, 1)))
     """
+    if mode not in MODES or (mode is not None and options is not None):
+        problem = f"mode must be one of {', '.join(map(repr, MODES))}, without options, got {mode!r}"
+        raise DataError(explain("compile", problem))
     if function is None:
-        return lambda f: Compiled(f, backend)
-    return Compiled(function, backend)
+        return partial(
+            compile, fullgraph=fullgraph, dynamic=dynamic, backend=backend, mode=mode, options=options, disable=disable
+        )
+    if disable or backend in PLAIN:
+        return function
+    return Compiled(function, "numpy" if backend == "inductor" else backend)
