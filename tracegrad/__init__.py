@@ -35,9 +35,7 @@ from tracegrad.autograd.modes import (  # noqa: E402
     no_grad,
     set_grad_enabled,
 )
-from tracegrad.eager import complex_values as _complex_values  # noqa: E402
 from tracegrad.eager import creation as _creation  # noqa: E402
-from tracegrad.eager import functions as _functions  # noqa: E402
 from tracegrad.eager.generate import exported_function as _exported_function  # noqa: E402
 from tracegrad.eager.late import function_of as _function_of  # noqa: E402
 from tracegrad.eager.tensor import Size, Tensor  # noqa: E402
@@ -61,6 +59,15 @@ _LAZY = {
     **{
         name: (f"tracegrad.{name}", None)
         for name in "func fft linalg nn optim special utils export compiler amp cuda backends random testing".split()
+    },
+    **{
+        name: ("tracegrad.eager.functions", name)
+        for name in "allclose broadcast_shapes can_cast equal is_complex is_floating_point is_inference is_nonzero is_tensor numel promote_types result_type "
+        "typename BoolTensor ByteTensor CharTensor ShortTensor IntTensor LongTensor HalfTensor FloatTensor DoubleTensor ComplexFloatTensor ComplexDoubleTensor".split()
+    },
+    **{
+        name: ("tracegrad.eager.complex_values", name)
+        for name in "conj is_conj is_neg resolve_conj resolve_neg".split()
     },
     "compile": ("tracegrad.compiler", "compile"),
     "capture": ("tracegrad.compiler", "capture"),
@@ -160,9 +167,6 @@ def _public_names() -> dict[str, Any]:
         d.name: d for d in (_dtypes.from_numpy(numpy_dtype) for numpy_dtype in _dtypes._FROM_NUMPY)
     }
     names |= _dtypes.ALIASES | _dtypes.NAMED_ONLY
-    names |= _functions.TYPED
-    names |= _functions.FUNCTIONS
-    names |= _complex_values.FUNCTIONS
     return names | {name: getattr(_creation, name) for name in _creation.__all__}
 
 

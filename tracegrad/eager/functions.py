@@ -134,6 +134,7 @@ class TypedTensor:
 TYPED = {
     made.__name__: made for made in (TypedTensor(dtypes.from_numpy(np.dtype(name))) for name in dtypes.TORCH_CLASS)
 }
+globals().update(TYPED)
 FUNCTIONS = {
     f.__name__: f
     for f in (

@@ -1,4 +1,4 @@
-"""What few programs call: each function is a stand-in that loads its module of this folder on first use."""
+"""What not every program uses: methods of Tensor that load their module of this folder on first use, and stand-ins for functions of such modules."""
 
 from __future__ import annotations
 
@@ -9,7 +9,19 @@ from typing import Any
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentError, explain
 
+# methods of Tensor, by the module whose METHODS has them, or whose functions of these names they are
 PLACES = {
+    "complex_values": "conj is_conj resolve_conj is_neg resolve_neg",
+    "conversions": (
+        "item tolist __bool__ __float__ __int__ __complex__ __index__ to cpu cuda type type_as numpy __array__ __array_wrap__ __dlpack__ __dlpack_device__ "
+        "half float double short int long cfloat cdouble bool byte char"
+    ),
+    "facts": (
+        "size stride dim numel is_contiguous contiguous element_size data_ptr is_floating_point is_complex is_signed is_same_size get_device _is_view "
+        "storage_offset is_set_to untyped_storage ndimension nelement"
+    ),
+    "indexing": "__getitem__ __setitem__",
+    "inplace": "copy_ fill_ zero_",
     "reshaping": (
         "t_ transpose_ swapaxes_ swapdims_ unsqueeze_ squeeze_ as_strided_ resize_ resize_as_ set_ share_memory_"
     ),
@@ -20,6 +32,36 @@ PLACES = {
     "copying": "__copy__ __deepcopy__ __reduce_ex__",
     "rare": "dim_order is_pinned is_shared is_nonzero equal allclose as_subclass storage new new_empty_strided pin_memory bfloat16",
 }
+# properties of Tensor, by the module whose PROPERTIES has them
+PROPERTIES = {"complex_values": "mH H real imag"}
+
+
+class OnFirstUse:
+    """An attribute of Tensor that is made when it is first asked for, and takes its own place then: later uses cost nothing more."""
+
+    __slots__ = ("make", "name")
+
+    def __init__(self, name: str, make: Callable[[str], Any]) -> None:
+        self.name, self.make = name, make
+
+    def made(self) -> Any:
+        """The attribute itself, from now on Tensor's own."""
+        found = self.make(self.name)
+        setattr(Tensor, self.name, found)
+        return found
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        found = self.made()
+        return found if instance is None else found.__get__(instance, owner)
+
+
+class PropertyOnFirstUse(OnFirstUse):
+    """The same for a property."""
+
+    __slots__ = ()
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        self.made().__set__(instance, value)
 
 
 def late(module: str, name: str) -> Callable[..., Any]:
@@ -51,4 +93,24 @@ def function_of(method: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-METHODS = {name: late(module, name) for module, names in PLACES.items() for name in names.split()}
+def _method(module: str) -> Callable[[str], Any]:
+    def make(name: str) -> Any:
+        loaded = import_module(f"tracegrad.eager.{module}")
+        return getattr(loaded, "METHODS", {}).get(name) or getattr(loaded, name)
+
+    return make
+
+
+def _property(module: str) -> Callable[[str], Any]:
+    return lambda name: import_module(f"tracegrad.eager.{module}").PROPERTIES[name]
+
+
+METHODS = {
+    name: OnFirstUse(name, make)
+    for make, names in ((_method(module), names) for module, names in PLACES.items())
+    for name in names.split()
+} | {
+    name: PropertyOnFirstUse(name, make)
+    for make, names in ((_property(module), names) for module, names in PROPERTIES.items())
+    for name in names.split()
+}

@@ -8,8 +8,8 @@ from typing import Any
 from tracegrad import dtypes
 from tracegrad.config import local
 from tracegrad.devices import CPU, check_device, strided
-from tracegrad.eager import complex_values, conversions, facts, indexing, inference, inplace, late, operators, views
-from tracegrad.eager.clock import set_apart
+from tracegrad.eager import inference, late, operators, views
+from tracegrad.eager.clock import set_apart, version
 from tracegrad.eager.creation import shape_of, tensor
 from tracegrad.eager.dispatch import NUMBERS, T
 from tracegrad.eager.generate import operator_function, public_function
@@ -249,7 +249,7 @@ PROPERTIES = {
     ),
     "output_nr": property(lambda self: slots.output_nr(self), doc="Which result of its operation self is."),
     "retains_grad": property(_retains_grad, doc="Whether a non-leaf keeps its gradient."),
-    "_version": property(inplace.version, doc="How often the memory was written in place."),
+    "_version": property(version, doc="How often the memory was written in place."),
     "_base": property(views.named_base, doc="The tensor that a view shows; None otherwise."),
     "layout": property(lambda self: strided, doc="How the elements lie in memory: strided."),
     "is_cpu": property(lambda self: True, doc="True: tensors live on the CPU."),
@@ -269,20 +269,8 @@ METHODS = {
 
 def attach() -> None:
     """Give Tensor its operators, methods and properties."""
-    for table in (
-        METHODS,
-        PROPERTIES,
-        complex_values.METHODS,
-        complex_values.PROPERTIES,
-        facts.METHODS,
-        inference.METHODS,
-        conversions.METHODS,
-        conversions.SHORTHANDS,
-        inplace.METHODS,
-        late.METHODS,
-    ):
+    for table in (METHODS, PROPERTIES, inference.METHODS, late.METHODS):
         for name, value in table.items():
             attach_once(name, value)
     Tensor._make_subclass = staticmethod(late.late("rare", "make_subclass"))  # type: ignore[attr-defined]
-    Tensor.__getitem__, Tensor.__setitem__ = indexing.get_item, indexing.set_item  # type: ignore[attr-defined]
     operators.attach()

@@ -6,7 +6,6 @@ it is first asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ import numpy as np
 from tracegrad import dtypes
 from tracegrad.eager.dispatch import NUMBERS, with_array
 from tracegrad.eager.generate import operator_function, public_function
-from tracegrad.eager.inplace import in_place
+from tracegrad.eager.late import OnFirstUse, late
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import DefinitionError
 from tracegrad.ir.op import REGISTRY, Op
@@ -33,21 +32,8 @@ IN_PLACE = {"__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__itrue
             "__imod__": "remainder_", "__iand__": "bitwise_and_", "__ior__": "bitwise_or_", "__ixor__": "bitwise_xor_", "__ilshift__": "bitwise_left_shift_",
             "__irshift__": "bitwise_right_shift_"}  # fmt: skip
 COMPARISONS = {"__eq__": "eq", "__ne__": "ne", "__lt__": "lt", "__le__": "le", "__gt__": "gt", "__ge__": "ge"}
+_in_place = late("inplace", "in_place")
 _OPERANDS = (Tensor, *NUMBERS, np.generic)
-
-
-class OnFirstUse:
-    """An attribute of Tensor that is made when it is first asked for, and takes its own place then."""
-
-    __slots__ = ("make", "name")
-
-    def __init__(self, name: str, make: Callable[[str], Any]) -> None:
-        self.name, self.make = name, make
-
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
-        made = self.make(self.name)
-        setattr(Tensor, self.name, made)
-        return made if instance is None else made.__get__(instance, owner)
 
 
 def is_operand(value: Any) -> bool:
@@ -92,7 +78,7 @@ def _method(name: str) -> Any:
     if op is None:
         raise AttributeError(f"type object 'Tensor' has no attribute {name!r}")
     if name.endswith("_"):
-        return in_place(name, op)
+        return _in_place(name, op)
     found = public_function(op.name)
     found.__doc__ = op.__doc__
     return found

@@ -18,6 +18,10 @@ DEFINED: dict[str, str] = {
     "arrange": (
         "diag diag_embed diagflat diagonal_copy diff renorm repeat_interleave repeated_positions roll rot90 take "
     ),
+    "bits": (
+        "copysign float_power fmax fmin frac frexp frexp_parts gcd heaviside isclose isneginf isposinf lcm ldexp "
+        "logaddexp logaddexp2 nextafter signbit "
+    ),
     "bounds": "clamp clamp_lower clamp_max clamp_max_tensor clamp_min clamp_min_tensor clamp_tensor clamp_upper clip",
     "checks": "",
     "compare": (
@@ -29,7 +33,7 @@ DEFINED: dict[str, str] = {
         "adjoint angle complex conj conj_physical imag isreal polar put_part real sgn vdot view_as_complex "
         "view_as_real "
     ),
-    "contractions": "einsum inner kron tensordot",
+    "contractions": "einsum inner tensordot",
     "control": "alias cast clone detach flat project promote stop_reverse",
     "convolutions": "convolution convolution_weight",
     "create": "arange eye full linspace literal",
@@ -38,6 +42,12 @@ DEFINED: dict[str, str] = {
     "factors": (
         "linalg_householder_product linalg_lu linalg_lu_factor linalg_lu_factor_ex linalg_lu_node linalg_lu_solve "
         "linalg_qr linalg_qr_node lu lu_solve lu_unpack permutation_matrix qr "
+    ),
+    "folded_scatters": "index_fold index_reduce scatter_fold scatter_reduce",
+    "fourier": (
+        "fft_c2c fft_c2r fft_fft fft_fft2 fft_fftn fft_fftshift fft_hfft fft_hfft2 fft_hfftn fft_ifft fft_ifft2 "
+        "fft_ifftn fft_ifftshift fft_ihfft fft_ihfft2 fft_ihfftn fft_irfft fft_irfft2 fft_irfftn fft_r2c fft_rfft "
+        "fft_rfft2 fft_rfftn "
     ),
     "fused": "addbmm addcdiv addcmul addmv addr baddbmm lerp named nan_to_num",
     "gates": "gelu glu log_sigmoid mish silu softsign tanhshrink",
@@ -88,11 +98,22 @@ DEFINED: dict[str, str] = {
         "chunk diagonal diagonal_backward narrow select select_backward slice slice_backward split split_piece "
         "split_sizes_piece unbind unbind_piece whole "
     ),
+    "special_functions": (
+        "digamma erfc erfinv i0 igamma igammac lgamma logit mvlgamma polygamma sinc sinc_slope special_entr "
+        "special_erfcx special_i0e special_i1 special_i1e special_log_ndtr special_ndtr special_ndtri special_xlog1py "
+        "special_zeta xlogy "
+    ),
+    "special_plain": (
+        "special_bessel_j0 special_bessel_j1 special_bessel_y0 special_bessel_y1 special_modified_bessel_i0 "
+        "special_modified_bessel_i1 special_modified_bessel_k0 special_modified_bessel_k1 "
+        "special_scaled_modified_bessel_k0 special_scaled_modified_bessel_k1 special_spherical_bessel_j0 "
+    ),
     "spectra": (
         "check_phase linalg_eig linalg_eig_node linalg_eigh linalg_eigh_node linalg_eigvals linalg_eigvalsh linalg_svd "
         "linalg_svd_node linalg_svdvals svd "
     ),
     "spread": "linalg_vector_norm norm std var",
+    "standardise": "standardise",
     "statistics": (
         "amax_of_both amin_of_both aminmax cdist cdist_norm corrcoef cov dist dist_norm nanmean nanquantile nansum "
         "quantile std_and_mean std_mean var_and_mean var_mean "
@@ -113,23 +134,27 @@ METHODS = (
     "bitwise_and bitwise_and_ bitwise_left_shift bitwise_left_shift_ bitwise_not bitwise_not_ bitwise_or bitwise_or_ "
     "bitwise_right_shift bitwise_right_shift_ bitwise_xor bitwise_xor_ bmm broadcast_to ceil ceil_ cholesky "
     "cholesky_inverse cholesky_solve chunk clamp clamp_ clamp_max clamp_max_ clamp_min clamp_min_ clip clip_ clone "
-    "conj_physical conj_physical_ corrcoef cos cos_ cosh cosh_ count_nonzero cov cross cummax cummin cumprod cumprod_ "
-    "cumsum cumsum_ deg2rad deg2rad_ det detach diag diag_embed diagflat diagonal diagonal_scatter diff dist div div_ "
-    "divide divide_ dot dsplit eq eq_ erf erf_ exp exp2 exp2_ exp_ expand expand_as expm1 expm1_ fix fix_ flatten flip "
-    "floor floor_ floor_divide floor_divide_ fmod fmod_ gather ge ge_ ger greater greater_ greater_equal "
-    "greater_equal_ gt gt_ hardshrink histc hsplit hypot hypot_ index_add index_add_ index_copy index_copy_ index_fill "
-    "index_fill_ index_put index_put_ index_select inner inverse isfinite isinf isnan isreal kron kthvalue le le_ lerp "
-    "lerp_ less less_ less_equal less_equal_ log log10 log10_ log1p log1p_ log2 log2_ log_ log_softmax logcumsumexp "
-    "logdet logical_and logical_and_ logical_not logical_not_ logical_or logical_or_ logical_xor logical_xor_ "
-    "logsumexp lt lt_ lu lu_solve masked_fill masked_fill_ masked_scatter masked_scatter_ masked_select matmul "
-    "matrix_exp matrix_power max maximum mean median min minimum mm mode moveaxis movedim msort mul mul_ multiply "
-    "multiply_ mv nan_to_num nan_to_num_ nanmean nanmedian nanquantile nansum narrow ne ne_ neg neg_ negative "
-    "negative_ nonzero norm not_equal not_equal_ outer permute pinverse positive pow pow_ prelu prod put put_ qr "
-    "quantile rad2deg rad2deg_ ravel reciprocal reciprocal_ relu relu_ remainder remainder_ renorm repeat "
+    "conj_physical conj_physical_ copysign copysign_ corrcoef cos cos_ cosh cosh_ count_nonzero cov cross cummax "
+    "cummin cumprod cumprod_ cumsum cumsum_ deg2rad deg2rad_ det detach diag diag_embed diagflat diagonal "
+    "diagonal_scatter diff digamma digamma_ dist div div_ divide divide_ dot dsplit eq eq_ erf erf_ erfc erfc_ erfinv "
+    "erfinv_ exp exp2 exp2_ exp_ expand expand_as expm1 expm1_ fix fix_ flatten flip float_power floor floor_ "
+    "floor_divide floor_divide_ fmax fmin fmod fmod_ frac frac_ frexp gather gcd gcd_ ge ge_ ger greater greater_ "
+    "greater_equal greater_equal_ gt gt_ hardshrink heaviside heaviside_ histc hsplit hypot hypot_ i0 i0_ igamma "
+    "igamma_ igammac igammac_ index_add index_add_ index_copy index_copy_ index_fill index_fill_ index_put index_put_ "
+    "index_reduce index_reduce_ index_select inner inverse isclose isfinite isinf isnan isneginf isposinf isreal "
+    "kthvalue lcm lcm_ ldexp le le_ lerp lerp_ less less_ less_equal less_equal_ lgamma lgamma_ log log10 log10_ log1p "
+    "log1p_ log2 log2_ log_ log_softmax logaddexp logaddexp2 logcumsumexp logdet logical_and logical_and_ logical_not "
+    "logical_not_ logical_or logical_or_ logical_xor logical_xor_ logit logit_ logsumexp lt lt_ lu lu_solve "
+    "masked_fill masked_fill_ masked_scatter masked_scatter_ masked_select matmul matrix_exp matrix_power max maximum "
+    "mean median min minimum mm mode moveaxis movedim msort mul mul_ multiply multiply_ mv mvlgamma nan_to_num "
+    "nan_to_num_ nanmean nanmedian nanquantile nansum narrow ne ne_ neg neg_ negative negative_ nextafter nextafter_ "
+    "nonzero norm not_equal not_equal_ outer permute pinverse polygamma polygamma_ positive pow pow_ prelu prod put "
+    "put_ qr quantile rad2deg rad2deg_ ravel reciprocal reciprocal_ relu relu_ remainder remainder_ renorm repeat "
     "repeat_interleave reshape reshape_as roll rot90 round round_ rsqrt rsqrt_ scatter scatter_ scatter_add "
-    "scatter_add_ select select_scatter sgn sgn_ sigmoid sigmoid_ sign sign_ sin sin_ sinh sinh_ slice_scatter slogdet "
-    "softmax sort split split_with_sizes sqrt sqrt_ square square_ squeeze std sub sub_ subtract subtract_ sum svd "
-    "swapaxes swapdims t take take_along_dim tan tan_ tanh tanh_ tensor_split tile topk trace transpose "
-    "triangular_solve tril tril_ triu triu_ true_divide true_divide_ trunc trunc_ unbind unflatten unfold unique "
-    "unique_consecutive unsqueeze var vdot view view_as vsplit "
+    "scatter_add_ scatter_reduce scatter_reduce_ select select_scatter sgn sgn_ sigmoid sigmoid_ sign sign_ signbit "
+    "sin sin_ sinc sinc_ sinh sinh_ slice_scatter slogdet softmax sort split split_with_sizes sqrt sqrt_ square "
+    "square_ squeeze std sub sub_ subtract subtract_ sum svd swapaxes swapdims t take take_along_dim tan tan_ tanh "
+    "tanh_ tensor_split tile topk trace transpose triangular_solve tril tril_ triu triu_ true_divide true_divide_ "
+    "trunc trunc_ unbind unflatten unfold unique unique_consecutive unsqueeze var vdot view view_as vsplit xlogy "
+    "xlogy_ "
 )

@@ -11,7 +11,7 @@ from tracegrad.ir.families import Movement
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Shape, Type, one_axis, size_of
-from tracegrad.kernels.windows import layout_positions, memory_of
+from tracegrad.kernels.windows import extent, memory_of, offset_of, within
 from tracegrad.ops.checks import whole
 from tracegrad.ops.control import Alias
 
@@ -193,14 +193,6 @@ class PutUnfolded(Movement):
         return F.put_unfolded(x, shape=(size, *shape), dim=dim + 1, length=length, step=step)
 
 
-def offset_of(data: Array) -> int:
-    """How many elements of data's memory lie before its first one."""
-    memory = memory_of(data)
-    if memory is None:
-        return 0
-    return int(data.__array_interface__["data"][0] - memory.__array_interface__["data"][0]) // data.itemsize
-
-
 def _base(x: Any) -> Any:
     while hasattr(x, "_view"):
         x = x._view[0]
@@ -248,27 +240,7 @@ def _check_memory(data: Array, shape: Shape, strides: Shape, offset: int) -> Non
         )
 
 
-def within(own: Shape, layout: Shape, shape: Shape, strides: Shape, offset: int) -> bool:
-    """Whether all elements of the view are elements of the value, each of which has a place of its own."""
-    if 0 in shape:
-        return True
-    last = offset + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
-    if offset < 0 or last >= (_extent(own, layout) if layout else size_of(own)):
-        return False
-    if layout and any(n > 1 and not step for n, step in zip(own, layout, strict=True)):
-        return False
-    return (
-        not layout
-        or _extent(own, layout) == size_of(own)
-        or bool((layout_positions(own, layout, shape, strides, offset) >= 0).all())
-    )
-
-
-def _extent(own: Shape, layout: Shape) -> int:
-    return sum((n - 1) * step for n, step in zip(own, layout, strict=True)) + 1 if 0 not in own else 0
-
-
 def _batched(own: Shape, strides: Shape, layout: Shape) -> tuple[Shape, Shape]:
     """Strides and layout of a stack of such values, one behind the other in memory."""
-    pace = _extent(own, layout) if layout else size_of(own)
+    pace = extent(own, layout) if layout else size_of(own)
     return (pace, *strides), (pace, *layout) if layout else ()
