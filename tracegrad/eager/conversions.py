@@ -267,7 +267,7 @@ def __dlpack_device__(self: Tensor) -> tuple[int, int]:
     return int(kind), int(number)
 
 
-METHODS = {
+METHODS = SHORTHANDS | {
     f.__name__: f
     for f in (item, tolist, __bool__, __float__, __int__, __complex__, __index__, to, cpu, cuda, type, type_as, numpy, __array__, __array_wrap__, __dlpack__,
               __dlpack_device__)
