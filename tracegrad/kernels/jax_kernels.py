@@ -28,6 +28,7 @@ from tracegrad.kernels.jax_ordering import (  # noqa: F401  (kernels under one n
     take,
     topk,
 )
+from tracegrad.kernels.jax_folded_scatters import scatter_reduce  # noqa: F401
 from tracegrad.kernels.jax_special import (  # noqa: F401  (kernels under one name)
     digamma,
     frexp,

@@ -65,6 +65,7 @@ LATER = {
             "sort topk kthvalue median_dim median mode cummax cummin linear_recurrence cumprod logcumsumexp searchsorted roll "
             "unique_positions bincount histc take"
         ),
+        "folded_scatters": "scatter_reduce",
         "special": "special digamma polygamma xlogy logit sinc_slope frexp spherical_j0 signbit",
         "matrices": (
             "matrix_inverse matrix_solve determinant slogdet cofactors cholesky_factor cholesky_info solve_triangular eigh eig svd "

@@ -1,0 +1,33 @@
+"""NumPy kernel of scatters that fold.  numpy_kernels.py offers it as its own, loaded at the first use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tracegrad.kernels.positions import check_positions, grid
+
+Array = np.ndarray[Any, Any]
+
+
+def scatter_reduce(x: Array, i: Array, source: Array, dim: int, fold: str, include_self: bool) -> Array:
+    """x with the source elements folded in at position i along axis dim: their sum, prod, mean, amax or amin, with x's own element or without."""
+    if not x.ndim or not i.ndim:
+        return scatter_reduce(x.reshape(-1), i.reshape(-1), source.reshape(-1), 0, fold, include_self).reshape(x.shape)
+    check_positions(i, x.shape[dim], RuntimeError)
+    out, at = np.array(x, order="C"), grid(i, dim)
+    if fold in ("amax", "amin"):
+        if not include_self:
+            out[at] = source  # one of the new elements to begin with
+        (np.maximum if fold == "amax" else np.minimum).at(out, at, source)
+        return out
+    if not include_self:
+        out[at] = 1 if fold == "prod" else 0
+    (np.multiply if fold == "prod" else np.add).at(out, at, source)
+    if fold != "mean":
+        return out
+    count = np.full(x.shape, 1 if include_self else 0, np.int64)
+    np.add.at(count, at, 1)
+    np.maximum(count, 1, out=count)
+    return np.floor_divide(out, count).astype(x.dtype) if x.dtype.kind in "iu" else np.divide(out, count.astype(x.dtype))

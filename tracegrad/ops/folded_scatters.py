@@ -1,0 +1,159 @@
+"""Scatters that fold what meets at a position: sums, products, means, maxima and minima."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tracegrad.errors import DTypeError, IndexingError, ShapeError, explain
+from tracegrad.ir.families import Composite
+from tracegrad.ir.op import Op
+from tracegrad.ir.prelude import Ops, Value
+from tracegrad.ir.samples import A, I
+from tracegrad.ir.types import Type, one_axis, size_of
+from tracegrad.ops.index import _check_gather, _with_axis
+
+_FOLDS = ("sum", "prod", "mean", "amax", "amin")
+
+
+class ScatterFold(Op):
+    """x with source folded in: out[p, index[p, j, q], q] = fold of all source[p, j, q] there, and of x's element if include_self.
+
+    Shapes: x (*p, n, *q), index no larger apart from axis dim, source as index -> x's shape.  Ties of a maximum share the derivative evenly.
+    """
+
+    inputs, nondiff, function, method = ("x", "index", "source"), ("index",), False, False
+    attrs, torch_name, real_only = ("dim", "fold", "include_self"), "ScatterReduceBackward0", True
+    numpy = jax = "K.scatter_reduce({x}, {index}, {source}, {dim}, {fold}, {include_self})"
+    samples = (
+        [A(4, 3), I(5, 3, below=4), A(5, 3), 0, "sum", True], [A(4, 3), I(2, 2, below=4), A(2, 2), 0, "mean", True], [A(4), I(6, below=4), A(6), 0, "mean", False],
+        [A(4, 3), I(4, 5, below=3), A(4, 5), 1, "prod", True], [A(4), I(6, below=4), A(6), 0, "prod", False], [A(4), I(6, below=4), A(6), 0, "amax", True],
+        [A(4), I(6, below=4), A(6), 0, "amin", False], [A(), I(below=1), A(), 0, "sum", True], [A(3), I(0, below=3), A(0), 0, "amax", True],
+    )  # fmt: skip
+
+    @staticmethod
+    def infer(x: Type, index: Type, source: Type, dim: int, fold: str, include_self: bool) -> Type:
+        """x's type; RuntimeError for another dtype of source, and for shapes that do not fit."""
+        if x.dtype != source.dtype:
+            raise DTypeError(explain("scatter_reduce", "scatter(): Expected self.dtype to be equal to src.dtype", x=x, src=source))
+        if size_of(index.shape):
+            _check_gather("scatter_reduce", x, index, dim)
+        return x
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value, index: Value, source: Value, out: Value, x_type: Type, dim: int, fold: str, include_self: bool) -> Value:
+        if not include_self:
+            return F.where(_hit(F, index, x_type, dim), 0.0, g)
+        if fold == "sum":
+            return g
+        if fold == "mean":
+            return F.div(g, _counts(F, index, x_type, dim, True))
+        if fold == "prod":
+            product, zeros = _without_zeros(F, x, index, source, x_type, dim, True)
+            return F.mul(g, _others(F, x, product, zeros))
+        return F.where(F.eq(x, out), _share(F, g, x, index, source, out, x_type, dim, True), 0.0)
+
+    @staticmethod
+    def grad_source(F: Ops, g: Value, x: Value, index: Value, source: Value, out: Value, x_type: Type, dim: int, fold: str, include_self: bool) -> Value:
+        if fold == "sum":
+            return F.gather(g, index, dim=dim)
+        if fold == "mean":
+            return F.gather(F.div(g, _counts(F, index, x_type, dim, include_self)), index, dim=dim)
+        if fold == "prod":
+            product, zeros = _without_zeros(F, x, index, source, x_type, dim, include_self)
+            product, zeros, g = (F.gather(v, index, dim=dim) for v in (product, zeros, g))
+            return F.mul(g, _others(F, source, product, zeros))
+        share = F.gather(_share(F, g, x, index, source, out, x_type, dim, include_self), index, dim=dim)
+        return F.where(F.eq(source, F.gather(out, index, dim=dim)), share, 0.0)
+
+    @classmethod
+    def batch(cls, F: Ops, size: int, batched: tuple[bool, ...], x: Value, index: Value, source: Value, dim: int, fold: str, include_self: bool) -> Value:
+        own = F.shape(x)[batched[0] :]
+        x, index, source = _with_axis(F, size, batched, x, index, source)
+        folded = getattr(F, cls.name)(x, index, source, dim=dim + 1, fold=fold, include_self=include_self)
+        return F.reshape(folded, shape=(size, *own))
+
+
+def _counts(F: Ops, index: Value, x_type: Type, dim: int, include_self: bool) -> Value:
+    """How many elements each result is made of, at least 1."""
+    start = F.ones(x_type) if include_self else F.zeros(x_type)
+    counts = F.scatter_add(start, index, F.ones(Type(F.shape(index), x_type.dtype)), dim=dim)
+    return counts if include_self else F.where(F.eq(counts, 0), 1.0, counts)
+
+
+def _hit(F: Ops, index: Value, x_type: Type, dim: int) -> Value:
+    """Where some element is folded in."""
+    return F.gt(F.scatter_add(F.zeros(x_type), index, F.ones(Type(F.shape(index), x_type.dtype)), dim=dim), 0)
+
+
+def _without_zeros(F: Ops, x: Value, index: Value, source: Value, x_type: Type, dim: int, include_self: bool) -> tuple[Value, Value]:
+    """For each result the product of its factors that are not 0, and the count of those that are."""
+    own, given = F.eq(x, 0), F.eq(source, 0)
+    product = F.scatter_fold(F.where(own, 1.0, x), index, F.where(given, 1.0, source), dim=dim, fold="prod", include_self=include_self)
+    start = F.cast(own, dtype=x_type.dtype) if include_self else F.zeros(x_type)
+    return product, F.scatter_add(start, index, F.cast(given, dtype=x_type.dtype), dim=dim)
+
+
+def _others(F: Ops, x: Value, product: Value, zeros: Value) -> Value:
+    """The product of the other factors than x, of `product` and so many zeros."""
+    nothing = F.eq(x, 0)
+    alone = F.where(F.eq(zeros, 0), F.div(product, F.where(nothing, 1.0, x)), 0.0)
+    return F.where(nothing, F.where(F.eq(zeros, 1), product, 0.0), alone)
+
+
+def _share(F: Ops, g: Value, x: Value, index: Value, source: Value, out: Value, x_type: Type, dim: int, include_self: bool) -> Value:
+    """g over the number of elements that equal the extreme."""
+    start = F.cast(F.eq(x, out), dtype=x_type.dtype) if include_self else F.zeros(x_type)
+    equal = F.cast(F.eq(source, F.gather(out, index, dim=dim)), dtype=x_type.dtype)
+    count = F.scatter_add(start, index, equal, dim=dim)
+    return F.div(g, F.where(F.eq(count, 0), 1.0, count))
+
+
+class IndexFold(ScatterFold):
+    """ScatterFold, as index_reduce records it.  Shapes: x (*p, n, *q), index and source (*p, k, *q) -> x's shape."""
+
+    torch_name = "IndexReduceBackward0"
+
+
+class ScatterReduce(Composite):
+    """x with the elements of src folded in at positions along an axis.  Shapes: (*p, n, *q), index no larger than src -> (*p, n, *q)."""
+
+    inplace = True
+    samples = ([A(4, 3), 0, I(2, 3, below=4), A(2, 3), "sum"],)
+
+    @staticmethod
+    def call(F: Ops, input: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True) -> Value:  # noqa: A002
+        """The sum, prod, mean, amax or amin of src's elements at each position, with input's own element unless include_self is false."""
+        if reduce not in _FOLDS:
+            raise ShapeError(explain("scatter_reduce", f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}"))
+        axis = one_axis("scatter_reduce", len(F.shape(input)), dim)
+        ScatterFold.infer(F.type(input), F.type(index), F.type(src), axis, reduce, True)
+        source, wanted = src, F.shape(index)
+        if len(F.shape(src)) != len(wanted) or any(i > n for i, n in zip(wanted, F.shape(src), strict=True)):
+            raise ShapeError(explain("scatter_reduce", "Expected index to be no larger than src", index=F.type(index), src=F.type(src)))
+        for d, n in enumerate(wanted):
+            if n != F.shape(source)[d]:
+                source = F.slice(source, dim=d, start=0, stop=n, step=1)
+        return F.scatter_fold(input, index, source, dim=axis, fold=reduce, include_self=bool(include_self))
+
+
+class IndexReduce(Composite):
+    """x with the slices of source folded in at positions of an axis.  Shapes: (*p, n, *q), (k,), (*p, k, *q) -> (*p, n, *q)."""
+
+    inplace = True
+    samples = ([A(4, 3), 0, I(2, below=4), A(2, 3), "prod"],)
+
+    @staticmethod
+    def call(F: Ops, input: Any, dim: int, index: Any, source: Any, reduce: str, *, include_self: bool = True) -> Value:  # noqa: A002
+        """The prod, mean, amax or amin of the slices of source at each position, with input's own unless include_self is false."""
+        if reduce not in _FOLDS[1:]:
+            raise ShapeError(explain("index_reduce", f"Expected reduce to be one of prod, mean, amax or amin but got {reduce}."))
+        axis, shape = one_axis("index_reduce", len(F.shape(input)), dim), F.shape(source)
+        if len(F.shape(index)) > 1:
+            raise IndexingError(explain("index_reduce", f"Index is supposed to be a vector, but got dim: {len(F.shape(index))}"))
+        count = size_of(F.shape(index))
+        if shape and shape[axis] != count:
+            raise ShapeError(explain("index_reduce", f"Number of indices ({count}) should be equal to source.size(dim): ({shape[axis]}), for dim: {axis}"))
+        at = F.reshape(index, shape=tuple(count if d == axis else 1 for d in range(len(shape))))
+        places = F.expand(at, shape=shape)
+        IndexFold.infer(F.type(input), F.type(places), F.type(source), axis, reduce, True)
+        return F.index_fold(input, places, source, dim=axis, fold=reduce, include_self=bool(include_self))
