@@ -99,7 +99,7 @@ from tracegrad.nn.containers import ModuleDict, ModuleList, Sequential
 from tracegrad.nn.layers import Flatten, Identity, Linear, LogSoftmax, ReLU, Sigmoid, Softmax, Softplus, Tanh
 from tracegrad.nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, NLLLoss
 from tracegrad.nn.module import Module
-from tracegrad.nn.parameter import Parameter
+from tracegrad.nn.parameter import Buffer, Parameter
 from tracegrad.nn.parameter_containers import ParameterDict, ParameterList
 
 __all__ = [
@@ -117,6 +117,7 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "Buffer",
     "CELU",
     "ChannelShuffle",
     "CircularPad1d",

@@ -19,7 +19,7 @@ from tracegrad.errors import (
     explain,
 )
 from tracegrad.nn.backward_hooks import BackwardHooks
-from tracegrad.nn.parameter import Parameter
+from tracegrad.nn.parameter import Buffer, Parameter
 
 Self = TypeVar("Self", bound="Module")
 
@@ -96,6 +96,9 @@ class Module:
             self._table("_parameters", "parameters")
             self._forget(name)
             self.register_parameter(name, value)
+        elif isinstance(value, Buffer):
+            self._forget(name)
+            self.register_buffer(name, value, value.persistent)
         elif isinstance(value, Module):
             self._table("_modules", "module")[name] = value
             self._forget(name, "_modules")
