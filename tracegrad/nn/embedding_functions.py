@@ -1,0 +1,167 @@
+"""Lookups of torch.nn.functional: one_hot and embeddings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tracegrad.autograd.modes import no_grad
+from tracegrad.dtypes import I64
+from tracegrad.eager.dispatch import T
+from tracegrad.eager.tensor import Tensor
+from tracegrad.errors import ArgumentError, ArgumentValueError, DataError, OptionError, ShapeError, explain
+from tracegrad.nn.conv_functions import check_tensors
+
+
+def one_hot(tensor: Tensor, num_classes: int = -1) -> Any:
+    """1 at the position that each element says, 0 elsewhere, on a new last axis of num_classes (-1: the largest element plus 1).
+
+    Raises RuntimeError for a class outside of the range or a dtype that is not int64.
+    """
+    check_tensors("one_hot", tensor=tensor)
+    if tensor._data.dtype != I64:
+        raise ShapeError(explain("one_hot", "one_hot is only applicable to index tensor of type LongTensor.", tensor=T.type(tensor)))  # fmt: skip
+    values = tensor.detach().numpy()
+    if not values.size and num_classes <= 0:
+        raise DataError(explain("one_hot", "Can not infer total number of classes from empty tensor."))
+    if values.size and values.min() < 0:
+        raise DataError(explain("one_hot", "Class values must be non-negative."))
+    if num_classes == -1:
+        num_classes = int(values.max()) + 1
+    elif num_classes < 1:
+        raise DataError(explain("one_hot", "num_classes should be positive", num_classes=num_classes))
+    elif values.size and values.max() >= num_classes:
+        raise DataError(explain("one_hot", "Class values must be smaller than num_classes.", num_classes=num_classes))
+    classes = T.arange(start=0, step=1, count=num_classes, dtype=I64)
+    return T.cast(T.eq(T.unsqueeze(tensor, dim=tensor.ndim), classes), dtype=I64)
+
+
+def embedding(
+    input: Tensor,  # noqa: A002
+    weight: Tensor,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Any:
+    """The rows of weight that input names.  Shapes: (*p), (m, k) -> (*p, k).  Row padding_idx gets no gradient.
+
+    max_norm scales longer rows that are used, in place.  Gradients are dense, also with sparse=True.
+    """
+    check_tensors("embedding", indices=input, weight=weight)
+    if input._data.dtype.kind not in "iu":
+        problem = "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int"
+        raise ShapeError(explain("embedding", problem, indices=T.type(input)))
+    if weight.ndim != 2:
+        raise ShapeError(explain("embedding", "'weight' must be 2-D", weight=T.type(weight)))
+    padding = _padding("embedding", padding_idx, weight.shape[0])
+    if max_norm is not None:
+        _shorten(weight, input, max_norm, norm_type)
+    flat = T.reshape(input, shape=(input._data.size,))
+    rows = T.index_select(weight, flat, dim=0)
+    if padding is not None:
+        rows = T.where(T.unsqueeze(T.eq(flat, padding), dim=1), rows.detach(), rows)
+    if scale_grad_by_freq:
+        counts = np.bincount(flat.detach().numpy(), minlength=weight.shape[0])
+        share = T.index_select(T.literal(values=tuple((1.0 / np.maximum(counts, 1)).tolist()), shape=counts.shape, dtype=weight._data.dtype), flat, dim=0)  # fmt: skip
+        scaled = T.mul(rows, T.unsqueeze(share, dim=1))
+        rows = T.add(scaled, T.sub(rows.detach(), scaled.detach()))
+    shape = (*input.shape, weight.shape[1])
+    return T.named(T.reshape(rows, shape=shape), called="EmbeddingBackward0")
+
+
+def _padding(operation: str, padding_idx: int | None, count: int) -> int | None:
+    if padding_idx is None:
+        return None
+    if not -count <= padding_idx < count:
+        raise OptionError(explain(operation, "Padding_idx must be within num_embeddings", padding_idx=padding_idx))
+    return padding_idx % count
+
+
+def _shorten(weight: Any, used: Any, max_norm: float, norm_type: float) -> None:
+    """Scale the used rows that are longer than max_norm, in place."""
+    with no_grad():
+        lengths = weight.norm(norm_type, 1)
+        is_used = weight.new_zeros(weight.shape[0]).index_fill(0, used.reshape(-1), 1.0)
+        too_long = T.logical_and(T.gt(lengths, max_norm), T.gt(is_used, 0.5))
+        scale = T.where(too_long, T.div(max_norm, T.add(lengths, 1e-7)), 1.0)
+        weight.mul_(T.unsqueeze(scale, dim=1))
+
+
+def embedding_bag(
+    input: Tensor,  # noqa: A002
+    weight: Tensor,
+    offsets: Tensor | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2,
+    scale_grad_by_freq: bool = False,
+    mode: str = "mean",
+    sparse: bool = False,
+    per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+) -> Any:
+    """Sums, means or maxima of the rows of weight that each bag names: the rows of a 2-D input, or of a 1-D one from each offset on."""
+    check_tensors("embedding_bag", input=input, weight=weight)
+    if weight._data.dtype.kind in "iu" and input._data.dtype.kind == "f":
+        raise ArgumentError(explain("embedding_bag", "the arguments are (input, weight)"))
+    if mode not in ("sum", "mean", "max"):
+        raise ArgumentValueError(explain("embedding_bag", "mode has to be one of sum, mean or max", mode=mode))
+    if per_sample_weights is not None and mode != "sum":
+        problem = "per_sample_weights was not None. per_sample_weights is only supported for mode='sum'"
+        raise DataError(explain("embedding_bag", problem))
+    starts = _starts(input, offsets, include_last_offset)
+    flat = T.reshape(input, shape=(input._data.size,))
+    rows = embedding(flat, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq)
+    count = len(starts) - 1
+    bags = np.repeat(np.arange(count), np.diff(starts))
+    if padding_idx is not None:
+        kept = np.flatnonzero(flat.detach().numpy() != padding_idx % weight.shape[0])
+        rows = T.index_select(rows, _positions(kept), dim=0)
+        bags = bags[kept]
+        if per_sample_weights is not None:
+            per_sample_weights = T.index_select(T.reshape(per_sample_weights, shape=(flat._data.size,)), _positions(kept), dim=0)  # fmt: skip
+    if per_sample_weights is not None:
+        rows = T.mul(rows, T.reshape(per_sample_weights, shape=(len(bags), 1)))
+    zeros = T.full(shape=(count, weight.shape[1]), value=0, dtype=weight._data.dtype)
+    if mode == "max":
+        index = T.broadcast_to(T.unsqueeze(_positions(bags), dim=1), shape=tuple(rows.shape))
+        made = zeros.scatter_reduce(0, index, rows, "amax", include_self=False)
+    else:
+        made = T.index_add(zeros, _positions(bags), rows, dim=0)
+    if mode == "mean":
+        sizes = np.maximum(np.bincount(bags, minlength=count), 1).astype(float)
+        made = T.div(made, T.literal(values=tuple(sizes.tolist()), shape=(count, 1), dtype=weight._data.dtype))
+    return T.named(made, called="EmbeddingBagBackward0")
+
+
+def _positions(values: Any) -> Any:
+    return T.literal(values=tuple(values.tolist()), shape=(len(values),), dtype=I64)
+
+
+def _starts(input: Any, offsets: Any, include_last: bool) -> list[int]:  # noqa: A002
+    """Where each bag begins in the flat input, and where the last one ends."""
+    if input.ndim == 2:
+        if offsets is not None:
+            problem = "if input is 2D, then offsets has to be None, as input is treated as a mini-batch of fixed length sequences"
+            raise ArgumentValueError(explain("embedding_bag", problem))
+        return [i * input.shape[1] for i in range(input.shape[0] + 1)]
+    if input.ndim != 1:
+        problem = f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.ndim}"
+        raise ArgumentValueError(explain("embedding_bag", problem))
+    if offsets is None or offsets.ndim != 1:
+        raise ArgumentValueError(explain("embedding_bag", "offsets has to be a 1D Tensor"))
+    starts: list[int] = offsets.tolist()
+    if starts and starts[0] != 0:
+        raise DataError(explain("embedding_bag", f"offsets[0] has to be 0, but got {starts[0]}"))
+    if starts and starts[-1] > input.shape[0]:
+        problem = (
+            f"offsets[-1] can not be greater than input's length: {input.shape[0]}, but got offsets[-1] of {starts[-1]}"
+        )
+        raise DataError(explain("embedding_bag", problem))
+    return starts if include_last else [*starts, input.shape[0]]
+
+
+__all__ = ["embedding", "embedding_bag", "one_hot"]

@@ -1,0 +1,375 @@
+"""The losses of torch.nn.functional that are made of other functions."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from tracegrad.eager.dispatch import T
+from tracegrad.eager.tensor import Tensor
+from tracegrad.errors import ArgumentValueError, DataError, ShapeError, explain
+from tracegrad.nn.norm_functions import cosine_similarity, pairwise_distance
+from tracegrad.ops.losses import reduction_of, warn_of_broadcast
+
+
+def _reduced(loss: Any, reduction: str, called: str = "") -> Any:
+    if reduction != "none":
+        loss = loss.mean() if reduction == "mean" else loss.sum()
+    return T.named(loss, called=called) if called else loss
+
+
+def _paired(name: str, input: Any, target: Any, average: Any, reduce: Any, reduction: str) -> str:  # noqa: A002
+    chosen = reduction_of(name, average, reduce, reduction)
+    warn_of_broadcast(name, tuple(input.shape), tuple(target.shape))
+    return chosen
+
+
+def smooth_l1_loss(
+    input: Tensor,  # noqa: A002
+    target: Tensor,
+    size_average: Any = None,
+    reduce: Any = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
+) -> Any:
+    """(input - target)^2 / (2 beta) up to a distance of beta, |input - target| - beta / 2 from there on."""
+    chosen = _paired("smooth_l1_loss", input, target, size_average, reduce, reduction)
+    if beta < 0:
+        raise ShapeError(explain("smooth_l1_loss", "smooth_l1_loss does not support negative values for beta."))
+    difference = T.sub(input, target)
+    distance = T.abs(difference)
+    if beta == 0:
+        return _reduced(distance, chosen)
+    near = T.div(T.mul(T.mul(difference, difference), 0.5), float(beta))
+    loss = T.where(T.lt(distance, beta), near, T.sub(distance, 0.5 * beta))
+    return _reduced(loss, chosen, "SmoothL1LossBackward0")
+
+
+def huber_loss(
+    input: Tensor,  # noqa: A002
+    target: Tensor,
+    reduction: str = "mean",
+    delta: float = 1.0,
+    weight: Tensor | None = None,
+) -> Any:
+    """(input - target)^2 / 2 up to a distance of delta, delta (|input - target| - delta / 2) from there on."""
+    chosen = _paired("huber_loss", input, target, None, None, reduction)
+    if delta <= 0:
+        raise ShapeError(explain("huber_loss", "huber_loss does not support non-positive values for delta."))
+    difference = T.sub(input, target)
+    distance = T.abs(difference)
+    far = T.mul(T.sub(distance, 0.5 * delta), float(delta))
+    loss = T.where(T.le(distance, delta), T.mul(T.mul(difference, difference), 0.5), far)
+    if weight is None:
+        return _reduced(loss, chosen, "HuberLossBackward0")
+    loss = T.mul(loss, weight)
+    return T.div(loss.sum(), weight.sum()) if chosen == "mean" else _reduced(loss, chosen)  # type: ignore[attr-defined]
+
+
+def binary_cross_entropy(
+    input: Tensor,  # noqa: A002
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: Any = None,
+    reduce: Any = None,
+    reduction: str = "mean",
+) -> Any:
+    """-(target log input + (1 - target) log(1 - input)).  Raises ValueError for different shapes, RuntimeError for values outside [0, 1]."""
+    chosen = reduction_of("binary_cross_entropy", size_average, reduce, reduction)
+    if target.shape != input.shape:
+        problem = f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. Please ensure they have the same size."
+        raise ArgumentValueError(explain("binary_cross_entropy", problem))
+    if target._data.dtype != input._data.dtype:
+        problem = f"Found dtype {target.dtype} but expected {input.dtype}"
+        raise ShapeError(explain("binary_cross_entropy", problem))
+    values = input._data
+    if not ((values >= 0) & (values <= 1)).all():
+        raise DataError(explain("binary_cross_entropy", "all elements of input should be between 0 and 1"))
+    loss = T.binary_cross_entropy(input, target)
+    if weight is not None:
+        loss = T.mul(loss, weight)
+    return _reduced(loss, chosen, "BinaryCrossEntropyBackward0")
+
+
+def kl_div(
+    input: Tensor,  # noqa: A002
+    target: Tensor,
+    size_average: Any = None,
+    reduce: Any = None,
+    reduction: str = "mean",
+    log_target: bool = False,
+) -> Any:
+    """target (log target - input), where target is a probability, or its logarithm if log_target.  "batchmean" divides the sum by the batch."""
+    if reduction == "mean":
+        text = "reduction: 'mean' divides the total loss by both the batch size and the support size.'batchmean' divides only by the batch size, and aligns with the KL div math definition.'mean' will be changed to behave the same as 'batchmean' in the next major release."
+        warnings.warn(text, UserWarning, stacklevel=2)
+    by_batch = reduction == "batchmean"
+    chosen = reduction_of("kl_div", size_average, reduce, "sum" if by_batch else reduction)
+    if log_target:
+        loss = T.mul(T.exp(target), T.sub(target, input))
+    else:
+        safe = T.where(T.gt(target, 0), target, 1.0)
+        loss = T.sub(T.where(T.eq(target, 0), 0.0, T.mul(target, T.log(safe))), T.mul(target, input))
+    total = _reduced(loss, chosen)
+    return T.div(total, float(input.shape[0])) if by_batch and input.ndim else total
+
+
+def poisson_nll_loss(
+    input: Tensor,  # noqa: A002
+    target: Tensor,
+    log_input: bool = True,
+    full: bool = False,
+    size_average: Any = None,
+    eps: float = 1e-8,
+    reduce: Any = None,
+    reduction: str = "mean",
+) -> Any:
+    """exp(input) - target * input, or input - target * log(input + eps) unless log_input; with Stirling's term if full."""
+    chosen = reduction_of("poisson_nll_loss", size_average, reduce, reduction)
+    if log_input:
+        loss = T.sub(T.exp(input), T.mul(target, input))
+    else:
+        loss = T.sub(input, T.mul(target, T.log(T.add(input, float(eps)))))
+    if full:
+        safe = T.where(T.gt(target, 1), target, 1.0)
+        term = T.add(T.sub(T.mul(safe, T.log(safe)), safe), T.mul(T.log(T.mul(safe, 2 * math.pi)), 0.5))
+        loss = T.add(loss, T.where(T.gt(target, 1), term, 0.0))
+    return _reduced(loss, chosen)
+
+
+def gaussian_nll_loss(
+    input: Tensor,  # noqa: A002
+    target: Tensor,
+    var: Tensor | float,
+    full: bool = False,
+    eps: float = 1e-6,
+    reduction: str = "mean",
+) -> Any:
+    """(log var + (input - target)^2 / var) / 2, var at least eps.  Raises ValueError for a negative or misshaped var."""
+    variance: Any = var if isinstance(var, Tensor) else T.full(shape=tuple(input.shape), value=var, dtype=input._data.dtype)  # fmt: skip
+    if variance.shape != input.shape:
+        if tuple(input.shape[:-1]) == tuple(variance.shape):
+            variance = T.unsqueeze(variance, dim=variance.ndim)
+        elif not (tuple(input.shape[:-1]) == tuple(variance.shape[:-1]) and variance.shape[-1:] == (1,)):
+            raise ArgumentValueError(explain("gaussian_nll_loss", "var is of incorrect size"))
+    if reduction not in ("none", "mean", "sum"):
+        raise ArgumentValueError(explain("gaussian_nll_loss", f"{reduction} is not valid"))
+    if (variance._data < 0).any():
+        raise ArgumentValueError(explain("gaussian_nll_loss", "var has negative entry/entries"))
+    bounded = T.add(variance, T.sub(T.clamp_min(variance.detach(), min=eps, max=None), variance.detach()))
+    loss = T.mul(T.add(T.log(bounded), T.div(T.square(T.sub(input, target)), bounded)), 0.5)
+    if full:
+        loss = T.add(loss, 0.5 * math.log(2 * math.pi))
+    return _reduced(loss, reduction)
+
+
+def hinge_embedding_loss(
+    input: Tensor,  # noqa: A002
+    target: Tensor,
+    margin: float = 1.0,
+    size_average: Any = None,
+    reduce: Any = None,
+    reduction: str = "mean",
+) -> Any:
+    """input where target is 1, max(0, margin - input) where it is -1."""
+    chosen = reduction_of("hinge_embedding_loss", size_average, reduce, reduction)
+    far = T.where(T.eq(target, 1), 0.0, T.clamp_min(T.rsub(input, float(margin)), min=0.0, max=None))
+    near = T.where(T.eq(target, -1), 0.0, input)
+    return _reduced(T.add(far, near), chosen)
+
+
+def margin_ranking_loss(
+    input1: Tensor,
+    input2: Tensor,
+    target: Tensor,
+    margin: float = 0,
+    size_average: Any = None,
+    reduce: Any = None,
+    reduction: str = "mean",
+) -> Any:
+    """max(0, margin - target (input1 - input2))."""
+    chosen = reduction_of("margin_ranking_loss", size_average, reduce, reduction)
+    if not input1.ndim == input2.ndim == target.ndim:
+        problem = f"margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: {input1.shape}, input2: {input2.shape}, target: {target.shape}"
+        raise ShapeError(explain("margin_ranking_loss", problem))
+    score = T.mul(T.neg(target), T.sub(input1, input2))
+    return _reduced(T.clamp_min(T.add(score, float(margin)) if margin else score, min=0.0, max=None), chosen)
+
+
+def cosine_embedding_loss(
+    input1: Tensor,
+    input2: Tensor,
+    target: Tensor,
+    margin: float = 0,
+    size_average: Any = None,
+    reduce: Any = None,
+    reduction: str = "mean",
+) -> Any:
+    """1 - cos where target is 1, max(0, cos - margin) where it is -1."""
+    chosen = reduction_of("cosine_embedding_loss", size_average, reduce, reduction)
+    if target.ndim > 1 or input1.ndim != target.ndim + 1 or input2.ndim != input1.ndim:
+        problem = f"{target.ndim}D target tensor expects {target.ndim + 1}D input tensors, but found inputs with sizes {list(input1.shape)} and {list(input2.shape)}"
+        raise ShapeError(explain("cosine_embedding_loss", problem))
+    cosine = cosine_similarity(input1, input2, dim=target.ndim)
+    near = T.where(T.eq(target, 1), T.rsub(cosine, 1.0), 0.0)
+    far = T.where(T.eq(target, -1), T.clamp_min(T.sub(cosine, float(margin)), min=0.0, max=None), 0.0)
+    return _reduced(T.add(near, far), chosen)
+
+
+def soft_margin_loss(
+    input: Tensor,  # noqa: A002
+    target: Tensor,
+    size_average: Any = None,
+    reduce: Any = None,
+    reduction: str = "mean",
+) -> Any:
+    """log(1 + exp(-target * input))."""
+    chosen = reduction_of("soft_margin_loss", size_average, reduce, reduction)
+    return _reduced(T.neg(T.log_sigmoid(T.mul(target, input))), chosen, "SoftMarginLossBackward0")
+
+
+def multilabel_soft_margin_loss(
+    input: Tensor,  # noqa: A002
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: Any = None,
+    reduce: Any = None,
+    reduction: str = "mean",
+) -> Any:
+    """The mean over classes of -(target log sigmoid(input) + (1 - target) log sigmoid(-input))."""
+    chosen = reduction_of("multilabel_soft_margin_loss", size_average, reduce, reduction)
+    loss = T.neg(T.add(T.mul(target, T.log_sigmoid(input)), T.mul(T.rsub(target, 1.0), T.log_sigmoid(T.neg(input)))))
+    if weight is not None:
+        loss = T.mul(loss, weight)
+    last = input.ndim - 1
+    return _reduced(T.div(T.sum(loss, dim=(last,), keepdim=False), float(input.shape[last])), chosen)
+
+
+def multi_margin_loss(
+    input: Tensor,  # noqa: A002
+    target: Tensor,
+    p: int = 1,
+    margin: float = 1.0,
+    weight: Tensor | None = None,
+    size_average: Any = None,
+    reduce: Any = None,
+    reduction: str = "mean",
+) -> Any:
+    """The mean over the other classes of max(0, margin - input[t] + input[i])^p, times weight[t].  Shapes: (n, c), (n) or (c), ()."""
+    chosen = reduction_of("multi_margin_loss", size_average, reduce, reduction)
+    if p not in (1, 2):
+        raise ArgumentValueError(explain("multi_margin_loss", "only p == 1 and p == 2 supported", p=p))
+    if weight is not None and weight.ndim != 1:
+        raise ArgumentValueError(explain("multi_margin_loss", "weight must be one-dimensional"))
+    x = input if input.ndim == 2 else T.reshape(input, shape=(1, input._data.size))
+    n, c = x.shape
+    if target._data.size != n:
+        raise ShapeError(explain("multi_margin_loss", f"inconsistent target size, expected {n} but got {list(target.shape)}"))  # fmt: skip
+    if ((target._data < 0) | (target._data >= c)).any():
+        raise DataError(explain("multi_margin_loss", "target out of range"))
+    at = T.reshape(target, shape=(n, 1))
+    excess = T.clamp_min(T.add(T.sub(x, T.gather(x, at, dim=1)), float(margin)), min=0.0, max=None)
+    terms = excess if p == 1 else T.mul(excess, excess)
+    if weight is not None:
+        terms = T.mul(terms, T.unsqueeze(T.index_select(weight, T.reshape(target, shape=(n,)), dim=0), dim=1))
+    classes = T.arange(start=0, step=1, count=c, dtype=target._data.dtype)
+    loss = T.div(T.sum(T.where(T.eq(at, classes), 0.0, terms), dim=(1,), keepdim=False), float(c))
+    made = _reduced(loss if input.ndim == 2 else T.squeeze(loss, dim=0), chosen)
+    return T.named(made, called="MultiMarginLossBackward0")
+
+
+def multilabel_margin_loss(
+    input: Tensor,  # noqa: A002
+    target: Tensor,
+    size_average: Any = None,
+    reduce: Any = None,
+    reduction: str = "mean",
+) -> Any:
+    """The mean over classes of max(0, 1 - input[t] + input[i]) for all targets t (those in front of the first -1) and other classes i."""
+    chosen = reduction_of("multilabel_margin_loss", size_average, reduce, reduction)
+    if target.shape != input.shape:
+        raise ShapeError(explain("multilabel_margin_loss", f"inconsistent target size {list(target.shape)}"))
+    x, t = ((v if v.ndim == 2 else T.reshape(v, shape=(1, v._data.size))) for v in (input, target))
+    c = x.shape[1]
+    ended = T.gt(T.cumsum(T.as_dtype(T.lt(t, 0), t._data.dtype), dim=1), 0)
+    at = T.where(ended, 0, t)
+    classes = T.arange(start=0, step=1, count=c, dtype=t._data.dtype)
+    named = T.logical_and(T.eq(T.unsqueeze(at, dim=2), classes), T.logical_not(T.unsqueeze(ended, dim=2)))
+    is_target = named.any(1)
+    excess = T.rsub(T.sub(T.unsqueeze(T.gather(x, at, dim=1), dim=2), T.unsqueeze(x, dim=1)), 1.0)
+    counts = T.logical_not(T.logical_or(T.unsqueeze(ended, dim=2), T.unsqueeze(is_target, dim=1)))
+    terms = T.where(counts, T.clamp_min(excess, min=0.0, max=None), 0.0)
+    loss = T.div(T.sum(terms, dim=(1, 2), keepdim=False), float(c))
+    made = _reduced(loss if input.ndim == 2 else T.squeeze(loss, dim=0), chosen)
+    return T.named(made, called="MultilabelMarginLossBackward0")
+
+
+def triplet_margin_loss(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    margin: float = 1.0,
+    p: float = 2,
+    eps: float = 1e-6,
+    swap: bool = False,
+    size_average: Any = None,
+    reduce: Any = None,
+    reduction: str = "mean",
+) -> Any:
+    """max(0, d(anchor, positive) - d(anchor, negative) + margin); the nearer of anchor and positive counts for the negative if swap."""
+    chosen = reduction_of("triplet_margin_loss", size_average, reduce, reduction)
+    if margin <= 0:
+        raise ArgumentValueError(explain("triplet_margin_loss", f"margin must be greater than 0, got {margin}"))
+
+    def distance(x: Any, y: Any) -> Any:
+        return pairwise_distance(x, y, p, eps)
+
+    return _triplets(anchor, positive, negative, distance, margin, swap, chosen)
+
+
+def triplet_margin_with_distance_loss(
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
+    *,
+    distance_function: Callable[..., Any] | None = None,
+    margin: float = 1.0,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> Any:
+    """triplet_margin_loss with a distance of one's own."""
+    if margin <= 0:
+        raise ArgumentValueError(explain("triplet_margin_with_distance_loss", f"margin must be greater than 0, got {margin}"))  # fmt: skip
+    if not anchor.ndim == positive.ndim == negative.ndim:
+        problem = "The anchor, positive, and negative tensors are expected to have the same number of dimensions"
+        raise ShapeError(explain("triplet_margin_with_distance_loss", problem))
+    distance = pairwise_distance if distance_function is None else distance_function
+    return _triplets(anchor, positive, negative, distance, margin, swap, reduction)
+
+
+def _triplets(a: Any, positive: Any, negative: Any, distance: Any, margin: float, swap: bool, reduction: str) -> Any:
+    near, far = distance(a, positive), distance(a, negative)
+    if swap:
+        far = T.minimum(far, distance(positive, negative))
+    return _reduced(T.clamp_min(T.add(T.sub(near, far), float(margin)), min=0.0, max=None), reduction)
+
+
+__all__ = [
+    "binary_cross_entropy",
+    "cosine_embedding_loss",
+    "gaussian_nll_loss",
+    "hinge_embedding_loss",
+    "huber_loss",
+    "kl_div",
+    "margin_ranking_loss",
+    "multi_margin_loss",
+    "multilabel_margin_loss",
+    "multilabel_soft_margin_loss",
+    "poisson_nll_loss",
+    "smooth_l1_loss",
+    "soft_margin_loss",
+    "triplet_margin_loss",
+    "triplet_margin_with_distance_loss",
+]

@@ -1,0 +1,41 @@
+"""The cross entropy of probabilities with two classes, element by element."""
+
+from __future__ import annotations
+
+from tracegrad.ir.families import Elementwise
+from tracegrad.ir.prelude import Ops, Value
+from tracegrad.ir.samples import A
+
+
+class BinaryCrossEntropy(Elementwise):
+    """-(y log x + (1 - y) log(1 - x)), the logarithms at least -100.  Shapes: (*a), (*b) -> broadcast(a, b).  The slope by x divides by at least 1e-12."""
+
+    inputs, function, method, real_only = ("x", "y"), False, False, True
+    samples = (
+        [A(2, 3, lo=0.1, hi=0.9), A(2, 3, lo=0.0, hi=1.0)],
+        [A(lo=0.1, hi=0.9), A(lo=0.0, hi=1.0)],
+        [A(0, 3, lo=0.1, hi=0.9), A(3, lo=0.0, hi=1.0)],
+    )
+
+    @staticmethod
+    def decompose(F: Ops, x: Value, y: Value) -> Value:
+        yes, no = _logarithms(F, x)
+        return F.sub(F.mul(F.sub(y, 1.0), no), F.mul(y, yes))
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value, y: Value) -> Value:
+        width = F.clamp(F.mul(F.rsub(x, 1.0), x), min=1e-12, max=None)
+        return F.mul(g, F.div(F.sub(x, y), width))
+
+    @staticmethod
+    def grad_y(F: Ops, g: Value, x: Value) -> Value:
+        yes, no = _logarithms(F, x)
+        return F.mul(g, F.sub(no, yes))
+
+
+def _logarithms(F: Ops, x: Value) -> tuple[Value, Value]:
+    """log(x) and log(1 - x), at least -100."""
+    return tuple(F.clamp(v, min=-100.0, max=None) for v in (F.log(x), F.log1p(F.neg(x))))  # type: ignore[return-value]
+
+
+__all__ = ["BinaryCrossEntropy"]
