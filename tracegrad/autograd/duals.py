@@ -19,8 +19,7 @@ from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.eager.views import base_of, path_of, place_in, views_of
 from tracegrad.errors import ShapeError, explain
 from tracegrad.ir.builder import Builder
-from tracegrad.ir.graph import BY_SEQUENCE
-from tracegrad.ir.node import Node, make_leaf, make_node
+from tracegrad.ir.node import BY_SEQUENCE, Node, make_leaf, make_node
 from tracegrad.ir.op import Op
 from tracegrad.ir.types import Type
 from tracegrad.passes.jvp import tangent

@@ -6,8 +6,8 @@ from typing import Any
 
 import tracegrad.export  # noqa: F401  (gives the graph to_json, to_python, ...)
 from tracegrad.eager.tensor import Tensor
-from tracegrad.ir.graph import BY_SEQUENCE, Graph
-from tracegrad.ir.node import Node, input_type, make_leaf, make_node
+from tracegrad.ir.graph import Graph
+from tracegrad.ir.node import BY_SEQUENCE, Node, input_type, make_leaf, make_node
 from tracegrad.ir.types import Type
 from tracegrad.slots import slots
 

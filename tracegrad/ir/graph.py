@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from operator import attrgetter
 from typing import Any, ClassVar
 
 from tracegrad.errors import VerifyError, explain
 from tracegrad.ir.builder import build
 from tracegrad.ir.literals import literal_key
-from tracegrad.ir.node import Node, input_type, make_leaf
+from tracegrad.ir.node import BY_SEQUENCE, Node, input_type, make_leaf
 from tracegrad.ir.op import Op
 from tracegrad.ir.text import graph_text
-
-BY_SEQUENCE = attrgetter("seq")
 
 
 class Graph:

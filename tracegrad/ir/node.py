@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import count
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from tracegrad.ir.types import Type, literal_type
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from tracegrad.ir.op import Op
 
 tick = count(1).__next__  # the sequence clock: program order, reverse order and the time of writes
+BY_SEQUENCE = attrgetter("seq")
 
 
 class Freed:

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tracegrad.errors import DifferentiationError, explain
-from tracegrad.ir.graph import BY_SEQUENCE
 from tracegrad.ir.masking import Mark, MaskOps, UnknownMaskError, multiplies, spread_mask, where_masks_matter
-from tracegrad.ir.node import Node, input_type
+from tracegrad.ir.node import BY_SEQUENCE, Node, input_type
 from tracegrad.ir.op import SELECTS, STOPS, Op, cotangent_names
 from tracegrad.ir.prelude import Ops
 

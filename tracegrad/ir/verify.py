@@ -6,9 +6,9 @@ from typing import Any, NoReturn
 
 from tracegrad.errors import VerifyError, explain
 from tracegrad.ir.assemble import Problem, check_count, check_operands, infer, is_well_formed
-from tracegrad.ir.graph import BY_SEQUENCE, Graph
+from tracegrad.ir.graph import Graph
 from tracegrad.ir.literals import is_number
-from tracegrad.ir.node import Node
+from tracegrad.ir.node import BY_SEQUENCE, Node
 from tracegrad.ir.op import REGISTRY
 from tracegrad.ir.text import graph_lines, node_types_text, text_names, types_text
 from tracegrad.ir.types import Type
