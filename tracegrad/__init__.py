@@ -80,6 +80,7 @@ _LAZY = {
         "set_flush_denormal set_num_interop_threads set_num_threads set_warn_always use_deterministic_algorithms".split()
     },
     "from_dlpack": ("tracegrad.utils.dlpack", "from_dlpack"),
+    "to_dlpack": ("tracegrad.utils.dlpack", "to_dlpack"),
     "set_printoptions": ("tracegrad.eager.printing", "set_printoptions"),
     "autocast": ("tracegrad.amp", "autocast"),
     "GradScaler": ("tracegrad.amp", "GradScaler"),
