@@ -44,7 +44,16 @@ class Builder(Ops):
     """Operators on graph nodes."""
 
     def __init__(self) -> None:
-        self.location: Any = None
+        self._place: list[Any] = [None]  # apart, so that what is remembered in the Builder does not hold it
+
+    @property
+    def location(self) -> Any:
+        """The user's (file, line) that new nodes get."""
+        return self._place[0]
+
+    @location.setter
+    def location(self, value: Any) -> None:
+        self._place[0] = value
 
     @contextmanager
     def at(self, location: Any) -> Iterator[None]:
@@ -59,17 +68,15 @@ class Builder(Ops):
         op = REGISTRY.get(name)
         if op is None:
             raise AttributeError(explain("B", f"there is no operator {name!r}"))
-        function = _node_function(self, op)
-        self.__dict__[name] = function
+        if op.composite:
+            return partial(op.call, self)
+        function = self.__dict__[name] = _node_function(self._place, op)
         return function
 
 
-def _node_function(builder: Builder, op: type[Op]) -> Callable[..., Any]:
-    if op.composite:
-        return partial(op.call, builder)
-
+def _node_function(place: list[Any], op: type[Op]) -> Callable[..., Any]:
     def make(*inputs: Any, **attrs: Any) -> Any:
-        return build(op, inputs, tuple(attrs[a] for a in op.attrs), builder.location)
+        return build(op, inputs, tuple(attrs[a] for a in op.attrs), place[0])
 
     return make
 

@@ -113,6 +113,12 @@ class Amax(Reduction):
         g, out = (F.unreduce(v, shape=x_type.shape, dim=dim) for v in (g, out))
         return F.where(F.isnan(out), out, shared(F, g, F.eq(x, out), x_type, dim))
 
+    @staticmethod
+    def jvp(F: Ops, t_x: Value, x: Value, out: Value, x_type: Type, dim: Any, keepdim: bool) -> Value:
+        hit = F.eq(x, F.unreduce(out, shape=x_type.shape, dim=dim))
+        change = F.sum(shared(F, t_x, hit, x_type, dim), dim=dim, keepdim=keepdim)
+        return F.where(F.isnan(out), out, change)
+
 
 def shared(F: Ops, g: Value, hit: Value, x_type: Type, dim: Any) -> Value:
     """g in equal parts where `hit` holds along dim, 0 elsewhere."""
@@ -137,7 +143,7 @@ class MaxAll(Amax):
     """What max(x) without dim records.  Shape: (*a) -> ().  Ties, and several nan, share the derivative evenly."""
 
     real_only = True
-    name, torch_name, function, method, onnx, call = "max_all", "MaxBackward1", False, False, "", None
+    name, torch_name, function, method, onnx, call, jvp = "max_all", "MaxBackward1", False, False, "", None, None
     samples = ([A(2, 3), None, False], [A(), None, False], [A(4, lo=1, hi=1), None, False])
 
     @staticmethod

@@ -10,7 +10,7 @@ safe = torch.where(x > 0, torch.sqrt(torch.where(x > 0, x, torch.ones_like(x))),
 safe.sum().backward()
 print(safe, x.grad)
 x.grad = None
-bad = torch.where(x > 0, x.sqrt(), torch.zeros_like(x))
+bad = x.sqrt() * (x > 0)
 bad.sum().backward()
 print(bad, x.grad)
 print(
