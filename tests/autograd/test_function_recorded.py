@@ -276,3 +276,54 @@ def test_a_keyword_only_argument_of_forward_cannot_be_passed():
     assert Scaled.apply(X).tolist() == [2.0, 4.0]
     with pytest.raises(TypeError, match="'k'"):
         Scaled.apply(X, k=3)
+
+
+class Third(Function):
+    """x^3 whose jvp reads the result, so that the derivative of a tangent goes through it."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x):
+        return x**3
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.save_for_backward(*inputs)
+        ctx.save_for_forward(*inputs, output)
+
+    @staticmethod
+    def backward(ctx, g):
+        (x,) = ctx.saved_tensors
+        return 3 * g * x**2
+
+    @staticmethod
+    def jvp(ctx, t):
+        x, y = ctx.saved_tensors
+        return 3 * t * y / x
+
+
+def slope(x):
+    return tg.func.jvp(Third.apply, (x,), (tg.ones(2),))[1].sum()
+
+
+@pytest.mark.parametrize("transform", [tg.func.grad, tg.func.jacrev, tg.func.jacfwd])
+def test_the_derivative_of_a_tangent_goes_through_the_result_that_jvp_reads(transform):
+    assert transform(slope)(tg.tensor([1.0, 2.0])).tolist() == [6.0, 12.0]
+
+
+def test_the_tape_follows_a_result_that_jvp_reads():
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    assert tg.autograd.grad(slope(x), x)[0].tolist() == [6.0, 12.0]
+
+
+def test_the_user_s_vmap_is_told_where_the_caller_has_the_batch():
+    class Placed(Third):
+        generate_vmap_rule = False
+
+        @staticmethod
+        def vmap(info, in_dims, x):
+            return Third.apply(x) + in_dims[0], in_dims[0]
+
+    assert tg.func.vmap(Placed.apply, in_dims=1)(tg.ones(1, 3)).tolist() == [[2.0], [2.0], [2.0]]
+    assert tg.func.vmap(Placed.apply)(tg.ones(1, 3)).tolist() == [[1.0, 1.0, 1.0]]

@@ -138,13 +138,13 @@ class CustomCall(Op):
         )
 
     @staticmethod
-    def jvp(F: Ops, xs: tuple[Any, ...], t_xs: tuple[Any, ...], call: Call) -> Any:
+    def jvp(F: Ops, xs: tuple[Any, ...], t_xs: tuple[Any, ...], call: Call, results: tuple[Any, ...]) -> Any:
         """The tangents of the results by the user's jvp, as it was recorded; NotImplemented where it was not."""
         if call.forward is None:
             return NotImplemented
         count, first = call.count, call.count + len(call.boundary)
         values = {n: t for n, t in zip(call.tangents, t_xs[first:], strict=True) if n is not None}
-        values.update(zip(call.outputs, xs[:count], strict=True))
+        values.update(zip(call.outputs, results, strict=True))
         values.update(zip(call.boundary, xs[count:first], strict=True))
         return tuple(Late.templates.evaluate(F, call.forward, values))
 

@@ -55,11 +55,12 @@ class SavedTensors:
     def _restore(self, tensor: Tensor | None, data: Any, source: Node | None, index: int | None, count: int) -> Tensor:
         if type(data) is Entry:
             data = data.read()
-        elif version(handle(data, None)) != count:
+        elif (now := version(handle(data, None))) != count:
             raise OverwrittenError(
                 explain(
                     "saved_tensors",
-                    "one of the variables needed for gradient computation has been modified by an inplace operation",
+                    "one of the variables needed for gradient computation has been modified by an inplace operation: "
+                    f"it is at version {now}; expected version {count} instead",
                     "Write the update out of place, or clone() the value first",
                     value=Type(data.shape, data.dtype),
                 )

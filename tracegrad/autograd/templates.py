@@ -101,7 +101,7 @@ def _record_rules(call: Call, ctx: Any, sources: list[Tensor], results: list[Ten
     if is_final(call.function) or all(n.seq not in left for n in call.boundary):
         return operands
     history = _History(call, sources)
-    return [history.of(t) if t._node.seq in left else t for t in operands]
+    return [history.of(t) if n.seq in left else t for n, t in zip(call.boundary, operands, strict=True)]
 
 
 class _History:

@@ -109,6 +109,8 @@ def _own_rule(F: Builder, op: type[Op], node: Node, incoming: tuple[Any, ...]) -
         known[f"t_{name}"] = F.zeros(source.type) if given is None and isinstance(source, Node) else given
     for index, name in enumerate(op.outputs):
         known[name] = read_node(node, -1 - index)
+    if "results" in parameters(op.jvp):  # of an operator whose results have no names
+        known["results"] = tuple(read_node(node, -1 - k) for k in range(len(node.types)))
     return op.jvp(F, *(known[n] for n in parameters(op.jvp)[1:]))
 
 
