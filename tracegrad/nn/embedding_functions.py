@@ -1,4 +1,4 @@
-"""Lookups of torch.nn.functional: one_hot and embeddings."""
+"""Lookups of torch.nn.functional, one_hot and embeddings, and the bilinear map."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tracegrad.dtypes import I64
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentError, ArgumentValueError, DataError, OptionError, ShapeError, explain
+from tracegrad.ir.types import size_of
 from tracegrad.nn.conv_functions import check_tensors
 
 
@@ -164,4 +165,25 @@ def _starts(input: Any, offsets: Any, include_last: bool) -> list[int]:  # noqa:
     return starts if include_last else [*starts, input.shape[0]]
 
 
-__all__ = ["embedding", "embedding_bag", "one_hot"]
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """sum over i, j of input1[i] weight[:, i, j] input2[j], plus bias.  Shapes: (*p, n), (*p, m), (k, n, m), (k,) -> (*p, k).
+
+    Raises RuntimeError when shapes do not fit.
+    """
+    if input1.ndim != input2.ndim or input1.shape[:-1] != input2.shape[:-1]:
+        problem = f"bilinear(): input batch dimensions do not match: got {list(input1.shape)} and {list(input2.shape)}"
+        raise ShapeError(explain("bilinear", problem))
+    if weight.ndim != 3 or tuple(weight.shape[1:]) != (input1.shape[-1], input2.shape[-1]):
+        problem = f"bilinear(): input sizes do not match weight: got {list(input1.shape)}, {list(input2.shape)} and {list(weight.shape)}"
+        raise ShapeError(explain("bilinear", problem))
+    k, n, m = weight.shape
+    lead = tuple(input1.shape[:-1])
+    a, b = (T.reshape(v, shape=(size_of(lead), v.shape[-1])) for v in (input1, input2))
+    mixed = T.matmul(a, T.reshape(T.permute(weight, dims=(1, 0, 2)), shape=(n, k * m)))
+    products = T.mul(T.reshape(mixed, shape=(size_of(lead), k, m)), T.unsqueeze(b, dim=1))
+    made = T.reshape(T.sum(products, dim=(2,), keepdim=False), shape=(*lead, k))
+    result: Tensor = made if bias is None else T.add(made, bias)
+    return result
+
+
+__all__ = ["bilinear", "embedding", "embedding_bag", "one_hot"]

@@ -45,6 +45,36 @@ from tracegrad.nn.activation_functions import (
     threshold_,
 )
 from tracegrad.nn.conv_functions import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
+from tracegrad.nn.embedding_functions import bilinear, embedding, embedding_bag, one_hot
+from tracegrad.nn.loss_functions import (
+    binary_cross_entropy,
+    cosine_embedding_loss,
+    gaussian_nll_loss,
+    hinge_embedding_loss,
+    huber_loss,
+    kl_div,
+    margin_ranking_loss,
+    multi_margin_loss,
+    multilabel_margin_loss,
+    multilabel_soft_margin_loss,
+    poisson_nll_loss,
+    smooth_l1_loss,
+    soft_margin_loss,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
+)
+from tracegrad.nn.norm_functions import (
+    batch_norm,
+    cosine_similarity,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    local_response_norm,
+    normalize,
+    pairwise_distance,
+    pdist,
+    rms_norm,
+)
 from tracegrad.nn.pool_functions import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -71,40 +101,6 @@ from tracegrad.nn.pool_functions import (
     max_unpool3d,
 )
 from tracegrad.nn.shape_functions import channel_shuffle, fold, pad, pixel_shuffle, pixel_unshuffle, unfold
-from tracegrad.nn.norm_functions import (
-    batch_norm,
-    cosine_similarity,
-    group_norm,
-    instance_norm,
-    layer_norm,
-    local_response_norm,
-    normalize,
-    pairwise_distance,
-    pdist,
-    rms_norm,
-)
-from tracegrad.nn.embedding_functions import (
-    embedding,
-    embedding_bag,
-    one_hot,
-)
-from tracegrad.nn.loss_functions import (
-    binary_cross_entropy,
-    cosine_embedding_loss,
-    gaussian_nll_loss,
-    hinge_embedding_loss,
-    huber_loss,
-    kl_div,
-    margin_ranking_loss,
-    multi_margin_loss,
-    multilabel_margin_loss,
-    multilabel_soft_margin_loss,
-    poisson_nll_loss,
-    smooth_l1_loss,
-    soft_margin_loss,
-    triplet_margin_loss,
-    triplet_margin_with_distance_loss,
-)
 from tracegrad.ops.losses import reduction_of
 
 _linear = operator_function("linear")
@@ -244,7 +240,8 @@ def _against_probabilities(logs: Any, target: Any, weight: Any, reduction: str, 
     loss = terms.sum(axis)
     if reduction != "mean":
         return _reduced(loss, reduction)
-    return loss.sum() / max(logs._data.size // max(classes, 1), 1)  # type: ignore[no-any-return]
+    mean: Tensor = T.named(loss.sum() / max(logs._data.size // max(classes, 1), 1), called="DivBackward1")
+    return mean
 
 
 def _smoothed(
@@ -287,6 +284,7 @@ __all__ = [
     "avg_pool2d",
     "avg_pool3d",
     "batch_norm",
+    "bilinear",
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
     "celu",

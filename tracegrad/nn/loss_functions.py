@@ -270,7 +270,7 @@ def multi_margin_loss(
     if ((target._data < 0) | (target._data >= c)).any():
         raise DataError(explain("multi_margin_loss", "target out of range"))
     at = T.reshape(target, shape=(n, 1))
-    excess = T.clamp_min(T.add(T.sub(x, T.gather(x, at, dim=1)), float(margin)), min=0.0, max=None)
+    excess = T.relu(T.add(T.sub(x, T.gather(x, at, dim=1)), float(margin)))
     terms = excess if p == 1 else T.mul(excess, excess)
     if weight is not None:
         terms = T.mul(terms, T.unsqueeze(T.index_select(weight, T.reshape(target, shape=(n,)), dim=0), dim=1))
@@ -300,7 +300,7 @@ def multilabel_margin_loss(
     is_target = named.any(1)
     excess = T.rsub(T.sub(T.unsqueeze(T.gather(x, at, dim=1), dim=2), T.unsqueeze(x, dim=1)), 1.0)
     counts = T.logical_not(T.logical_or(T.unsqueeze(ended, dim=2), T.unsqueeze(is_target, dim=1)))
-    terms = T.where(counts, T.clamp_min(excess, min=0.0, max=None), 0.0)
+    terms = T.where(counts, T.relu(excess), 0.0)
     loss = T.div(T.sum(terms, dim=(1, 2), keepdim=False), float(c))
     made = _reduced(loss if input.ndim == 2 else T.squeeze(loss, dim=0), chosen)
     return T.named(made, called="MultilabelMarginLossBackward0")

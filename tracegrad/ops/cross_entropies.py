@@ -35,7 +35,7 @@ class BinaryCrossEntropy(Elementwise):
 
 def _logarithms(F: Ops, x: Value) -> tuple[Value, Value]:
     """log(x) and log(1 - x), at least -100."""
-    return tuple(F.clamp(v, min=-100.0, max=None) for v in (F.log(x), F.log1p(F.neg(x))))  # type: ignore[return-value]
+    return F.clamp(F.log(x), min=-100.0, max=None), F.clamp(F.log1p(F.neg(x)), min=-100.0, max=None)
 
 
 __all__ = ["BinaryCrossEntropy"]
