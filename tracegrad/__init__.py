@@ -21,7 +21,7 @@ from tracegrad.eager import methods as _methods
 
 _methods.attach()
 
-from tracegrad import autograd, pytree  # noqa: E402
+from tracegrad import autograd  # noqa: E402
 from tracegrad.autograd.anomaly import (  # noqa: E402
     is_anomaly_check_nan_enabled,
     is_anomaly_enabled,
@@ -58,7 +58,7 @@ newaxis = None
 _LAZY = {
     **{
         name: (f"tracegrad.{name}", None)
-        for name in "func fft linalg nn optim special utils export compiler amp cuda backends random testing".split()
+        for name in "func fft linalg nn optim special utils export compiler amp cuda backends pytree random testing".split()
     },
     **{
         name: ("tracegrad.eager.functions", name)

@@ -18,7 +18,16 @@ ON_FIRST_USE = (
     "tracegrad.compiler",
     "tracegrad.func",
     "tracegrad.nn",
+    "tracegrad.ir.graph",
+    "tracegrad.autograd.function",
+    "tracegrad.autograd.gradcheck",
+    "tracegrad.eager.indexing",
+    "tracegrad.eager.inplace",
+    "tracegrad.eager.conversions",
+    "tracegrad.eager.printing",
 )
+# modules of the package that `import tracegrad` may load; each costs about 0.1 ms and none is needed by most programs without a reason
+MODULES = 60
 RATIO = 1.3
 ALTERNATIONS = 9
 # processor time of the import statement alone, without that of starting Python; it hardly depends on what else the machine does
@@ -51,6 +60,21 @@ def loaded(run: Run) -> set[str]:
 def test_importing_tracegrad_does_not_load(library: str, loaded: set[str]):
     assert "tracegrad" in loaded
     assert library not in loaded
+
+
+def test_importing_tracegrad_loads_no_definitions_of_operators(loaded: set[str]):
+    found = {m for m in loaded if m.startswith("tracegrad.ops.")}
+    assert found == {"tracegrad.ops.names"}, "after adding a file run: pytest tests/ops/test_names.py --bless"
+
+
+def test_importing_tracegrad_loads_few_modules(loaded: set[str]):
+    assert len([m for m in loaded if m.partition(".")[0] == "tracegrad"]) <= MODULES
+
+
+def test_a_first_gradient_loads_few_definitions(run: Run):
+    program = "import tracegrad as t; x = t.ones(3, requires_grad=True); x.sin().sum().backward(); "
+    count = run(program + "import sys; print(len([m for m in sys.modules if m.startswith('tracegrad.ops.')]))")
+    assert int(count) <= 8
 
 
 def import_ratio(run: Run) -> float:

@@ -23,7 +23,7 @@ from tracegrad.eager.views import base_of, shows_twice
 from tracegrad.errors import ArgumentError, ArgumentValueError, IndexingError, ShapeError, TracegradError, explain
 from tracegrad.ir.types import Type
 from tracegrad.ops.index import indexed_shape
-from tracegrad.ops.masks import number_of, read_mask
+from tracegrad.ops.masks import SMALL, number_of, read_mask
 
 Array = np.ndarray[Any, Any]
 Advanced = list[tuple[int, Tensor]]  # axis of the view, and the positions or the mask there
@@ -307,7 +307,7 @@ def set_item(self: Tensor, index: Any, value: Any) -> None:
         inplace.check_own_leaf(self, "index_put_")
     if not isinstance(value, Tensor):
         number, d = number_of(self._data.dtype, value), self._data.dtype
-        value = handle(_filled(number, d), None) if local.trace is None else T.full(shape=(), value=number, dtype=d)
+        value = handle(np.array(number, d), None) if local.trace is None else T.full(shape=(), value=number, dtype=d)
     if index is False:
         return
     view, advanced = _split(self, (None,) if index is True else _items(index))
@@ -319,12 +319,6 @@ def set_item(self: Tensor, index: Any, value: Any) -> None:
         inplace.copy_(view, value)
     else:
         inplace.fill_(view, value)
-
-
-def _filled(number: Any, d: Any) -> Array:
-    array = np.empty((), d)
-    inplace.fill_quietly(array, number)
-    return array
 
 
 def _direct(t: Tensor, value: Any) -> bool:
@@ -371,7 +365,7 @@ def _write_plain(t: Tensor, index: Any, value: Any) -> bool:
                     value = (value.real if value.dtype.kind == "c" and data.dtype.kind != "c" else value).astype(
                         data.dtype
                     )
-        elif type(value) is not float or data.dtype.kind != "f":
+        elif type(value) is not float or data.dtype.kind != "f" or not -SMALL <= value <= SMALL:
             value = number_of(data.dtype, value.item() if isinstance(value, np.generic) else value)
         data[index] = value
     except (IndexError, TypeError, ValueError, OverflowError):

@@ -28,6 +28,7 @@ from tracegrad.ir.node import Node, tick
 from tracegrad.ir.op import Op
 from tracegrad.ir.sweep import input_type
 from tracegrad.ir.types import broadcast
+from tracegrad.ops.masks import SMALL, number_of
 
 Array = np.ndarray[Any, Any]
 SCATTERED = frozenset({"index_put_", "masked_fill_", "index_fill_"})  # torch lets these write to expanded memory
@@ -322,10 +323,11 @@ def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
 
 def fill_(self: Tensor, value: Any) -> Tensor:
     """Overwrite every element with a number or 0-d tensor.  Raises RuntimeError for a tensor with axes."""
-    if type(value) is float and self._data.dtype.kind == "f" and self._data.flags.writeable and _direct(self):
-        fill_quietly(self._data, value)
-        touch(self)
-        return self
+    if type(value) is float and -SMALL <= value <= SMALL and self._data.dtype.kind == "f" and _direct(self):
+        if self._data.flags.writeable:
+            self._data.fill(value)
+            touch(self)
+            return self
     if isinstance(value, Tensor):
         if value._data.ndim:
             raise ShapeError(
@@ -341,16 +343,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
         raise DTypeError(
             explain("fill_", f"value cannot be converted to type {self.dtype} without overflow", value=number)
         )
-    return assign(self, number, "number", "fill_")
-
-
-def fill_quietly(array: Array, number: Any) -> None:
-    """Write the number everywhere, without NumPy's warning about an overflow."""
-    try:
-        GENERATED["quiet"](array.fill, number)
-    except RuntimeError:  # another thread is in the silent context
-        with np.errstate(all="ignore"):
-            array.fill(number)
+    return assign(self, number_of(self._data.dtype, number), "number", "fill_")
 
 
 def zero_(self: Tensor) -> Tensor:
@@ -370,7 +363,6 @@ __all__ = [
     "check_leaf",
     "check_own_leaf",
     "check_not_overwritten",
-    "fill_quietly",
     "in_place",
     "input_type",
     "refuse_overlap",

@@ -28,10 +28,11 @@ PLACES = {
     "fills": (
         "uniform_ normal_ log_normal_ bernoulli_ exponential_ cauchy_ geometric_ random_ fill_diagonal_ apply_ map_"
     ),
-    "sampling": "multinomial bernoulli",
     "printing": "__repr__ __format__",
+    "sampling": "multinomial bernoulli",
     "copying": "__copy__ __deepcopy__ __reduce_ex__",
-    "rare": "dim_order is_pinned is_shared is_nonzero equal allclose as_subclass storage new new_empty_strided pin_memory bfloat16",
+    "rare": "dim_order is_pinned is_shared is_nonzero equal allclose as_subclass storage new new_empty_strided pin_memory bfloat16 "
+    "unsafe_split unsafe_split_with_sizes unsafe_chunk narrow_copy",
 }
 # properties of Tensor, by the module whose PROPERTIES has them
 PROPERTIES = {"complex_values": "mH H real imag"}

@@ -7,15 +7,17 @@ from typing import Any
 import numpy as np
 
 from tracegrad import dtypes
+from tracegrad.config import local
 from tracegrad.devices import check_device
 from tracegrad.eager import functions
-from tracegrad.eager.clock import owner
+from tracegrad.eager.clock import owner, set_apart
 from tracegrad.eager.conversions import leave
 from tracegrad.eager.data import as_leaf, element_type
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.facts import UntypedStorage, stride
+from tracegrad.eager.generate import public_function
 from tracegrad.eager.inference import fresh
-from tracegrad.eager.tensor import Tensor
+from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import ArgumentError, ArgumentValueError, DataError, ShapeError, explain
 
 
@@ -198,3 +200,30 @@ def is_signed(input: Tensor) -> bool:  # noqa: A002  (torch's name)
 def pin_memory(self: Tensor, device: Any = None) -> Tensor:
     """Raises RuntimeError: there is no accelerator to pin memory for."""
     raise DataError(explain("pin_memory", "Cannot access accelerator device when none is available"))
+
+
+def unsafe_split(input: Tensor, split_size: int, dim: int = 0) -> tuple[Tensor, ...]:  # noqa: A002
+    """`split` with pieces that may be written in place: autograd takes each for a value of its own, and writes to it change nothing but memory for the others."""
+    return _on_their_own(public_function("split")(input, split_size, dim))
+
+
+def unsafe_split_with_sizes(input: Tensor, split_sizes: Any, dim: int = 0) -> tuple[Tensor, ...]:  # noqa: A002
+    """`split_with_sizes` with pieces that may be written in place, as those of unsafe_split."""
+    return _on_their_own(public_function("split")(input, list(split_sizes), dim))
+
+
+def unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:  # noqa: A002
+    """`chunk` with pieces that may be written in place, as those of unsafe_split."""
+    return _on_their_own(public_function("chunk")(input, chunks, dim))
+
+
+def _on_their_own(pieces: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    if local.trace is not None:
+        return pieces
+    return tuple(set_apart(handle(piece._data, piece._node)) for piece in pieces)
+
+
+def narrow_copy(input: Tensor, dim: int, start: int, length: int) -> Tensor:  # noqa: A002
+    """`narrow` in memory of its own."""
+    made: Tensor = public_function("clone")(public_function("narrow")(input, dim, start, length))
+    return made

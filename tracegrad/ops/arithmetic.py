@@ -164,8 +164,8 @@ class Div(Elementwise):
         return F.div(g, y)
 
     @staticmethod
-    def grad_y(F: Ops, g: Value, y: Value, out: Value) -> Value:
-        return F.neg(F.div(F.mul(g, out), y))
+    def grad_y(F: Ops, g: Value, x: Value, y: Value) -> Value:
+        return F.neg(F.mul(g, F.div(F.div(x, y), y)))  # x / y again: the result may be overwritten, as in torch
 
 
 class Neg(Elementwise):

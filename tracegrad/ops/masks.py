@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -167,6 +168,9 @@ class MaskedFill(Elementwise):
         return F.where(mask, g, 0.0)
 
 
+SMALL = 65504.0  # numbers up to here fit into every floating dtype
+
+
 def number_of(dtype: Any, value: Any) -> Any:
     """A Python number as one that a value of this dtype can hold: truncated for integers, a truth value for bool."""
     if dtype.kind == "b":
@@ -181,6 +185,8 @@ def number_of(dtype: Any, value: Any) -> Any:
         return int(value) % (limit.max + 1) if dtype.kind == "u" else int(value)
     if isinstance(value, complex) and dtype.kind != "c":
         raise DTypeError(explain("fill", f"value {value} cannot be converted to {dtype} without overflow"))
+    if dtype.kind == "f" and not -SMALL <= value <= SMALL and math.isfinite(value) and abs(value) > float(np.finfo(dtype).max):
+        raise DTypeError(explain("fill", f"value {value} cannot be converted to type {dtype} without overflow"))
     return value
 
 

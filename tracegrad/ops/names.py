@@ -33,10 +33,12 @@ DEFINED: dict[str, str] = {
         "adjoint angle complex conj conj_physical imag isreal polar put_part real sgn vdot view_as_complex "
         "view_as_real "
     ),
-    "contractions": "einsum inner tensordot",
+    "contractions": "einsum inner kron tensordot",
     "control": "alias cast clone detach flat project promote stop_reverse",
     "convolutions": "convolution convolution_weight",
     "create": "arange eye full linspace literal",
+    "cross_entropies": "binary_cross_entropy",
+    "distances": "cdist cdist_norm dist dist_norm",
     "elementary": "abs absolute cos erf exp expm1 log log1p relu rsqrt sigmoid sign sin softplus sqrt tan tanh",
     "extremes": "amax amin argmax argmin max max_all max_dim maximum min min_all min_dim minimum",
     "factors": (
@@ -51,6 +53,10 @@ DEFINED: dict[str, str] = {
     ),
     "fused": "addbmm addcdiv addcmul addmv addr baddbmm lerp named nan_to_num",
     "gates": "gelu glu log_sigmoid mish silu softsign tanhshrink",
+    "grids": (
+        "argwhere block_diag cartesian_prod column_stack combinations dstack fliplr flipud gradient isin meshgrid "
+        "row_stack sum_to_size unravel_index "
+    ),
     "index": "gather index index_add index_one index_put index_select scatter_add take_along_dim",
     "joining": "cat concat concatenate hstack stack vstack",
     "least_squares": "least_squares linalg_lstsq linalg_pinv linalg_pinv_node pinverse",
@@ -73,8 +79,8 @@ DEFINED: dict[str, str] = {
         "matrix_norm vander vector_norm "
     ),
     "ordering": (
-        "argsort cummax cummax_dim cummin cummin_dim kthvalue kthvalue_dim median median_all median_dim mode mode_dim "
-        "msort nanmedian searchsorted_rows sort sort_dim topk topk_dim "
+        "argsort kthvalue kthvalue_dim median median_all median_dim mode mode_dim msort nanmedian sort sort_dim topk "
+        "topk_dim "
     ),
     "overwrite": "copy_slices overwrite strided_view",
     "pieces": "atleast_1d atleast_2d atleast_3d broadcast_tensors dsplit hsplit split_with_sizes tensor_split vsplit",
@@ -89,20 +95,21 @@ DEFINED: dict[str, str] = {
     "results": "",
     "rounding": "ceil div_floor div_trunc fix floor floor_divide fmod remainder round trunc",
     "running": "cumprod cumulative_trapezoid linear_recurrence logcumsumexp trapezoid trapz",
+    "running_extremes": "cummax cummax_dim cummin cummin_dim",
     "scatters": "as_strided_scatter diagonal_scatter select_scatter slice_scatter",
     "searching": (
-        "bincount bincount_node bucketize count_nonzero histc histc_bins searchsorted unique unique_consecutive "
-        "unique_consecutive_node unique_dim_node unique_node unique_positions "
+        "bincount bincount_node bucketize count_nonzero histc histc_bins searchsorted searchsorted_rows unique "
+        "unique_consecutive unique_consecutive_node unique_dim_node unique_node unique_positions "
     ),
     "slicing": (
         "chunk diagonal diagonal_backward narrow select select_backward slice slice_backward split split_piece "
         "split_sizes_piece unbind unbind_piece whole "
     ),
     "special_functions": (
-        "digamma erfc erfinv i0 igamma igammac lgamma logit mvlgamma polygamma sinc sinc_slope special_entr "
-        "special_erfcx special_i0e special_i1 special_i1e special_log_ndtr special_ndtr special_ndtri special_xlog1py "
-        "special_zeta xlogy "
+        "digamma erfc erfinv i0 lgamma logit polygamma sinc sinc_slope special_entr special_erfcx special_i0e "
+        "special_i1 special_i1e special_log_ndtr special_ndtr special_ndtri "
     ),
+    "special_pairs": "igamma igammac mvlgamma special_xlog1py special_zeta xlogy",
     "special_plain": (
         "special_bessel_j0 special_bessel_j1 special_bessel_y0 special_bessel_y1 special_modified_bessel_i0 "
         "special_modified_bessel_i1 special_modified_bessel_k0 special_modified_bessel_k1 "
@@ -115,8 +122,8 @@ DEFINED: dict[str, str] = {
     "spread": "linalg_vector_norm norm std var",
     "standardise": "standardise",
     "statistics": (
-        "amax_of_both amin_of_both aminmax cdist cdist_norm corrcoef cov dist dist_norm nanmean nanquantile nansum "
-        "quantile std_and_mean std_mean var_and_mean var_mean "
+        "amax_of_both amin_of_both aminmax corrcoef cov nanmean nanquantile nansum quantile std_and_mean std_mean "
+        "var_and_mean var_mean "
     ),
     "triangular": (
         "cholesky cholesky_info cholesky_inverse cholesky_node cholesky_solve linalg_cholesky linalg_cholesky_ex "
@@ -129,32 +136,32 @@ DEFINED: dict[str, str] = {
 METHODS = (
     "abs abs_ absolute absolute_ acos acos_ acosh acosh_ add add_ addbmm addbmm_ addcdiv addcdiv_ addcmul addcmul_ "
     "addmm addmm_ addmv addmv_ addr addr_ adjoint all amax amin aminmax angle any arccos arccos_ arccosh arccosh_ "
-    "arcsin arcsin_ arcsinh arcsinh_ arctan arctan2 arctan2_ arctan_ arctanh arctanh_ argmax argmin argsort as_strided "
-    "as_strided_scatter asin asin_ asinh asinh_ atan atan2 atan2_ atan_ atanh atanh_ baddbmm baddbmm_ bincount "
-    "bitwise_and bitwise_and_ bitwise_left_shift bitwise_left_shift_ bitwise_not bitwise_not_ bitwise_or bitwise_or_ "
-    "bitwise_right_shift bitwise_right_shift_ bitwise_xor bitwise_xor_ bmm broadcast_to ceil ceil_ cholesky "
-    "cholesky_inverse cholesky_solve chunk clamp clamp_ clamp_max clamp_max_ clamp_min clamp_min_ clip clip_ clone "
-    "conj_physical conj_physical_ copysign copysign_ corrcoef cos cos_ cosh cosh_ count_nonzero cov cross cummax "
+    "arcsin arcsin_ arcsinh arcsinh_ arctan arctan2 arctan2_ arctan_ arctanh arctanh_ argmax argmin argsort argwhere "
+    "as_strided as_strided_scatter asin asin_ asinh asinh_ atan atan2 atan2_ atan_ atanh atanh_ baddbmm baddbmm_ "
+    "bincount bitwise_and bitwise_and_ bitwise_left_shift bitwise_left_shift_ bitwise_not bitwise_not_ bitwise_or "
+    "bitwise_or_ bitwise_right_shift bitwise_right_shift_ bitwise_xor bitwise_xor_ bmm broadcast_to ceil ceil_ "
+    "cholesky cholesky_inverse cholesky_solve chunk clamp clamp_ clamp_max clamp_max_ clamp_min clamp_min_ clip clip_ "
+    "clone conj_physical conj_physical_ copysign copysign_ corrcoef cos cos_ cosh cosh_ count_nonzero cov cross cummax "
     "cummin cumprod cumprod_ cumsum cumsum_ deg2rad deg2rad_ det detach diag diag_embed diagflat diagonal "
     "diagonal_scatter diff digamma digamma_ dist div div_ divide divide_ dot dsplit eq eq_ erf erf_ erfc erfc_ erfinv "
-    "erfinv_ exp exp2 exp2_ exp_ expand expand_as expm1 expm1_ fix fix_ flatten flip float_power floor floor_ "
-    "floor_divide floor_divide_ fmax fmin fmod fmod_ frac frac_ frexp gather gcd gcd_ ge ge_ ger greater greater_ "
-    "greater_equal greater_equal_ gt gt_ hardshrink heaviside heaviside_ histc hsplit hypot hypot_ i0 i0_ igamma "
-    "igamma_ igammac igammac_ index_add index_add_ index_copy index_copy_ index_fill index_fill_ index_put index_put_ "
-    "index_reduce index_reduce_ index_select inner inverse isclose isfinite isinf isnan isneginf isposinf isreal "
-    "kthvalue lcm lcm_ ldexp le le_ lerp lerp_ less less_ less_equal less_equal_ lgamma lgamma_ log log10 log10_ log1p "
-    "log1p_ log2 log2_ log_ log_softmax logaddexp logaddexp2 logcumsumexp logdet logical_and logical_and_ logical_not "
-    "logical_not_ logical_or logical_or_ logical_xor logical_xor_ logit logit_ logsumexp lt lt_ lu lu_solve "
-    "masked_fill masked_fill_ masked_scatter masked_scatter_ masked_select matmul matrix_exp matrix_power max maximum "
-    "mean median min minimum mm mode moveaxis movedim msort mul mul_ multiply multiply_ mv mvlgamma nan_to_num "
+    "erfinv_ exp exp2 exp2_ exp_ expand expand_as expm1 expm1_ fix fix_ flatten flip fliplr flipud float_power floor "
+    "floor_ floor_divide floor_divide_ fmax fmin fmod fmod_ frac frac_ frexp gather gcd gcd_ ge ge_ ger greater "
+    "greater_ greater_equal greater_equal_ gt gt_ hardshrink heaviside heaviside_ histc hsplit hypot hypot_ i0 i0_ "
+    "igamma igamma_ igammac igammac_ index_add index_add_ index_copy index_copy_ index_fill index_fill_ index_put "
+    "index_put_ index_reduce index_reduce_ index_select inner inverse isclose isfinite isinf isnan isneginf isposinf "
+    "isreal kron kthvalue lcm lcm_ ldexp le le_ lerp lerp_ less less_ less_equal less_equal_ lgamma lgamma_ log log10 "
+    "log10_ log1p log1p_ log2 log2_ log_ log_softmax logaddexp logaddexp2 logcumsumexp logdet logical_and logical_and_ "
+    "logical_not logical_not_ logical_or logical_or_ logical_xor logical_xor_ logit logit_ logsumexp lt lt_ lu "
+    "lu_solve masked_fill masked_fill_ masked_scatter masked_scatter_ masked_select matmul matrix_exp matrix_power max "
+    "maximum mean median min minimum mm mode moveaxis movedim msort mul mul_ multiply multiply_ mv mvlgamma nan_to_num "
     "nan_to_num_ nanmean nanmedian nanquantile nansum narrow ne ne_ neg neg_ negative negative_ nextafter nextafter_ "
     "nonzero norm not_equal not_equal_ outer permute pinverse polygamma polygamma_ positive pow pow_ prelu prod put "
     "put_ qr quantile rad2deg rad2deg_ ravel reciprocal reciprocal_ relu relu_ remainder remainder_ renorm repeat "
     "repeat_interleave reshape reshape_as roll rot90 round round_ rsqrt rsqrt_ scatter scatter_ scatter_add "
     "scatter_add_ scatter_reduce scatter_reduce_ select select_scatter sgn sgn_ sigmoid sigmoid_ sign sign_ signbit "
     "sin sin_ sinc sinc_ sinh sinh_ slice_scatter slogdet softmax sort split split_with_sizes sqrt sqrt_ square "
-    "square_ squeeze std sub sub_ subtract subtract_ sum svd swapaxes swapdims t take take_along_dim tan tan_ tanh "
-    "tanh_ tensor_split tile topk trace transpose triangular_solve tril tril_ triu triu_ true_divide true_divide_ "
-    "trunc trunc_ unbind unflatten unfold unique unique_consecutive unsqueeze var vdot view view_as vsplit xlogy "
-    "xlogy_ "
+    "square_ squeeze std sub sub_ subtract subtract_ sum sum_to_size svd swapaxes swapdims t take take_along_dim tan "
+    "tan_ tanh tanh_ tensor_split tile topk trace transpose triangular_solve tril tril_ triu triu_ true_divide "
+    "true_divide_ trunc trunc_ unbind unflatten unfold unique unique_consecutive unsqueeze var vdot view view_as "
+    "vsplit xlogy xlogy_ "
 )
