@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tracegrad import amp
+from tracegrad.cuda import amp
 from tracegrad.errors import DeviceError, explain
 
 
