@@ -44,6 +44,7 @@ from tracegrad.nn.activation_functions import (
     threshold,
     threshold_,
 )
+from tracegrad.nn.attention_functions import interpolate, scaled_dot_product_attention, upsample
 from tracegrad.nn.conv_functions import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from tracegrad.nn.embedding_functions import bilinear, embedding, embedding_bag, one_hot
 from tracegrad.nn.loss_functions import (
@@ -322,6 +323,7 @@ __all__ = [
     "hinge_embedding_loss",
     "huber_loss",
     "instance_norm",
+    "interpolate",
     "kl_div",
     "l1_loss",
     "layer_norm",
@@ -364,6 +366,7 @@ __all__ = [
     "rms_norm",
     "rrelu",
     "rrelu_",
+    "scaled_dot_product_attention",
     "selu",
     "selu_",
     "sigmoid",
@@ -382,4 +385,5 @@ __all__ = [
     "triplet_margin_loss",
     "triplet_margin_with_distance_loss",
     "unfold",
+    "upsample",
 ]
