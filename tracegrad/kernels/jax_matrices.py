@@ -111,7 +111,7 @@ def lu_packed(x: Array, check: bool) -> tuple[Array, Array]:
 
 def permutation_matrix(pivots: Array, rows: int, like: Any) -> Array:
     """The matrices P with A = P L U, of the dtype `like`, from row exchanges counted from 1."""
-    order = jax.lax.linalg.lu_pivots_to_permutation(pivots - 1, rows)
+    order = jax.lax.linalg.lu_pivots_to_permutation(jnp.maximum(pivots - 1, 0).astype(np.int32), rows)
     return jnp.swapaxes(jax.nn.one_hot(order, rows, dtype=like), -1, -2)
 
 

@@ -111,7 +111,9 @@ def cofactors(x: Array) -> Array:
 def cholesky_factor(x: Array, upper: bool, check: bool) -> Array:
     """L with x = L L^H read from the lower triangle, or U with x = U^H U read from the upper one.  Others raise if `check`, else give nan."""
     try:
-        return np.linalg.cholesky(x, upper=upper)
+        found = np.linalg.cholesky(x, upper=upper)
+        if not check or not np.isnan(found).any():
+            return found
     except np.linalg.LinAlgError:
         if x.ndim < 2 or x.shape[-1] != x.shape[-2]:
             raise
@@ -138,8 +140,10 @@ def cholesky_info(x: Array, upper: bool) -> Array:
     for place in np.ndindex(x.shape[:-2]):
         for order in range(1, x.shape[-1] + 1):
             try:
-                np.linalg.cholesky(x[place][:order, :order], upper=upper)
+                bad = np.isnan(np.linalg.cholesky(x[place][:order, :order], upper=upper)).any()
             except np.linalg.LinAlgError:
+                bad = True
+            if bad:
                 info[place] = order
                 break
     return info
@@ -245,7 +249,7 @@ def permutation_matrix(pivots: Array, rows: int, like: Any) -> Array:
     out = np.zeros((*pivots.shape[:-1], rows, rows), like)
     for place in np.ndindex(pivots.shape[:-1]):
         order = np.arange(rows)
-        for i, j in enumerate(pivots[place] - 1):
+        for i, j in enumerate(np.maximum(pivots[place] - 1, 0)):
             order[[i, j]] = order[[j, i]]
         out[place][order, np.arange(rows)] = 1
     return out

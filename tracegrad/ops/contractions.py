@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tracegrad.errors import ArgumentError, DTypeError, ShapeError, explain
+from tracegrad.errors import ArgumentValueError, DTypeError, ShapeError, explain
 from tracegrad.ir.families import Composite
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
@@ -16,6 +16,7 @@ from tracegrad.ir.types import one_axis, size_of
 
 Labels = tuple[Any, ...]
 ELLIPSIS = "..."
+_NOTHING = "must specify the equation string and at least one operand, or at least one operand and its subscripts list"
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -50,19 +51,19 @@ def _sublist(labels: Any) -> list[Any]:
         elif isinstance(label, int) and 0 <= label < len(_LETTERS):
             found.append(_LETTERS[label])
         else:
-            raise ShapeError(explain("einsum", "subscripts in a sublist must be within [0, 52)", got=label))
+            raise ArgumentValueError(explain("einsum", "subscripts in a sublist must be within [0, 52)", got=label))
     return found
 
 
 def _read(args: tuple[Any, ...]) -> tuple[list[list[Any]], list[Any] | None, list[Any]]:
     """(labels of each operand, labels of the result or None, operands) of either form of the arguments."""
     if not args:
-        raise ArgumentError(explain("einsum", "at least one operand must be given after the equation"))
+        raise ArgumentValueError(explain("einsum", _NOTHING))
     if not isinstance(args[0], str):
         count = len(args) // 2
         operands, lists = list(args[: 2 * count : 2]), [_sublist(v) for v in args[1 : 2 * count : 2]]
         if not operands:
-            raise ShapeError(explain("einsum", "must provide at least one operand"))
+            raise ArgumentValueError(explain("einsum", _NOTHING))
         return lists, _sublist(args[-1]) if len(args) % 2 else None, operands
     operands = list(args[1]) if len(args) == 2 and isinstance(args[1], (list, tuple)) else list(args[1:])
     left, arrow, right = args[0].partition("->")
@@ -70,7 +71,7 @@ def _read(args: tuple[Any, ...]) -> tuple[list[list[Any]], list[Any] | None, lis
     if len(lists) != len(operands):
         word = "fewer" if len(operands) < len(lists) else "more"
         if not operands:
-            raise ShapeError(explain("einsum", "must provide at least one operand"))
+            raise ArgumentValueError(explain("einsum", _NOTHING))
         raise ShapeError(explain("einsum", f"{word} operands were provided than specified in the equation"))
     return lists, _terms(right) if arrow else None, operands
 
@@ -162,7 +163,16 @@ def _without_ones(F: Ops, x: Any, labels: Labels, others: dict[Any, int]) -> tup
     return F.reshape(x, shape=tuple(shape[i] for i in kept)), tuple(labels[i] for i in kept)
 
 
-def _pair(F: Ops, a: Any, la: Labels, b: Any, lb: Labels, kept: Any) -> tuple[Any, Labels]:
+def _wide(F: Ops, x: Any, labels: Labels, order: Labels) -> Any:
+    """x with its axes in this order, and 1s for the labels that it does not have, those in front left out."""
+    here = _arranged(F, x, labels, tuple(n for n in order if n in labels))
+    sizes = dict(zip(labels, F.shape(x), strict=True))
+    shape = tuple(sizes.get(n, 1) for n in order)
+    shape = shape[next((i for i, n in enumerate(order) if n in labels), len(order)) :]
+    return here if shape == tuple(F.shape(here)) else F.reshape(here, shape=shape)
+
+
+def _pair(F: Ops, a: Any, la: Labels, b: Any, lb: Labels, kept: Any, final: Labels) -> tuple[Any, Labels]:
     """The product of two operands, summed over the labels that are not kept: one matrix product, or an elementwise one without sums."""
     sizes_a, sizes_b = dict(zip(la, F.shape(a), strict=True)), dict(zip(lb, F.shape(b), strict=True))
     a, la = _without_ones(F, a, la, sizes_b)
@@ -175,22 +185,8 @@ def _pair(F: Ops, a: Any, la: Labels, b: Any, lb: Labels, kept: Any) -> tuple[An
     sizes = {**dict(zip(la, F.shape(a), strict=True)), **dict(zip(lb, F.shape(b), strict=True))}
     labels = (*shared, *left, *right)
     if not contracted:
-        wide_a = (
-            F.reshape(
-                _arranged(F, a, la, (*shared, *left)), shape=(*(sizes[n] for n in (*shared, *left)), *(1,) * len(right))
-            )
-            if right
-            else _arranged(F, a, la, (*shared, *left))
-        )
-        wide_b = (
-            F.reshape(
-                _arranged(F, b, lb, (*shared, *right)),
-                shape=(*(sizes[n] for n in shared), *(1,) * len(left), *(sizes[n] for n in right)),
-            )
-            if left
-            else _arranged(F, b, lb, (*shared, *right))
-        )
-        return F.mul(wide_a, wide_b), labels
+        order = (*(n for n in final if n in labels), *(n for n in labels if n not in final))
+        return F.mul(_wide(F, a, la, order), _wide(F, b, lb, order)), order
     if F.type(a).dtype != F.type(b).dtype:
         raise DTypeError(
             explain(
@@ -249,11 +245,12 @@ class Einsum(Composite):
             i, j = _cheapest([labels for _, labels in terms], sizes, final) if len(terms) > 2 else (0, 1)
             (a, la), (b, lb) = terms[i], terms[j]
             rest = [t for k, t in enumerate(terms) if k not in (i, j)]
-            terms = [*rest, _pair(F, a, la, b, lb, {*final, *(n for _, labels in rest for n in labels)})]
+            terms = [*rest, _pair(F, a, la, b, lb, {*final, *(n for _, labels in rest for n in labels)}, final)]
         x, labels = _summed(F, *terms[0], final)
-        if labels == final and x is not values[0]:
+        if labels == final and (len(values) > 1 or len(labels) < len(terms[0][1])):
             return x
-        return F.permute(x, dims=tuple(labels.index(n) for n in final))
+        turned = F.permute(x, dims=tuple(labels.index(n) for n in final))
+        return turned if len(values) == 1 else F.named(turned, called="ViewBackward0")
 
 
 class Tensordot(Composite):
@@ -326,3 +323,18 @@ class Inner(Composite):
             )
             raise ShapeError(explain("inner", problem))
         return F.tensordot(input, other, ([-1], [-1]))
+
+
+class Kron(Composite):
+    """The Kronecker product: every element of a times all of b.  Shapes: (n1, m1), (n2, m2) -> (n1 * n2, m1 * m2), for any equal number of axes."""
+
+    samples = ([A(2, 3), A(3, 2)], [A(2), A(2, 2)], [A(), A(3)], [A(0, 2), A(2, 1)])
+
+    @staticmethod
+    def call(F: Ops, input: Any, other: Any) -> Value:  # noqa: A002
+        """The product of block (i, j): input[i, j] * other."""
+        rank = max(len(F.shape(input)), len(F.shape(other)))
+        a, b = ((1,) * (rank - len(F.shape(v))) + tuple(F.shape(v)) for v in (input, other))
+        wide_a = F.reshape(input, shape=tuple(n for size in a for n in (size, 1)))
+        wide_b = F.reshape(other, shape=tuple(n for size in b for n in (1, size)))
+        return F.unsafe_view(F.mul(wide_a, wide_b), shape=tuple(n * m for n, m in zip(a, b, strict=True)))

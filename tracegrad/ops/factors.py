@@ -12,7 +12,7 @@ from tracegrad.dtypes import int32
 from tracegrad.errors import DifferentiationError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.families import Composite
 from tracegrad.ir.prelude import Ops, Value
-from tracegrad.ir.samples import A
+from tracegrad.ir.samples import A, I
 from tracegrad.ir.types import Type
 from tracegrad.ops.matrices import MatrixFunction, mH, needs_matrices, needs_square
 from tracegrad.ops.results import named_result
@@ -92,7 +92,7 @@ class PermutationMatrix(MatrixFunction):
     inputs, attrs, nondiff = ("pivots",), ("rows", "dtype"), ("pivots",)
     numpy = "K.permutation_matrix({pivots}, {rows}, {dtype})"
     jax = "K.permutation_matrix({pivots}, {rows}, {dtype})"
-    samples = ()
+    samples = ([I(1, 1, below=1), 1, "float64"], [I(0, below=1), 2, "float64"])
 
     @staticmethod
     def infer(pivots: Type, rows: int, dtype: Any) -> Type:

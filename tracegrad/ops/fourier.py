@@ -234,9 +234,10 @@ def _axes(kind: str, shape: tuple[int, ...], s: Any, dim: Any) -> tuple[Dims, li
 
 def many_dims(F: Ops, kind: str, x: Any, s: Any, dim: Any, norm: Any) -> Value:
     """The transform `kind` over several axes, each cut or filled to its length in s."""
-    x = _real(F, kind.rstrip("2n"), x) if kind[:4] in ("rfft", "ihff") else _floating(F, x)
     shape = tuple(F.shape(x))
+    x = _real(F, "rfftn", x) if kind[:4] == "rfft" else _floating(F, x)
     dims, sizes = _axes(kind, shape, s, dim)
+    x = _real(F, "ihfftn", x) if kind[:4] == "ihff" else x
     forward = kind[0] != "i"
     half = kind[:5] == "irfft" or kind[:4] == "hfft"
     if not dims:

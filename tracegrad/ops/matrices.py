@@ -175,8 +175,8 @@ def check_equation(operation: str, a: Type, b: Type, left: bool) -> None:
         raise DTypeError(explain(operation, f"Expected A and B to have the same dtype, but found {shown} instead"))
     if a.shape[-1] != b.shape[-2 if left else -1]:
         text = "AX = B" if left else "XA = B"
-        sizes = f"({a.shape[-2]}x{a.shape[-1]} and {b.shape[-2]}x{b.shape[-1]})"
-        raise ShapeError(explain(operation, f"Incompatible shapes of A and B for the equation {text} {sizes}"))
+        text += f" ({a.shape[-2]}x{a.shape[-1]} and {b.shape[-2]}x{b.shape[-1]})"
+        raise ShapeError(explain(operation, f"Incompatible shapes of A and B for the equation {text}"))
 
 
 def _solved(F: Ops, a: Any, b: Any, left: bool, check: bool) -> Value:
@@ -188,10 +188,6 @@ def _solved(F: Ops, a: Any, b: Any, left: bool, check: bool) -> Value:
     if not left:
         raise ShapeError(
             explain("linalg.solve", "Vector broadcasting of the left hand side is not supported for left=False")
-        )
-    if len(second) == 1 and len(first) > 2 and second[0] != first[-1]:
-        raise ShapeError(
-            explain("linalg.solve", "Incompatible shapes of A and B for the equation AX = B", A=first, B=second)
         )
     column = F.reshape(b, shape=(*second, 1))
     found = F.linalg_solve_node(a, column, left=True, check=check)
@@ -333,7 +329,7 @@ class Logdet(Composite):
 class LinalgMatrixExp(MatrixFunction):
     """The exponentials of square matrices.  Shape: (*p, n, n) -> (*p, n, n)."""
 
-    public = ("A",)
+    public = ("input",)
     numpy, jax = "K.matrix_exp({x})", "K.matrix_exp({x})"
     samples = ([A(3, 3)], [A(2, 2, 2)], [A(1, 1)], [A(0, 0)])
 
@@ -345,14 +341,21 @@ class LinalgMatrixExp(MatrixFunction):
 
     @staticmethod
     def grad_x(F: Ops, g: Value, x: Value, x_type: Type) -> Value:
-        """The block above the diagonal of exp([[x^T, g], [0, x^T]])."""
-        n, last = x_type.shape[-1], len(x_type.shape) - 1
-        turned = F.mT(x)
-        above = F.cat(turned, g, dim=last)
-        below = F.cat(F.zeros(x_type), turned, dim=last)
-        whole = F.linalg_matrix_exp(F.cat(above, below, dim=last - 1))
-        rows = F.slice(whole, dim=last - 1, start=0, stop=n, step=1)
-        return F.slice(rows, dim=last, start=n, stop=2 * n, step=1)
+        return _exp_slope(F, F.mT(x), g, x_type)
+
+    @staticmethod
+    def jvp(F: Ops, t_x: Value, x: Value, x_type: Type) -> Value:
+        return _exp_slope(F, x, t_x, x_type)
+
+
+def _exp_slope(F: Ops, x: Value, direction: Value, x_type: Type) -> Value:
+    """The derivative of exp at x along a direction: the block above the diagonal of exp([[x, direction], [0, x]])."""
+    n, last = x_type.shape[-1], len(x_type.shape) - 1
+    above = F.cat(x, direction, dim=last)
+    below = F.cat(F.zeros(x_type), x, dim=last)
+    whole = F.linalg_matrix_exp(F.cat(above, below, dim=last - 1))
+    rows = F.slice(whole, dim=last - 1, start=0, stop=n, step=1)
+    return F.slice(rows, dim=last, start=n, stop=2 * n, step=1)
 
 
 class MatrixExp(Composite):
@@ -379,14 +382,14 @@ class MatrixPower(Composite):
             needs_square("linalg.matrix_power", t)
         if n == 0:
             eye = F.expand(F.eye(n=t.shape[-1], m=t.shape[-1], dtype=t.dtype), shape=t.shape)
-            never = F.full(shape=(), value=False, dtype=BOOL)
-            return F.named(F.where(never, input, eye), called="torch::autograd::CopyBackwards")
+            kept = F.where(F.full(shape=(), value=False, dtype=BOOL), input, eye)
+            return F.named(kept, called="torch::autograd::CopyBackwards")
         x, count = (F.linalg_inv_node(input, check=True), -n) if n < 0 else (input, n)
         if count == 1:
             return x if n < 0 else F.clone(x)
         if count == 3:
             return F.matmul(F.matmul(x, x), x)
-        result = None
+        result: Any = None
         while count:
             if count & 1:
                 result = x if result is None else F.matmul(result, x)

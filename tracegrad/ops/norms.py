@@ -51,7 +51,7 @@ class MatrixNorm(Composite):
     @staticmethod
     def call(
         F: Ops,
-        A: Any,
+        input: Any,
         ord: Any = "fro",
         dim: Any = (-2, -1),
         keepdim: bool = False,
@@ -59,9 +59,9 @@ class MatrixNorm(Composite):
         dtype: Any = None,  # noqa: A002, N803
     ) -> Value:
         """ord "fro", "nuc", inf, -inf, 1, -1 (sums of rows or columns), 2 or -2 (largest or smallest singular value)."""
-        if len(F.shape(A)) < 2:
+        if len(F.shape(input)) < 2:
             raise ShapeError(explain("linalg.matrix_norm", "The input tensor A must have at least 2 dimensions"))
-        x = _floating(F, "linalg.matrix_norm", A, dtype)
+        x = _floating(F, "linalg.matrix_norm", input, dtype)
         if not isinstance(dim, Sequence) or len(dim) != 2:
             raise ShapeError(explain("linalg.matrix_norm", f"dim must be a 2-tuple. Got {dim}"))
         rank = len(F.shape(x))
@@ -110,9 +110,11 @@ class LinalgNorm(Composite):
     function, method, samples = False, False, ([A(2, 3)], [A(3), 1])
 
     @staticmethod
-    def call(F: Ops, A: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Value:  # noqa: A002, N803
+    def call(
+        F: Ops, input: Any, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: Any = None
+    ) -> Value:  # noqa: A002, N803
         """Without ord the 2-norm of all elements of dim; with ord the matrix norm over two axes, the vector norm over one."""
-        rank = len(F.shape(A))
+        rank = len(F.shape(input))
         axes = None if dim is None else (dim,) if isinstance(dim, int) else tuple(dim)
         if ord is not None:
             if axes is not None and len(axes) not in (1, 2):
@@ -124,8 +126,8 @@ class LinalgNorm(Composite):
             if axes is None and rank > 2:
                 problem = f"If dim is not specified but ord is, the input must be 1D or 2D. Got {rank}D"
                 raise ShapeError(explain("linalg.norm", problem))
-            return F.matrix_norm(A, ord, (-2, -1) if axes is None else axes, keepdim, dtype=dtype)
-        return F.vector_norm(A, 2 if ord is None else ord, axes, keepdim, dtype=dtype)
+            return F.matrix_norm(input, ord, (-2, -1) if axes is None else axes, keepdim, dtype=dtype)
+        return F.vector_norm(input, 2 if ord is None else ord, axes, keepdim, dtype=dtype)
 
 
 class LinalgCond(Composite):
@@ -134,20 +136,20 @@ class LinalgCond(Composite):
     function, method, samples = False, False, ([A(3, 3)],)
 
     @staticmethod
-    def call(F: Ops, A: Any, p: Any = None) -> Value:  # noqa: N803
+    def call(F: Ops, input: Any, p: Any = None) -> Value:  # noqa: N803
         """p: None or 2 (the quotient of the extreme singular values), -2, "fro", "nuc", inf, -inf, 1 or -1."""
-        t = F.type(A)
+        t = F.type(input)
         needs_matrices("linalg.cond", t)
         if 0 in t.shape:
             return F.full(shape=t.shape[:-2], value=0, dtype=real_type(t).dtype)
         if p is None or p in (2, -2):
-            values = F.linalg_svd_node(A, full=False)[1]
+            values = F.linalg_svd_node(input, full=False)[1]
             last, count = len(t.shape) - 2, min(t.shape[-2:])
             ends = [F.slice(values, dim=last, start=i, stop=i + 1, step=1) for i in (0, count - 1)]
             quotient = F.div(*ends) if p != -2 else F.div(ends[1], ends[0])
             return F.named(F.reshape(quotient, shape=t.shape[:-2]), called="SqueezeBackward1")
         needs_square("linalg.cond", t)
-        product = F.mul(F.matrix_norm(A, p), F.matrix_norm(F.linalg_inv_node(A, check=False), p))
+        product = F.mul(F.matrix_norm(input, p), F.matrix_norm(F.linalg_inv_node(input, check=False), p))
         return F.named(F.where(F.isnan(product), math.inf, product), called="NanToNumBackward0")
 
 
@@ -157,14 +159,16 @@ class LinalgMatrixRank(Composite):
     function, method, samples = False, False, ([A(3, 3)],)
 
     @staticmethod
-    def call(F: Ops, A: Any, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None) -> Value:  # noqa: N803
+    def call(
+        F: Ops, input: Any, tol: Any = None, hermitian: bool = False, *, atol: Any = None, rtol: Any = None
+    ) -> Value:  # noqa: N803
         """tol is an absolute limit."""
-        t = F.type(A)
+        t = F.type(input)
         needs_matrices("torch.linalg.matrix_rank", t, "input")
         low, relative = (float(tol), 0.0) if tol is not None else tolerances(t, atol, rtol)
         if 0 in t.shape[-2:]:
             return F.full(shape=t.shape[:-2], value=0, dtype=I64)
-        x = F.detach(A)
+        x = F.detach(input)
         values = F.abs(F.linalg_eigh_node(x, upper=False)[0]) if hermitian else F.linalg_svd_node(x, full=False)[1]
         last = len(t.shape) - 2
         size = F.mul(F.amax(values, dim=(last,), keepdim=True), relative)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tracegrad.errors import ArgumentError, DTypeError, ShapeError, explain
+from tracegrad.errors import ArgumentError, AxisError, DTypeError, ShapeError, explain
 from tracegrad.ir.families import Composite
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
@@ -78,7 +78,7 @@ class ChainMatmul(Composite):
         for m in matrices:
             if len(F.shape(m)) != 2:
                 raise ShapeError(explain("chain_matmul", f"Tensor dimension is {len(F.shape(m))}, expected 2 instead"))
-        return matrices[0] if len(matrices) == 1 else F.linalg_multi_dot(list(matrices))
+        return F.clone(matrices[0]) if len(matrices) == 1 else F.linalg_multi_dot(list(matrices))
 
 
 class LinalgCross(Composite):
@@ -99,8 +99,10 @@ def crossed(F: Ops, operation: str, a: Any, b: Any, dim: int) -> Value:
         problem = f"inputs must have the same number of dimensions. Got {len(first)} and {len(second)}"
         raise ShapeError(explain(operation, problem))
     axis = one_axis(operation, len(first), dim)
-    if not first or first[axis] != 3 or second[axis] != 3:
-        sizes = f"{first[axis] if first else 0} and {second[axis] if second else 0}"
+    if not first:
+        raise AxisError(explain(operation, f"Dimension specified as {dim} but tensor has no dimensions"))
+    if first[axis] != 3 or second[axis] != 3:
+        sizes = f"{first[axis]} and {second[axis]}"
         raise ShapeError(explain(operation, f"inputs dimension {dim} must have length 3. Got {sizes}"))
 
     def turned(x: Any, by: int) -> Any:
@@ -140,6 +142,9 @@ class LinalgVecdot(Composite):
                     "linalg.vecdot", "Expected a floating point or complex tensor as input", x=F.type(x), y=F.type(y)
                 )
             )
+        if len(F.shape(x)) == len(F.shape(y)) == 1 and F.type(x) == F.type(y):
+            one_axis("linalg.vecdot", 1, dim)
+            return F.vdot(x, y)
         product = F.mul(F.conj(x) if F.is_complex(x) else x, y)
         axis = one_axis("linalg.vecdot", len(F.shape(product)), dim)
-        return F.sum(product, dim=(axis,), keepdim=False)
+        return F.sum(product, dim=(axis,) if F.shape(product) else None, keepdim=False)

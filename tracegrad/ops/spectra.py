@@ -16,7 +16,7 @@ from tracegrad.errors import NotSupportedError, ShapeError, explain
 from tracegrad.ir.families import Composite
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
-from tracegrad.ir.samples import A, C, S
+from tracegrad.ir.samples import A, S
 from tracegrad.ir.types import Type
 from tracegrad.ops.checks import real_type
 from tracegrad.ops.factors import columns, rows
@@ -80,6 +80,11 @@ def _on_diagonal(F: Ops, x: Value, values: Value) -> Value:
     return F.where(F.ne(eye, 0), F.expand(F.unsqueeze(values, dim=len(F.shape(values))), shape=F.shape(x)), x)
 
 
+def _hollow(F: Ops, x: Value) -> Value:
+    """x with zeros on its diagonals."""
+    return F.where(F.ne(_identity(F, x), 0), 0.0, x)
+
+
 class LinalgEighNode(MatrixFunction):
     """(eigenvalues ascending, eigenvectors as columns) of Hermitian x, of which one triangle is read.  Shape: (*p, n, n) -> (*p, n), (*p, n, n).
 
@@ -111,6 +116,14 @@ class LinalgEighNode(MatrixFunction):
         inner = _quotient(F, inner, F.as_dtype(_differences(F, eigenvalues), d))
         inner = _on_diagonal(F, inner, F.as_dtype(g_eigenvalues, d))
         return F.matmul(v, F.matmul(inner, turned))
+
+    @staticmethod
+    def jvp(F: Ops, t_x: Value, eigenvalues: Value, eigenvectors: Value, x_type: Type) -> tuple[Value, Value]:
+        v, d = eigenvectors, x_type.dtype
+        inner = F.matmul(mH(F, v), F.matmul(t_x, v))
+        inner = F.mul(F.add(inner, mH(F, inner)), 0.5)  # the Hermitian part, as the derivative has it
+        change = F.div(_hollow(F, inner), F.as_dtype(_differences(F, eigenvalues), d))
+        return F.real(_diagonal(F, inner)) if d.kind == "c" else _diagonal(F, inner), F.matmul(v, change)
 
 
 def _upper(operation: str, letter: Any) -> bool:
@@ -148,7 +161,7 @@ class LinalgEigNode(MatrixFunction):
     outputs, holomorphic = ("eigenvalues", "eigenvectors"), False
     torch_name, pole = "LinalgEigBackward0", "equal eigenvalues"
     numpy, jax = "K.eig({x})", "K.eig({x})"
-    samples = ([C(1, 1)], [A(0, 0)])
+    samples = ([A(0, 0)],)
 
     @staticmethod
     def infer(x: Type) -> tuple[Type, Type]:
@@ -171,6 +184,14 @@ class LinalgEigNode(MatrixFunction):
         inner = _on_diagonal(F, _quotient(F, inner, _differences(F, F.conj(eigenvalues))), g_eigenvalues)
         found = F.linalg_solve_node(turned, F.matmul(inner, turned), left=True, check=False)
         return found if x_type.dtype.kind == "c" else F.real(found)
+
+    @staticmethod
+    def jvp(F: Ops, t_x: Value, eigenvalues: Value, eigenvectors: Value) -> tuple[Value, Value]:
+        v, d = eigenvectors, F.type(eigenvectors).dtype
+        inner = F.linalg_solve_node(v, F.matmul(F.as_dtype(t_x, d), v), left=True, check=False)
+        change = F.matmul(v, F.div(_hollow(F, inner), _differences(F, eigenvalues)))
+        along = F.as_dtype(F.real(_diagonal(F, F.matmul(mH(F, v), change))), d)  # the length stays 1
+        return _diagonal(F, inner), F.sub(change, F.mul(v, F.unsqueeze(along, dim=len(F.shape(along)) - 1)))
 
 
 class LinalgEig(Composite):
@@ -238,8 +259,7 @@ class LinalgSvdNode(MatrixFunction):
         if d.kind == "c":
             what = _PHASE.format("svd_backward", "singular vectors")
             in_u = F.check_phase(in_u, F.imag(_diagonal(F, F.add(in_u, in_v))), what=what)
-        gaps = F.as_dtype(F.mul(_differences(F, S), F.add(*(F.unsqueeze(S, dim=last - i) for i in (1, 0)))), d)
-        gaps = F.where(F.ne(_identity(F, gaps), 0), 1.0, gaps)
+        gaps = _gaps(F, S, d)
         inner = F.add(F.mul(_quotient(F, in_u, gaps), across), F.mul(down, _quotient(F, in_v, gaps)))
         middle = F.as_dtype(g_S, d)
         if d.kind == "c":
@@ -253,6 +273,41 @@ class LinalgSvdNode(MatrixFunction):
             scaled = _quotient(F, g_Vh, F.expand(down, shape=F.shape(g_Vh)))
             found = F.add(found, F.matmul(U, F.sub(scaled, F.matmul(F.matmul(scaled, mH(F, Vh)), Vh))))
         return found
+
+    @staticmethod
+    def jvp(F: Ops, t_x: Value, U: Value, S: Value, Vh: Value, x_type: Type, full: bool) -> tuple[Value, Value, Value]:  # noqa: N803
+        """Giles 2008, section 3.4; the phases of the vectors stay as they are."""
+        (m, n), d = x_type.shape[-2:], x_type.dtype
+        if full and m != n:
+            problem = "has no forward mode with full_matrices=True unless the matrices are square"
+            raise NotSupportedError(explain("linalg.svd", problem, "Use full_matrices=False"))
+        s, last = F.as_dtype(S, d), len(F.shape(S))
+        across, down = F.unsqueeze(s, dim=last - 1), F.unsqueeze(s, dim=last)
+        inner = F.matmul(mH(F, U), F.matmul(t_x, mH(F, Vh)))
+        back = mH(F, inner)
+        gaps = _gaps(F, S, d)
+        diagonal = _diagonal(F, inner)
+        in_u = F.div(_hollow(F, F.add(F.mul(inner, across), F.mul(down, back))), gaps)
+        in_v = F.div(_hollow(F, F.add(F.mul(down, inner), F.mul(back, across))), gaps)
+        if d.kind == "c":
+            turn = F.div(F.sub(diagonal, F.conj(diagonal)), F.mul(s, 4.0))
+            in_u, in_v = _on_diagonal(F, in_u, turn), _on_diagonal(F, in_v, F.neg(turn))
+        t_u, t_vh = F.matmul(U, in_u), mH(F, F.matmul(mH(F, Vh), in_v))
+        if m > n:
+            outside = F.matmul(t_x, mH(F, Vh))
+            t_u = F.add(t_u, F.div(F.sub(outside, F.matmul(U, inner)), across))
+        if n > m:
+            outside = F.matmul(mH(F, U), t_x)
+            t_vh = F.add(t_vh, F.div(F.sub(outside, F.matmul(inner, Vh)), down))
+        return t_u, F.real(diagonal) if d.kind == "c" else diagonal, t_vh
+
+
+def _gaps(F: Ops, values: Value, dtype: Any) -> Value:
+    """values[j]**2 - values[i]**2 at (i, j), and 1 on the diagonal."""
+    rank = len(F.shape(values))
+    sums = F.add(F.unsqueeze(values, dim=rank - 1), F.unsqueeze(values, dim=rank))
+    found = F.as_dtype(F.mul(_differences(F, values), sums), dtype)
+    return F.where(F.ne(_identity(F, found), 0), 1.0, found)
 
 
 class LinalgSvd(Composite):
