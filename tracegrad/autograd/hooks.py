@@ -101,8 +101,9 @@ def leaves_when_complete(order: list[Node]) -> list[Node]:
         if node not in last:
             found.append(node)
         inputs = node.inputs
-        if node.op is not None and node.op.name == "linear":  # torch transposes the weight in a step of its own
-            inputs = (inputs[0], *reversed(inputs[1:]))
+        if node.op is not None and node.op.name == "linear" and inputs[-1] is not None:
+            x, weight, bias = inputs  # torch transposes the weight, and makes a matrix of x, in steps of their own
+            inputs = (bias, x, weight) if len(node.shape) == 2 else (bias, weight, x)
         found += [i for i in dict.fromkeys(inputs) if type(i) is Node and last.get(i) == at and i in inside]
     return found
 
