@@ -26,7 +26,7 @@ LAYERS = (
     ("autograd",),
     ("compiler",),
     ("func",),
-    ("nn", "optim", "special", "utils", "random", "testing"),
+    ("fft", "linalg", "nn", "optim", "special", "utils", "random", "testing"),
     ("__init__",),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

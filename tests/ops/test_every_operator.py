@@ -13,7 +13,7 @@ from tests.ops.cases import EXCUSED, NO_BACKWARD, OPERATORS, Case, dot, every_ca
 from tracegrad.autograd.engine import grad
 from tracegrad.backends.base import backend
 from tracegrad.eager.tensor import handle
-from tracegrad.errors import DifferentiationError
+from tracegrad.errors import DataError, DifferentiationError, LinAlgError
 from tracegrad.ir.op import REGISTRY
 from tracegrad.ir.parse import parse
 from tracegrad.ir.text import graph_text
@@ -86,7 +86,11 @@ def test_no_numpy_warning_reaches_the_user(op, number):
     arrays = [case.generator.choice(HARSH, a.shape).astype(a.dtype) if a.dtype.kind == "f" else a for a in case.arrays]
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
-        case.eager([handle(np.asarray(a), None) for a in arrays])
+        try:
+            case.eager([handle(np.asarray(a), None) for a in arrays])
+        except DataError as error:  # of a matrix that is singular, not positive definite or not finite
+            assert isinstance(error, LinAlgError) or "infs or NaNs" in str(error) or "is zero" in str(error) or "phase" in str(error)  # noqa: PT017
+            return
         if op.name not in NO_BACKWARD and case.followed() and case.differentiable():
             case.vjp(arrays, case.cotangents())
             case.vjp(arrays, case.cotangents(), create_graph=True)
@@ -302,4 +306,6 @@ def check_batched(graph, arrays, generator):
 
 def moved(a, generator):
     """Other values of the same kind, in the same range."""
+    if a.ndim > 1 and a.dtype.kind in "fc" and a.shape[-1] == a.shape[-2] and np.array_equal(a, a.conj().swapaxes(-1, -2)):
+        return a * 0.75  # still positive definite
     return a[::-1].copy() if a.ndim and a.shape[0] > 1 else a * 0.75 if a.dtype.kind == "f" else a.copy()

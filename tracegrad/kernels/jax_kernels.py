@@ -10,7 +10,8 @@ import numpy as np
 
 from tracegrad.kernels import numpy_kernels, random
 from tracegrad.kernels.jax_complex_numbers import angle, complex_of, polar, put_part, sgn, squared_size, view_dtype  # noqa: F401  (kernels under one name)
-from tracegrad.kernels.jax_matrices import (  # noqa: F401  (kernels under one name)
+from tracegrad.kernels.jax_folded_scatters import scatter_reduce  # noqa: F401
+from tracegrad.kernels.jax_matrices import *  # noqa: F403  (kernels under one name)
 from tracegrad.kernels.jax_ordering import (  # noqa: F401  (kernels under one name)
     cummax,
     cummin,
@@ -28,7 +29,6 @@ from tracegrad.kernels.jax_ordering import (  # noqa: F401  (kernels under one n
     take,
     topk,
 )
-from tracegrad.kernels.jax_folded_scatters import scatter_reduce  # noqa: F401
 from tracegrad.kernels.jax_special import (  # noqa: F401  (kernels under one name)
     digamma,
     frexp,
