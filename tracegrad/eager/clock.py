@@ -70,7 +70,12 @@ def touch(t: Tensor) -> None:
     while type(memory.base) is _ndarray:
         memory = memory.base
     write = _written.get(id(memory)) or _entry(memory)
-    if write.unseen is None or _is_seen(t, write):
+    if write.unseen is None:
+        write.count += 1
+    elif APART in t.__dict__:
+        t.__dict__[APART] += 1
+        write.unseen += 1
+    elif _is_seen(t, write):
         write.count += 1
     write.last = _Clock.last = tick()
     if (type(t) is not Tensor or t._node is not None) and getrefcount(memory) > _ALONE:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tracegrad import dtypes
-from tracegrad.config import local
+from tracegrad.config import GENERATED, local
 from tracegrad.devices import CPU, check_device, strided
 from tracegrad.eager import inference, late, operators, views
 from tracegrad.eager.clock import set_apart, version
@@ -15,7 +15,7 @@ from tracegrad.eager.dispatch import NUMBERS, T
 from tracegrad.eager.generate import operator_function, public_function
 from tracegrad.eager.marked import release_views
 from tracegrad.eager.operators import attach_once
-from tracegrad.eager.tensor import Tensor
+from tracegrad.eager.tensor import Parameter, Tensor, handle
 from tracegrad.errors import ArgumentError, DataError, InplaceError, ShapeError, explain
 from tracegrad.slots import slots
 
@@ -195,8 +195,10 @@ def detach_(self: Tensor) -> Tensor:
 
 def _data_of(self: Tensor) -> Tensor:
     """The same memory without history; assigning a tensor gives self its memory and keeps self's place in autograd."""
-    made: Tensor = _detach(self)
-    return made if local.trace is not None else set_apart(made)
+    if GENERATED["MODE"] or (type(self) is not Tensor and type(self) is not Parameter):
+        made: Tensor = _detach(self)
+        return made if local.trace is not None else set_apart(made)
+    return set_apart(handle(self._data, None))
 
 
 _detach = operator_function("detach")
