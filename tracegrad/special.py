@@ -9,7 +9,14 @@ _OWN = (
     "ndtr ndtri scaled_modified_bessel_k0 scaled_modified_bessel_k1 spherical_bessel_j0 xlog1py zeta"
 )
 _SHARED = "digamma erf erfc erfinv exp2 expm1 i0 log1p log_softmax logit logsumexp polygamma round sinc softmax xlogy"
-_RENAMED = {"expit": "sigmoid", "gammaln": "lgamma", "psi": "digamma", "gammainc": "igamma", "gammaincc": "igammac", "multigammaln": "mvlgamma"}
+_RENAMED = {
+    "expit": "sigmoid",
+    "gammaln": "lgamma",
+    "psi": "digamma",
+    "gammainc": "igamma",
+    "gammaincc": "igammac",
+    "multigammaln": "mvlgamma",
+}
 
 globals().update({name: _exported(f"special_{name}") for name in _OWN.split()})
 globals().update({name: _exported(name) for name in _SHARED.split()})

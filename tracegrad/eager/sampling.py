@@ -29,7 +29,9 @@ def _probabilities(operation: str, value: Any) -> Any:
     return value._data
 
 
-def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Any = None, out: Any = None) -> Tensor:  # noqa: A002
+def multinomial(
+    input: Tensor, num_samples: int, replacement: bool = False, *, generator: Any = None, out: Any = None
+) -> Tensor:  # noqa: A002
     """Positions drawn with the weights in the last axis.  Shape: (*p, n) -> (*p, num_samples), int64.
 
     Raises RuntimeError for weights that are negative, not finite or all zero, and for more draws than there are positions without replacement.
@@ -42,7 +44,9 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
     if count <= 0:
         raise ShapeError(explain("multinomial", "cannot sample n_sample <= 0 samples"))
     if not replacement and count > weights.shape[-1]:
-        raise ShapeError(explain("multinomial", "cannot sample n_sample > prob_dist.size(-1) samples without replacement"))
+        raise ShapeError(
+            explain("multinomial", "cannot sample n_sample > prob_dist.size(-1) samples without replacement")
+        )
     if not (np.isfinite(weights).all() and (weights >= 0).all()):
         raise DataError(explain("multinomial", "probability tensor contains either `inf`, `nan` or element < 0"))
     if not np.add.reduce(weights, axis=-1).all():
@@ -81,7 +85,7 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any 
     for v in tensors:
         if v._data.dtype.kind != "f":
             raise NotSupportedError(explain("normal", "not implemented for integers and bools", input=v.dtype))
-    if (np.any(std._data < 0) if isinstance(std, Tensor) else std < 0):
+    if np.any(std._data < 0) if isinstance(std, Tensor) else std < 0:
         raise DataError(explain("normal", f"normal expects std >= 0.0, but found std {std}"))
     if tensors:
         shape = np.broadcast_shapes(*(v._data.shape for v in tensors))
@@ -116,11 +120,15 @@ def _triangle(operation: str, row: int, col: int, offset: int, dtype: Any, devic
     return fresh(np.stack(np.nonzero(inside if below else ~inside)).astype(d))
 
 
-def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, layout: Any = None) -> Tensor:
+def tril_indices(
+    row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, layout: Any = None
+) -> Tensor:
     """The positions on and below a diagonal of a row x col matrix, as rows of row and of column numbers.  Shape: (2, count), int64."""
     return _triangle("tril_indices", row, col, offset, dtype, device, True)
 
 
-def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, layout: Any = None) -> Tensor:
+def triu_indices(
+    row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, layout: Any = None
+) -> Tensor:
     """The positions on and above a diagonal of a row x col matrix, as rows of row and of column numbers.  Shape: (2, count), int64."""
     return _triangle("triu_indices", row, col, offset, dtype, device, False)

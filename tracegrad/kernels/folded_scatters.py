@@ -30,4 +30,6 @@ def scatter_reduce(x: Array, i: Array, source: Array, dim: int, fold: str, inclu
     count = np.full(x.shape, 1 if include_self else 0, np.int64)
     np.add.at(count, at, 1)
     np.maximum(count, 1, out=count)
-    return np.floor_divide(out, count).astype(x.dtype) if x.dtype.kind in "iu" else np.divide(out, count.astype(x.dtype))
+    return (
+        np.floor_divide(out, count).astype(x.dtype) if x.dtype.kind in "iu" else np.divide(out, count.astype(x.dtype))
+    )

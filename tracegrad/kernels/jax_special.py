@@ -24,7 +24,9 @@ def special(name: str, *xs: Any) -> Array:
         return found(*xs)
     shape = jnp.broadcast_shapes(*(jnp.shape(x) for x in xs))
     made = jax.ShapeDtypeStruct(shape, jnp.result_type(*xs))
-    return jax.pure_callback(lambda *arrays: host.special(name, *map(np.asarray, arrays)), made, *xs, vmap_method="broadcast_all")
+    return jax.pure_callback(
+        lambda *arrays: host.special(name, *map(np.asarray, arrays)), made, *xs, vmap_method="broadcast_all"
+    )
 
 
 def _erfcx(x: Array) -> Array:
@@ -45,7 +47,11 @@ def digamma(x: Array) -> Array:
 
 def polygamma(x: Array, n: int) -> Array:
     """The n-th derivative of digamma."""
-    return digamma(x) if n == 0 else (-1.0) ** (n + 1) * factorial(n) * jax.scipy.special.zeta(jnp.asarray(n + 1, x.dtype), x)
+    return (
+        digamma(x)
+        if n == 0
+        else (-1.0) ** (n + 1) * factorial(n) * jax.scipy.special.zeta(jnp.asarray(n + 1, x.dtype), x)
+    )
 
 
 def xlogy(x: Any, y: Any) -> Array:

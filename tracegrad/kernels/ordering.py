@@ -176,7 +176,9 @@ def bincount(x: Array, weights: Any, minlength: int) -> Array:
     """How often each number occurs, or the sums of the weights there."""
     if weights is None:
         return np.bincount(x, minlength=minlength)
-    return np.bincount(x, weights, minlength).astype(weights.dtype if weights.dtype == np.float32 else np.float64, copy=False)
+    return np.bincount(x, weights, minlength).astype(
+        weights.dtype if weights.dtype == np.float32 else np.float64, copy=False
+    )
 
 
 def histc(x: Array, bins: int, low: float, high: float) -> Array:

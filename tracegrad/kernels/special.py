@@ -28,7 +28,11 @@ def digamma(x: Array) -> Array:
 
 def polygamma(x: Array, n: int) -> Array:
     """The n-th derivative of digamma."""
-    return digamma(x) if n == 0 else np.multiply((-1.0) ** (n + 1) * factorial(n), special("zeta", np.asarray(n + 1, x.dtype), x))
+    return (
+        digamma(x)
+        if n == 0
+        else np.multiply((-1.0) ** (n + 1) * factorial(n), special("zeta", np.asarray(n + 1, x.dtype), x))
+    )
 
 
 def xlogy(x: Any, y: Any) -> Array:

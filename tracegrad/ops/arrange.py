@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-
 from tracegrad.dtypes import I64
 from tracegrad.errors import AxisError, DTypeError, IndexingError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.families import Composite, Movement
@@ -23,7 +22,13 @@ class Roll(Movement):
 
     attrs, masks = ("shifts", "dims"), "selects"
     numpy = jax = "K.roll({x}, {shifts}, {dims})"
-    samples = ([A(5), (2,), (0,)], [A(2, 3), (1, -1), (0, 1)], [A(0, 3), (1,), (1,)], [A(4), (-5,), (0,)], [A(2, 3), (1,), ()])
+    samples = (
+        [A(5), (2,), (0,)],
+        [A(2, 3), (1, -1), (0, 1)],
+        [A(0, 3), (1,), (1,)],
+        [A(4), (-5,), (0,)],
+        [A(2, 3), (1,), ()],
+    )
 
     @staticmethod
     def infer(x: Type, shifts: Shape, dims: Shape) -> Type:
@@ -39,7 +44,9 @@ class Roll(Movement):
         if not axes and len(steps) == 1:
             return F.roll(input, shifts=steps, dims=())
         if len(axes) != len(steps) or not axes:
-            raise ShapeError(explain("roll", f"shifts and dimensions must align. shifts: {len(steps)}, dims:{len(axes)}"))
+            raise ShapeError(
+                explain("roll", f"shifts and dimensions must align. shifts: {len(steps)}, dims:{len(axes)}")
+            )
         places = tuple(one_axis("roll", len(shape), d) for d in axes)
         return F.roll(input, shifts=steps, dims=places) if shape else F.clone(input)
 
@@ -81,7 +88,11 @@ class Rot90(Movement):
             raise ShapeError(explain("rot90", f"expected total dims >= 2, but got total dims = {ndim}"))
         first, second = (one_axis("rot90", ndim, d) for d in axes)
         if first == second:
-            raise ShapeError(explain("rot90", f"expected rotation dims to be different, but got dim0 = {axes[0]} and dim1 = {axes[1]}"))
+            raise ShapeError(
+                explain(
+                    "rot90", f"expected rotation dims to be different, but got dim0 = {axes[0]} and dim1 = {axes[1]}"
+                )
+            )
         return F.rot90(input, k=whole("rot90", "k", k) % 4, dims=(first, second))
 
     @staticmethod
@@ -112,7 +123,8 @@ class Diff(Composite):
         for _ in range(min(n, F.shape(x)[axis])):
             count = F.shape(x)[axis]
             x = join(
-                F.slice(x, dim=axis, start=1, stop=count, step=1), F.slice(x, dim=axis, start=0, stop=max(count - 1, 0), step=1)
+                F.slice(x, dim=axis, start=1, stop=count, step=1),
+                F.slice(x, dim=axis, start=0, stop=max(count - 1, 0), step=1),
             )
         return x if n else F.clone(x)
 
@@ -177,7 +189,9 @@ class RepeatInterleave(Composite):
     samples = ([A(2, 3), 2], [A(2, 3), 2, 1])
 
     @staticmethod
-    def call(F: Ops, input: Any, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None) -> Value:  # noqa: A002
+    def call(
+        F: Ops, input: Any, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
+    ) -> Value:  # noqa: A002
         """Every element `repeats` times, an int or a count for each; repeat_interleave(repeats) alone gives the positions."""
         if repeats is None:
             return _positions(F, input)
@@ -193,7 +207,14 @@ class RepeatInterleave(Composite):
         if size_of(counts) == 1:
             repeats = F.expand(F.reshape(repeats, shape=(1,)), shape=(shape[axis],))
         elif len(counts) != 1 or counts[0] != shape[axis]:
-            raise ShapeError(explain("repeat_interleave", "repeats must have the same size as input along dim", repeats=F.type(repeats), input=F.type(input)))
+            raise ShapeError(
+                explain(
+                    "repeat_interleave",
+                    "repeats must have the same size as input along dim",
+                    repeats=F.type(repeats),
+                    input=F.type(input),
+                )
+            )
         return F.index_select(input, _positions(F, repeats), dim=axis)
 
 
@@ -274,6 +295,7 @@ class Take(Op):
 class Renorm(Composite):
     """Slices along an axis, those with a larger p-norm scaled to maxnorm.  Shape: (*a) -> (*a)."""
 
+    inplace = True
     samples = ([A(2, 3), 2, 0, 1.0],)
 
     @staticmethod

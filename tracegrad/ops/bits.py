@@ -33,7 +33,9 @@ class _Pair(Elementwise, family=True):
     def check_pair(cls, F: Any, x: Any, y: Any) -> None:
         """TypeError unless both are tensors."""
         if is_number(y):
-            raise ArgumentError(explain(cls.name, f"argument 'other' (position 2) must be Tensor, not {type(y).__name__}"))
+            raise ArgumentError(
+                explain(cls.name, f"argument 'other' (position 2) must be Tensor, not {type(y).__name__}")
+            )
 
 
 class Fmax(_Pair):
@@ -133,7 +135,9 @@ class Logaddexp2(_Pair):
         """The binary logarithm of the sum of powers of 2 of two tensors.  Raises NotImplementedError for integers."""
         Logaddexp2.check_pair(F, input, other)
         if not (F.is_floating(input) or F.is_floating(other)):
-            raise NotSupportedError(explain("logaddexp2", "not implemented for integers and bools", input=F.type(input)))
+            raise NotSupportedError(
+                explain("logaddexp2", "not implemented for integers and bools", input=F.type(input))
+            )
         return F.logaddexp2(input, other)
 
     @staticmethod
@@ -162,7 +166,11 @@ class _Whole(_Pair, family=True):
 class Gcd(_Whole):
     """The greatest common divisor.  Shapes: (*a), (*b) -> broadcast(a, b), integers."""
 
-    numpy, jax, samples = "np.gcd({x}, {y})", "jnp.gcd({x}, {y})", ([I(2, 3, below=20), I(3, below=20)], [I(below=9), I(below=9)])
+    numpy, jax, samples = (
+        "np.gcd({x}, {y})",
+        "jnp.gcd({x}, {y})",
+        ([I(2, 3, below=20), I(3, below=20)], [I(below=9), I(below=9)]),
+    )
 
     @staticmethod
     def call(F: Ops, input: Any, other: Any) -> Value:  # noqa: A002
@@ -173,7 +181,11 @@ class Gcd(_Whole):
 class Lcm(_Whole):
     """The least common multiple.  Shapes: (*a), (*b) -> broadcast(a, b), integers."""
 
-    numpy, jax, samples = "np.lcm({x}, {y})", "jnp.lcm({x}, {y})", ([I(2, 3, below=20), I(3, below=20)], [I(below=9), I(below=9)])
+    numpy, jax, samples = (
+        "np.lcm({x}, {y})",
+        "jnp.lcm({x}, {y})",
+        ([I(2, 3, below=20), I(3, below=20)], [I(below=9), I(below=9)]),
+    )
 
     @staticmethod
     def call(F: Ops, input: Any, other: Any) -> Value:  # noqa: A002
@@ -196,14 +208,24 @@ class Heaviside(_Whole):
     """0 where x < 0, y where x = 0, 1 where x > 0.  Shapes: (*a), (*b) -> broadcast(a, b)."""
 
     samples, quiet = _PAIRS, True
-    numpy, jax = "np.where(np.equal({x}, 0), {y}, np.greater({x}, 0)).astype({x}.dtype)", "jnp.where(jnp.equal({x}, 0), {y}, jnp.greater({x}, 0)).astype({x}.dtype)"
+    numpy, jax = (
+        "np.where(np.equal({x}, 0), {y}, np.greater({x}, 0)).astype({x}.dtype)",
+        "jnp.where(jnp.equal({x}, 0), {y}, jnp.greater({x}, 0)).astype({x}.dtype)",
+    )
 
     @staticmethod
     def call(F: Ops, input: Any, values: Any) -> Value:  # noqa: A002
         """The step function with `values` at the step.  Raises RuntimeError for different dtypes."""
         Heaviside.check_pair(F, input, values)
         if F.type(input).dtype != F.type(values).dtype:
-            raise DTypeError(explain("heaviside", "is not yet implemented for tensors with different dtypes.", input=F.type(input), values=F.type(values)))
+            raise DTypeError(
+                explain(
+                    "heaviside",
+                    "is not yet implemented for tensors with different dtypes.",
+                    input=F.type(input),
+                    values=F.type(values),
+                )
+            )
         return F.heaviside(input, values)
 
 
@@ -211,7 +233,11 @@ class Frac(Elementwise):
     """x without its whole part, with the sign of x.  Shape: (*a) -> (*a)."""
 
     real_only, inplace = True, True
-    numpy, jax, samples = "np.subtract({x}, np.trunc({x}))", "jnp.subtract({x}, jnp.trunc({x}))", ([A(2, 3)], [A()], [A(0, 4)])
+    numpy, jax, samples = (
+        "np.subtract({x}, np.trunc({x}))",
+        "jnp.subtract({x}, jnp.trunc({x}))",
+        ([A(2, 3)], [A()], [A(0, 4)]),
+    )
 
     @staticmethod
     def call(F: Ops, input: Any) -> Value:  # noqa: A002
@@ -262,6 +288,7 @@ class Frexp(Composite):
 class Ldexp(Composite):
     """x * 2**other.  Shapes: (*a), (*b) -> broadcast(a, b).  Integers give the default float dtype."""
 
+    inplace = True
     samples = ([A(2, 3), A(3)],)
 
     @staticmethod
@@ -275,6 +302,7 @@ class Ldexp(Composite):
 class FloatPower(Composite):
     """x ** y in float64 (complex128 where one is complex).  Shapes: (*a), (*b) -> broadcast(a, b)."""
 
+    inplace = True
     samples = ([A(2, 3, lo=0.5), 2.0],)
 
     @staticmethod
@@ -331,7 +359,9 @@ class Isclose(Composite):
     samples = ([A(2, 3), A(3)],)
 
     @staticmethod
-    def call(F: Ops, input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False) -> Value:  # noqa: A002
+    def call(
+        F: Ops, input: Any, other: Any, rtol: float = 1e-05, atol: float = 1e-08, equal_nan: bool = False
+    ) -> Value:  # noqa: A002
         """Elementwise closeness; nan are close to each other only with equal_nan.  Raises RuntimeError for different dtypes."""
         a, b = F.type(input), F.type(other)
         if a.dtype != b.dtype:

@@ -34,13 +34,26 @@ class ScatterFold(Op):
     def infer(x: Type, index: Type, source: Type, dim: int, fold: str, include_self: bool) -> Type:
         """x's type; RuntimeError for another dtype of source, and for shapes that do not fit."""
         if x.dtype != source.dtype:
-            raise DTypeError(explain("scatter_reduce", "scatter(): Expected self.dtype to be equal to src.dtype", x=x, src=source))
+            raise DTypeError(
+                explain("scatter_reduce", "scatter(): Expected self.dtype to be equal to src.dtype", x=x, src=source)
+            )
         if size_of(index.shape):
             _check_gather("scatter_reduce", x, index, dim)
         return x
 
     @staticmethod
-    def grad_x(F: Ops, g: Value, x: Value, index: Value, source: Value, out: Value, x_type: Type, dim: int, fold: str, include_self: bool) -> Value:
+    def grad_x(
+        F: Ops,
+        g: Value,
+        x: Value,
+        index: Value,
+        source: Value,
+        out: Value,
+        x_type: Type,
+        dim: int,
+        fold: str,
+        include_self: bool,
+    ) -> Value:
         if not include_self:
             return F.where(_hit(F, index, x_type, dim), 0.0, g)
         if fold == "sum":
@@ -53,7 +66,18 @@ class ScatterFold(Op):
         return F.where(F.eq(x, out), _share(F, g, x, index, source, out, x_type, dim, True), 0.0)
 
     @staticmethod
-    def grad_source(F: Ops, g: Value, x: Value, index: Value, source: Value, out: Value, x_type: Type, dim: int, fold: str, include_self: bool) -> Value:
+    def grad_source(
+        F: Ops,
+        g: Value,
+        x: Value,
+        index: Value,
+        source: Value,
+        out: Value,
+        x_type: Type,
+        dim: int,
+        fold: str,
+        include_self: bool,
+    ) -> Value:
         if fold == "sum":
             return F.gather(g, index, dim=dim)
         if fold == "mean":
@@ -66,7 +90,18 @@ class ScatterFold(Op):
         return F.where(F.eq(source, F.gather(out, index, dim=dim)), share, 0.0)
 
     @classmethod
-    def batch(cls, F: Ops, size: int, batched: tuple[bool, ...], x: Value, index: Value, source: Value, dim: int, fold: str, include_self: bool) -> Value:
+    def batch(
+        cls,
+        F: Ops,
+        size: int,
+        batched: tuple[bool, ...],
+        x: Value,
+        index: Value,
+        source: Value,
+        dim: int,
+        fold: str,
+        include_self: bool,
+    ) -> Value:
         own = F.shape(x)[batched[0] :]
         x, index, source = _with_axis(F, size, batched, x, index, source)
         folded = getattr(F, cls.name)(x, index, source, dim=dim + 1, fold=fold, include_self=include_self)
@@ -85,10 +120,14 @@ def _hit(F: Ops, index: Value, x_type: Type, dim: int) -> Value:
     return F.gt(F.scatter_add(F.zeros(x_type), index, F.ones(Type(F.shape(index), x_type.dtype)), dim=dim), 0)
 
 
-def _without_zeros(F: Ops, x: Value, index: Value, source: Value, x_type: Type, dim: int, include_self: bool) -> tuple[Value, Value]:
+def _without_zeros(
+    F: Ops, x: Value, index: Value, source: Value, x_type: Type, dim: int, include_self: bool
+) -> tuple[Value, Value]:
     """For each result the product of its factors that are not 0, and the count of those that are."""
     own, given = F.eq(x, 0), F.eq(source, 0)
-    product = F.scatter_fold(F.where(own, 1.0, x), index, F.where(given, 1.0, source), dim=dim, fold="prod", include_self=include_self)
+    product = F.scatter_fold(
+        F.where(own, 1.0, x), index, F.where(given, 1.0, source), dim=dim, fold="prod", include_self=include_self
+    )
     start = F.cast(own, dtype=x_type.dtype) if include_self else F.zeros(x_type)
     return product, F.scatter_add(start, index, F.cast(given, dtype=x_type.dtype), dim=dim)
 
@@ -100,7 +139,9 @@ def _others(F: Ops, x: Value, product: Value, zeros: Value) -> Value:
     return F.where(nothing, F.where(F.eq(zeros, 1), product, 0.0), alone)
 
 
-def _share(F: Ops, g: Value, x: Value, index: Value, source: Value, out: Value, x_type: Type, dim: int, include_self: bool) -> Value:
+def _share(
+    F: Ops, g: Value, x: Value, index: Value, source: Value, out: Value, x_type: Type, dim: int, include_self: bool
+) -> Value:
     """g over the number of elements that equal the extreme."""
     start = F.cast(F.eq(x, out), dtype=x_type.dtype) if include_self else F.zeros(x_type)
     equal = F.cast(F.eq(source, F.gather(out, index, dim=dim)), dtype=x_type.dtype)
@@ -124,12 +165,18 @@ class ScatterReduce(Composite):
     def call(F: Ops, input: Any, dim: int, index: Any, src: Any, reduce: str, *, include_self: bool = True) -> Value:  # noqa: A002
         """The sum, prod, mean, amax or amin of src's elements at each position, with input's own element unless include_self is false."""
         if reduce not in _FOLDS:
-            raise ShapeError(explain("scatter_reduce", f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}"))
+            raise ShapeError(
+                explain("scatter_reduce", f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
+            )
         axis = one_axis("scatter_reduce", len(F.shape(input)), dim)
         ScatterFold.infer(F.type(input), F.type(index), F.type(src), axis, reduce, True)
         source, wanted = src, F.shape(index)
         if len(F.shape(src)) != len(wanted) or any(i > n for i, n in zip(wanted, F.shape(src), strict=True)):
-            raise ShapeError(explain("scatter_reduce", "Expected index to be no larger than src", index=F.type(index), src=F.type(src)))
+            raise ShapeError(
+                explain(
+                    "scatter_reduce", "Expected index to be no larger than src", index=F.type(index), src=F.type(src)
+                )
+            )
         for d, n in enumerate(wanted):
             if n != F.shape(source)[d]:
                 source = F.slice(source, dim=d, start=0, stop=n, step=1)
@@ -146,13 +193,22 @@ class IndexReduce(Composite):
     def call(F: Ops, input: Any, dim: int, index: Any, source: Any, reduce: str, *, include_self: bool = True) -> Value:  # noqa: A002
         """The prod, mean, amax or amin of the slices of source at each position, with input's own unless include_self is false."""
         if reduce not in _FOLDS[1:]:
-            raise ShapeError(explain("index_reduce", f"Expected reduce to be one of prod, mean, amax or amin but got {reduce}."))
+            raise ShapeError(
+                explain("index_reduce", f"Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
+            )
         axis, shape = one_axis("index_reduce", len(F.shape(input)), dim), F.shape(source)
         if len(F.shape(index)) > 1:
-            raise IndexingError(explain("index_reduce", f"Index is supposed to be a vector, but got dim: {len(F.shape(index))}"))
+            raise IndexingError(
+                explain("index_reduce", f"Index is supposed to be a vector, but got dim: {len(F.shape(index))}")
+            )
         count = size_of(F.shape(index))
         if shape and shape[axis] != count:
-            raise ShapeError(explain("index_reduce", f"Number of indices ({count}) should be equal to source.size(dim): ({shape[axis]}), for dim: {axis}"))
+            raise ShapeError(
+                explain(
+                    "index_reduce",
+                    f"Number of indices ({count}) should be equal to source.size(dim): ({shape[axis]}), for dim: {axis}",
+                )
+            )
         at = F.reshape(index, shape=tuple(count if d == axis else 1 for d in range(len(shape))))
         places = F.expand(at, shape=shape)
         IndexFold.infer(F.type(input), F.type(places), F.type(source), axis, reduce, True)

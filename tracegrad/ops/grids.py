@@ -236,7 +236,11 @@ class Isin(Composite):
             found = F.eq(elements, test_elements)
         else:
             among = F.reshape(test_elements, shape=(size_of(F.shape(test_elements)),))
-            found = F.any(F.eq(F.unsqueeze(elements, dim=len(F.shape(elements))), among), dim=(len(F.shape(elements)),), keepdim=False)
+            found = F.any(
+                F.eq(F.unsqueeze(elements, dim=len(F.shape(elements))), among),
+                dim=(len(F.shape(elements)),),
+                keepdim=False,
+            )
         return F.logical_not(found) if invert else found
 
 
@@ -273,9 +277,15 @@ class Gradient(Composite):
         axes = [one_axis("gradient", len(shape), d) for d in given]
         gaps = [spacing] * len(axes) if is_number(spacing) else list(spacing)
         if len(gaps) != len(axes):
-            raise ShapeError(explain("gradient", f"expected spacing to have one entry for each axis, got {len(gaps)} for {len(axes)}"))
+            raise ShapeError(
+                explain(
+                    "gradient", f"expected spacing to have one entry for each axis, got {len(gaps)} for {len(axes)}"
+                )
+            )
         if any(shape[d] < edge_order + 1 for d in axes):
-            raise ShapeError(explain("gradient", "expected each dimension size to be at least edge_order+1", input=F.type(input)))
+            raise ShapeError(
+                explain("gradient", "expected each dimension size to be at least edge_order+1", input=F.type(input))
+            )
         x = input if F.is_floating(input) else F.as_dtype(input, dtypes.default.float)
         return tuple(_slopes(F, x, d, gap, edge_order) for d, gap in zip(axes, gaps, strict=True))
 
@@ -301,7 +311,13 @@ def _slopes(F: Ops, x: Value, dim: int, gap: Any, edge_order: int) -> Value:
     inner = F.div(F.add(F.mul(low, after), F.mul(high, before)), F.add(before, after))
     if edge_order == 2:
         first = _edge(F, first, _cut(F, rises, dim, 1, 2), _cut(F, steps, dim, 0, 1), _cut(F, steps, dim, 1, 2))
-        last = _edge(F, last, _cut(F, rises, dim, n - 3, n - 2), _cut(F, steps, dim, n - 2, n - 1), _cut(F, steps, dim, n - 3, n - 2))
+        last = _edge(
+            F,
+            last,
+            _cut(F, rises, dim, n - 3, n - 2),
+            _cut(F, steps, dim, n - 2, n - 1),
+            _cut(F, steps, dim, n - 3, n - 2),
+        )
     return F.cat(first, inner, last, dim=dim)
 
 

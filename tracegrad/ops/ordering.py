@@ -14,14 +14,14 @@ from tracegrad.ir.types import Type, one_axis, reduced, size_of
 from tracegrad.ops.checks import has_elements, not_for, whole
 from tracegrad.ops.results import named_result
 
-_FIELDS = ("values", "indices")
+FIELDS = ("values", "indices")
 
 
-class _Chosen(Op, family=True):
+class Chosen(Op, family=True):
     """Elements chosen along axis dim, and their positions."""
 
     masks: ClassVar[str] = "selects"
-    outputs: ClassVar[tuple[str, ...]] = _FIELDS
+    outputs: ClassVar[tuple[str, ...]] = FIELDS
     nondiff_outputs: ClassVar[tuple[str, ...]] = ("indices",)
     function: ClassVar[bool] = False
     method: ClassVar[bool] = False
@@ -38,7 +38,7 @@ class _Chosen(Op, family=True):
         return found if len(shape) > 1 else tuple(F.reshape(v, shape=(size,)) for v in found)
 
 
-class _ChosenFew(_Chosen, family=True):
+class _ChosenFew(Chosen, family=True):
     """Any number of elements chosen along axis dim, all different."""
 
     @staticmethod
@@ -46,7 +46,7 @@ class _ChosenFew(_Chosen, family=True):
         return F.scatter_add(F.zeros(x_type), indices, g_values, dim=dim)
 
 
-class _ChosenOne(_Chosen, family=True):
+class _ChosenOne(Chosen, family=True):
     """One element chosen along axis dim, which keepdim keeps with size 1."""
 
     @staticmethod
@@ -62,7 +62,14 @@ class SortDim(_ChosenFew):
 
     attrs, torch_name = ("dim", "descending"), "SortBackward0"
     numpy = jax = "K.sort({x}, {dim}, {descending})"
-    samples = ([A(5), 0, False], [A(2, 3), 0, True], [A(2, 3, 2), 1, False], [A(), 0, False], [A(0, 3), 1, True], [A(4, lo=1, hi=1), 0, True])
+    samples = (
+        [A(5), 0, False],
+        [A(2, 3), 0, True],
+        [A(2, 3, 2), 1, False],
+        [A(), 0, False],
+        [A(0, 3), 1, True],
+        [A(4, lo=1, hi=1), 0, True],
+    )
 
     @staticmethod
     def infer(x: Type, dim: int, descending: bool) -> tuple[Type, Type]:
@@ -86,8 +93,10 @@ class Sort(Composite):
     def call(F: Ops, input: Any, dim: int = -1, descending: bool = False, *, stable: bool = False) -> Any:  # noqa: A002
         """(values, indices) along dim; always stable."""
         if isinstance(dim, bool):
-            raise ArgumentError(explain("sort", "received an invalid combination of arguments: dim must be int, not bool"))
-        return named_result("sort", _FIELDS, _sorted(F, "sort", input, dim, descending))
+            raise ArgumentError(
+                explain("sort", "received an invalid combination of arguments: dim must be int, not bool")
+            )
+        return named_result("sort", FIELDS, _sorted(F, "sort", input, dim, descending))
 
 
 class Argsort(Composite):
@@ -117,13 +126,23 @@ class TopkDim(_ChosenFew):
 
     attrs, torch_name = ("k", "dim", "largest"), "TopkBackward0"
     numpy = jax = "K.topk({x}, {k}, {dim}, {largest})"
-    samples = ([A(5), 2, 0, True], [A(4, 3), 3, 0, False], [A(2, 3), 0, 1, True], [A(), 1, 0, True], [A(4, lo=1, hi=1), 2, 0, True])
+    samples = (
+        [A(5), 2, 0, True],
+        [A(4, 3), 3, 0, False],
+        [A(2, 3), 0, 1, True],
+        [A(), 1, 0, True],
+        [A(4, lo=1, hi=1), 2, 0, True],
+    )
 
     @staticmethod
     def infer(x: Type, k: int, dim: int, largest: bool) -> tuple[Type, Type]:
         """k elements in place of axis dim; RuntimeError for more than there are, for bools and complex numbers."""
         if x.dtype.kind in "bc":
-            raise DTypeError(explain("topk", f"topk does not support {'bool' if x.dtype.kind == 'b' else 'complex'} dtypes on CPU", x=x))
+            raise DTypeError(
+                explain(
+                    "topk", f"topk does not support {'bool' if x.dtype.kind == 'b' else 'complex'} dtypes on CPU", x=x
+                )
+            )
         if not 0 <= k <= (x.shape[dim] if x.shape else 1):
             raise ShapeError(explain("topk", "selected index k out of range", k=k, x=x))
         shape = (*x.shape[:dim], k, *x.shape[dim + 1 :]) if x.shape else ()
@@ -140,7 +159,7 @@ class Topk(Composite):
         """(values, indices) along dim; in order also where `sorted` is false, first positions where elements are equal."""
         axis, count = one_axis("topk", len(F.shape(input)), dim), whole("topk", "k", k)
         TopkDim.infer(F.type(input), count, axis, bool(largest))  # eager code asks the kernel alone
-        return named_result("topk", _FIELDS, F.topk_dim(input, k=count, dim=axis, largest=bool(largest)))
+        return named_result("topk", FIELDS, F.topk_dim(input, k=count, dim=axis, largest=bool(largest)))
 
 
 class KthvalueDim(_ChosenOne):
@@ -148,7 +167,13 @@ class KthvalueDim(_ChosenOne):
 
     attrs, torch_name = ("k", "dim", "keepdim"), "KthvalueBackward0"
     numpy = jax = "K.kthvalue({x}, {k}, {dim}, {keepdim})"
-    samples = ([A(5), 2, 0, False], [A(4, 3), 3, 0, True], [A(0, 3), 2, 1, False], [A(), 1, 0, False], [A(4, lo=1, hi=1), 2, 0, False])
+    samples = (
+        [A(5), 2, 0, False],
+        [A(4, 3), 3, 0, True],
+        [A(0, 3), 2, 1, False],
+        [A(), 1, 0, False],
+        [A(4, lo=1, hi=1), 2, 0, False],
+    )
 
     @staticmethod
     def infer(x: Type, k: int, dim: int, keepdim: bool) -> tuple[Type, Type]:
@@ -169,10 +194,14 @@ class Kthvalue(Composite):
     @staticmethod
     def call(F: Ops, input: Any, k: int, dim: int = -1, keepdim: bool = False) -> Any:  # noqa: A002
         """(values, indices) along dim."""
-        axis, rank, keep = one_axis("kthvalue", len(F.shape(input)), dim), whole("kthvalue", "k", k), bool(keepdim) and bool(F.shape(input))
+        axis, rank, keep = (
+            one_axis("kthvalue", len(F.shape(input)), dim),
+            whole("kthvalue", "k", k),
+            bool(keepdim) and bool(F.shape(input)),
+        )
         KthvalueDim.infer(F.type(input), rank, axis, keep)
         found = F.kthvalue_dim(input, k=rank, dim=axis, keepdim=keep)
-        return named_result("kthvalue", _FIELDS, found)
+        return named_result("kthvalue", FIELDS, found)
 
 
 class MedianDim(_ChosenOne):
@@ -232,7 +261,7 @@ def _median(F: Ops, operation: str, x: Any, dim: Any, keepdim: bool) -> Any:
     axis = one_axis(operation, len(F.shape(x)), dim)
     has_elements("median", F.type(x), axis)
     found = F.median_dim(x, dim=axis, keepdim=bool(keepdim) and bool(F.shape(x)), skip=skip)
-    return named_result(operation, _FIELDS, found)
+    return named_result(operation, FIELDS, found)
 
 
 class Median(Composite):
@@ -282,92 +311,4 @@ class Mode(Composite):
         """(values, indices) along dim."""
         axis = one_axis("mode", len(F.shape(input)), dim)
         has_elements("mode", F.type(input), axis)
-        return named_result("mode", _FIELDS, F.mode_dim(input, dim=axis, keepdim=bool(keepdim) and bool(F.shape(input))))
-
-
-class _RunningExtreme(_Chosen, family=True):
-    """The extreme of the elements up to each position of axis dim, and its last position."""
-
-    attrs: ClassVar[tuple[str, ...]] = ("dim",)
-    real_only: ClassVar[bool] = True
-    samples: ClassVar[Any] = ([A(5), 0], [A(4, 3), 0], [A(2, 3), 1], [A(), 0], [A(0, 3), 1])
-
-    @classmethod
-    def infer(cls, x: Type, dim: int) -> tuple[Type, Type]:
-        """x's type, and int64."""
-        return x, Type(x.shape, I64)
-
-    @staticmethod
-    def grad_x(F: Ops, g_values: Value, indices: Value, x_type: Type, dim: int) -> Value:
-        return F.scatter_add(F.zeros(x_type), indices, g_values, dim=dim)
-
-
-class CummaxDim(_RunningExtreme):
-    """The largest elements up to each position of axis dim, and their last positions.  Shape: (*a) -> twice (*a)."""
-
-    torch_name = "CummaxBackward0"
-    numpy = jax = "K.cummax({x}, {dim})"
-
-
-class CumminDim(_RunningExtreme):
-    """The smallest elements up to each position of axis dim, and their last positions.  Shape: (*a) -> twice (*a)."""
-
-    torch_name = "CumminBackward0"
-    numpy = jax = "K.cummin({x}, {dim})"
-
-
-class Cummax(Composite):
-    """The largest elements so far along an axis, and their positions.  Shape: (*a) -> twice (*a)."""
-
-    samples = ([A(2, 3), 1],)
-
-    @staticmethod
-    def call(F: Ops, input: Any, dim: int) -> Any:  # noqa: A002
-        """(values, indices) along dim."""
-        axis = one_axis("cummax", len(F.shape(input)), dim)
-        return named_result("cummax", _FIELDS, F.cummax_dim(input, dim=axis))
-
-
-class Cummin(Composite):
-    """The smallest elements so far along an axis, and their positions.  Shape: (*a) -> twice (*a)."""
-
-    samples = ([A(2, 3), 1],)
-
-    @staticmethod
-    def call(F: Ops, input: Any, dim: int) -> Any:  # noqa: A002
-        """(values, indices) along dim."""
-        axis = one_axis("cummin", len(F.shape(input)), dim)
-        return named_result("cummin", _FIELDS, F.cummin_dim(input, dim=axis))
-
-
-class SearchsortedRows(Op):
-    """Where each element of x belongs in sorted edges.  Shapes: edges (n,), x (*a), or edges (*p, n), x (*p, m) -> x's shape."""
-
-    inputs, attrs, nondiff_outputs, quiet, function, method = ("edges", "x"), ("right", "dtype"), ("out",), True, False, False
-    numpy = jax = "K.searchsorted({edges}, {x}, {right}, {dtype})"
-    samples = ([A(4, lo=1, hi=1), A(2, 3), False, I64], [A(4, lo=1, hi=1), A(), True, I64], [A(2, 3, lo=0, hi=0), A(2, 4), True, I64])
-
-    @staticmethod
-    def infer(edges: Type, x: Type, right: bool, dtype: Any) -> Type:
-        """x's shape, the given integer dtype; RuntimeError where the shapes do not go together."""
-        if not edges.shape:
-            raise ShapeError(explain("searchsorted", "boundaries tensor should have positive dimension, but got 0 dimension"))
-        if len(edges.shape) > 1 and edges.shape[:-1] != (x.shape[:-1] if x.shape else None):
-            raise ShapeError(
-                explain(
-                    "searchsorted",
-                    "boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and input value tensor must match",
-                    boundaries=edges, input=x,
-                )
-            )  # fmt: skip
-        return Type(x.shape, dtype)
-
-    @staticmethod
-    def batch(F: Ops, size: int, batched: tuple[bool, ...], edges: Value, x: Value, right: bool, dtype: Any) -> Value:
-        if not batched[0] and len(F.shape(edges)) == 1:
-            return F.searchsorted_rows(edges, x, right=right, dtype=dtype)
-        (edges,), (x,) = F.lift(size, batched[:1], edges), F.lift(size, batched[1:], x)
-        shape = F.shape(x)
-        if len(F.shape(edges)) == 2:
-            x = F.reshape(x, shape=(size, size_of(shape[1:])))
-        return F.reshape(F.searchsorted_rows(edges, x, right=right, dtype=dtype), shape=shape)
+        return named_result("mode", FIELDS, F.mode_dim(input, dim=axis, keepdim=bool(keepdim) and bool(F.shape(input))))

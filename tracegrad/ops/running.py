@@ -38,7 +38,14 @@ class LinearRecurrence(Op):
 
     inputs, attrs, function, method, linear = ("a", "b"), ("dim",), False, False, ("b",)
     numpy = jax = "K.linear_recurrence({a}, {b}, {dim})"
-    samples = ([A(5), A(5), 0], [A(4, 3), A(4, 3), 0], [A(2, 3), A(2, 3), 1], [A(), A(), 0], [A(0, 3), A(0, 3), 1], [A(1), A(1), 0])
+    samples = (
+        [A(5), A(5), 0],
+        [A(4, 3), A(4, 3), 0],
+        [A(2, 3), A(2, 3), 1],
+        [A(), A(), 0],
+        [A(0, 3), A(0, 3), 1],
+        [A(1), A(1), 0],
+    )
 
     @staticmethod
     def infer(a: Type, b: Type, dim: int) -> Type:
@@ -130,7 +137,9 @@ class Logcumsumexp(Op):
 
 def _neighbours(F: Ops, x: Any, dim: int, join: Any) -> Value:
     n = F.shape(x)[dim]
-    return join(F.slice(x, dim=dim, start=min(1, n), stop=n, step=1), F.slice(x, dim=dim, start=0, stop=max(n - 1, 0), step=1))
+    return join(
+        F.slice(x, dim=dim, start=min(1, n), stop=n, step=1), F.slice(x, dim=dim, start=0, stop=max(n - 1, 0), step=1)
+    )
 
 
 def _spacing(F: Ops, operation: str, y: Any, x: Any, dim: int) -> Value:
@@ -138,7 +147,9 @@ def _spacing(F: Ops, operation: str, y: Any, x: Any, dim: int) -> Value:
     ndim, points = len(F.shape(y)), F.shape(x)
     if len(points) == 1:
         if points[0] != F.shape(y)[dim]:
-            raise ShapeError(explain(operation, f"There must be one `x` value for each sample point, got {points[0]}", y=F.type(y)))
+            raise ShapeError(
+                explain(operation, f"There must be one `x` value for each sample point, got {points[0]}", y=F.type(y))
+            )
         gaps = _neighbours(F, x, 0, F.sub)
         return F.reshape(gaps, shape=tuple(F.shape(gaps)[0] if d == dim else 1 for d in range(ndim)))
     if len(points) < ndim:
@@ -191,4 +202,7 @@ class CumulativeTrapezoid(Composite):
         if x is None:
             return F.cumsum(F.mul(areas, (1 if dx is None else dx) / 2.0), dim=axis)
         areas = F.mul(areas, _spacing(F, "cumulative_trapezoid", y, x, axis))
-        return F.named(F.div(F.cumsum(areas if F.is_floating(areas) else F.as_dtype(areas, dtypes.I64), dim=axis), 2.0), called="DivBackward1")
+        return F.named(
+            F.div(F.cumsum(areas if F.is_floating(areas) else F.as_dtype(areas, dtypes.I64), dim=axis), 2.0),
+            called="DivBackward1",
+        )

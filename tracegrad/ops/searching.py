@@ -16,9 +16,54 @@ from tracegrad.ir.types import Type, many_axes, one_axis, size_of
 from tracegrad.ops.checks import is_number
 from tracegrad.ops.index import IndexOne
 from tracegrad.ops.masks import UNKNOWN, read_mask
-from tracegrad.ops.ordering import SearchsortedRows
 
 _INT32 = np.dtype(np.int32)
+
+
+class SearchsortedRows(Op):
+    """Where each element of x belongs in sorted edges.  Shapes: edges (n,), x (*a), or edges (*p, n), x (*p, m) -> x's shape."""
+
+    inputs, attrs, nondiff_outputs, quiet, function, method = (
+        ("edges", "x"),
+        ("right", "dtype"),
+        ("out",),
+        True,
+        False,
+        False,
+    )
+    numpy = jax = "K.searchsorted({edges}, {x}, {right}, {dtype})"
+    samples = (
+        [A(4, lo=1, hi=1), A(2, 3), False, I64],
+        [A(4, lo=1, hi=1), A(), True, I64],
+        [A(2, 3, lo=0, hi=0), A(2, 4), True, I64],
+    )
+
+    @staticmethod
+    def infer(edges: Type, x: Type, right: bool, dtype: Any) -> Type:
+        """x's shape, the given integer dtype; RuntimeError where the shapes do not go together."""
+        if not edges.shape:
+            raise ShapeError(
+                explain("searchsorted", "boundaries tensor should have positive dimension, but got 0 dimension")
+            )
+        if len(edges.shape) > 1 and edges.shape[:-1] != (x.shape[:-1] if x.shape else None):
+            raise ShapeError(
+                explain(
+                    "searchsorted",
+                    "boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries tensor and input value tensor must match",
+                    boundaries=edges, input=x,
+                )
+            )  # fmt: skip
+        return Type(x.shape, dtype)
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: tuple[bool, ...], edges: Value, x: Value, right: bool, dtype: Any) -> Value:
+        if not batched[0] and len(F.shape(edges)) == 1:
+            return F.searchsorted_rows(edges, x, right=right, dtype=dtype)
+        (edges,), (x,) = F.lift(size, batched[:1], edges), F.lift(size, batched[1:], x)
+        shape = F.shape(x)
+        if len(F.shape(edges)) == 2:
+            x = F.reshape(x, shape=(size, size_of(shape[1:])))
+        return F.reshape(F.searchsorted_rows(edges, x, right=right, dtype=dtype), shape=shape)
 
 
 class Searchsorted(Composite):
@@ -28,25 +73,44 @@ class Searchsorted(Composite):
     samples = ([A(4, lo=1, hi=1), A(2, 3)],)
 
     @staticmethod
-    def call(F: Ops, sorted_sequence: Any, input: Any, *, out_int32: bool = False, right: bool = False, side: str | None = None, sorter: Any = None) -> Value:  # noqa: A002
+    def call(
+        F: Ops,
+        sorted_sequence: Any,
+        input: Any,
+        *,
+        out_int32: bool = False,
+        right: bool = False,
+        side: str | None = None,
+        sorter: Any = None,
+    ) -> Value:  # noqa: A002
         """The first positions where values could be put in so that the sequence stays sorted; the last ones if `right`."""
         if side not in (None, "left", "right"):
             raise ShapeError(explain("searchsorted", f"side can only be 'left' or 'right' but got {side}"))
         if side == "left" and right:
-            raise ShapeError(explain("searchsorted", "side and right can't be set to opposites, got side of left while right was True"))
+            raise ShapeError(
+                explain(
+                    "searchsorted", "side and right can't be set to opposites, got side of left while right was True"
+                )
+            )
         edges = sorted_sequence
         if is_number(input):
             if len(F.shape(edges)) != 1:
-                raise ShapeError(explain("searchsorted", "input value can be a scalar only when boundaries tensor dimension is 1"))
+                raise ShapeError(
+                    explain("searchsorted", "input value can be a scalar only when boundaries tensor dimension is 1")
+                )
             input = F.full(shape=(), value=input, dtype=F.type(edges).dtype)  # noqa: A001
         if sorter is not None:
             if F.type(sorter).dtype != I64:
-                raise DTypeError(explain("searchsorted", "sorter must be a tensor of long dtype", sorter=F.type(sorter)))
+                raise DTypeError(
+                    explain("searchsorted", "sorter must be a tensor of long dtype", sorter=F.type(sorter))
+                )
             if F.shape(sorter) != F.shape(edges):
                 raise ShapeError(explain("searchsorted", "boundary and sorter must have the same size"))
             edges = F.gather(edges, sorter, dim=len(F.shape(edges)) - 1)
         SearchsortedRows.infer(F.type(edges), F.type(input), bool(right), I64)  # eager code asks the kernel alone
-        return F.searchsorted_rows(edges, input, right=bool(right) or side == "right", dtype=_INT32 if out_int32 else I64)
+        return F.searchsorted_rows(
+            edges, input, right=bool(right) or side == "right", dtype=_INT32 if out_int32 else I64
+        )
 
 
 class Bucketize(Composite):
@@ -59,7 +123,9 @@ class Bucketize(Composite):
     def call(F: Ops, input: Any, boundaries: Any, *, out_int32: bool = False, right: bool = False) -> Value:  # noqa: A002
         """searchsorted(boundaries, input); with `right` a value on a boundary belongs to the interval above it."""
         if len(F.shape(boundaries)) != 1:
-            raise ShapeError(explain("bucketize", f"boundaries tensor must be 1 dimension, but got dim({len(F.shape(boundaries))})"))
+            raise ShapeError(
+                explain("bucketize", f"boundaries tensor must be 1 dimension, but got dim({len(F.shape(boundaries))})")
+            )
         return Searchsorted.call(F, boundaries, input, out_int32=out_int32, right=right)
 
 
@@ -87,7 +153,11 @@ class UniquePositions(Op):
     Shapes: (*p, n, *q) -> (k,), (n,), (k,).  in_order: a kind is a run of equal neighbours.  Not for recorded code.
     """
 
-    attrs, outputs, nondiff_outputs = ("dim", "in_order"), ("positions", "kinds", "counts"), ("positions", "kinds", "counts")
+    attrs, outputs, nondiff_outputs = (
+        ("dim", "in_order"),
+        ("positions", "kinds", "counts"),
+        ("positions", "kinds", "counts"),
+    )
     value_dependent, quiet, function, method = True, True, False, False
     numpy = jax = "K.unique_positions({x}, {dim}, {in_order})"
     samples = ()  # the shapes of its results depend on values
@@ -106,7 +176,9 @@ def _unique(F: Ops, node: str, x: Any, dim: Any, in_order: bool, inverse: bool, 
     if F.type(x).dtype.kind == "c":
         raise NotSupportedError(explain("unique", "not implemented for complex numbers", x=F.type(x)))
     if F.shape(source)[axis] and not size_of(shape):
-        raise ShapeError(explain("unique", "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied"))
+        raise ShapeError(
+            explain("unique", "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied")
+        )
     at, kinds, lengths = F.unique_positions(source, dim=axis, in_order=in_order)
     found = [getattr(F, node)(source, at, dim=axis)]
     if inverse:
@@ -122,9 +194,18 @@ class Unique(Composite):
     samples = ()  # the shape of its result depends on values
 
     @staticmethod
-    def call(F: Ops, input: Any, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:  # noqa: A002
+    def call(
+        F: Ops,
+        input: Any,
+        sorted: bool = True,
+        return_inverse: bool = False,
+        return_counts: bool = False,
+        dim: int | None = None,
+    ) -> Any:  # noqa: A002
         """The different elements, then the kind of each element and the counts where asked for; in order also where `sorted` is false."""
-        return _unique(F, "unique_node" if dim is None else "unique_dim_node", input, dim, False, return_inverse, return_counts)
+        return _unique(
+            F, "unique_node" if dim is None else "unique_dim_node", input, dim, False, return_inverse, return_counts
+        )
 
 
 class UniqueConsecutive(Composite):
@@ -133,7 +214,9 @@ class UniqueConsecutive(Composite):
     samples = ()  # the shape of its result depends on values
 
     @staticmethod
-    def call(F: Ops, input: Any, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None) -> Any:  # noqa: A002
+    def call(
+        F: Ops, input: Any, return_inverse: bool = False, return_counts: bool = False, dim: int | None = None
+    ) -> Any:  # noqa: A002
         """The first of each run, then the run of each element and the lengths where asked for."""
         return _unique(F, "unique_consecutive_node", input, dim, True, return_inverse, return_counts)
 
@@ -164,13 +247,17 @@ class Bincount(Composite):
         """Counts, or sums of weights; at least minlength of them.  Raises RuntimeError for negative numbers and for anything but a vector."""
         t = F.type(input)
         if t.dtype.kind not in "iu":
-            raise NotSupportedError(explain("bincount", "not implemented for this dtype", "Convert it to int64", input=t))
+            raise NotSupportedError(
+                explain("bincount", "not implemented for this dtype", "Convert it to int64", input=t)
+            )
         if minlength < 0:
             raise ShapeError(explain("bincount", "minlength should be >= 0", minlength=minlength))
         if len(t.shape) != 1 or (size_of(t.shape) and bool((read_mask(input) < 0).any())):
             raise ShapeError(explain("bincount", "only supports 1-d non-negative integral inputs.", input=t))
         if weights is not None and F.shape(weights) != t.shape:
-            raise ShapeError(explain("bincount", "weights should be 1-d and have the same length as input", weights=F.type(weights)))
+            raise ShapeError(
+                explain("bincount", "weights should be 1-d and have the same length as input", weights=F.type(weights))
+            )
         read_mask(input)
         return F.bincount_node(input, weights, minlength=int(minlength))
 
@@ -202,7 +289,9 @@ class HistcBins(Op):
 
     @staticmethod
     def batch(F: Ops, size: int, batched: Any, x: Value, bins: int, low: float, high: float) -> Value:
-        return F.stack(*(F.histc_bins(F.select(x, dim=0, index=i), bins=bins, low=low, high=high) for i in range(size)), dim=0)
+        return F.stack(
+            *(F.histc_bins(F.select(x, dim=0, index=i), bins=bins, low=low, high=high) for i in range(size)), dim=0
+        )
 
 
 class Histc(Composite):

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, ClassVar
 
-from tracegrad.errors import DifferentiationError, DTypeError, NotSupportedError, explain
-from tracegrad.ir.families import Composite, Elementwise
-from tracegrad.ir.node import Node
+from tracegrad.errors import DTypeError, explain
+from tracegrad.ir.families import Elementwise
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ops.checks import is_number, whole
@@ -17,7 +16,7 @@ _POSITIVE = ([A(2, 3, lo=0.4, hi=3.0)], [A(lo=0.4, hi=3.0)], [A(0, 4)])
 _INSIDE = ([A(2, 3, lo=0.1, hi=0.9)], [A(lo=0.1, hi=0.9)], [A(0, 4)])
 
 
-class _Special(Elementwise, family=True):
+class Special(Elementwise, family=True):
     """A function of real floating-point numbers with an in-place form; integers become floating."""
 
     promotion: ClassVar[str] = "float"
@@ -26,7 +25,7 @@ class _Special(Elementwise, family=True):
     tensor_first: ClassVar[bool] = True
 
 
-class _OfNamespace(_Special, family=True):
+class OfNamespace(Special, family=True):
     """A function that only torch.special has: its operator is `special_<name>`."""
 
     function: ClassVar[bool] = False
@@ -34,7 +33,7 @@ class _OfNamespace(_Special, family=True):
     inplace: ClassVar[bool] = False
 
 
-class Erfc(_Special):
+class Erfc(Special):
     """1 - erf(x), exact also where that is small.  Shape: (*a) -> (*a)."""
 
     numpy = jax = "K.special('erfc', {x})"
@@ -45,7 +44,7 @@ class Erfc(_Special):
         return F.mul(g, F.mul(F.exp(F.neg(F.square(x))), -2 / math.sqrt(math.pi)))
 
 
-class Erfinv(_Special):
+class Erfinv(Special):
     """The number whose erf is x; infinite at -1 and 1, nan outside.  Shape: (*a) -> (*a)."""
 
     pole = "x = -1, 1"
@@ -57,7 +56,7 @@ class Erfinv(_Special):
         return F.mul(g, F.mul(F.exp(F.square(out)), math.sqrt(math.pi) / 2))
 
 
-class Lgamma(_Special):
+class Lgamma(Special):
     """log |gamma(x)|; inf at 0, -1, -2 ...  Shape: (*a) -> (*a)."""
 
     pole = "x = 0, -1, -2 ..."
@@ -69,7 +68,7 @@ class Lgamma(_Special):
         return F.mul(g, F.digamma(x))
 
 
-class Digamma(_Special):
+class Digamma(Special):
     """The derivative of lgamma.  Shape: (*a) -> (*a)."""
 
     pole = "x = 0, -1, -2 ..."
@@ -81,7 +80,7 @@ class Digamma(_Special):
         return F.mul(g, F.polygamma(x, order=1))
 
 
-class Polygamma(_Special):
+class Polygamma(Special):
     """The derivative of digamma of an order.  Shape: (*a) -> (*a)."""
 
     attrs, pole = ("order",), "x = 0, -1, -2 ..."
@@ -107,61 +106,7 @@ class Polygamma(_Special):
         return F.mul(g, F.polygamma(x, order=order + 1))
 
 
-def _unless_nothing(F: Ops, slope: Value, x: Any, y: Value) -> Value:
-    """The slope g * x / y, but 0 where x and y are 0: there 0 * log(y) is chosen to be 0 whatever y is."""
-    if is_number(x):
-        return F.where(F.eq(y, 0), 0.0, slope) if x == 0 else slope
-    return F.where(F.logical_and(F.eq(x, 0), F.eq(y, 0)), 0.0, slope)
-
-
-class Xlogy(_Special):
-    """x * log(y); 0 where x is 0, unless y is nan.  Shapes: (*a), (*b) -> broadcast(a, b)."""
-
-    inputs, pole, tensor_first = ("x", "y"), "y = 0", False
-    numpy = jax = "K.xlogy({x}, {y})"
-    samples = ([A(2, 3), A(3, lo=0.3)], [A(2, 1), A(1, 3, lo=0.3)], [A(), A(lo=0.3)], [A(0, 3), A(3, lo=0.3)], [A(3, lo=0.2), 2.5], [1.5, A(3, lo=0.3)])
-
-    @staticmethod
-    def torch_name(node: Node) -> str:
-        return f"XlogyBackward{1 if is_number(node.inputs[0]) else 2 if is_number(node.inputs[1]) else 0}"
-
-    @staticmethod
-    def grad_x(F: Ops, g: Value, x: Value, y: Any) -> Value:
-        slope, nothing = F.xlogy(g, y), F.eq(x, 0)
-        if is_number(y):
-            return slope if y > 0 else F.where(nothing, 0.0, slope)
-        return F.where(F.logical_and(nothing, F.le(y, 0)), 0.0, slope)
-
-    @staticmethod
-    def grad_y(F: Ops, g: Value, x: Any, y: Value) -> Value:
-        return _unless_nothing(F, F.div(F.mul(g, x), y), x, y)
-
-
-class SpecialXlog1py(_OfNamespace):
-    """x * log(1 + y); 0 where x is 0, unless y is nan.  Shapes: (*a), (*b) -> broadcast(a, b)."""
-
-    name, inputs, pole, tensor_first = "special_xlog1py", ("x", "y"), "y = -1", False
-    numpy = jax = "K.special('xlog1py', {x}, {y})"
-    samples = ([A(2, 3), A(3, lo=-0.5)], [A(), A(lo=-0.5)], [A(0, 3), A(3)], [A(3, lo=0.2), 2.5], [1.5, A(3, lo=-0.5)])
-
-    @staticmethod
-    def torch_name(node: Node) -> str:
-        return f"SpecialXlog1PyBackward{1 if is_number(node.inputs[0]) else 2 if is_number(node.inputs[1]) else 0}"
-
-    @staticmethod
-    def grad_x(F: Ops, g: Value, x: Value, y: Any) -> Value:
-        slope, nothing = F.special_xlog1py(g, y), F.eq(x, 0)
-        if is_number(y):
-            return slope if y > -1 else F.where(nothing, 0.0, slope)
-        return F.where(F.logical_and(nothing, F.le(y, -1)), 0.0, slope)
-
-    @staticmethod
-    def grad_y(F: Ops, g: Value, x: Any, y: Value) -> Value:
-        shifted = F.add(y, 1.0)
-        return _unless_nothing(F, F.div(F.mul(g, x), shifted), x, shifted)
-
-
-class Logit(_Special):
+class Logit(Special):
     """log(x / (1 - x)) of x, or of x within [eps, 1 - eps].  Shape: (*a) -> (*a)."""
 
     attrs, pole = ("eps",), "x = 0, 1"
@@ -185,7 +130,7 @@ class Logit(_Special):
         return F.where(inside, F.div(g, F.mul(x, F.sub(1.0, x))), rest)
 
 
-class SincSlope(_Special):
+class SincSlope(Special):
     """The derivative of sinc of an order.  Shape: (*a) -> (*a)."""
 
     attrs, function, method, inplace = ("order",), False, False, False
@@ -202,7 +147,7 @@ class SincSlope(_Special):
         return F.mul(g, F.sinc_slope(x, order=order + 1))
 
 
-class Sinc(_Special):
+class Sinc(Special):
     """sin(pi x) / (pi x); 1 at 0, where all derivatives are right.  Shape: (*a) -> (*a)."""
 
     numpy, jax = "np.sinc({x})", "jnp.sinc({x})"
@@ -213,7 +158,7 @@ class Sinc(_Special):
         return F.mul(g, F.sinc_slope(x, order=1))
 
 
-class I0(_Special):
+class I0(Special):
     """Modified Bessel function of the first kind, order 0.  Shape: (*a) -> (*a)."""
 
     name, torch_name, samples = "i0", "I0Backward0", _ANY
@@ -224,7 +169,7 @@ class I0(_Special):
         return F.mul(g, F.special_i1(x))
 
 
-class SpecialI0e(_OfNamespace):
+class SpecialI0e(OfNamespace):
     """i0 times exp(-|x|).  Shape: (*a) -> (*a)."""
 
     name, torch_name, samples = "special_i0e", "SpecialI0EBackward0", _ANY
@@ -241,7 +186,7 @@ def _per(F: Ops, out: Value, x: Value) -> Value:
     return F.where(near, 0.5, F.div(out, F.where(near, 1.0, x)))
 
 
-class SpecialI1(_OfNamespace):
+class SpecialI1(OfNamespace):
     """Modified Bessel function of the first kind, order 1.  Shape: (*a) -> (*a)."""
 
     name, torch_name, samples = "special_i1", "SpecialI1Backward0", _ANY
@@ -252,7 +197,7 @@ class SpecialI1(_OfNamespace):
         return F.mul(g, F.sub(F.i0(x), _per(F, out, x)))
 
 
-class SpecialI1e(_OfNamespace):
+class SpecialI1e(OfNamespace):
     """i1 times exp(-|x|).  Shape: (*a) -> (*a)."""
 
     name, torch_name, samples = "special_i1e", "SpecialI1EBackward0", _ANY
@@ -263,7 +208,7 @@ class SpecialI1e(_OfNamespace):
         return F.mul(g, F.sub(F.special_i0e(x), F.add(F.mul(F.sign(x), out), _per(F, out, x))))
 
 
-class SpecialEntr(_OfNamespace):
+class SpecialEntr(OfNamespace):
     """-x log(x); 0 at 0, -inf below.  Shape: (*a) -> (*a)."""
 
     torch_name, samples, pole = "SpecialEntrBackward0", _POSITIVE, "x = 0"
@@ -274,7 +219,7 @@ class SpecialEntr(_OfNamespace):
         return F.neg(F.mul(g, F.add(F.log(x), 1.0)))
 
 
-class SpecialNdtr(_OfNamespace):
+class SpecialNdtr(OfNamespace):
     """The area under the normal density up to x.  Shape: (*a) -> (*a)."""
 
     torch_name, samples = "MulBackward1", _ANY
@@ -285,7 +230,7 @@ class SpecialNdtr(_OfNamespace):
         return F.mul(g, F.mul(F.exp(F.mul(F.square(x), -0.5)), 1 / math.sqrt(2 * math.pi)))
 
 
-class SpecialNdtri(_OfNamespace):
+class SpecialNdtri(OfNamespace):
     """The number up to which the area under the normal density is x.  Shape: (*a) -> (*a)."""
 
     samples, pole = _INSIDE, "x = 0, 1"
@@ -296,7 +241,7 @@ class SpecialNdtri(_OfNamespace):
         return F.mul(g, F.mul(F.exp(F.mul(F.square(out), 0.5)), math.sqrt(2 * math.pi)))
 
 
-class SpecialLogNdtr(_OfNamespace):
+class SpecialLogNdtr(OfNamespace):
     """log of ndtr, also where that underflows.  Shape: (*a) -> (*a)."""
 
     samples = (*_ANY, [A(3, lo=-30, hi=-5)])
@@ -307,7 +252,7 @@ class SpecialLogNdtr(_OfNamespace):
         return F.mul(F.div(g, F.special_erfcx(F.mul(x, -math.sqrt(0.5)))), math.sqrt(2 / math.pi))
 
 
-class SpecialErfcx(_OfNamespace):
+class SpecialErfcx(OfNamespace):
     """erfc(x) exp(x**2).  Shape: (*a) -> (*a)."""
 
     samples = (*_ANY, [A(3, lo=5, hi=20)])
@@ -316,87 +261,3 @@ class SpecialErfcx(_OfNamespace):
     @staticmethod
     def grad_x(F: Ops, g: Value, x: Value, out: Value) -> Value:
         return F.mul(g, F.sub(F.mul(F.mul(x, out), 2.0), 2 / math.sqrt(math.pi)))
-
-
-def _refuse(operation: str, operand: str) -> None:
-    raise DifferentiationError(explain(operation, f"the derivative for {operand!r} is not implemented"))
-
-
-class SpecialZeta(_OfNamespace):
-    """Hurwitz's zeta: the sum of (k + q)**-x over k >= 0.  Shapes: (*a), (*b) -> broadcast(a, b).  No derivative by x."""
-
-    inputs, tensor_first, pole = ("x", "q"), False, "x = 1"
-    samples = ([A(3, lo=1.5, hi=4), A(2, 3, lo=0.5)], [2.0, A(3, lo=0.5)], [A(3, lo=1.5, hi=4), 1.0])
-    numpy = jax = "K.special('zeta', {x}, {q})"
-
-    @staticmethod
-    def torch_name(node: Node) -> str:
-        return f"SpecialZetaBackward{1 if is_number(node.inputs[0]) else 2 if is_number(node.inputs[1]) else 0}"
-
-    @staticmethod
-    def grad_x(F: Ops, g: Value) -> Any:
-        return _refuse("special.zeta", "self")
-
-    @staticmethod
-    def grad_q(F: Ops, g: Value, x: Any, q: Value) -> Value:
-        more = x + 1 if is_number(x) else F.add(x, 1.0)
-        return F.mul(g, F.neg(F.mul(F.special_zeta(more, q), x)))
-
-
-def _of_floats(F: Ops, operation: str, a: Any, x: Any) -> Value:
-    if not (F.is_floating(a) or F.is_floating(x)):
-        raise NotSupportedError(explain(operation, "not implemented for integers and bools", input=F.type(a)))
-    return getattr(F, operation)(a, x)
-
-
-class Igamma(_Special):
-    """The regularised lower incomplete gamma function P(a, x).  Shapes: (*a), (*b) -> broadcast(a, b).  No derivative by a."""
-
-    inputs, torch_name = ("a", "x"), "IgammaBackward0"
-    samples = ([A(3, lo=0.5, hi=3), A(2, 3, lo=0.5)], [A(lo=0.5, hi=3), A(lo=0.5)])
-    numpy = jax = "K.special('gammainc', {a}, {x})"
-
-    @staticmethod
-    def call(F: Ops, input: Any, other: Any) -> Value:  # noqa: A002
-        """P(input, other).  Raises NotImplementedError for integers."""
-        return _of_floats(F, "igamma", input, other)
-
-    @staticmethod
-    def grad_a(F: Ops, g: Value) -> Any:
-        return _refuse("igamma", "self")
-
-    @staticmethod
-    def grad_x(F: Ops, g: Value, a: Value, x: Value) -> Value:
-        return F.mul(g, F.exp(F.sub(F.mul(F.sub(a, 1.0), F.log(x)), F.add(x, F.lgamma(a)))))
-
-
-class Igammac(Igamma):
-    """The regularised upper incomplete gamma function Q(a, x).  Shapes: (*a), (*b) -> broadcast(a, b).  No derivative by a."""
-
-    torch_name = "IgammacBackward0"
-    numpy = jax = "K.special('gammaincc', {a}, {x})"
-
-    @staticmethod
-    def call(F: Ops, input: Any, other: Any) -> Value:  # noqa: A002
-        """Q(input, other).  Raises NotImplementedError for integers."""
-        return _of_floats(F, "igammac", input, other)
-
-    @staticmethod
-    def grad_x(F: Ops, g: Value, a: Value, x: Value) -> Value:
-        return F.neg(Igamma.grad_x(F, g, a, x))
-
-
-class Mvlgamma(Composite):
-    """The logarithm of the multivariate gamma function of dimension p.  Shape: (*a) -> (*a)."""
-
-    samples = ([A(3, lo=2, hi=4), 2],)
-
-    @staticmethod
-    def call(F: Ops, input: Any, p: int) -> Value:  # noqa: A002
-        """log(pi) p (p - 1) / 4 + sum of lgamma(input - i / 2) for i < p.  Raises RuntimeError for p < 1."""
-        if whole("mvlgamma", "p", p) < 1:
-            raise DTypeError(explain("mvlgamma", "p has to be greater than or equal to 1", p=p))
-        total = F.lgamma(input)
-        for i in range(1, p):
-            total = F.add(total, F.lgamma(F.sub(input, i / 2)))
-        return F.named(F.add(total, p * (p - 1) / 4 * math.log(math.pi)), called="MvlgammaBackward0")

@@ -15,7 +15,7 @@ from tracegrad.ops.checks import is_number, needs_floating
 from tracegrad.ops.extremes import Amax, Amin
 from tracegrad.ops.reduce import Dim, folded
 from tracegrad.ops.results import named_result
-from tracegrad.ops.spread import LinalgVectorNorm, Std, Var, _spread_attrs
+from tracegrad.ops.spread import Std, Var, _spread_attrs
 
 
 class _SpreadAndMean(Op, family=True):
@@ -64,7 +64,9 @@ class StdAndMean(_SpreadAndMean):
         return spread, Type(spread.shape, x.dtype)
 
     @staticmethod
-    def grad_x(F: Ops, g_std: Value, g_mean: Value, x: Value, std: Value, x_type: Type, dim: Dim, correction: float) -> Value:
+    def grad_x(
+        F: Ops, g_std: Value, g_mean: Value, x: Value, std: Value, x_type: Type, dim: Dim, correction: float
+    ) -> Value:
         return F.add(Std.grad_x(F, g_std, x, std, x_type, dim, correction), _mean_slope(F, g_mean, x_type, dim))
 
 
@@ -80,7 +82,9 @@ class VarMean(Composite):
     samples = ([A(2, 3)], [A(2, 3), 1])
 
     @staticmethod
-    def call(F: Ops, input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> Any:  # noqa: A002
+    def call(
+        F: Ops, input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None
+    ) -> Any:  # noqa: A002
         """(variance, mean) over dim; correction=1 (unbiased) unless given."""
         return tuple(F.var_and_mean(input, **_spread_attrs(F, "var_mean", input, dim, unbiased, keepdim, correction)))
 
@@ -92,7 +96,9 @@ class StdMean(Composite):
     samples = ([A(2, 3)], [A(2, 3), 1])
 
     @staticmethod
-    def call(F: Ops, input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None) -> Any:  # noqa: A002
+    def call(
+        F: Ops, input: Any, dim: Any = None, unbiased: Any = None, keepdim: bool = False, *, correction: Any = None
+    ) -> Any:  # noqa: A002
         """(standard deviation, mean) over dim; correction=1 (unbiased) unless given."""
         return tuple(F.std_and_mean(input, **_spread_attrs(F, "std_mean", input, dim, unbiased, keepdim, correction)))
 
@@ -155,7 +161,11 @@ def _check_quantile(F: Ops, operation: str, t: Type, q: Any, way: str) -> None:
     if t.dtype.kind != "f":
         raise DTypeError(explain(operation, "input tensor must be either float or double dtype", input=t))
     if way not in _WAYS:
-        raise ShapeError(explain(operation, f"interpolation must be one of linear, lower, higher, midpoint or nearest, but got {way}"))
+        raise ShapeError(
+            explain(
+                operation, f"interpolation must be one of linear, lower, higher, midpoint or nearest, but got {way}"
+            )
+        )
     if is_number(q):
         if not 0 <= q <= 1:
             raise ShapeError(explain(operation, f"q must be in the range [0, 1] but got {q}"))
@@ -187,7 +197,11 @@ def _at_levels(F: Ops, values: Value, levels: Value, n: int, way: str, skip: boo
     if way not in ("linear", "midpoint"):
         return low
     high = F.gather(values, F.cast(F.ceil(rank), dtype=dtypes.I64), dim=len(lead))
-    return F.lerp(low, high, 0.5 if way == "midpoint" else F.sub(rank, below)) if way == "linear" else _middle(F, low, high, rank, below)
+    return (
+        F.lerp(low, high, 0.5 if way == "midpoint" else F.sub(rank, below))
+        if way == "linear"
+        else _middle(F, low, high, rank, below)
+    )
 
 
 def _middle(F: Ops, low: Value, high: Value, rank: Value, below: Value) -> Value:
@@ -210,7 +224,9 @@ class Quantile(Composite):
     samples = ([A(2, 3), 0.3], [A(2, 3), 0.3, 1])
 
     @staticmethod
-    def call(F: Ops, input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Value:  # noqa: A002
+    def call(
+        F: Ops, input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+    ) -> Value:  # noqa: A002
         """Quantiles for q, a number or a vector of them, between two elements as `interpolation` says."""
         return _quantile(F, "quantile", input, q, dim, bool(keepdim), interpolation)
 
@@ -221,7 +237,9 @@ class Nanquantile(Composite):
     samples = ([A(2, 3), 0.3], [A(2, 3), 0.3, 1])
 
     @staticmethod
-    def call(F: Ops, input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear") -> Value:  # noqa: A002
+    def call(
+        F: Ops, input: Any, q: Any, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+    ) -> Value:  # noqa: A002
         """Quantiles for q, a number or a vector of them, between two elements as `interpolation` says."""
         return _quantile(F, "nanquantile", input, q, dim, bool(keepdim), interpolation)
 
@@ -249,68 +267,21 @@ class Aminmax(Composite):
         shape: Shape = F.shape(input)
         axes = None if dim is None else many_axes("aminmax", len(shape), one_axis("aminmax", len(shape), dim))
         if not size_of(shape if axes is None else tuple(shape[d] for d in axes)):
-            raise ShapeError(explain("aminmax", "cannot compute aminmax over an empty dimension as the operation has no identity."))
+            raise ShapeError(
+                explain("aminmax", "cannot compute aminmax over an empty dimension as the operation has no identity.")
+            )
         both = (getattr(F, name)(input, dim=axes, keepdim=bool(keepdim)) for name in ("amin_of_both", "amax_of_both"))
         return named_result("aminmax", ("min", "max"), both)
-
-
-class DistNorm(LinalgVectorNorm):
-    """The norm of a difference, as dist records it.  Shape: (*a) -> ()."""
-
-    torch_name = "DistBackward0"
-
-
-class CdistNorm(LinalgVectorNorm):
-    """The norms of differences, as cdist records them.  Shape: (*p, n, m, k) -> (*p, n, m)."""
-
-    torch_name = "CdistBackward0"
-
-
-class Dist(Composite):
-    """The p-norm of input - other.  Shapes: (*a), (*b) -> ()."""
-
-    samples = ([A(3), A(3)],)
-
-    @staticmethod
-    def call(F: Ops, input: Any, other: Any, p: float = 2) -> Value:  # noqa: A002
-        """The p-norm of the difference."""
-        apart = F.sub(input, other)
-        needs_floating("dist", F.type(apart).dtype, "norm(): input dtype should be either floating point or complex")
-        return F.dist_norm(apart, ord=float(p), dim=None, keepdim=False)
-
-
-class Cdist(Composite):
-    """The p-norms of the differences of all pairs of rows.  Shapes: (*p, n, k), (*p, m, k) -> (*p, n, m)."""
-
-    method = False
-    samples = ([A(2, 3), A(4, 3)],)
-
-    @staticmethod
-    def call(F: Ops, x1: Any, x2: Any, p: float = 2.0, compute_mode: str | None = "use_mm_for_euclid_dist_if_necessary") -> Value:
-        """Distances between the rows of x1 and those of x2, exact also for near rows, whatever compute_mode says."""
-        a, b = F.type(x1), F.type(x2)
-        for name, t in (("X1", a), ("X2", b)):
-            if t.dtype.kind != "f":
-                raise DTypeError(explain("cdist", f"only supports floating-point dtypes, {name} got: {t.dtype}"))
-            if len(t.shape) < 2:
-                raise ShapeError(explain("cdist", f"only supports at least 2D tensors, {name} got: {len(t.shape)}D"))
-        if a.shape[-1] != b.shape[-1]:
-            raise ShapeError(explain("cdist", "X1 and X2 must have the same number of columns.", X1=a, X2=b))
-        if a.dtype != b.dtype:
-            raise DTypeError(explain("cdist", "expected operands of one dtype", X1=a, X2=b))
-        if p < 0:
-            raise ShapeError(explain("cdist", "only supports non-negative p values", p=p))
-        apart = F.sub(F.unsqueeze(x1, dim=len(a.shape) - 1), F.unsqueeze(x2, dim=len(b.shape) - 2))
-        ndim = len(F.shape(apart))
-        if not a.shape[-1]:
-            return F.sum(apart, dim=(ndim - 1,), keepdim=False)
-        return F.cdist_norm(apart, ord=float(p), dim=(ndim - 1,), keepdim=False)
 
 
 def _covariance(F: Ops, x: Any, correction: int, fweights: Any, aweights: Any) -> Value:
     t = F.type(x)
     if len(t.shape) > 2:
-        raise ShapeError(explain("cov", f"expected input to have two or fewer dimensions but got an input with {len(t.shape)} dimensions"))
+        raise ShapeError(
+            explain(
+                "cov", f"expected input to have two or fewer dimensions but got an input with {len(t.shape)} dimensions"
+            )
+        )
     if t.dtype.kind == "b":
         raise DTypeError(explain("cov", "bool dtype is not supported for input", input=t))
     rows = F.reshape(x, shape=(1, size_of(t.shape))) if len(t.shape) < 2 else x
@@ -332,7 +303,11 @@ def _covariance(F: Ops, x: Any, correction: int, fweights: Any, aweights: Any) -
         apart = F.sub(rows, F.div(F.sum(F.mul(rows, weights), dim=(1,), keepdim=True), total))
         scaled = F.mul(apart, weights)
         power = weights if aweights is None else F.mul(weights, F.as_dtype(aweights, d))
-        factor = F.sub(total, float(correction)) if aweights is None else F.sub(total, F.div(F.mul(F.sum(power, dim=None, keepdim=False), float(correction)), total))
+        factor = (
+            F.sub(total, float(correction))
+            if aweights is None
+            else F.sub(total, F.div(F.mul(F.sum(power, dim=None, keepdim=False), float(correction)), total))
+        )
         factor = F.clamp_min(factor, min=0.0, max=None)
     product = F.matmul(apart, F.conj(F.mT(scaled)) if d.kind == "c" else F.mT(scaled))
     made = F.div(product, factor)
@@ -341,7 +316,14 @@ def _covariance(F: Ops, x: Any, correction: int, fweights: Any, aweights: Any) -
 
 def _check_weights(F: Ops, weights: Any, n: int) -> None:
     if F.shape(weights) != (n,):
-        raise ShapeError(explain("cov", "expected weights to have one number for each observation", weights=F.type(weights), observations=n))
+        raise ShapeError(
+            explain(
+                "cov",
+                "expected weights to have one number for each observation",
+                weights=F.type(weights),
+                observations=n,
+            )
+        )
     numbers = getattr(weights, "_data", None)
     if numbers is not None and (numbers < 0).any():
         raise ShapeError(explain("cov", "weights cannot be negative"))
