@@ -29,7 +29,7 @@ from tracegrad.autograd.hooks import (
 )
 from tracegrad.autograd.intact import intact
 from tracegrad.autograd.masked import walk_twice
-from tracegrad.autograd.nested import run_with_user_code, silent_context, silently
+from tracegrad.autograd.nested import Sweep, run_with_user_code, silent_context, silently
 from tracegrad.autograd.saving import Packed, reading_once
 from tracegrad.config import GENERATED, UserCode, local
 from tracegrad.dtypes import F32, F64
@@ -211,16 +211,6 @@ def run(
     if sweeps_with_hooks:
         return _named(order, roots, given, targets, keep, create_graph, accumulate)
     return _swept(order, roots, given, targets, keep, create_graph, accumulate)
-
-
-class Sweep:
-    """The backward that runs, for hooks that ask: the nodes it walks, and what such hooks keep while it does."""
-
-    __slots__ = ("collected", "into_all_leaves", "nodes")
-
-    def __init__(self, order: list[Node], into_all_leaves: bool) -> None:
-        self.nodes, self.into_all_leaves = set(order), into_all_leaves
-        self.collected: dict[object, Any] = {}
 
 
 def _named(

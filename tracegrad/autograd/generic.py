@@ -50,14 +50,10 @@ def generic_sweep(
             return g
         target = targets is not None and node in targets
         ends = target and not goes_on(node, inside)
-        if target and not ends and not into_leaves:
-            captured[node] = g
-        g = run_hooks(node, g)
-        if node.op is None or not node.extra.before_step:
-            return g
-        if target and (ends or into_leaves):
-            captured[node] = g
-        if ends:
+        before, g = g, run_hooks(node, g)
+        if target:
+            captured[node] = g if ends or into_leaves else before
+        if node.op is None or not node.extra.before_step or ends:
             return g
         answer = run_before_step(node, g)
         return _zeros(F, g) if answer is None else answer

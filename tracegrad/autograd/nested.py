@@ -11,8 +11,19 @@ import numpy as np
 
 from tracegrad.config import local
 from tracegrad.errors import DifferentiationError, explain
+from tracegrad.ir.node import Node
 
 LEVELS = 20  # so many backwards run inside each other in one thread; the next one gets a thread, where Python counts its depth anew
+
+
+class Sweep:
+    """The backward that runs, for hooks that ask: the nodes it walks, and what such hooks keep while it does."""
+
+    __slots__ = ("collected", "into_all_leaves", "nodes")
+
+    def __init__(self, order: list[Node], into_all_leaves: bool) -> None:
+        self.nodes, self.into_all_leaves = set(order), into_all_leaves
+        self.collected: dict[object, Any] = {}
 
 
 def run_with_user_code(run: Callable[[], Any]) -> Any:
@@ -74,4 +85,4 @@ def silent_context() -> Any:
     return context.run
 
 
-__all__ = ["queue_callback", "run_with_user_code", "silent_context", "silently"]
+__all__ = ["Sweep", "queue_callback", "run_with_user_code", "silent_context", "silently"]
