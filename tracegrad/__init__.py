@@ -84,7 +84,12 @@ _LAZY = {
     "capture": ("tracegrad.compiler", "capture"),
     "vmap": ("tracegrad.func", "vmap"),
     **{name: ("tracegrad.eager.sampling", name) for name in "bernoulli logspace multinomial normal tril_indices triu_indices".split()},
-    **{name: ("tracegrad.eager.rare", name) for name in ("empty_strided", "frombuffer", "is_storage", "is_signed")},
+    **{
+        name: ("tracegrad.eager.rare", name)
+        for name in (
+            "empty_strided frombuffer is_storage is_signed unsafe_split unsafe_split_with_sizes unsafe_chunk narrow_copy"
+        ).split()
+    },
     **{
         name: ("tracegrad.eager.settings", name)
         for name in "are_deterministic_algorithms_enabled get_default_device get_float32_matmul_precision get_num_interop_threads get_num_threads "

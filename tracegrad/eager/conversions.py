@@ -217,7 +217,7 @@ SHORTHANDS = {
 
 
 def numpy(self: Tensor, *, force: bool = False) -> Array:
-    """The array itself: writes are seen by both.  Raises RuntimeError for a tensor that requires grad, unless under no_grad() or force, which detaches."""
+    """An array on the same memory: writes are seen by both.  Raises RuntimeError for a tensor that requires grad, unless under no_grad() or force, which detaches."""
     leave(self, "numpy")
     if self.requires_grad and not force and (local.asked if local.inference else local.grad_enabled):
         raise DifferentiationError(
@@ -226,7 +226,7 @@ def numpy(self: Tensor, *, force: bool = False) -> Array:
     if self._data.dtype.kind == "c" and not force and CONJUGATED in self.__dict__:
         problem = "Can't call numpy() on Tensor that has conjugate bit set"
         raise DataError(explain("numpy", problem, "Use tensor.resolve_conj().numpy() instead"))
-    return self._data
+    return self._data.view()
 
 
 def __array__(self: Tensor, dtype: Any = None, copy: bool | None = None) -> Array:
