@@ -12,8 +12,8 @@ from tracegrad.kernels import numpy_kernels, random
 from tracegrad.kernels.jax_complex_numbers import angle, complex_of, polar, put_part, sgn, squared_size, view_dtype  # noqa: F401  (kernels under one name)
 from tracegrad.kernels.jax_folded_scatters import scatter_reduce  # noqa: F401
 from tracegrad.kernels.jax_matrices import *  # noqa: F403  (kernels under one name)
-from tracegrad.kernels.jax_ordering import cummax, cummin, cumprod, histc, kthvalue, linear_recurrence, logcumsumexp, median, median_dim, mode, roll, searchsorted, sort, take, topk  # noqa: F401  # fmt: skip
-from tracegrad.kernels.jax_special import digamma, frexp, logit, polygamma, signbit, sinc_slope, special, spherical_j0, xlogy  # noqa: F401  # fmt: skip
+from tracegrad.kernels.jax_ordering import *  # noqa: F403  (kernels under one name)
+from tracegrad.kernels.jax_special import *  # noqa: F403  (kernels under one name)
 from tracegrad.kernels.windows import layout_positions, strided_positions
 
 Array = Any
