@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 
 import tracegrad as tg
+from tracegrad.autograd import forward_ad
 from tracegrad.autograd.function import Function, once_differentiable
 
 
@@ -279,3 +280,55 @@ def test_random_numbers_afterwards_are_those_without_a_second_run():
     tg.set_rng_state(state)
     tg.autograd.grad(y, x, create_graph=True)
     assert tg.rand(2).tolist() == expected
+
+
+class InSetup(Function):
+    """exp(2 x) whose setup_context leaves exp(x) on ctx, for both modes."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x):
+        return (2 * x).exp()
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        ctx.e = inputs[0].exp()
+
+    @staticmethod
+    def backward(ctx, g):
+        return 2 * g * ctx.e**2
+
+    jvp = backward
+
+
+def product(x):
+    return (InSetup.apply(x) * x).sum()
+
+
+def forward_over_reverse(x, v):
+    with forward_ad.dual_level():
+        (g,) = tg.autograd.grad(product(forward_ad.make_dual(x, v)), x, create_graph=True)
+        return forward_ad.unpack_dual(g).tangent
+
+
+def reverse_over_forward(x, v):
+    with forward_ad.dual_level():
+        return tg.autograd.grad(forward_ad.unpack_dual(product(forward_ad.make_dual(x, v))).tangent, x)[0]
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        forward_over_reverse,
+        reverse_over_forward,
+        lambda x, v: tg.func.jvp(tg.func.grad(product), (x,), (v,))[1],
+        lambda x, v: tg.autograd.grad(tg.func.jvp(product, (x,), (v,))[1], x)[0],
+        lambda x, v: tg.func.hessian(product)(x) @ v,
+    ],
+    ids=["forward over reverse", "reverse over forward", "jvp of grad", "tape over jvp", "hessian"],
+)
+def test_products_with_the_hessian_see_what_setup_context_left(times):
+    x, v = tg.tensor([0.1, 0.3], dtype=tg.float64, requires_grad=True), tg.tensor([1.0, 2.0], dtype=tg.float64)
+    e = (2 * x.detach()).exp()
+    assert times(x, v).tolist() == pytest.approx(((4 * e * x.detach() + 4 * e) * v).tolist())

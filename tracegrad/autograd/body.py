@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad import config
+from tracegrad.config import local
 from tracegrad.eager.clock import version
 from tracegrad.eager.generator import default_generator
 from tracegrad.eager.tensor import Tensor, handle
@@ -29,7 +30,7 @@ DEPTH = 15  # how far a way is followed, where an attribute counts FAR and anyth
 FAR = 3
 PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None), np.ndarray, slice, range, Node})
 OPAQUE = "inside"  # a step into an object, such as an iterator, that only the garbage collector can look into
-SAVED = "saved_tensors"
+SAVED, SAVED_FORWARD = "saved_tensors", "saved_for_forward"
 EMPTY = CellType()  # a closure's cell whose variable has no value yet
 OWN = frozenset({"needs_input_grad", "materialize_grads"})
 
@@ -81,7 +82,15 @@ class Body:
         now = tuple(version(a) if isinstance(a, Tensor) else 0 for a in self.args)
         if not self.usable or now != self.versions:
             return None
-        return self._tensors(tuple(handle(a._data, a._node) if isinstance(a, Tensor) else a for a in self.args), True)
+        duals = None if local.watch is None else local.watch.duals
+
+        def again(a: Any) -> Any:
+            if not isinstance(a, Tensor):
+                return a
+            made = handle(a._data, a._node)
+            return made if duals is None else duals.copied(a, made)
+
+        return self._tensors(tuple(map(again, self.args)), True)
 
     def _perturbed_run(self) -> dict[Key, Tensor] | None:
         """The Tensors for arguments that are a little different."""
@@ -118,6 +127,9 @@ def tensors_on(ctx: Any, args: tuple[Any, ...], results: Any) -> Iterator[tuple[
     for i, t in enumerate(ctx._to_save):
         if counts(t):
             yield ((SAVED, i),), t
+    for i, t in enumerate(ctx._to_save_forward):
+        if counts(t):
+            yield ((SAVED_FORWARD, i),), t
     seen: set[int] = {id(ctx)}
     for name, value in ctx.__dict__.items():
         if name not in OWN and name not in ctx.internal:
@@ -176,8 +188,8 @@ def shown(key: Key) -> str:
     """How a message names a Tensor on ctx."""
     text = "ctx"
     for kind, name in key:
-        if kind == SAVED:
-            text += f".saved_tensors[{name}]"
+        if kind in (SAVED, SAVED_FORWARD):
+            text += f".{kind}[{name}]"
         elif kind == "attribute":
             text += f".{name}"
         else:
@@ -200,7 +212,7 @@ class substituted:  # noqa: N801
             self.undo.append(lambda: setattr(ctx, "_unpack", unpack))
             ctx._unpack = lambda *_: tuple(saved.get(i, t) for i, t in enumerate(unpack()))
         for key, t in self.tensors.items():
-            if key[0][0] != SAVED:
+            if key[0][0] not in (SAVED, SAVED_FORWARD):
                 self._put(key, t)
 
     def __exit__(self, *_exception: object) -> None:
@@ -255,4 +267,4 @@ def _connected(t: Tensor, sources: set[Node]) -> bool:
     return node is not None and node.needs and not sources.isdisjoint(reachable([node]))
 
 
-__all__ = ["Body", "shown", "substituted", "tensors_on"]
+__all__ = ["SAVED", "SAVED_FORWARD", "Body", "shown", "substituted", "tensors_on"]

@@ -46,7 +46,7 @@ class Call:
     results    per result of forward: whether it is a Tensor
     template   in a recording: the nodes of the gradients of the Tensor arguments, over `cotangents`, `outputs` (leaves that stand for the
                cotangents and the results) and `boundary` (other nodes of the recording); or the error that backward raised
-    forward    in a recording for a forward mode: the nodes of the tangents of the results, over `tangents`, `outputs` and `boundary`
+    forward    in a recording for a forward mode: the nodes of the tangents of the results, over `tangents`, `outputs` and `boundary`; or an error
     """
 
     __slots__ = (
@@ -74,7 +74,7 @@ class Call:
         self.dead: tuple[bool, ...] = ()  # per result that is a Tensor: whether it has no derivative
         self.kinds: tuple[Type | None, ...] = ()
         self.template: Any = None
-        self.forward: tuple[Node | None, ...] | None = None
+        self.forward: Any = None
         self.tangents: tuple[Node | None, ...] = ()
         self.body: Any = None  # how to run forward again, where it left Tensors of its own on ctx
         self.guard: Any = None
@@ -142,6 +142,8 @@ class CustomCall(Op):
         """The tangents of the results by the user's jvp, as it was recorded; NotImplemented where it was not."""
         if call.forward is None:
             return NotImplemented
+        if isinstance(call.forward, Exception):
+            raise call.forward
         count, first = call.count, call.count + len(call.boundary)
         values = {n: t for n, t in zip(call.tangents, t_xs[first:], strict=True) if n is not None}
         values.update(zip(call.outputs, results, strict=True))
@@ -188,7 +190,8 @@ class CustomCall(Op):
 def _recorded_backward(call: Call, node: Node, first: int, given: list[Any]) -> list[Any]:
     """The gradients as Tensors with their history, also that of what forward left on ctx."""
     types = _types(node.inputs[first:])
-    if call.body is None or is_final(call.function) or not local.grad_enabled:
+    duals = local.watch is not None and local.watch.duals is not None
+    if call.body is None or is_final(call.function) or not (local.grad_enabled or duals):
         return run_backward(call, node.types, types, given)
     replaced, broken = call.body.recompute()
     with substituted(call.ctx, replaced):

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tracegrad import config
+from tracegrad.autograd.body import SAVED, SAVED_FORWARD, shown, substituted
 from tracegrad.autograd.custom_call import Call, run_forward_rule
 from tracegrad.autograd.saving import change_watch
 from tracegrad.config import local
@@ -171,9 +172,17 @@ class Level:
             for t, kind in zip(tangents, call.kinds, strict=True)
         ]
         kept, saved = ctx._unpack, ctx._to_save_forward
-        ctx._unpack, watch = (lambda: saved), self.suspend()
+        watch = self.suspend()
         try:
-            found = run_forward_rule(call, [t for t, k in zip(given, call.arguments, strict=True) if k], results)
+            follows = call.body is not None and local.grad_enabled
+            replaced, broken = call.body.recompute() if follows else ({}, [])
+            forward = {key[0][1]: t for key, t in replaced.items() if key[0][0] == SAVED_FORWARD}
+            with substituted(ctx, {key: t for key, t in replaced.items() if key[0][0] not in (SAVED, SAVED_FORWARD)}):
+                ctx._unpack = lambda: tuple(forward.get(i, t) for i, t in enumerate(saved))
+                found = run_forward_rule(call, [t for t, k in zip(given, call.arguments, strict=True) if k], results)
+            if broken:
+                sources = [a for a in call.body.args if isinstance(a, Tensor) and a.requires_grad]
+                found = call.guard(found, ", ".join(map(shown, broken)), sources, call.name)
         finally:
             config.set_watch(watch)
             ctx._unpack = kept

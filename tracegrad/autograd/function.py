@@ -223,6 +223,8 @@ class _Error(Function):
     def backward(ctx: Any, *_grads: Any) -> Any:
         raise NotTwiceError(ctx.text)
 
+    jvp = backward
+
 
 def _positional(forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
     """The arguments in forward's order, with its defaults."""

@@ -18,7 +18,7 @@ from tracegrad.autograd.custom_call import Call, Late, is_final, run_backward, r
 from tracegrad.config import local
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.errors import DifferentiationError, TracegradError, explain
+from tracegrad.errors import DifferentiationError, NotTwiceError, TracegradError, explain
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node, make_leaf, tick
 from tracegrad.ir.prelude import Ops
@@ -83,9 +83,12 @@ def _record_rules(call: Call, ctx: Any, sources: list[Tensor], results: list[Ten
         if forward:
             ctx._unpack = saved(ctx._to_save_forward)
             tangents = [t if t._data.dtype.kind in "fc" else None for t in _ones(sources)]
-            pushed = run_forward_rule(call, tangents, results)
             call.tangents = tuple(None if t is None else t._node for t in tangents)
-            call.forward = tuple(None if t is None else trace.node_of(t) for t in pushed)
+            try:
+                pushed = run_forward_rule(call, tangents, results)
+                call.forward = tuple(None if t is None else trace.node_of(t) for t in pushed)
+            except NotTwiceError as error:
+                call.forward = error
     finally:
         trace.reads = reads
         config.set_grad_enabled(before)
@@ -127,9 +130,6 @@ class _History:
                 if found.requires_grad:
                     self.trace.followed.append(found)
                     return found
-            names = {name for name, _ in local.transforms}
-            if names and names <= Late.transforms.FORWARD:  # whose derivatives do not come from backward
-                return value
             return self.call.guard([value], self._name(value), self.sources, self.call.name)[0]
         finally:
             config.set_grad_enabled(before)
@@ -167,7 +167,8 @@ def batched(call: Call, size: int, boundary: Sequence[bool]) -> Call:
     made = Call(call.function, call.ctx, call.arguments)
     made.results, made.template = call.results, call.template
     backward = call.template if isinstance(call.template, tuple) else ()
-    known = [n for n in (*backward, *(call.forward or ())) if n is not None]
+    forward = call.forward if isinstance(call.forward, tuple) else ()
+    known = [n for n in (*backward, *forward) if n is not None]
     if not known:
         made.forward = call.forward
         return made
@@ -180,8 +181,9 @@ def batched(call: Call, size: int, boundary: Sequence[bool]) -> Call:
         made.template = tuple(None if n is None else next(left) for n in call.template)
     made.cotangents, made.outputs = graph.inputs[: call.count], graph.inputs[call.count : 2 * call.count]
     made.tangents = tuple(None if n is None else next(moving) for n in call.tangents)
-    if call.forward is not None:
-        made.forward = tuple(None if n is None else next(left) for n in call.forward)
+    made.forward = call.forward
+    if isinstance(call.forward, tuple):
+        made.forward = tuple(None if n is None else next(left) for n in forward)
     made.boundary = tuple(moving)
     return made
 
@@ -192,7 +194,8 @@ def _boundary(call: Call, start: int) -> tuple[Node, ...]:
     found: dict[Node, None] = {}
     seen = set(inside)
     backward = call.template if isinstance(call.template, tuple) else ()
-    stack = [n for n in (*backward, *(call.forward or ())) if n is not None]
+    forward = call.forward if isinstance(call.forward, tuple) else ()
+    stack = [n for n in (*backward, *forward) if n is not None]
     while stack:
         node = stack.pop()
         if node in seen:
