@@ -2,16 +2,17 @@
 
 from tracegrad.nn import functional, init, parameter, utils
 from tracegrad.nn.activations import (
-    AlphaDropout,
     CELU,
+    ELU,
+    GELU,
+    GLU,
+    SELU,
+    AlphaDropout,
     Dropout,
     Dropout1d,
     Dropout2d,
     Dropout3d,
-    ELU,
     FeatureAlphaDropout,
-    GELU,
-    GLU,
     Hardshrink,
     Hardsigmoid,
     Hardswish,
@@ -20,9 +21,8 @@ from tracegrad.nn.activations import (
     LogSigmoid,
     Mish,
     PReLU,
-    RReLU,
     ReLU6,
-    SELU,
+    RReLU,
     SiLU,
     Softmax2d,
     Softmin,
@@ -31,14 +31,45 @@ from tracegrad.nn.activations import (
     Tanhshrink,
     Threshold,
 )
-from tracegrad.nn.convolutions import (
-    Conv1d,
-    Conv2d,
-    Conv3d,
-    ConvTranspose1d,
-    ConvTranspose2d,
-    ConvTranspose3d,
+from tracegrad.nn.containers import ModuleDict, ModuleList, Sequential
+from tracegrad.nn.convolutions import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from tracegrad.nn.layers import Flatten, Identity, Linear, LogSoftmax, ReLU, Sigmoid, Softmax, Softplus, Tanh
+from tracegrad.nn.lookups import Bilinear, Embedding, EmbeddingBag
+from tracegrad.nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, NLLLoss
+from tracegrad.nn.module import Module
+from tracegrad.nn.more_losses import (
+    BCELoss,
+    CosineEmbeddingLoss,
+    GaussianNLLLoss,
+    HingeEmbeddingLoss,
+    HuberLoss,
+    KLDivLoss,
+    MarginRankingLoss,
+    MultiLabelMarginLoss,
+    MultiLabelSoftMarginLoss,
+    MultiMarginLoss,
+    PoissonNLLLoss,
+    SmoothL1Loss,
+    SoftMarginLoss,
+    TripletMarginLoss,
+    TripletMarginWithDistanceLoss,
 )
+from tracegrad.nn.norms import (
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    CosineSimilarity,
+    GroupNorm,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    InstanceNorm3d,
+    LayerNorm,
+    LocalResponseNorm,
+    PairwiseDistance,
+    RMSNorm,
+)
+from tracegrad.nn.parameter import Buffer, Parameter
+from tracegrad.nn.parameter_containers import ParameterDict, ParameterList
 from tracegrad.nn.pools import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -81,56 +112,7 @@ from tracegrad.nn.rearrangements import (
     ZeroPad2d,
     ZeroPad3d,
 )
-from tracegrad.nn.norms import (
-    BatchNorm1d,
-    BatchNorm2d,
-    BatchNorm3d,
-    CosineSimilarity,
-    GroupNorm,
-    InstanceNorm1d,
-    InstanceNorm2d,
-    InstanceNorm3d,
-    LayerNorm,
-    LocalResponseNorm,
-    PairwiseDistance,
-    RMSNorm,
-)
-from tracegrad.nn.more_losses import (
-    BCELoss,
-    CosineEmbeddingLoss,
-    GaussianNLLLoss,
-    HingeEmbeddingLoss,
-    HuberLoss,
-    KLDivLoss,
-    MarginRankingLoss,
-    MultiLabelMarginLoss,
-    MultiLabelSoftMarginLoss,
-    MultiMarginLoss,
-    PoissonNLLLoss,
-    SmoothL1Loss,
-    SoftMarginLoss,
-    TripletMarginLoss,
-    TripletMarginWithDistanceLoss,
-)
-from tracegrad.nn.lookups import (
-    Bilinear,
-    Embedding,
-    EmbeddingBag,
-)
-from tracegrad.nn.recurrent import (
-    GRU,
-    GRUCell,
-    LSTM,
-    LSTMCell,
-    RNN,
-    RNNCell,
-)
-from tracegrad.nn.containers import ModuleDict, ModuleList, Sequential
-from tracegrad.nn.layers import Flatten, Identity, Linear, LogSoftmax, ReLU, Sigmoid, Softmax, Softplus, Tanh
-from tracegrad.nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, NLLLoss
-from tracegrad.nn.module import Module
-from tracegrad.nn.parameter import Buffer, Parameter
-from tracegrad.nn.parameter_containers import ParameterDict, ParameterList
+from tracegrad.nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 
 __all__ = [
     "AdaptiveAvgPool1d",
