@@ -83,7 +83,10 @@ _LAZY = {
     "compile": ("tracegrad.compiler", "compile"),
     "capture": ("tracegrad.compiler", "capture"),
     "vmap": ("tracegrad.func", "vmap"),
-    **{name: ("tracegrad.eager.sampling", name) for name in "bernoulli logspace multinomial normal tril_indices triu_indices".split()},
+    **{
+        name: ("tracegrad.eager.sampling", name)
+        for name in "bernoulli logspace multinomial normal tril_indices triu_indices".split()
+    },
     **{
         name: ("tracegrad.eager.rare", name)
         for name in (

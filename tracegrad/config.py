@@ -23,14 +23,20 @@ class _Local(threading.local):
     """The modes of one thread."""
 
     grad_enabled: bool = True
-    inference: bool = False  # inside inference mode; there grad_enabled is False but for what this package records itself
+    inference: bool = (
+        False  # inside inference mode; there grad_enabled is False but for what this package records itself
+    )
     asked: bool = False  # the grad mode that was asked for inside inference mode, where it has no effect
     trace: Any = None  # the active recorder, or None
     watch: Any = None  # what sees every new node of the tape (saved-tensor hooks, anomaly mode), or None
-    transforms: tuple[tuple[str, str], ...] = ()  # the function transforms that run, outermost first, each with its randomness
+    transforms: tuple[
+        tuple[str, str], ...
+    ] = ()  # the function transforms that run, outermost first, each with its randomness
     inducing: Any = None  # in anomaly mode: the step whose backward records what runs now
     sweep: Any = None  # the backward that runs, where a hook asks for it
-    callbacks: Any = None  # what is called when the backward that runs is complete; None outside of one that runs the user's code
+    callbacks: Any = (
+        None  # what is called when the backward that runs is complete; None outside of one that runs the user's code
+    )
     depth: int = 0  # how many such backwards run inside each other
     quiet: Any = (
         None  # runs a function in a context of this thread whose NumPy error state is silent; None while it does

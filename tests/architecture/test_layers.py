@@ -35,10 +35,21 @@ OPTIONAL = frozenset("scipy networkx jax onnx matplotlib tqdm safetensors ml_dty
 # modules written over an optional library; they are themselves imported on first use, by name, in the one place below
 OVER_OPTIONAL = {
     "backends/jax_backend.py": "jax",
-    **{f"kernels/jax_{name}.py": "jax" for name in "kernels complex_numbers folded_scatters matrices ordering special".split()},
+    **{
+        f"kernels/jax_{name}.py": "jax"
+        for name in "kernels complex_numbers folded_scatters matrices ordering special".split()
+    },
 }
 # the package loads its larger parts on first use, and autograd what only its rarer modes need
-IMPORTS_BY_NAME = {"__init__.py", "autograd/__init__.py", "autograd/saving.py", "backends/base.py", "eager/late.py", "ops/__init__.py", "kernels/numpy_kernels.py"}
+IMPORTS_BY_NAME = {
+    "__init__.py",
+    "autograd/__init__.py",
+    "autograd/saving.py",
+    "backends/base.py",
+    "eager/late.py",
+    "ops/__init__.py",
+    "kernels/numpy_kernels.py",
+}
 
 
 class Import(NamedTuple):

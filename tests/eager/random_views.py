@@ -39,7 +39,11 @@ def step(line, n, names, space):
 def program(seed, steps=12):
     """The text of the program with this seed.  Writes to windows that share elements are left out: torch allows them with undefined results."""
     rng = np.random.default_rng(seed)
-    source = ("torch.arange(12.0, dtype=torch.float64).view(3, 4)", "torch.arange(8.0, dtype=torch.float64).view(2, 2, 2)", "torch.arange(6.0, dtype=torch.float64)")[rng.integers(3)]
+    source = (
+        "torch.arange(12.0, dtype=torch.float64).view(3, 4)",
+        "torch.arange(8.0, dtype=torch.float64).view(2, 2, 2)",
+        "torch.arange(6.0, dtype=torch.float64)",
+    )[rng.integers(3)]
     lines = [FACTS, f"x = {source}.clone().requires_grad_()"]
     start = ("x * 1", f"{source}.clone()", "(x * 1).t().clone().t() if x.dim() == 2 else x * 1", "x")[
         rng.choice(4, p=[0.55, 0.2, 0.1, 0.15])
@@ -69,5 +73,7 @@ def program(seed, steps=12):
         "step('s = x.sum() * 0\\nfor i, t in enumerate(n):\\n    try: s = s + (t * t).sum() * (i + 1)\\n    except RuntimeError: print(\"unused\", i)', n, n, space)"
     )
     lines.append("step('space_s.backward(); space.update(done=True)', n, n, dict(space=space, space_s=space['s']))")
-    lines.append("print(x.grad is not None and 'done' in space and [format(g, '.5g') for g in x.grad.flatten().tolist()])")
+    lines.append(
+        "print(x.grad is not None and 'done' in space and [format(g, '.5g') for g in x.grad.flatten().tolist()])"
+    )
     return "\n".join(lines)

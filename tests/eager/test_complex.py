@@ -51,7 +51,7 @@ def test_a_real_value_gets_the_real_part():
 
 
 def test_a_complex_scalar_has_no_gradient_of_its_own():
-    with pytest.raises(RuntimeError, match="only for real scalar outputs but got torch.complex128"):
+    with pytest.raises(RuntimeError, match=r"only for real scalar outputs but got torch\.complex128"):
         leaf().sum().backward()
 
 

@@ -72,7 +72,9 @@ def test_overwritten_value_is_named_with_operator_shape_and_version():
     with pytest.raises(OverwrittenError) as caught:
         z.sum().backward()
     text = str(caught.value)
-    assert text.startswith("exp: its derivative needs the value of 'out'") and "at version 2" in text and "f32[3]" in text
+    assert (
+        text.startswith("exp: its derivative needs the value of 'out'") and "at version 2" in text and "f32[3]" in text
+    )
     assert x.grad is None
 
 

@@ -14,7 +14,11 @@ def program(t, seed):
     x.requires_grad_()
     names = []
     scalar_of(t, x, rng, seed, names).backward()
-    return [v.detach().numpy().copy() for v in names], x.grad.numpy(), [(v.requires_grad, v._version, v._is_view()) for v in names]
+    return (
+        [v.detach().numpy().copy() for v in names],
+        x.grad.numpy(),
+        [(v.requires_grad, v._version, v._is_view()) for v in names],
+    )
 
 
 def outcome(t, seed):

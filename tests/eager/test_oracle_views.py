@@ -15,7 +15,9 @@ import tracegrad as tg  # noqa: E402
 from tests.eager.random_views import program  # noqa: E402
 from tests.eager.view_snippets import HAND_WRITTEN, USES, VIEWS, from_table  # noqa: E402
 
-ELSEWHERE = frozenset({4, 19, 30, 71, 173, 178, 329, 371})  # as_strided of a protected view, and which of two mistakes is named
+ELSEWHERE = frozenset(
+    {4, 19, 30, 71, 173, 178, 329, 371}
+)  # as_strided of a protected view, and which of two mistakes is named
 
 
 def printed(text, library):

@@ -32,11 +32,18 @@ def run(t: Any, program: Any, arrays: Any, orders: int) -> list[list[Any]]:
     """The results, then the derivatives of each order."""
     inputs = [t.tensor(a, requires_grad=orders > 0 and a.dtype.kind in "fc") for a in arrays]
     values = flat(program(t, *inputs))
-    found = [[(v.detach().resolve_conj().numpy(force=True), str(v.dtype), v.grad_fn and v.grad_fn.name()) for v in values]]
+    found = [
+        [(v.detach().resolve_conj().numpy(force=True), str(v.dtype), v.grad_fn and v.grad_fn.name()) for v in values]
+    ]
     for order in range(1, orders + 1):
         values, wanted = [v for v in values if v.requires_grad], [x for x in inputs if x.requires_grad]
         slopes = t.autograd.grad(
-            values, wanted, weights(t, order, values), create_graph=order < orders, allow_unused=True, materialize_grads=True
+            values,
+            wanted,
+            weights(t, order, values),
+            create_graph=order < orders,
+            allow_unused=True,
+            materialize_grads=True,
         )
         found.append([(v.detach().resolve_conj().numpy(force=True), str(v.dtype), None) for v in slopes])
         values = list(slopes)

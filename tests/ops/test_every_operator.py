@@ -89,7 +89,12 @@ def test_no_numpy_warning_reaches_the_user(op, number):
         try:
             case.eager([handle(np.asarray(a), None) for a in arrays])
         except DataError as error:  # of a matrix that is singular, not positive definite or not finite
-            assert isinstance(error, LinAlgError) or "infs or NaNs" in str(error) or "is zero" in str(error) or "phase" in str(error)  # noqa: PT017
+            assert (
+                isinstance(error, LinAlgError)
+                or "infs or NaNs" in str(error)
+                or "is zero" in str(error)
+                or "phase" in str(error)
+            )  # noqa: PT017
             return
         if op.name not in NO_BACKWARD and case.followed() and case.differentiable():
             case.vjp(arrays, case.cotangents())
@@ -306,6 +311,11 @@ def check_batched(graph, arrays, generator):
 
 def moved(a, generator):
     """Other values of the same kind, in the same range."""
-    if a.ndim > 1 and a.dtype.kind in "fc" and a.shape[-1] == a.shape[-2] and np.array_equal(a, a.conj().swapaxes(-1, -2)):
+    if (
+        a.ndim > 1
+        and a.dtype.kind in "fc"
+        and a.shape[-1] == a.shape[-2]
+        and np.array_equal(a, a.conj().swapaxes(-1, -2))
+    ):
         return a * 0.75  # still positive definite
     return a[::-1].copy() if a.ndim and a.shape[0] > 1 else a * 0.75 if a.dtype.kind == "f" else a.copy()

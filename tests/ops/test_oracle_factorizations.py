@@ -61,7 +61,24 @@ def test_value_name_and_both_derivatives_equal_torch(program, shape, kind):
 def test_what_torch_refuses_is_refused_with_its_class(name):
     program = {**SQUARE, **DEFINITE, **ANY}[name]
     for bad in (np.zeros((2, 2)), -np.eye(2), draw((2, 3), "r"), draw((3,), "r"), np.full((2, 2), np.nan)):
-        if name.startswith(("power", "eig", "logdet", "slogdet", "solve", "lu", "unit", "torch.svd", "svd", "pinv", "nuc", "norm", "cond", "rank")):
+        if name.startswith(
+            (
+                "power",
+                "eig",
+                "logdet",
+                "slogdet",
+                "solve",
+                "lu",
+                "unit",
+                "torch.svd",
+                "svd",
+                "pinv",
+                "nuc",
+                "norm",
+                "cond",
+                "rank",
+            )
+        ):
             bad = bad if bad.shape in ((2, 3), (3,)) else np.eye(2)
         check(torch, program, bad, orders=0)
 
@@ -80,7 +97,9 @@ def test_einsum_equals_torch(equation, shapes):
 
 
 def test_einsum_takes_lists_of_labels():
-    check(torch, lambda t, a, b: t.einsum(a, [..., 0, 1], b, [1, 2], [..., 0, 2]), draw((2, 2, 3), "r"), draw((3, 4), "r"))
+    check(
+        torch, lambda t, a, b: t.einsum(a, [..., 0, 1], b, [1, 2], [..., 0, 2]), draw((2, 2, 3), "r"), draw((3, 4), "r")
+    )
 
 
 @pytest.mark.parametrize("driver", ["gels", "gelsy", "gelsd"])

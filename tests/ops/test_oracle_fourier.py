@@ -33,7 +33,15 @@ def test_one_axis_equals_torch(kind, is_complex):
 @pytest.mark.parametrize("kind", [k + end for k in KINDS for end in "2n"])
 def test_several_axes_equal_torch(kind, is_complex):
     for shape in ((3, 4), (2, 3, 4), (3,)):
-        for options in ({}, {"norm": "ortho"}, {"s": (2, 3)}, {"s": (4, -1)}, {"dim": (1, 0)}, {"dim": (0, 0)}, {"s": (3,)}):
+        for options in (
+            {},
+            {"norm": "ortho"},
+            {"s": (2, 3)},
+            {"s": (4, -1)},
+            {"dim": (1, 0)},
+            {"dim": (0, 0)},
+            {"s": (3,)},
+        ):
             check(torch, lambda t, v, o=options: getattr(t.fft, kind)(v, **o), draw(shape, is_complex), orders=1)
 
 

@@ -38,7 +38,9 @@ def generic_sweep(
         before = cotangents.get(node)
         cotangents[node] = g if before is None else F.add(before, g)
     at: Node | None = None
-    captured: dict[Node, Any] = {}  # of targets with hooks: what torch captures there, before these make something of it
+    captured: dict[
+        Node, Any
+    ] = {}  # of targets with hooks: what torch captures there, before these make something of it
     inside = set(order)
 
     def arrived(node: Node, g: Any) -> Any:

@@ -25,7 +25,7 @@ HIDDEN = frozenset({"promote", "alias"})  # nodes that torch's graph does not ha
 class _StepClass(TorchClass):
     """The class of GradFn: the ctx of a Function counts as a step too, as in torch."""
 
-    def __instancecheck__(cls, instance: Any) -> bool:
+    def __instancecheck__(cls, instance: Any) -> bool:  # noqa: N805
         return super().__instancecheck__(instance) or (cls is GradFn and isinstance(instance, BackwardCFunction))
 
 

@@ -22,10 +22,16 @@ UNKNOWN = object()
 LINEAR = frozenset({"add", "sub", "rsub"})
 OURS = {"condition": "c", "end": "stop", "negative_slope": "slope"}  # names of torch's that differ from ours
 DEFAULTS = {"start": 0, "end": 2**63 - 1}
-FACTS: dict[str, Callable[[tuple[int, ...]], Any]] = {"self_sym_sizes": tuple, "self_sizes": tuple, "self_sym_numel": prod}
+FACTS: dict[str, Callable[[tuple[int, ...]], Any]] = {
+    "self_sym_sizes": tuple,
+    "self_sizes": tuple,
+    "self_sym_numel": prod,
+}
 NAMES = {
     **dict.fromkeys(("AddBackward0", "SubBackward0", "RsubBackward1"), "alpha"),
-    **dict.fromkeys(("MulBackward0", "DivBackward0", "MaximumBackward0", "MinimumBackward0", "Atan2Backward0"), "other self"),
+    **dict.fromkeys(
+        ("MulBackward0", "DivBackward0", "MaximumBackward0", "MinimumBackward0", "Atan2Backward0"), "other self"
+    ),
     **dict.fromkeys(("SumBackward0", "ViewBackward0", "UnsafeViewBackward0", "ExpandBackward0"), "self_sym_sizes"),
     **dict.fromkeys(("NegBackward0", "TBackward0", "CloneBackward0", "ToCopyBackward0"), ""),
     **dict.fromkeys(("LogSoftmaxBackward0", "SoftmaxBackward0"), "dim result"),
@@ -69,7 +75,9 @@ class SavedTensor:
     def register_hooks(self, pack_hook: Callable[[Tensor], Any], unpack_hook: Callable[[Any], Tensor]) -> None:
         """Keep what pack_hook makes of the value from now on, and give unpack_hook's answer to the derivative.  Raises RuntimeError the second time."""
         if not (callable(pack_hook) and callable(unpack_hook)):
-            raise ArgumentError(explain("register_hooks", "incompatible function arguments: the hooks must be callable"))
+            raise ArgumentError(
+                explain("register_hooks", "incompatible function arguments: the hooks must be callable")
+            )
         node, at = self._node, self._position
         value = _tensor(node, at)
         if isinstance(node.saved, Packed) or value is None:

@@ -84,10 +84,14 @@ class SavedTensor:
     def register_hooks(self, pack_hook: Callable[[Tensor], Any], unpack_hook: Callable[[Any], Tensor]) -> None:
         """Keep what pack_hook makes of the value from now on, and give unpack_hook's answer to backward.  Raises RuntimeError the second time, TypeError for hooks that cannot be called."""
         if not (callable(pack_hook) and callable(unpack_hook)):
-            raise ArgumentError(explain("register_hooks", "incompatible function arguments: the hooks must be callable"))
+            raise ArgumentError(
+                explain("register_hooks", "incompatible function arguments: the hooks must be callable")
+            )
         entry = self._saved.entries[self._at]
         if entry is None or type(entry[1]) is Entry:
-            problem = "Calling register_hooks on a saved tensor whose hooks have already been set, or on None, is not allowed"
+            problem = (
+                "Calling register_hooks on a saved tensor whose hooks have already been set, or on None, is not allowed"
+            )
             raise DifferentiationError(explain("register_hooks", problem))
         tensor, data, source, index, _ = entry
         shown = tensor if tensor is not None else handle(data, source)

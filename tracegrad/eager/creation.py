@@ -380,7 +380,9 @@ def rand(*size: Any, generator: Any = None, out: Any = None, dtype: Any = None, 
     """Uniform numbers in [0, 1) of the given size (several ints or one sequence)."""
     check_device("rand", device)
     d = _floating("rand", element_type("rand", dtype) or dtypes.default.float)
-    return _into(as_leaf("rand", _draw_numbers("random_uniform", d, _size("rand", size, named), generator), requires_grad), out)
+    return _into(
+        as_leaf("rand", _draw_numbers("random_uniform", d, _size("rand", size, named), generator), requires_grad), out
+    )
 
 
 def randn(*size: Any, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False, requires_grad: bool = False,

@@ -83,7 +83,10 @@ def array_of(data: Any, wanted: Any = None) -> Array:
         if d.kind == "f":
             try:
                 return GENERATED["quiet"](np.array, data, d)  # type: ignore[no-any-return]
-            except (ValueError, RuntimeError):  # ragged, which is said below; the silent context is another thread's at the moment
+            except (
+                ValueError,
+                RuntimeError,
+            ):  # ragged, which is said below; the silent context is another thread's at the moment
                 pass
     if not isinstance(data, (np.ndarray, np.generic, Tensor)) and hasattr(data, "__array__"):  # of another library
         data = np.asarray(data)

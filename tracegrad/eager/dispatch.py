@@ -139,9 +139,7 @@ def _of_operands_kind(op: type[Op], operands: list[Any], made: tuple[Tensor, ...
 def _in_inference_mode(op: type[Op], args: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
     """The operator on plain Tensors, by its fast path if it has one; then the results are marked."""
     recorded = local.grad_enabled  # by a transformation of this package
-    plain = [
-        handle(a._data, a._node if recorded else None) if type(a) is InferenceTensor else a for a in args
-    ]
+    plain = [handle(a._data, a._node if recorded else None) if type(a) is InferenceTensor else a for a in args]
     watch, local.watch, local.inference = local.watch, None, False
     try:
         made = getattr(T, op.name)(*plain, **dict(zip(op.attrs, attrs, strict=True)))

@@ -129,7 +129,9 @@ def _check_result(t: Tensor, new: Tensor, operation: str) -> None:
     if operation == "abs_" and t._data.dtype.kind == "c":
         raise DTypeError(explain(operation, "In-place abs is not supported for complex tensors"))
     if operation == "float_power_" and new._data.dtype != t._data.dtype:
-        problem = f"the base given to float_power_ has dtype {t.dtype} but the operation's result requires dtype {new.dtype}"
+        problem = (
+            f"the base given to float_power_ has dtype {t.dtype} but the operation's result requires dtype {new.dtype}"
+        )
         raise DTypeError(explain(operation, problem, "Use float_power, or convert the base"))
     if _category(new._data.dtype) > _category(t._data.dtype):
         raise DTypeError(

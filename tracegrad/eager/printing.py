@@ -207,4 +207,3 @@ def __format__(self: Tensor, spec: str) -> str:
         leave(self, "format")
         return format(self._data.item(), spec)
     return object.__format__(self, spec)
-

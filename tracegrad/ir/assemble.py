@@ -39,7 +39,7 @@ def checked_leaf(type_: Type) -> Node:
 
 def operator(name: str) -> type[Op]:
     """The operator of that name."""
-    op = REGISTRY.get(name)
+    op: type[Op] | None = REGISTRY.get(name)
     if op is None:
         raise Problem(f"unknown operator {name!r}")
     if op.composite:

@@ -163,9 +163,9 @@ def multiplies(node: Node) -> bool:
     return True
 
 
-def _picks_from_rows(op: type[Op], source: Node) -> bool:
+def _picks_from_rows(op: type[Op] | None, source: Node) -> bool:
     """Whether a selection takes something from each row of what was made row by row, so that a mask of rows says nothing."""
-    return op.masks == "picks" and source.op is not None and source.op.mask_kind == ROWS
+    return op is not None and op.masks == "picks" and source.op is not None and source.op.mask_kind == ROWS
 
 
 def masks_matter(order: list[Node]) -> bool:
@@ -174,7 +174,7 @@ def masks_matter(order: list[Node]) -> bool:
     It looks only at what is behind selections, each node once, because every backward asks.
     """
     seen: set[Node] = set()
-    for node in order:
+    for node in order:  # noqa: SIM110  (every backward runs it, and a generator costs more)
         if node.op in SELECTIONS and _multiplies_behind(node, seen):
             return True
     return False

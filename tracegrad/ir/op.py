@@ -115,7 +115,15 @@ REGISTRY = Registry()
 
 # what an operator does with the mask of a cotangent (ir/masking.py); from EACH on its rules multiply the cotangent by values
 STOPS, LINEAR, SELECTS, EACH, ROWS, FOLDS = range(6)
-_MASK_KINDS = {"stops": STOPS, "linear": LINEAR, "selects": SELECTS, "picks": SELECTS, "each": EACH, "rows": ROWS, "folds": FOLDS}
+_MASK_KINDS = {
+    "stops": STOPS,
+    "linear": LINEAR,
+    "selects": SELECTS,
+    "picks": SELECTS,
+    "each": EACH,
+    "rows": ROWS,
+    "folds": FOLDS,
+}
 SELECTIONS: set[type[Op]] = set()
 
 
@@ -170,7 +178,9 @@ class Op:
     check_operands: ClassVar[Any] = None  # (*dtypes before promotion): raises what infer can no longer see
     decompose: ClassVar[Any] = None
     jvp: ClassVar[Any] = None
-    replaced: ClassVar[Any] = None  # (F, x, part) of a view: x after `part` was written through it, where the derivative does not say it
+    replaced: ClassVar[Any] = (
+        None  # (F, x, part) of a view: x after `part` was written through it, where the derivative does not say it
+    )
     batch: ClassVar[Any] = None
     call: ClassVar[Any] = None
     expression: ClassVar[Any] = (
@@ -190,7 +200,9 @@ class Op:
     elementwise: ClassVar[bool] = False
     mask_kind: ClassVar[int] = STOPS
     reads_values: ClassVar[bool] = False  # whether some rule reads operands or results
-    scales: ClassVar[tuple[int, ...]] = ()  # operands that alone the other one's rule reads: a number there is a constant factor
+    scales: ClassVar[
+        tuple[int, ...]
+    ] = ()  # operands that alone the other one's rule reads: a number there is a constant factor
     conjugates: ClassVar[bool] = False  # whether the rules of a complex node read the conjugates of its values
 
     def __init_subclass__(cls, family: bool = False) -> None:

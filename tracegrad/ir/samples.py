@@ -27,7 +27,10 @@ class Sample(NamedTuple):
         if self.kind in ("symmetric", "hermitian"):
             half = generator.uniform(self.low, self.high, self.shape)
             if self.kind == "hermitian":
-                half, dtype = half + 1j * generator.uniform(self.low, self.high, self.shape), np.result_type(dtype, np.complex64)
+                half, dtype = (
+                    half + 1j * generator.uniform(self.low, self.high, self.shape),
+                    np.result_type(dtype, np.complex64),
+                )
             return np.asarray(half @ half.conj().swapaxes(-1, -2) + np.eye(self.shape[-1])).astype(dtype)
         return np.asarray(generator.uniform(self.low, self.high, self.shape)).astype(dtype)
 

@@ -185,7 +185,12 @@ def number_of(dtype: Any, value: Any) -> Any:
         return int(value) % (limit.max + 1) if dtype.kind == "u" else int(value)
     if isinstance(value, complex) and dtype.kind != "c":
         raise DTypeError(explain("fill", f"value {value} cannot be converted to {dtype} without overflow"))
-    if dtype.kind == "f" and not -SMALL <= value <= SMALL and math.isfinite(value) and abs(value) > float(np.finfo(dtype).max):
+    if (
+        dtype.kind == "f"
+        and not -SMALL <= value <= SMALL
+        and math.isfinite(value)
+        and abs(value) > float(np.finfo(dtype).max)
+    ):
         raise DTypeError(explain("fill", f"value {value} cannot be converted to type {dtype} without overflow"))
     return value
 

@@ -120,7 +120,9 @@ class Optimizer:
 
 def _parts(value: Any) -> Any:
     """A complex Tensor as its real and imaginary parts, a view; anything else as it is."""
-    return public_function("view_as_real")(value) if isinstance(value, Tensor) and value._data.dtype.kind == "c" else value
+    return (
+        public_function("view_as_real")(value) if isinstance(value, Tensor) and value._data.dtype.kind == "c" else value
+    )
 
 
 def check_settings(**settings: float) -> None:
