@@ -157,7 +157,6 @@ x=torch.ones((),requires_grad=True); x.backward(); print(x.grad)
 x=torch.ones(1,1,requires_grad=True); (x*2).backward(); print(x.grad)
 f=torch.ones(2,dtype=torch.float16,requires_grad=True); (f*2).sum().backward(); print(f.grad)
 d=torch.ones(2,dtype=torch.float64,requires_grad=True); fl=torch.ones(2,requires_grad=True); (d*fl).sum().backward(); print(d.grad, fl.grad)
-h=torch.ones(2,dtype=torch.bfloat16,requires_grad=True) if hasattr(torch,'bfloat16') else None
 l=(fl>0); print(l.requires_grad, l.grad_fn); tr(lambda: l.sum().backward()); m=fl.argmax(); print(m.requires_grad)
 r=fl.round(); print(r.requires_grad, r.grad_fn is not None); r.sum().backward(); print(fl.grad)
 s=fl.to(torch.int64); print(s.requires_grad); s2=fl.sign(); print(s2.grad_fn)
