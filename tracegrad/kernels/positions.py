@@ -201,7 +201,12 @@ def scatter_add(x: Array, i: Array, source: Array, dim: int) -> Array:
         check_positions(i, x.shape[0] if x.ndim else 1, RuntimeError)
         return index_put(x.reshape(-1), source.reshape(-1)[: i.size], (i.reshape(-1),), (0,), True).reshape(x.shape)
     check_positions(i, x.shape[dim], RuntimeError)
-    return index_put(x, source[tuple(slice(n) for n in i.shape)], grid(i, dim), tuple(range(x.ndim)), True)
+    part = source if source.shape == i.shape else source[tuple(slice(n) for n in i.shape)]
+    if i.shape[dim] == 1:  # no position occurs twice
+        out = np.array(x, order="C")
+        out[grid(i, dim)] += part
+        return out
+    return index_put(x, part, grid(i, dim), tuple(range(x.ndim)), True)
 
 
 def index_mask(x: Array, mask: Array, dim: int) -> Array:
