@@ -33,14 +33,9 @@ def generic_sweep(
     into_leaves: bool,
 ) -> dict[Node, Any]:
     """The same sweep by the generic rules: on Tensors (F = T) the derivative is recorded like any other code; on arrays (F = N) in anomaly mode."""
-    cotangents: dict[Node, Any] = {}
-    for node, g in zip(roots, given, strict=True):
-        before = cotangents.get(node)
-        cotangents[node] = g if before is None else F.add(before, g)
+    cotangents = _at_roots(F, roots, given)
     at: Node | None = None
-    captured: dict[
-        Node, Any
-    ] = {}  # of targets with hooks: what torch captures there, before these make something of it
+    captured: dict[Node, Any] = {}  # of targets with hooks: what is there before these make something of it
     inside = set(order)
 
     def arrived(node: Node, g: Any) -> Any:
@@ -83,6 +78,15 @@ def generic_sweep(
         release(order, targets)
     done |= captured
     return {n: g for n, g in done.items() if targets is None or n in targets}
+
+
+def _at_roots(F: Ops, roots: list[Node], given: list[Any]) -> dict[Node, Any]:
+    """The cotangents that a sweep begins with: their sum for a root that is named twice."""
+    cotangents: dict[Node, Any] = {}
+    for node, g in zip(roots, given, strict=True):
+        before = cotangents.get(node)
+        cotangents[node] = g if before is None else F.add(before, g)
+    return cotangents
 
 
 def _zeros(F: Ops, g: Any) -> Any:
