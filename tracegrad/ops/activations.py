@@ -9,7 +9,7 @@ from tracegrad.ir.families import Composite, Elementwise
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Type
-from tracegrad.ops.checks import not_for
+from tracegrad.ops.checks import not_for, real_number
 
 
 class Activation(Elementwise, family=True):
@@ -24,7 +24,18 @@ class Activation(Elementwise, family=True):
         return x
 
 
-class LeakyRelu(Activation):
+class NumericActivation(Activation, family=True):
+    """An activation whose attributes are real numbers."""
+
+    @classmethod
+    def infer(cls, x: Type, *attributes: Any) -> Type:
+        """x's type; NotImplementedError for integers and bools, TypeError for attributes that are no numbers."""
+        for name, value in zip(cls.attrs, attributes, strict=True):
+            real_number(cls.name, name, value)
+        return super().infer(x)
+
+
+class LeakyRelu(NumericActivation):
     """x where it is positive, else slope * x.  Shape: (*a) -> (*a).  Derivative `slope` at 0."""
 
     masks, attrs, onnx = "each", ("slope",), "LeakyRelu"
@@ -60,7 +71,7 @@ class RreluWithNoise(Elementwise):
         return F.where(F.gt(x, 0), g, F.mul(g, noise))
 
 
-class Elu(Activation):
+class Elu(NumericActivation):
     """scale * x where x is positive, else scale * alpha * (exp(input_scale * x) - 1).  Shape: (*a) -> (*a)."""
 
     attrs, onnx = ("alpha", "scale", "input_scale"), ""
@@ -214,7 +225,7 @@ class Hardswish(Activation):
         return F.where(F.le(x, -3.0), 0.0, F.where(F.lt(x, 3.0), between, g))
 
 
-class Hardshrink(Activation):
+class Hardshrink(NumericActivation):
     """x where |x| > lambd, else 0.  Shape: (*a) -> (*a)."""
 
     masks, attrs, function, method, quiet = "selects", ("lambd",), True, True, True
@@ -235,7 +246,7 @@ class Hardshrink(Activation):
         return F.flat_in(F.where(inside, 0.0, g), x, "HardshrinkBackwardBackward0")
 
 
-class Softshrink(Activation):
+class Softshrink(NumericActivation):
     """x moved toward 0 by lambd, 0 where |x| <= lambd.  Shape: (*a) -> (*a)."""
 
     masks, attrs, quiet = "selects", ("lambd",), True

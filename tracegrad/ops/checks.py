@@ -58,6 +58,21 @@ def whole(operation: str, name: str, value: Any) -> int:
     return int(value.__index__())
 
 
+def real_number(operation: str, name: str, value: Any) -> None:
+    """Raise TypeError unless an attribute is a real Python number."""
+    if not isinstance(value, (int, float)):
+        raise ArgumentError(explain(operation, f"argument {name!r} must be a number, not {type(value).__name__}"))
+
+
+def whole_numbers(operation: str, count: int, least: int, **values: Any) -> None:
+    """Raise TypeError unless each attribute is a tuple of `count` ints, and RuntimeError if one of these is below `least`."""
+    for name, value in values.items():
+        if type(value) is not tuple or len(value) != count or any(type(v) is not int for v in value):
+            raise ArgumentError(explain(operation, f"argument {name!r} must be a tuple of {count} ints, not {value!r}"))
+        if min(value, default=least) < least:
+            raise ShapeError(explain(operation, f"argument {name!r} must be at least {least}, got {value}"))
+
+
 def is_number(value: Any) -> bool:
     """Whether an operand is a Python number, whose value is a static part of the program."""
     return isinstance(value, NUMBERS)

@@ -10,6 +10,7 @@ from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Shape, Type, size_of
+from tracegrad.ops.checks import whole_numbers
 
 _ATTRS = ("stride", "padding", "dilation", "transposed", "output_padding", "groups")
 
@@ -127,7 +128,16 @@ class ConvolutionWeight(Op):
 
     @staticmethod
     def infer(x: Type, y: Type, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape, groups: int) -> Type:
-        """The weight's type."""
+        """The weight's type.  Raises TypeError or RuntimeError for attributes that no convolution of x has."""
+        axes = len(x.shape) - 2
+        whole_numbers("convolution_weight", axes, 0, padding=padding, kernel=kernel)
+        whole_numbers("convolution_weight", axes, 1, stride=stride, dilation=dilation)
+        whole_numbers("convolution_weight", 1, 1, groups=(groups,))
+        if x.shape[1] % groups or y.shape[1] % groups:
+            raise ShapeError(explain("convolution_weight", f"channels do not divide into groups={groups}", x=x, y=y))
+        fitting = zip(x.shape[2:], y.shape[2:], kernel, stride, padding, dilation, strict=True)
+        if any(s + 2 * p < (t - 1) * step + d * (k - 1) + 1 for s, t, k, step, p, d in fitting):
+            raise ShapeError(explain("convolution_weight", f"windows of {kernel} do not fit", x=x, y=y))
         return Type((y.shape[1], x.shape[1] // groups, *kernel), x.dtype)
 
     @staticmethod

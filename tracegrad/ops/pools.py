@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from tracegrad.dtypes import I64
+from tracegrad.errors import ArgumentError, ShapeError, explain
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Shape, Type, size_of
+from tracegrad.ops.checks import whole_numbers
 
 
 class SumPool(Op):
@@ -31,7 +33,8 @@ class SumPool(Op):
 
     @staticmethod
     def infer(x: Type, kernel: Shape, stride: Shape, padding: Shape, sizes: Shape) -> Type:
-        """The given sizes in place of the last axes."""
+        """The given sizes in place of the last axes.  Raises TypeError or RuntimeError for windows that x does not have."""
+        check_windows("sum_pool", x, kernel, stride, padding, (1,) * len(kernel), sizes)
         return Type((*x.shape[: len(x.shape) - len(kernel)], *sizes), x.dtype)
 
     @staticmethod
@@ -74,8 +77,15 @@ class SpreadPool(Op):
 
     @staticmethod
     def infer(x: Type, kernel: Shape, stride: Shape, padding: Shape, sizes: Shape) -> Type:
-        """The given sizes in place of the last axes."""
-        return Type((*x.shape[: len(x.shape) - len(kernel)], *sizes), x.dtype)
+        """The given sizes in place of the last axes.  Raises TypeError or RuntimeError for windows that they do not have."""
+        if isinstance(kernel, tuple) and isinstance(sizes, tuple) and len(kernel) <= len(x.shape):
+            first = len(x.shape) - len(kernel)
+            spread = Type((*x.shape[:first], *sizes), x.dtype)
+            check_windows("spread_pool", spread, kernel, stride, padding, (1,) * len(kernel), x.shape[first:])
+            return spread
+        raise ArgumentError(
+            explain("spread_pool", f"kernel and sizes must be tuples, not {kernel!r} and {sizes!r}", x=x)
+        )
 
     @staticmethod
     def decompose(F: Ops, x: Value, kernel: Shape, stride: Shape, padding: Shape, sizes: Shape) -> Value:
@@ -130,7 +140,8 @@ class MaxPool(Op):
     def infer(
         x: Type, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape, sizes: Shape
     ) -> tuple[Type, Type]:
-        """The given sizes in place of the last axes."""
+        """The given sizes in place of the last axes.  Raises TypeError or RuntimeError for windows that x does not have."""
+        check_windows("max_pool", x, kernel, stride, padding, dilation, sizes)
         shape = (*x.shape[: len(x.shape) - len(kernel)], *sizes)
         return Type(shape, x.dtype), Type(shape, I64)
 
@@ -178,6 +189,22 @@ class MaxPool(Op):
         F: Ops, size: int, batched: Any, x: Value, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape, sizes: Shape
     ) -> Any:  # fmt: skip
         return F.max_pool(x, kernel=kernel, stride=stride, padding=padding, dilation=dilation, sizes=sizes)
+
+
+def check_windows(
+    operation: str, x: Type, kernel: Any, stride: Any, padding: Any, dilation: Any, sizes: Any
+) -> None:  # fmt: skip
+    """Raise TypeError for attributes that are no tuples of ints, RuntimeError where they are too small or a window lies outside of padded x."""
+    axes = len(kernel) if isinstance(kernel, tuple) else 1
+    whole_numbers(operation, axes, 1, kernel=kernel, stride=stride, dilation=dilation)
+    whole_numbers(operation, axes, 0, padding=padding, sizes=sizes)
+    if not 0 < axes <= len(x.shape):
+        raise ShapeError(explain(operation, f"x has fewer axes than kernel={kernel}", x=x))
+    own = x.shape[len(x.shape) - axes :]
+    for s, k, t, p, d, n in zip(own, kernel, stride, padding, dilation, sizes, strict=True):
+        reach = (n - 1) * t + d * (k - 1) + 1
+        if reach > s + 2 * p + t:  # in ceil mode the last window ends at most one step behind
+            raise ShapeError(explain(operation, f"{sizes} windows of {kernel} do not fit", x=x))
 
 
 def padded(F: Ops, x: Value, dim: int, before: int, total: int, value: float) -> Value:

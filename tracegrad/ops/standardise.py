@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from tracegrad.errors import ShapeError, explain
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Shape, Type
+from tracegrad.ops.checks import real_number, whole_numbers
 
 
 class Standardise(Op):
@@ -24,7 +26,11 @@ class Standardise(Op):
 
     @staticmethod
     def infer(x: Type, dim: Shape, eps: float) -> Type:
-        """x's type."""
+        """x's type.  Raises TypeError or RuntimeError for axes that x does not have, or an eps that is no number."""
+        real_number("standardise", "eps", eps)
+        whole_numbers("standardise", len(dim) if isinstance(dim, tuple) else 1, 0, dim=dim)
+        if len(set(dim)) != len(dim) or max(dim, default=0) >= max(len(x.shape), 1):
+            raise ShapeError(explain("standardise", f"x does not have the axes {dim}", x=x))
         return x
 
     @staticmethod
