@@ -209,8 +209,8 @@ class Heaviside(_Whole):
 
     samples, quiet = _PAIRS, True
     numpy, jax = (
-        "np.where(np.equal({x}, 0), {y}, np.greater({x}, 0)).astype({x}.dtype)",
-        "jnp.where(jnp.equal({x}, 0), {y}, jnp.greater({x}, 0)).astype({x}.dtype)",
+        "np.where(np.equal({x}, 0), {y}, np.greater({x}, 0)).astype(np.result_type({x}, {y}))",
+        "jnp.where(jnp.equal({x}, 0), {y}, jnp.greater({x}, 0)).astype(jnp.result_type({x}, {y}))",
     )
 
     @staticmethod

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tracegrad.ir.families import Elementwise
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
+from tracegrad.ops.checks import is_number
 
 
 class BinaryCrossEntropy(Elementwise):
@@ -19,6 +22,7 @@ class BinaryCrossEntropy(Elementwise):
 
     @staticmethod
     def decompose(F: Ops, x: Value, y: Value) -> Value:
+        x, y = _strong(F, x, y), _strong(F, y, x)
         yes, no = _logarithms(F, x)
         return F.sub(F.mul(F.sub(y, 1.0), no), F.mul(y, yes))
 
@@ -29,8 +33,13 @@ class BinaryCrossEntropy(Elementwise):
 
     @staticmethod
     def grad_y(F: Ops, g: Value, x: Value) -> Value:
-        yes, no = _logarithms(F, x)
+        yes, no = _logarithms(F, _strong(F, x, g))
         return F.mul(g, F.sub(no, yes))
+
+
+def _strong(F: Ops, x: Any, like: Value) -> Value:
+    """x; a Python number as a value of the dtype of `like`, since a function of it alone would have the default dtype."""
+    return F.full(shape=(), value=float(x), dtype=F.type(like).dtype) if is_number(x) and not is_number(like) else x
 
 
 def _logarithms(F: Ops, x: Value) -> tuple[Value, Value]:
