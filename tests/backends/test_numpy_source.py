@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 
 import numpy as np
+import pytest
 
 import tracegrad as tg
 from tracegrad.backends.numpy_backend import NumpyExecutable, numpy_source
@@ -81,3 +82,10 @@ def test_threads_share_one_compiled_function():
         t.join()
     for i, a in enumerate(arrays):
         np.testing.assert_allclose(results[i], np.cos(np.sin(a) * a))
+
+
+def test_a_singular_matrix_raises_the_error_of_the_package():
+    x = leaf(2, 2)
+    run = NumpyExecutable(Graph([x], [B.linalg_inv_node(x, check=True)]))
+    with pytest.raises(tg.linalg.LinAlgError, match="singular"):
+        run(np.ones((2, 2)))

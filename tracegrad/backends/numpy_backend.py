@@ -11,6 +11,7 @@ import numpy as np
 from tracegrad.backends.base import Array
 from tracegrad.backends.source import literal_source, node_expression, operand_source, source_names, types_comment
 from tracegrad.dtypes import F32, F64
+from tracegrad.errors import LinAlgError
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node
 from tracegrad.ir.types import Type, size_of
@@ -86,10 +87,13 @@ class NumpyExecutable:
     def __call__(self, *arrays: Any) -> tuple[Array, ...]:
         """The outputs for these inputs and captures: fresh arrays, never aliases of an argument or of each other."""
         try:
-            result: tuple[Array, ...] = self.quiet(self.function, *arrays)
-        except RuntimeError:  # another thread is inside the context; a fault of the computation itself comes again here
-            with np.errstate(all="ignore"):
-                result = self.function(*arrays)
+            try:
+                result: tuple[Array, ...] = self.quiet(self.function, *arrays)
+            except RuntimeError:  # another thread is inside the context; a fault of the computation itself comes again
+                with np.errstate(all="ignore"):
+                    result = self.function(*arrays)
+        except np.linalg.LinAlgError as error:
+            raise LinAlgError(str(error)) from None
         return result
 
 
