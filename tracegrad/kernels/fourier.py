@@ -10,7 +10,7 @@ Array = np.ndarray[Any, Any]
 
 
 def _scaled(x: Array, scale: float) -> Array:
-    return x if scale == 1.0 else np.multiply(x, x.dtype.type(scale))
+    return np.asarray(x if scale == 1.0 else np.multiply(x, x.dtype.type(scale)), order="C")
 
 
 def fft_c2c(x: Array, dim: tuple[int, ...], scale: float, forward: bool) -> Array:

@@ -280,7 +280,7 @@ def fmod(x: Any, y: Any) -> Array:
 def mean(x: Array, dim: Any, keepdim: bool) -> Array:
     """Sum by count; nan without elements."""
     total = np.add.reduce(x, axis=dim, keepdims=keepdim)
-    return np.divide(total, x.size // max(total.size, 1))
+    return np.divide(total, x.size // max(total.size, 1), order="C")
 
 
 def var(x: Array, dim: Any, keepdim: bool, correction: float) -> Array:
@@ -288,7 +288,8 @@ def var(x: Array, dim: Any, keepdim: bool, correction: float) -> Array:
     center = mean(x, dim, True)
     deviation = np.subtract(x, center)
     count = x.size // max(center.size, 1)
-    return np.divide(np.add.reduce(squared_size(deviation), axis=dim, keepdims=keepdim), max(count - correction, 0))
+    total = np.add.reduce(squared_size(deviation), axis=dim, keepdims=keepdim)
+    return np.divide(total, max(count - correction, 0), order="C")
 
 
 def std(x: Array, dim: Any, keepdim: bool, correction: float) -> Array:
@@ -314,13 +315,13 @@ def cumsum(x: Array, dim: int) -> Array:
     """Sums up to and with each position of axis dim."""
     if x.dtype == np.float16:
         return cumsum(x.astype(np.float32), dim).astype(np.float16)
-    return np.add.accumulate(x, axis=dim) if x.ndim else np.array(x)
+    return np.add.accumulate(np.asarray(x, order="C"), axis=dim) if x.ndim else np.array(x)
 
 
 def vector_norm(x: Array, order: float, dim: Any, keepdim: bool) -> Array:
     """The p-norm over axes; order inf, -inf, 0: maximum, minimum, count of |x|."""
     if order == 2:
-        return np.sqrt(np.add.reduce(squared_size(x), axis=dim, keepdims=keepdim))
+        return np.sqrt(np.add.reduce(squared_size(x), axis=dim, keepdims=keepdim), order="C")
     size = np.absolute(x)
     if order == 1:
         return np.add.reduce(size, axis=dim, keepdims=keepdim)
@@ -356,7 +357,7 @@ def logsumexp(x: Array, dim: Any, keepdim: bool) -> Array:
     """log(sum(exp(x))) with the maximum taken out."""
     offset = largest(x.real if x.dtype.kind == "c" else x, dim)
     total = np.add.reduce(np.exp(np.subtract(x, offset)), axis=dim, keepdims=True)
-    found = np.add(np.log(total), offset)
+    found = np.add(np.log(total), offset, order="C")
     return found if keepdim else np.add.reduce(found, axis=dim)
 
 
@@ -366,7 +367,7 @@ def softmax(x: Array, dim: int) -> Array:
         return np.exp(np.subtract(x, x))
     if not x.size:
         return np.array(x)
-    grown = np.subtract(x, np.maximum.reduce(x, axis=dim, keepdims=True))
+    grown = np.subtract(x, np.maximum.reduce(x, axis=dim, keepdims=True), order="C")
     np.exp(grown, out=grown)
     return np.divide(grown, np.add.reduce(grown, axis=dim, keepdims=True), out=grown)
 
@@ -377,5 +378,5 @@ def log_softmax(x: Array, dim: int) -> Array:
         return np.subtract(x, x)
     if not x.size:
         return np.array(x)
-    moved = np.subtract(x, np.maximum.reduce(x, axis=dim, keepdims=True))
+    moved = np.subtract(x, np.maximum.reduce(x, axis=dim, keepdims=True), order="C")
     return np.subtract(moved, np.log(np.add.reduce(np.exp(moved), axis=dim, keepdims=True)), out=moved)

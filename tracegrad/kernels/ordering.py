@@ -95,6 +95,7 @@ def cummax(x: Array, dim: int) -> tuple[Array, Array]:
     """The largest elements up to each position of an axis, and the last positions of them."""
     if not x.ndim:
         return np.array(x), np.zeros((), np.int64)
+    x = np.asarray(x, order="C")
     values = np.maximum.accumulate(x, axis=dim)
     return _running(x, np.logical_or(np.equal(x, values), np.isnan(x)), values, dim)
 
@@ -103,6 +104,7 @@ def cummin(x: Array, dim: int) -> tuple[Array, Array]:
     """The smallest elements up to each position of an axis, and the last positions of them."""
     if not x.ndim:
         return np.array(x), np.zeros((), np.int64)
+    x = np.asarray(x, order="C")
     values = np.minimum.accumulate(x, axis=dim)
     return _running(x, np.logical_or(np.equal(x, values), np.isnan(x)), values, dim)
 
@@ -124,12 +126,12 @@ def cumprod(x: Array, dim: int) -> Array:
     """Products up to and with each position of an axis."""
     if x.dtype == np.float16:
         return cumprod(x.astype(np.float32), dim).astype(np.float16)
-    return np.multiply.accumulate(x, axis=dim) if x.ndim else np.array(x)
+    return np.multiply.accumulate(np.asarray(x, order="C"), axis=dim) if x.ndim else np.array(x)
 
 
 def logcumsumexp(x: Array, dim: int) -> Array:
     """log(sum(exp(x))) up to and with each position of an axis."""
-    return np.logaddexp.accumulate(x, axis=dim) if x.ndim else np.array(x)
+    return np.logaddexp.accumulate(np.asarray(x, order="C"), axis=dim) if x.ndim else np.array(x)
 
 
 def searchsorted(edges: Array, x: Array, right: bool, dtype: Any) -> Array:
@@ -153,7 +155,7 @@ def searchsorted(edges: Array, x: Array, right: bool, dtype: Any) -> Array:
 
 def roll(x: Array, shifts: tuple[int, ...], dims: tuple[int, ...]) -> Array:
     """x moved along axes, what leaves at the end coming back at the start."""
-    return np.roll(x, shifts if dims else shifts[0], dims or None) if x.size else np.array(x)
+    return np.roll(np.asarray(x, order="C"), shifts if dims else shifts[0], dims or None) if x.size else np.array(x)
 
 
 def unique_positions(x: Array, dim: int, in_order: bool) -> tuple[Array, Array, Array]:

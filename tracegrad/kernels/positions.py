@@ -87,7 +87,7 @@ def flip(x: Array, dims: tuple[int, ...]) -> Array:
 
 def stack(xs: tuple[Array, ...], dim: int) -> Array:
     """Arrays of one shape joined along a new axis dim."""
-    return np.concatenate([x[(*_WHOLE[dim], None)] for x in xs], dim)
+    return np.asarray(np.concatenate([x[(*_WHOLE[dim], None)] for x in xs], dim), order="C")
 
 
 # Products: what NumPy would do with other ranks, or with booleans, is not what torch's product of that name does
@@ -131,7 +131,7 @@ def index(x: Array, indices: tuple[Array, ...], dims: tuple[int, ...]) -> Array:
     """x at integer positions, by NumPy's rule for the place of the new axes.  dims: the axis of each index."""
     if len(dims) == 1:
         return x.take(indices[0], dims[0])
-    return x[full_index(x.ndim, indices, dims)]
+    return np.asarray(x[full_index(x.ndim, indices, dims)], order="C")
 
 
 def full_index(ndim: int, indices: tuple[Array, ...], dims: tuple[int, ...]) -> tuple[Any, ...]:
@@ -192,7 +192,7 @@ def gather(x: Array, i: Array, dim: int) -> Array:
         check_positions(i, x.shape[0] if x.ndim else 1, RuntimeError)
         return x.reshape(-1)[i]
     check_positions(i, x.shape[dim], RuntimeError)
-    return x[grid(i, dim)]
+    return np.asarray(x[grid(i, dim)], order="C")
 
 
 def scatter_add(x: Array, i: Array, source: Array, dim: int) -> Array:
@@ -211,7 +211,7 @@ def scatter_add(x: Array, i: Array, source: Array, dim: int) -> Array:
 
 def index_mask(x: Array, mask: Array, dim: int) -> Array:
     """The elements of x where the mask, which covers the axes from dim on, is true."""
-    return x[(*_WHOLE[dim], mask)]
+    return np.asarray(x[(*_WHOLE[dim], mask)], order="C")
 
 
 def put_mask(g: Array, mask: Array, shape: tuple[int, ...], dim: int) -> Array:

@@ -27,7 +27,7 @@ def _scaled(x: Any, weight: Any, bias: Any, shape: tuple[int, ...] | None, calle
         x = T.mul(x, weight if shape is None else T.reshape(weight, shape=shape))
     if bias is not None:
         x = T.add(x, bias if shape is None else T.reshape(bias, shape=shape))
-    return T.named(x, called=called)
+    return T.row_major(T.named(x, called=called))
 
 
 def _trailing(operation: str, input: Any, normalized_shape: Any, *given: Any) -> tuple[int, ...]:  # noqa: A002
@@ -65,7 +65,7 @@ def rms_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None,
     dim = _trailing("rms_norm", input, normalized_shape, weight)
     small = float(np.finfo(input._data.dtype).eps) if eps is None else float(eps)
     made = T.mul(input, T.rsqrt(T.add(T.mean(T.square(input), dim=dim, keepdim=True), small)))
-    return made if weight is None else T.mul(made, weight)
+    return T.row_major(made if weight is None else T.mul(made, weight))
 
 
 def batch_norm(

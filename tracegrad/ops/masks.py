@@ -135,7 +135,7 @@ class MaskedFill(Elementwise):
     masks = "selects"
     inputs, promoted, nondiff, linear, inplace = ("x", "mask", "value"), ("x", "value"), ("mask",), ("x", "value"), True
     quiet = True
-    numpy, jax = "np.where({mask}, {value}, {x})", "jnp.where({mask}, {value}, {x})"
+    numpy, jax = "np.asarray(np.where({mask}, {value}, {x}), order='C')", "jnp.where({mask}, {value}, {x})"
     samples = ([A(2, 3), M(2, 3), A()], [A(3), M(2, 1), A()], [A(), M(), A()], [A(0, 3), M(3), A()])
 
     @staticmethod
