@@ -43,6 +43,7 @@ BROKEN = {
     "commutative with one operand": ({"commutative": True}, "commutative needs exactly two operands"),
     "reserved operand": ({"inputs": ("g",), "numpy": "np.sin({g})"}, "'g' is a reserved name"),
     "reserved attribute": ({"attrs": ("size",)}, "'size' is a reserved name"),
+    "attribute of a differentiable operator": ({"attrs": ("n",)}, "'n' is a reserved name"),
     "attribute that looks like a type": ({"attrs": ("x_type",)}, "'x_type' is a reserved name"),
     "name twice": ({"attrs": ("x",)}, "appears twice"),
     "variadic not last": ({"inputs": ("*xs", "y"), "numpy": "np.sin({y})"}, "only the last operand may be variadic"),

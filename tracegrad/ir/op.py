@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from _collections_abc import dict_items, dict_keys, dict_values
 
 RESERVED = frozenset({"F", "out", "g", "batched", "size"})
+RESERVED_WITH_RULES = frozenset({"n", "r", "t"})  # variables of the eager function that makes a node
 
 
 class Rule(NamedTuple):
@@ -221,6 +222,11 @@ class Op:
             return
         known = _readable_names(cls)
         cls.rules = tuple(_rule(cls, operand, known) for operand in cls.operands)
+        taken = sorted(RESERVED_WITH_RULES.intersection(cls.attrs))
+        if taken and any(cls.rules):
+            raise DefinitionError(
+                f"op {cls.name}: {taken[0]!r} is a reserved name and cannot name an attribute of an operator with rules"
+            )
         cls.saves = tuple(
             tuple(i for i, rule in enumerate(cls.rules) if rule is not None and value in rule.reads)
             for value in (*cls.operands, *cls.outputs)
