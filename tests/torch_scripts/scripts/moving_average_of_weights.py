@@ -21,8 +21,8 @@ for _ in range(3):
     with torch.no_grad():
         for pe, p in zip(ema.parameters(), m.parameters()):
             pe.mul_(0.9).add_(p, alpha=0.1)
-print(m.state_dict())
-print(ema.state_dict())
+print(dict(m.state_dict()))
+print(dict(ema.state_dict()))
 print(ema(x).requires_grad, next(ema.parameters()).grad)
 for pe, p in zip(ema.parameters(), m.parameters()):
     pe.data.lerp_(p.data, 0.5)

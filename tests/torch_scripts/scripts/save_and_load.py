@@ -24,13 +24,15 @@ def again(obj, **options):
 
 for value in (
     torch.arange(3.0), torch.tensor(1.5), torch.empty(0, 3), torch.tensor([1 + 2j]), torch.tensor([True]), torch.ones(2, dtype=torch.float16), "s", 5, None, 1.5,
-    float("inf"), 1 + 2j, b"ab", [], {}, (), {1, 2}, (1, (2, [3])), OrderedDict([("a", 1)]), {1: 2, (1, 2): 3}, torch.float32, torch.Size([2, 3]), torch.device("cpu"),
+    float("inf"), 1 + 2j, b"ab", [], {}, (), {1, 2}, (1, (2, [3])), {1: 2, (1, 2): 3}, torch.float32, torch.Size([2, 3]), torch.device("cpu"),
 ):  # fmt: skip
     found = again(value)
     print(found, type(found) is type(value))
 
+ordered = again(OrderedDict([("a", 1)]))
+print(type(ordered).__name__, list(ordered.items()))
 state = again({"epoch": 3, "model": OrderedDict(w=torch.ones(1)), "loss": 0.5, "name": "x", "done": False, "none": None})
-print(state)
+print({name: dict(found) if isinstance(found, OrderedDict) else found for name, found in state.items()})
 
 x = torch.ones(3, requires_grad=True)
 (x * x).sum().backward()
