@@ -291,3 +291,23 @@ def test_a_loss_that_picks_from_every_row_needs_no_mask_of_rows():
     x, target = leaf([[1.0, 2.0], [3.0, 4.0]]), tg.tensor([0, 1])
     assert not where_masks_matter(order_of(tg.nn.functional.cross_entropy(x, target)))
     assert where_masks_matter(order_of(tg.nn.functional.nll_loss(tg.log(x), target)))
+
+
+def test_a_masked_sweep_captures_what_a_step_is_given_before_its_tensors_hooks():
+    x = tg.tensor([1.0, 4.0], requires_grad=True)
+    y = x * 2
+    y.register_hook(lambda g: g * 10)
+    at_y, at_x = tg.autograd.grad(tg.relu(y * y).sum(), [y, x])
+    assert at_y.tolist() == [4.0, 16.0]
+    assert at_x.tolist() == [80.0, 320.0]
+
+
+def test_a_masked_sweep_runs_the_step_hooks_of_an_inner_input():
+    x = tg.tensor([1.0, 4.0], requires_grad=True)
+    y = x * 2
+    calls = []
+    y.grad_fn.register_prehook(lambda grads: calls.append("before"))
+    y.grad_fn.register_hook(lambda inputs, outputs: calls.append("after"))
+    tg.where(y > 5, tg.sqrt(y), 0.0).sum().backward(inputs=[y])
+    assert calls == ["before", "after"]
+    assert y.grad.tolist() == pytest.approx([0.0, 0.5 / 8**0.5])

@@ -15,7 +15,7 @@ import numpy as np
 from tracegrad.autograd.accumulation import accumulate, own, reach_leaf
 from tracegrad.autograd.anomaly import Anomaly
 from tracegrad.autograd.arguments import root_gradients, root_node, target_nodes, targets_of, tensors_of
-from tracegrad.autograd.generic import generic_sweep, goes_on, read_raw
+from tracegrad.autograd.generic import arrive, generic_sweep, read_raw
 from tracegrad.autograd.hooks import (
     Extra,
     hooked_leaves,
@@ -23,8 +23,6 @@ from tracegrad.autograd.hooks import (
     retain_grad,
     run_after_step,
     run_before_step,
-    run_hooks,
-    run_last_step,
     sweeps_with_hooks,
 )
 from tracegrad.autograd.intact import intact
@@ -290,20 +288,11 @@ def _walk(
         op = n.op
         if n.extra is None and targets is None and op is not None:  # nearly every node
             op.back(n, g, grads)
+        elif targets is None and type(n.extra) is not Extra and op is None:  # a leaf without hooks
+            reach_leaf(n, g, False)
         else:
-            wanted = targets is None or n in targets
-            ends = targets is not None and wanted and not goes_on(n, inside)
-            if targets is not None and wanted:
-                found[n] = g
-            if type(n.extra) is Extra:
-                g = run_hooks(n, g)
-                if ends or into_leaves:  # torch captures what a step is given that goes on before its tensor's hooks
-                    found[n] = g
-            if op is None and into_leaves and wanted:
-                reach_leaf(n, g, False)
-            if op is None or ends:
-                if into_leaves and op is not None and type(n.extra) is Extra:
-                    run_last_step(n, g)
+            g, on = arrive(n, g, found, targets, inside, into_leaves)
+            if not on:
                 continue
             (op.back if n.extra is None else _unusual_step)(n, g, grads)
         if not keep and n.saved is not None:

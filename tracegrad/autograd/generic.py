@@ -10,7 +10,7 @@ from tracegrad import config
 from tracegrad.autograd.accumulation import reach_leaf
 from tracegrad.autograd.anomaly import Anomaly, check_parts, warn_about
 from tracegrad.autograd.grad_fn import HIDDEN, GradFn, differentiable_positions
-from tracegrad.autograd.hooks import Extra, run_after_step, run_before_step, run_hooks
+from tracegrad.autograd.hooks import Extra, run_after_step, run_before_step, run_hooks, run_last_step
 from tracegrad.autograd.saving import reading_once
 from tracegrad.config import local
 from tracegrad.eager.dispatch import T
@@ -73,7 +73,7 @@ def generic_sweep(
         config.set_grad_enabled(previous)
         local.inducing = induced_by
     if into_leaves:
-        _reach_leaves(order, done, targets, create_graph)
+        reach_leaves(order, done, targets, create_graph)
     if not keep:
         release(order, targets)
     done |= captured
@@ -89,13 +89,38 @@ def _at_roots(F: Ops, roots: list[Node], given: list[Any]) -> dict[Node, Any]:
     return cotangents
 
 
+def arrive(
+    node: Node, g: Any, found: dict[Node, Any], targets: set[Node] | None, inside: set[Node], into_leaves: bool
+) -> tuple[Any, bool]:
+    """What a complete cotangent meets in a first-order sweep before the step of its node: capture, hooks, the leaf's `.grad`.
+
+    Returns it as the hooks left it, and whether the sweep goes on behind the node.
+    """
+    wanted = targets is None or node in targets
+    ends = targets is not None and wanted and not goes_on(node, inside)
+    hooked = type(node.extra) is Extra
+    if targets is not None and wanted:
+        found[node] = g
+    if hooked:
+        g = run_hooks(node, g)
+        if ends or into_leaves:  # torch captures what a step is given that goes on before its tensor's hooks
+            found[node] = g
+    if node.op is None:
+        if into_leaves and wanted:
+            reach_leaf(node, g, False)
+    elif ends and into_leaves and hooked:
+        run_last_step(node, g)
+    return g, not (ends or node.op is None)
+
+
 def _zeros(F: Ops, g: Any) -> Any:
     if isinstance(g, list):
         return [None if part is None else F.zeros(F.type(part)) for part in g]
     return F.zeros(F.type(g))
 
 
-def _reach_leaves(order: list[Node], done: dict[Node, Any], targets: set[Node] | None, create_graph: bool) -> None:
+def reach_leaves(order: list[Node], done: dict[Node, Any], targets: set[Node] | None, create_graph: bool) -> None:
+    """Add the cotangents that a sweep found for leaves to their `.grad`."""
     for node in order:
         if node.op is None and node in done and (targets is None or node in targets):
             reach_leaf(node, done[node], create_graph)
@@ -190,4 +215,4 @@ def _is_node(value: Any) -> bool:
 
 
 GradFn.__call__ = apply_step  # type: ignore[method-assign]
-__all__ = ["generic_sweep", "goes_on", "read_raw", "read_saved", "release"]
+__all__ = ["arrive", "generic_sweep", "goes_on", "reach_leaves", "read_raw", "read_saved", "release"]

@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad.autograd.accumulation import reach_leaf
-from tracegrad.autograd.generic import goes_on, read_raw
-from tracegrad.autograd.hooks import Extra, run_after_step, run_before_step, run_hooks
+from tracegrad.autograd.generic import arrive, goes_on, reach_leaves, read_raw, release
+from tracegrad.autograd.hooks import Extra, run_after_step, run_before_step
 from tracegrad.autograd.saving import Packed, reading_once
 from tracegrad.config import UserCode
 from tracegrad.ir.masking import where_masks_matter
@@ -43,16 +42,12 @@ def walk_twice(
     if any(_has_nan(g) for n, g in attempt.items() if targets is None or n in targets):
         _masked_walk(plain, order, grads, found, targets, inside, keep, into_leaves)
         return
-    for node, g in attempt.items():
-        if targets is None or node in targets:
-            if targets is not None:
-                found[node] = g
-            if into_leaves and node.op is None:
-                reach_leaf(node, g, False)
+    if targets is not None:
+        found.update((n, g) for n, g in attempt.items() if n in targets)
+    if into_leaves:
+        reach_leaves(order, attempt, targets, False)
     if not keep:
-        for node in order:
-            if node.saved is not None and (targets is None or node not in targets or goes_on(node, inside)):
-                node.saved = FREED
+        release(order, targets)
 
 
 def _plain_walk(
@@ -107,16 +102,11 @@ def _masked_walk(
             continue
         op = n.op
         mask = waiting.pop(n, None)
-        if type(n.extra) is Extra:
-            before, g = g, run_hooks(n, g)
-            mask = masks.after_hook(mask, before, g)
-        wanted = targets is None or n in targets
-        if targets is not None and wanted:
-            found[n] = g
-        if op is None and into_leaves and wanted:
-            reach_leaf(n, g, False)
-        if op is None or (targets is not None and wanted and not goes_on(n, inside)):
+        before = g
+        g, on = arrive(n, g, found, targets, inside, into_leaves)
+        if not on:
             continue
+        mask = masks.after_hook(mask, before, g)
         if type(n.extra) is Extra and n.extra.before_step:
             before, g = g, run_before_step(n, g)
             if g is None:

@@ -202,7 +202,7 @@ def _multiplies_behind(selection: Node, seen: set[Node]) -> bool:
 def _is_pole(node: Node) -> bool:
     """Whether a mask has to guard the products of this node: EACH, ROWS or FOLDS of values."""
     op: type[Op] = node.op  # type: ignore[assignment]
-    return op.mask_kind > SELECTS and op.reads_values and (not op.scales or multiplies(node))
+    return op.mask_kind > SELECTS and multiplies(node)
 
 
 def where_masks_matter(order: list[Node]) -> set[Node]:

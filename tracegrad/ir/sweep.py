@@ -171,7 +171,7 @@ class Masks:
         assert op is not None
         if mask is None or op.mask_kind <= SELECTS:
             return cotangents_of_inputs(self.F, node, given, read, wanted), self.of_inputs(node, mask, read)
-        multiplied = op.reads_values and multiplies(node)
+        multiplied = multiplies(node)
         guard = mask if multiplied and op.elementwise else None
         parts = cotangents_of_inputs(self.F, node, given, read, wanted, guard)
         mark = Mark(mask, node.shape)

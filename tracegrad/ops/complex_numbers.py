@@ -14,7 +14,7 @@ from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A, C
 from tracegrad.ir.types import Type, broadcast
 from tracegrad.ops.checks import real_type
-from tracegrad.ops.linalg import Product, _check
+from tracegrad.ops.linalg import Product, product_of_vectors
 
 
 def needs_complex(operation: str, x: Type) -> None:
@@ -326,17 +326,7 @@ class Vdot(Product):
     @staticmethod
     def infer(a: Type, b: Type) -> Type:
         """A scalar of the operands' dtype."""
-        _check("vdot", a, b, 1, 1)
-        if a.shape != b.shape:
-            raise ShapeError(
-                explain(
-                    "vdot",
-                    "inconsistent tensor size, expected both vectors to have the same number of elements",
-                    a=a,
-                    b=b,
-                )
-            )
-        return Type((), a.dtype)
+        return product_of_vectors("vdot", a, b)
 
     @staticmethod
     def grad_a(F: Ops, g: Value, b: Value) -> Value:

@@ -40,6 +40,15 @@ def _check_dtype(operation: str, a: Type, b: Type) -> None:
         )
 
 
+def product_of_vectors(operation: str, a: Type, b: Type) -> Type:
+    """A scalar of the operands' dtype.  Raises RuntimeError unless both are vectors of one length."""
+    _check(operation, a, b, 1, 1)
+    if a.shape != b.shape:
+        problem = "inconsistent tensor size, expected both vectors to have the same number of elements"
+        raise ShapeError(explain(operation, problem, a=a, b=b))
+    return Type((), a.dtype)
+
+
 class Product(Op, family=True):
     """A product that is linear in each of its two operands, which have one dtype."""
 
@@ -60,17 +69,7 @@ class Dot(Product):
     @staticmethod
     def infer(a: Type, b: Type) -> Type:
         """A scalar of the operands' dtype."""
-        _check("dot", a, b, 1, 1)
-        if a.shape != b.shape:
-            raise ShapeError(
-                explain(
-                    "dot",
-                    "inconsistent tensor size, expected both vectors to have the same number of elements",
-                    a=a,
-                    b=b,
-                )
-            )
-        return Type((), a.dtype)
+        return product_of_vectors("dot", a, b)
 
     @staticmethod
     def grad_a(F: Ops, g: Value, b: Value) -> Value:
