@@ -35,3 +35,11 @@ def test_the_engine_s_benchmark_runs_at_a_small_scale() -> None:
         "gradient 180, expected 180",
     ):
         assert line in done.stdout
+
+
+def test_the_benchmark_of_operators_runs_all_of_them_on_few_elements() -> None:
+    command = [sys.executable, "-W", "error", str(FOLDER / "operators.py"), "--quick", "--against", ""]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    for family in ("elementwise", "reduction", "ordering", "positions", "products", "convolution", "pool", "linalg"):
+        assert re.search(rf"^{family} +.* +\d+\.\d\d$", done.stdout, re.MULTILINE), family
