@@ -10,15 +10,20 @@ from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 
 
-class _Real(Elementwise, family=True):
-    """A function of real floating-point numbers, with an in-place form; integers become floating."""
+class _Floating(Elementwise, family=True):
+    """A function of floating-point and complex numbers, with an in-place form; integers become floating."""
 
     promotion: ClassVar[str] = "float"
     inplace: ClassVar[bool] = True
+
+
+class _Real(_Floating, family=True):
+    """A function of real numbers alone."""
+
     real_only: ClassVar[bool] = True
 
 
-class Sinh(_Real):
+class Sinh(_Floating):
     """Hyperbolic sine of every element.  Shape: (*a) -> (*a)."""
 
     numpy, jax, onnx = "np.sinh({x})", "jnp.sinh({x})", "Sinh"
@@ -29,7 +34,7 @@ class Sinh(_Real):
         return F.mul(g, F.cosh(x))
 
 
-class Cosh(_Real):
+class Cosh(_Floating):
     """Hyperbolic cosine of every element.  Shape: (*a) -> (*a)."""
 
     numpy, jax, onnx = "np.cosh({x})", "jnp.cosh({x})", "Cosh"
@@ -40,7 +45,7 @@ class Cosh(_Real):
         return F.mul(g, F.sinh(x))
 
 
-class Asin(_Real):
+class Asin(_Floating):
     """The angle in [-pi/2, pi/2] whose sine is x.  Shape: (*a) -> (*a)."""
 
     numpy, jax, onnx, aliases, pole = "np.arcsin({x})", "jnp.arcsin({x})", "Asin", ("arcsin",), "x = -1, 1"
@@ -51,7 +56,7 @@ class Asin(_Real):
         return F.div(g, F.sqrt(F.sub(1.0, F.square(x))))
 
 
-class Acos(_Real):
+class Acos(_Floating):
     """The angle in [0, pi] whose cosine is x.  Shape: (*a) -> (*a)."""
 
     numpy, jax, onnx, aliases, pole = "np.arccos({x})", "jnp.arccos({x})", "Acos", ("arccos",), "x = -1, 1"
@@ -62,7 +67,7 @@ class Acos(_Real):
         return F.neg(F.div(g, F.sqrt(F.sub(1.0, F.square(x)))))
 
 
-class Atan(_Real):
+class Atan(_Floating):
     """The angle in (-pi/2, pi/2) whose tangent is x.  Shape: (*a) -> (*a)."""
 
     numpy, jax, onnx, aliases = "np.arctan({x})", "jnp.arctan({x})", "Atan", ("arctan",)
@@ -73,7 +78,7 @@ class Atan(_Real):
         return F.div(g, F.add(F.square(x), 1.0))
 
 
-class Asinh(_Real):
+class Asinh(_Floating):
     """The number whose hyperbolic sine is x.  Shape: (*a) -> (*a)."""
 
     numpy, jax, onnx, aliases = "np.arcsinh({x})", "jnp.arcsinh({x})", "Asinh", ("arcsinh",)
@@ -84,7 +89,7 @@ class Asinh(_Real):
         return F.div(g, F.sqrt(F.add(F.square(x), 1.0)))
 
 
-class Acosh(_Real):
+class Acosh(_Floating):
     """The number >= 0 whose hyperbolic cosine is x.  Shape: (*a) -> (*a)."""
 
     numpy, jax, onnx, aliases, pole = "np.arccosh({x})", "jnp.arccosh({x})", "Acosh", ("arccosh",), "x = 1"
@@ -92,10 +97,12 @@ class Acosh(_Real):
 
     @staticmethod
     def grad_x(F: Ops, g: Value, x: Value) -> Value:
+        if F.is_complex(x):  # the root of a product would take the other branch for a negative real part
+            return F.div(g, F.mul(F.sqrt(F.sub(x, 1.0)), F.sqrt(F.add(x, 1.0))))
         return F.div(g, F.sqrt(F.sub(F.square(x), 1.0)))
 
 
-class Atanh(_Real):
+class Atanh(_Floating):
     """The number whose hyperbolic tangent is x.  Shape: (*a) -> (*a)."""
 
     numpy, jax, onnx, aliases, pole = "np.arctanh({x})", "jnp.arctanh({x})", "Atanh", ("arctanh",), "x = -1, 1"
@@ -130,7 +137,7 @@ class Rad2deg(_Real):
         return F.mul(g, 180 / math.pi)
 
 
-class Log2(_Real):
+class Log2(_Floating):
     """Logarithm to base 2.  Shape: (*a) -> (*a)."""
 
     name, torch_name, pole = "log2", "Log2Backward0", "x = 0"
@@ -142,7 +149,7 @@ class Log2(_Real):
         return F.div(g, F.mul(x, math.log(2)))
 
 
-class Log10(_Real):
+class Log10(_Floating):
     """Logarithm to base 10.  Shape: (*a) -> (*a)."""
 
     name, torch_name, pole = "log10", "Log10Backward0", "x = 0"
@@ -154,7 +161,7 @@ class Log10(_Real):
         return F.div(g, F.mul(x, math.log(10)))
 
 
-class Exp2(_Real):
+class Exp2(_Floating):
     """2 to the power of every element.  Shape: (*a) -> (*a)."""
 
     name, torch_name = "exp2", "Exp2Backward0"
