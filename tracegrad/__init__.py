@@ -80,12 +80,17 @@ _LAZY = {
             "threshold_ triplet_margin_loss"
         ).split()
     },
+    **{name: ("tracegrad.nn.more_torch_names", name) for name in "ctc_loss".split()},
     "compile": ("tracegrad.compiler", "compile"),
     "capture": ("tracegrad.compiler", "capture"),
     "vmap": ("tracegrad.func", "vmap"),
     **{
         name: ("tracegrad.eager.sampling", name)
-        for name in "bernoulli logspace multinomial normal tril_indices triu_indices".split()
+        for name in "bernoulli binomial multinomial normal poisson".split()
+    },
+    **{
+        name: ("tracegrad.eager.sequences", name)
+        for name in "logspace range tril_indices triu_indices".split()
     },
     **{
         name: ("tracegrad.eager.rare", name)
@@ -187,7 +192,7 @@ def _public_names() -> dict[str, Any]:
     names: dict[str, Any] = {
         d.name: d for d in (_dtypes.from_numpy(numpy_dtype) for numpy_dtype in _dtypes._FROM_NUMPY)
     }
-    names |= _dtypes.ALIASES | _dtypes.NAMED_ONLY
+    names |= _dtypes.ALIASES | _dtypes.NAMED_ONLY | {"bfloat16": _dtypes.bfloat16}
     return names | {name: getattr(_creation, name) for name in _creation.__all__}
 
 

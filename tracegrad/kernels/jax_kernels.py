@@ -10,6 +10,7 @@ import numpy as np
 
 from tracegrad.kernels import numpy_kernels, random
 from tracegrad.kernels.jax_complex_numbers import angle, complex_of, polar, put_part, sgn, squared_size, view_dtype  # noqa: F401  (kernels under one name)
+from tracegrad.kernels.jax_ctc import banded_recurrence, ctc_paths  # noqa: F401
 from tracegrad.kernels.jax_folded_scatters import scatter_reduce  # noqa: F401
 from tracegrad.kernels.jax_matrices import *  # noqa: F403  (kernels under one name)
 from tracegrad.kernels.jax_ordering import *  # noqa: F403  (kernels under one name)
@@ -321,6 +322,16 @@ def random_integers(key: Any, low: int, high: int, shape: tuple[int, ...], dtype
 def random_permutation(key: Any, n: int, dtype: Any) -> Array:
     """The same permutation as in NumPy."""
     return random.permutation(jnp, key, n, dtype)
+
+
+def poisson_counts(u: Array, rate: Array) -> Array:
+    """The same Poisson counts as in NumPy, to the rounding of their probabilities."""
+    return random.counts_of_poisson(jnp, jax.scipy.special, u, rate)
+
+
+def binomial_counts(u: Array, count: Array, prob: Array) -> Array:
+    """The same binomial counts as in NumPy, to the rounding of their probabilities."""
+    return random.counts_of_binomial(jnp, jax.scipy.special, u, count, prob)
 
 
 def place(

@@ -52,7 +52,14 @@ from tracegrad.kernels.positions import (  # noqa: F401  (kernels under one name
     stack,
     unsqueeze,
 )
-from tracegrad.kernels.random import random_integers, random_normal, random_permutation, random_uniform  # noqa: F401
+from tracegrad.kernels.random import (  # noqa: F401
+    binomial_counts,
+    poisson_counts,
+    random_integers,
+    random_normal,
+    random_permutation,
+    random_uniform,
+)
 from tracegrad.kernels.windows import as_strided, concatenated, copied, put_strided, put_unfolded, unfold  # noqa: F401
 
 Array = np.ndarray[Any, Any]
@@ -71,7 +78,9 @@ LATER = {
             "matrix_inverse matrix_solve determinant slogdet cofactors cholesky_factor cholesky_info solve_triangular eigh eig svd "
             "pinv qr lu_info lu_packed permutation_matrix matrix_exp least_squares check_phase"
         ),
+        "matrix_factors": "ldl_packed ldl_solved reflections",
         "fourier": "fft_c2c fft_r2c fft_c2r",
+        "ctc": "ctc_paths banded_recurrence",
     }.items()
     for name in names.split()
 }
@@ -90,6 +99,8 @@ def sum_to(x: Array, shape: tuple[int, ...]) -> Array:
         return x
     lead = x.ndim - len(shape)
     axes = tuple(range(lead)) + tuple(lead + i for i, size in enumerate(shape) if size == 1 and x.shape[lead + i] != 1)
+    if axes and x.dtype.char in "eE":  # half precision is summed in float32
+        return np.add.reduce(x.astype(np.float32), axis=axes, keepdims=True).astype(x.dtype).reshape(shape)
     total = np.add.reduce(x, axis=axes, keepdims=True) if axes else x
     return np.asarray(total).reshape(shape)
 

@@ -1,4 +1,4 @@
-"""torch.nn.functional: layers, activations and losses as functions with torch's signatures."""
+"""torch.nn.functional: layers, activations and losses as functions with torch's signatures.  Over 400 lines because it lists every name."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ from tracegrad.nn.activation_functions import (
 )
 from tracegrad.nn.attention_functions import interpolate, scaled_dot_product_attention, upsample
 from tracegrad.nn.conv_functions import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
+from tracegrad.nn.ctc_functions import ctc_loss
 from tracegrad.nn.embedding_functions import bilinear, embedding, embedding_bag, one_hot
 from tracegrad.nn.loss_functions import (
     binary_cross_entropy,
@@ -196,7 +197,7 @@ def cross_entropy(
         )
     axis = 1 if input.ndim > 1 else 0
     logs = T.log_softmax(input, dim=axis)
-    if target.shape == input.shape and target._data.dtype.kind == "f":
+    if target.shape == input.shape and target._data.dtype.kind in "fV":
         return _against_probabilities(logs, target, weight, chosen, label_smoothing, axis)
     nll: Tensor = nll_loss(logs, target, weight, ignore_index=ignore_index, reduction=chosen)
     if not label_smoothing:
@@ -300,6 +301,7 @@ __all__ = [
     "cosine_embedding_loss",
     "cosine_similarity",
     "cross_entropy",
+    "ctc_loss",
     "dropout",
     "dropout1d",
     "dropout2d",

@@ -38,12 +38,13 @@ DEFINED: dict[str, str] = {
     "convolutions": "convolution convolution_weight",
     "create": "arange eye full linspace literal",
     "cross_entropies": "binary_cross_entropy",
+    "ctc": "banded_recurrence ctc_paths",
     "distances": "cdist cdist_norm dist dist_norm",
     "elementary": "abs absolute cos erf exp expm1 log log1p relu rsqrt sigmoid sign sin softplus sqrt tan tanh",
     "extremes": "amax amin argmax argmin max max_all max_dim maximum min min_all min_dim minimum",
     "factors": (
-        "linalg_householder_product linalg_lu linalg_lu_factor linalg_lu_factor_ex linalg_lu_node linalg_lu_solve "
-        "linalg_qr linalg_qr_node lu lu_solve lu_unpack permutation_matrix qr "
+        "linalg_lu linalg_lu_factor linalg_lu_factor_ex linalg_lu_node linalg_lu_solve linalg_qr linalg_qr_node lu "
+        "lu_solve lu_unpack permutation_matrix qr "
     ),
     "folded_scatters": "index_fold index_reduce scatter_fold scatter_reduce",
     "fourier": (
@@ -59,6 +60,7 @@ DEFINED: dict[str, str] = {
     ),
     "index": "gather index index_add index_one index_put index_select scatter_add take_along_dim",
     "joining": "cat concat concatenate hstack stack vstack",
+    "ldl": "ldl_node ldl_solve_node linalg_ldl_factor linalg_ldl_factor_ex linalg_ldl_solve",
     "least_squares": "least_squares linalg_lstsq linalg_pinv linalg_pinv_node pinverse",
     "linalg": "addmm batched_matmul bmm dot ger matmul mm mv outer row_product",
     "losses": "binary_cross_entropy_with_logits mse_loss nll_loss",
@@ -88,9 +90,11 @@ DEFINED: dict[str, str] = {
     "pools": "max_pool spread_pool sum_pool",
     "products": "chain_matmul cross linalg_cross linalg_multi_dot linalg_vecdot",
     "puts": "index_copy index_fill masked_scatter put scatter",
-    "random": "random_integers random_normal random_permutation random_uniform",
+    "random": "binomial_counts poisson_counts random_integers random_normal random_permutation random_uniform",
     "reduce": "all any cumsum mean prod products_of_others sum trace",
+    "reflections": "geqrf geqrf_node linalg_householder_product orgqr ormqr",
     "reinterpret": "view_dtype",
+    "removed_names": "eig lstsq matrix_rank solve symeig",
     "reshape": "flatten ravel reshape reshape_alias reshape_as squeeze unflatten unsafe_view unsqueeze view view_as",
     "results": "",
     "rounding": "ceil div_floor div_trunc fix floor floor_divide fmod remainder round trunc",
@@ -143,25 +147,25 @@ METHODS = (
     "cholesky cholesky_inverse cholesky_solve chunk clamp clamp_ clamp_max clamp_max_ clamp_min clamp_min_ clip clip_ "
     "clone conj_physical conj_physical_ copysign copysign_ corrcoef cos cos_ cosh cosh_ count_nonzero cov cross cummax "
     "cummin cumprod cumprod_ cumsum cumsum_ deg2rad deg2rad_ det detach diag diag_embed diagflat diagonal "
-    "diagonal_scatter diff digamma digamma_ dist div div_ divide divide_ dot dsplit eq eq_ erf erf_ erfc erfc_ erfinv "
-    "erfinv_ exp exp2 exp2_ exp_ expand expand_as expm1 expm1_ fix fix_ flatten flip fliplr flipud float_power "
+    "diagonal_scatter diff digamma digamma_ dist div div_ divide divide_ dot dsplit eig eq eq_ erf erf_ erfc erfc_ "
+    "erfinv erfinv_ exp exp2 exp2_ exp_ expand expand_as expm1 expm1_ fix fix_ flatten flip fliplr flipud float_power "
     "float_power_ floor floor_ floor_divide floor_divide_ fmax fmin fmod fmod_ frac frac_ frexp gather gcd gcd_ ge ge_ "
-    "ger greater greater_ greater_equal greater_equal_ gt gt_ hardshrink heaviside heaviside_ histc hsplit hypot "
+    "geqrf ger greater greater_ greater_equal greater_equal_ gt gt_ hardshrink heaviside heaviside_ histc hsplit hypot "
     "hypot_ i0 i0_ igamma igamma_ igammac igammac_ index_add index_add_ index_copy index_copy_ index_fill index_fill_ "
     "index_put index_put_ index_reduce index_reduce_ index_select inner inverse isclose isfinite isinf isnan isneginf "
     "isposinf isreal kron kthvalue lcm lcm_ ldexp ldexp_ le le_ lerp lerp_ less less_ less_equal less_equal_ lgamma "
     "lgamma_ log log10 log10_ log1p log1p_ log2 log2_ log_ log_softmax logaddexp logaddexp2 logcumsumexp logdet "
     "logical_and logical_and_ logical_not logical_not_ logical_or logical_or_ logical_xor logical_xor_ logit logit_ "
-    "logsumexp lt lt_ lu lu_solve masked_fill masked_fill_ masked_scatter masked_scatter_ masked_select matmul "
+    "logsumexp lstsq lt lt_ lu lu_solve masked_fill masked_fill_ masked_scatter masked_scatter_ masked_select matmul "
     "matrix_exp matrix_power max maximum mean median min minimum mm mode moveaxis movedim msort mul mul_ multiply "
     "multiply_ mv mvlgamma mvlgamma_ nan_to_num nan_to_num_ nanmean nanmedian nanquantile nansum narrow ne ne_ neg "
-    "neg_ negative negative_ nextafter nextafter_ nonzero norm not_equal not_equal_ outer permute pinverse polygamma "
-    "polygamma_ positive pow pow_ prelu prod put put_ qr quantile rad2deg rad2deg_ ravel reciprocal reciprocal_ relu "
-    "relu_ remainder remainder_ renorm renorm_ repeat repeat_interleave reshape reshape_as roll rot90 round round_ "
-    "rsqrt rsqrt_ scatter scatter_ scatter_add scatter_add_ scatter_reduce scatter_reduce_ select select_scatter sgn "
-    "sgn_ sigmoid sigmoid_ sign sign_ signbit sin sin_ sinc sinc_ sinh sinh_ slice_scatter slogdet softmax sort split "
-    "split_with_sizes sqrt sqrt_ square square_ squeeze std sub sub_ subtract subtract_ sum sum_to_size svd swapaxes "
-    "swapdims t take take_along_dim tan tan_ tanh tanh_ tensor_split tile topk trace transpose triangular_solve tril "
-    "tril_ triu triu_ true_divide true_divide_ trunc trunc_ unbind unflatten unfold unique unique_consecutive "
-    "unsqueeze var vdot view view_as vsplit xlogy xlogy_ "
+    "neg_ negative negative_ nextafter nextafter_ nonzero norm not_equal not_equal_ orgqr ormqr outer permute pinverse "
+    "polygamma polygamma_ positive pow pow_ prelu prod put put_ qr quantile rad2deg rad2deg_ ravel reciprocal "
+    "reciprocal_ relu relu_ remainder remainder_ renorm renorm_ repeat repeat_interleave reshape reshape_as roll rot90 "
+    "round round_ rsqrt rsqrt_ scatter scatter_ scatter_add scatter_add_ scatter_reduce scatter_reduce_ select "
+    "select_scatter sgn sgn_ sigmoid sigmoid_ sign sign_ signbit sin sin_ sinc sinc_ sinh sinh_ slice_scatter slogdet "
+    "softmax solve sort split split_with_sizes sqrt sqrt_ square square_ squeeze std sub sub_ subtract subtract_ sum "
+    "sum_to_size svd swapaxes swapdims symeig t take take_along_dim tan tan_ tanh tanh_ tensor_split tile topk trace "
+    "transpose triangular_solve tril tril_ triu triu_ true_divide true_divide_ trunc trunc_ unbind unflatten unfold "
+    "unique unique_consecutive unsqueeze var vdot view view_as vsplit xlogy xlogy_ "
 )
