@@ -32,12 +32,14 @@ class dtype(metaclass=TorchClass):  # noqa: N801  (torch's name)
         self.name = name
         self.numpy: NumpyDType = np.dtype(numpy_dtype)
         self.itemsize = self.numpy.itemsize
-        self.is_floating_point = self.numpy.kind == "f"
+        self.is_floating_point = self.numpy.kind in "fV"
         self.is_complex = self.numpy.kind == "c"
-        self.is_signed = self.numpy.kind in "ifc"
+        self.is_signed = self.numpy.kind in "ifcV"
 
     def __getattr__(self, name: str) -> Any:
         if name == "numpy":
+            if self is bfloat16:
+                return _load_bfloat16()
             problem = f"there are no tensors of {self!r}: NumPy has no such arithmetic"
             raise NotSupportedError(explain("dtype", problem, "Use float32 or int64"))
         raise AttributeError(f"'torch.dtype' object has no attribute {name!r}")
@@ -61,7 +63,7 @@ class dtype(metaclass=TorchClass):  # noqa: N801  (torch's name)
 
 
 def _by_name(name: str) -> dtype:
-    return _ALL.get(name) or NAMED_ONLY[name]
+    return BY_NAME[name]
 
 
 bool_ = dtype("bool", np.bool_)
@@ -77,17 +79,19 @@ complex64 = dtype("complex64", np.complex64)
 complex128 = dtype("complex128", np.complex128)
 
 
-def _named_only(name: str, size: int, kind: str) -> dtype:
-    """A dtype that programs can name and compare, and that no tensor has: reading its `numpy` raises NotImplementedError."""
+def _named(name: str, size: int, kind: str) -> dtype:
+    """A dtype without NumPy's: that of bfloat16 is loaded when it is first read, reading another one's raises NotImplementedError."""
     made = object.__new__(dtype)
     made.name, made.itemsize = name, size
     made.is_floating_point, made.is_complex, made.is_signed = kind == "f", False, kind == "f"
     return made
 
 
-bfloat16 = _named_only("bfloat16", 2, "f")
-NAMED_ONLY = {"bfloat16": bfloat16, **{f"uint{8 * n}": _named_only(f"uint{8 * n}", n, "u") for n in (2, 4, 8)}}
+bfloat16 = _named("bfloat16", 2, "f")
+# dtypes that programs can name and compare, and that no tensor has
+NAMED_ONLY = {f"uint{8 * n}": _named(f"uint{8 * n}", n, "u") for n in (2, 4, 8)}
 _ALL = {d.name: d for d in (bool_, uint8, int8, int16, int32, int64, float16, float32, float64, complex64, complex128)}
+BY_NAME = {**_ALL, "bfloat16": bfloat16, **NAMED_ONLY}
 ALIASES = {"half": float16, "float": float32, "double": float64, "short": int16, "int": int32, "long": int64,
            "cfloat": complex64, "cdouble": complex128}  # fmt: skip
 _FROM_NUMPY: dict[NumpyDType, dtype] = {d.numpy: d for d in _ALL.values()}
@@ -95,10 +99,11 @@ _FROM_NUMPY: dict[NumpyDType, dtype] = {d.numpy: d for d in _ALL.values()}
 PROMOTABLE = _FROM_NUMPY.keys()  # the NumPy dtypes that tensors have
 BOOL, I64 = bool_.numpy, int64.numpy
 F32, F64 = float32.numpy, float64.numpy
+HALF_CHARACTERS = "eE"  # `numpy.dtype.char` of float16 and bfloat16
 
 # Names of torch's tensor classes, as its messages print them (`Long`, `Float`).
 TORCH_CLASS = {"bool": "Bool", "uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long", "float16": "Half",
-               "float32": "Float", "float64": "Double", "complex64": "ComplexFloat", "complex128": "ComplexDouble"}  # fmt: skip
+               "bfloat16": "BFloat16", "float32": "Float", "float64": "Double", "complex64": "ComplexFloat", "complex128": "ComplexDouble"}  # fmt: skip
 
 
 class _Default:
@@ -131,12 +136,15 @@ def from_numpy(d: NumpyDType) -> dtype:
     """The tracegrad dtype of a NumPy dtype.  Raises TypeError when there is none."""
     found = _FROM_NUMPY.get(d)
     if found is None:
+        if d.name == "bfloat16":
+            _load_bfloat16()
+            return bfloat16
         if not d.isnative:
             problem = "given numpy array has byte order different from the native byte order"
             raise ArgumentValueError(
                 explain("dtype", problem, "Pass array.astype(array.dtype.newbyteorder('='))", got=d)
             )
-        names = ", ".join(_ALL)
+        names = ", ".join([*_ALL, "bfloat16"])
         raise ArgumentError(explain("dtype", f"NumPy's {d} has no tensor dtype; the supported types are {names}"))
     return found
 
@@ -159,12 +167,23 @@ def to_numpy(d: Any) -> NumpyDType:
         raise ArgumentError(explain("dtype", f"{d!r} is not an element type")) from error
 
 
-_RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
+# NumPy's kind of bfloat16 is "V", which no other tensor has: tests for floating dtypes are `d.kind in "fV"`, and `d.kind in "fcV"` with complex ones
+_RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "V": 2, "c": 3}
 
 
 def kind_rank(d: NumpyDType) -> int:
     """0 for bool, 1 for integers, 2 for floating, 3 for complex."""
     return _RANK[d.kind]
+
+
+def is_half(d: NumpyDType) -> bool:
+    """Whether the dtype is float16 or bfloat16."""
+    return d.char in HALF_CHARACTERS
+
+
+def category(d: NumpyDType) -> str:
+    """NumPy's `kind` with "f" for bfloat16 as well."""
+    return "f" if d.kind == "V" else d.kind
 
 
 def _promote_pair(a: NumpyDType, b: NumpyDType) -> NumpyDType:
@@ -175,8 +194,8 @@ def _promote_pair(a: NumpyDType, b: NumpyDType) -> NumpyDType:
         if {low.kind, high.kind} == {"u", "i"}:  # uint8 with a signed type: the signed type that holds both
             signed = high if high.kind == "i" else low
             return int16.numpy if signed.itemsize == 1 else signed
-        return high
-    if high.kind == "c" and low.kind == "f":
+        return F32 if high.itemsize == 2 and high.kind in "fV" else high  # float16 with bfloat16
+    if high.kind == "c" and low.kind in "fV":
         return complex128.numpy if low == F64 else high
     return high
 
@@ -184,6 +203,17 @@ def _promote_pair(a: NumpyDType, b: NumpyDType) -> NumpyDType:
 PROMOTION: dict[tuple[NumpyDType, NumpyDType], NumpyDType] = {
     (a.numpy, b.numpy): _promote_pair(a.numpy, b.numpy) for a in _ALL.values() for b in _ALL.values()
 }
+
+
+def _load_bfloat16() -> NumpyDType:
+    """NumPy's dtype of bfloat16, from the package ml_dtypes, which the first use of such values imports."""
+    import ml_dtypes
+
+    d: NumpyDType = np.dtype(ml_dtypes.bfloat16)
+    _FROM_NUMPY[d], bfloat16.numpy = bfloat16, d
+    for other in (*_ALL.values(), bfloat16):
+        PROMOTION[d, other.numpy] = PROMOTION[other.numpy, d] = _promote_pair(d, other.numpy)
+    return d
 
 
 def promote_types(a: NumpyDType, b: NumpyDType) -> NumpyDType:
@@ -217,7 +247,7 @@ def result_dtype(with_axes: list[NumpyDType], zero_dim: list[NumpyDType], number
             # something complex of a lower group beside a floating tensor takes the tensor's precision
             result = (
                 PROMOTION[result, complex64.numpy]
-                if best.kind == "c" and result.kind == "f"
+                if best.kind == "c" and result.kind in "fV"
                 else PROMOTION[result, best]
             )
     assert result is not None

@@ -76,7 +76,7 @@ def _values(value: Any) -> Any:
     if isinstance(value, Tensor):
         return value.detach().numpy()  # type: ignore[attr-defined]
     array = np.asarray(value)
-    if array.dtype.kind not in "biufc":
+    if array.dtype.kind not in "biufcV":
         raise ArgumentError(explain("assert_close", f"cannot compare an object of type {type(value).__name__}"))
     return array
 

@@ -140,7 +140,7 @@ def _set_grad_dtype(self: Tensor, value: Any) -> None:
     self.__dict__[GRAD_DTYPE] = value
     if self._node is not None:
         extra_of(self._node)
-    elif self._data.dtype.kind in "fc":
+    elif self._data.dtype.kind in "fcV":
         Stopped.any = True
         node, extra = self.__dict__.get(STOPPED) or (
             make_leaf(Type(self._data.shape, self._data.dtype), needs=True),

@@ -102,7 +102,7 @@ def _one_gradient(operation: str, root: Tensor, g: Any) -> Tensor:
                     value=Type(root._data.shape, root._data.dtype),
                 )
             )
-        if root._data.dtype.kind not in "f":
+        if root._data.dtype.kind not in "fV":
             raise DTypeError(
                 explain(operation, f"grad can be implicitly created only for real scalar outputs but got {root.dtype}")
             )

@@ -96,7 +96,7 @@ class Body:
         """The Tensors for arguments that are a little different."""
 
         def moved(a: Any) -> Any:
-            if not isinstance(a, Tensor) or a._data.dtype.kind not in "fc":
+            if not isinstance(a, Tensor) or a._data.dtype.kind not in "fcV":
                 return a
             return handle(np.asarray(a._data * 1.001 + 0.001, a._data.dtype), a._node)
 
@@ -122,7 +122,7 @@ def tensors_on(ctx: Any, args: tuple[Any, ...], results: Any) -> Iterator[tuple[
     own = {id(v) for v in (*args, *listed)}
 
     def counts(value: Any) -> bool:
-        return isinstance(value, Tensor) and value._data.dtype.kind in "fc" and id(value) not in own
+        return isinstance(value, Tensor) and value._data.dtype.kind in "fcV" and id(value) not in own
 
     for i, t in enumerate(ctx._to_save):
         if counts(t):

@@ -133,7 +133,7 @@ class Level:
         finally:
             config.set_watch(watch)
         for t, found_tangent in zip(made, found, strict=True):
-            if found_tangent is not None and t._data.dtype.kind in "fc":
+            if found_tangent is not None and t._data.dtype.kind in "fcV":
                 self.give(t, found_tangent)
 
     def copied(self, t: Tensor, to: Tensor) -> Tensor:

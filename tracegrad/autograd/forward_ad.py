@@ -68,7 +68,7 @@ def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> T
     for name, value in (("tensor", tensor), ("tangent", tangent)):
         if not isinstance(value, Tensor):
             raise MissingAttributeError(explain("make_dual", f"{name} must be a Tensor, not {type(value).__name__}"))
-        if value._data.dtype.kind not in "fc":
+        if value._data.dtype.kind not in "fcV":
             problem = f"Expected {'primal' if value is tensor else 'tangent'} to be floating point or complex, but got: {value.dtype}"
             raise ArgumentValueError(explain("make_dual", problem))
     if now.tangent(tensor) is not None:

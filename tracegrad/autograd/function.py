@@ -135,7 +135,7 @@ class Function(FunctionCtx):
         finished = _finish(call, ctx, tensors, results)
         if duals is not None and any(t is not None for t in tangents):
             call.kinds = tuple(
-                Type(a._data.shape, a._data.dtype) if isinstance(a, Tensor) and a._data.dtype.kind in "fc" else None
+                Type(a._data.shape, a._data.dtype) if isinstance(a, Tensor) and a._data.dtype.kind in "fcV" else None
                 for a in args
             )
             duals.through_function(call, tangents, finished)
@@ -294,7 +294,7 @@ class _Marks:
 
     def is_dead(self, result: Tensor) -> bool:
         """Whether a result has no derivative."""
-        return id(result) in self.dead or result._data.dtype.kind not in "fc"
+        return id(result) in self.dead or result._data.dtype.kind not in "fcV"
 
 
 def _check_dirty(call: Call, result: Tensor, marks: _Marks) -> None:

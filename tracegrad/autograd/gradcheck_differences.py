@@ -274,7 +274,7 @@ def _compare_directions(
     rows = [tangents(problem, j, row * (1j if imaginary else 1)) for row in np.eye(x._data.size)]
     for i, n in enumerate(differences.along(j, imaginary)):
         a = np.array([row[i] for row in rows]).reshape(n.shape)
-        if problem.outputs[i]._data.dtype.kind in "fc" and not agree(a, n, problem.options):
+        if problem.outputs[i]._data.dtype.kind in "fcV" and not agree(a, n, problem.options):
             prefix = _prefix(x, imaginary, "inputs")
             raise GradcheckError(_mismatch(problem, a, n, (i, j), prefix, "computed with forward mode "))
 
@@ -288,7 +288,7 @@ def _compare_direction(
     for i, o in enumerate(problem.outputs):
         u = np.real(unit(generator, o))
         a, n = np.asarray(u @ found[i]), np.asarray(u @ differences.projected(i, x, v))
-        if o._data.dtype.kind in "fc" and not agree(a, n, problem.options, float(np.abs(u).sum() * np.abs(v).sum())):
+        if o._data.dtype.kind in "fcV" and not agree(a, n, problem.options, float(np.abs(u).sum() * np.abs(v).sum())):
             prefix = _prefix(x, imaginary, "inputs")
             rows = np.array([tangents(problem, j, row * (1j if imaginary else 1))[i] for row in np.eye(x._data.size)])
             slow = differences.along(j, imaginary)[i]

@@ -82,7 +82,7 @@ def _record_rules(call: Call, ctx: Any, sources: list[Tensor], results: list[Ten
             call.template = error
         if forward:
             ctx._unpack = saved(ctx._to_save_forward)
-            tangents = [t if t._data.dtype.kind in "fc" else None for t in _ones(sources)]
+            tangents = [t if t._data.dtype.kind in "fcV" else None for t in _ones(sources)]
             call.tangents = tuple(None if t is None else t._node for t in tangents)
             try:
                 pushed = run_forward_rule(call, tangents, results)
@@ -121,7 +121,7 @@ class _History:
     def of(self, value: Tensor) -> Tensor:
         """The value as it is computed from the arguments; one that depends on them through a detach() has a derivative that is refused."""
         ends = self._ends(value._node)
-        if value._data.dtype.kind not in "fc" or not {self.trace.node_of(s) for s in self.sources} & set(ends.values()):
+        if value._data.dtype.kind not in "fcV" or not {self.trace.node_of(s) for s in self.sources} & set(ends.values()):
             return value
         before = config.set_grad_enabled(True)
         try:

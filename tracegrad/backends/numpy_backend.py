@@ -165,7 +165,7 @@ def expression(node: Node, names: dict[Node, str], constants: Constants) -> str:
     d = literal_dtype(node)
     if d is None:
         return node_expression(node, names, "numpy")
-    if op.name == "where" and node.dtype.kind == "f" and size_of(node.shape) >= LARGE:
+    if op.name == "where" and node.dtype.kind in "fV" and size_of(node.shape) >= LARGE:
         c, x, y = node.inputs
         if repr(y) == "0.0" and isinstance(c, Node):
             return f"K.keep({names[c]}, {names[x]})"

@@ -39,7 +39,7 @@ def literal_source(value: Any) -> str:
     if isinstance(value, str):
         return ascii(value)
     if isinstance(value, np.dtype):
-        return "np.bool_" if value.kind == "b" else f"np.{value.name}"
+        return "np.bool_" if value.kind == "b" else "np.dtype('bfloat16')" if value.kind == "V" else f"np.{value.name}"
     if isinstance(value, slice):
         return f"slice({literal_source(value.start)}, {literal_source(value.stop)}, {literal_source(value.step)})"
     if isinstance(value, tuple):

@@ -132,7 +132,7 @@ def _converted(self: Tensor, target: Any) -> Tensor:
 
 
 def _cast(self: Tensor, target: Any) -> Tensor:
-    if local.trace is None and target.kind not in "fc":  # integers have no derivative
+    if local.trace is None and target.kind not in "fcV":  # integers have no derivative
         self = handle(self._data, None)
     if self._data.dtype.kind == "c" and target.kind != "c":
         if target.kind == "b":
@@ -187,7 +187,7 @@ def type(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:  #
     if isinstance(dtype, str):
         if dtype not in DTYPE_OF_CLASS:
             raise ArgumentValueError(explain("type", f"invalid type: {dtype!r}"))
-        return _converted(self, np.dtype(DTYPE_OF_CLASS[dtype]))
+        return _converted(self, dtypes.BY_NAME[DTYPE_OF_CLASS[dtype]].numpy)
     return _converted(self, dtypes.to_numpy(getattr(dtype, "dtype", dtype)))
 
 

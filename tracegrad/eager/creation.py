@@ -282,7 +282,7 @@ def arange(start: Any = _MISSING, end: Any = _MISSING, step: Any = 1, *, out: An
     d = element_type("arange", dtype) or (
         dtypes.I64 if all(type(v) is int for v in (first, last, by)) else dtypes.default.float
     )
-    if d.kind not in "iuf":
+    if d.kind not in "iufV":
         raise NotSupportedError(explain("arange", f"not implemented for {dtypes.from_numpy(d)}"))
     if not all(math.isfinite(v) for v in (first, last, by)):
         raise DataError(explain("arange", f"unsupported range: {first} -> {last}, step {by}"))
@@ -366,7 +366,7 @@ def _draw_numbers(operation: str, d: Any, shape: tuple[int, ...], generator: Any
 
 
 def _floating(operation: str, d: Any) -> Any:
-    if d.kind not in "fc":
+    if d.kind not in "fcV":
         raise NotSupportedError(
             explain(
                 operation, f"not implemented for {dtypes.from_numpy(d)}: random numbers of this kind are floating-point"

@@ -80,7 +80,7 @@ def array_of(data: Any, wanted: Any = None) -> Array:
     """A new array of data by torch's rules: of the dtype `wanted`, or of the one that the data implies."""
     if type(data) is list and _all_floats(data):  # the ordinary case
         d = wanted or dtypes.default.float
-        if d.kind == "f":
+        if d.kind in "fV":
             try:
                 return GENERATED["quiet"](np.array, data, d)  # type: ignore[no-any-return]
             except (
@@ -136,7 +136,7 @@ def _check_range(values: Array, d: Any) -> None:
     if not (
         np.isfinite(real).all()
         and real.min() >= low
-        and (real.max() <= limits.max if values.dtype.kind != "f" else real.max() < limits.max + 1.0)
+        and (real.max() <= limits.max if values.dtype.kind not in "fV" else real.max() < limits.max + 1.0)
     ):
         raise DTypeError(explain("tensor", f"a value cannot be converted to type {d} without overflow"))
 
@@ -267,7 +267,7 @@ def as_leaf(operation: str, made: Tensor, requires_grad: bool) -> Tensor:
     """`made`, followed by autograd if requires_grad.  Raises RuntimeError for a dtype that has no gradients."""
     if not requires_grad:
         return made
-    if made._data.dtype.kind not in "fc":
+    if made._data.dtype.kind not in "fcV":
         raise DTypeError(
             explain(
                 operation, "Only Tensors of floating point and complex dtype can require gradients", dtype=made.dtype

@@ -16,6 +16,7 @@ from tracegrad.eager.views import link
 from tracegrad.errors import ArgumentError, DTypeError, NotSupportedError, VerifyError, explain
 from tracegrad.ir.builder import projections
 from tracegrad.ir.families import FLOATING
+from tracegrad.ir.half import calculates_in_half
 from tracegrad.ir.node import BY_RULES, Node, make_node
 from tracegrad.ir.op import Op, result_types
 from tracegrad.ir.prelude import Ops
@@ -50,7 +51,7 @@ class TensorOps(Ops):
 
     def is_floating(self, x: Any) -> bool:
         """Whether x has a floating or complex dtype."""
-        return (x._data.dtype if isinstance(x, Tensor) else type_of(x).dtype).kind in "fc"
+        return (x._data.dtype if isinstance(x, Tensor) else type_of(x).dtype).kind in "fcV"
 
     def zeros(self, like: Type) -> Any:
         """Zeros of a type; a recorded operator while tracing, so that it is never taken for a constant of the outside world."""
@@ -192,7 +193,7 @@ def tracked(op: type[Op], operands: list[Any], attrs: tuple[Any, ...], arrays: t
     inputs = tuple(n if n is not None else untracked(a) for n, a in zip(nodes, operands, strict=True))
     types = tuple(Type(a.shape, a.dtype) for a in arrays)
     node = make_node(op, inputs, attrs, types if op.several() else types[0])
-    if op.conjugates and is_complex(node):
+    if (op.conjugates and is_complex(node)) or calculates_in_half(node):
         node.extra = BY_RULES
     values = tuple(a._data if isinstance(a, Tensor) else a for a in operands)
     custom = hasattr(op, "vjp")  # may read anything, and have any number of results

@@ -135,7 +135,7 @@ def data_ptr(self: Tensor) -> int:
 
 def is_floating_point(self: Tensor) -> bool:
     """Whether the dtype is a floating one."""
-    return self._data.dtype.kind == "f"
+    return self._data.dtype.kind in "fV"
 
 
 def is_complex(self: Tensor) -> bool:
@@ -145,7 +145,7 @@ def is_complex(self: Tensor) -> bool:
 
 def is_signed(self: Tensor) -> bool:
     """Whether the dtype has negative numbers."""
-    return self._data.dtype.kind in "ifc"
+    return self._data.dtype.kind in "ifcV"
 
 
 def is_same_size(self: Tensor, other: Tensor) -> bool:

@@ -73,7 +73,7 @@ def geometric_(self: Tensor, p: float, *, generator: Any = None) -> Tensor:
 def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Any = None) -> Tensor:
     """Fill with 1 with probability p (a number, or a tensor that broadcasts), else 0.  Raises RuntimeError for a probability outside [0, 1]."""
     if isinstance(p, Tensor):
-        if p._data.dtype.kind != "f":
+        if p._data.dtype.kind not in "fV":
             raise NotSupportedError(explain("bernoulli_", "probabilities are floating-point", p=p.dtype))
         wrong = bool(np.any(~((p._data >= 0) & (p._data <= 1))))
     else:
@@ -107,7 +107,7 @@ def random_(self: Tensor, *bounds: Any, generator: Any = None, to: Any = None, *
 
 def _all_of(d: Any) -> int:
     """One more than the largest integer up to which the dtype holds all of them."""
-    if d.kind == "f":
+    if d.kind in "fV":
         return int(2 ** (np.finfo(d).nmant + 1) + 1)
     return 2 if d.kind == "b" else int(np.iinfo(d).max) if d.itemsize == 8 else int(np.iinfo(d).max) + 1
 
@@ -120,7 +120,7 @@ def _named(operation: str, named: dict[str, Any], value: float) -> float:
 
 
 def _continuous(t: Tensor, operation: str, what: str) -> None:
-    if t._data.dtype.kind not in "fc":
+    if t._data.dtype.kind not in "fV":
         problem = f"{what} is a continuous probability distribution. dtype must be a floating point"
         raise DTypeError(explain(operation, problem, got=t.dtype))
 
@@ -132,13 +132,13 @@ def _floating(t: Tensor, operation: str) -> Any:
 
 
 def _uniform(t: Tensor, operation: str, generator: Any) -> Tensor:
-    return draw("random_uniform", _floating(t, operation), t._data.shape, generator)
+    return draw_numbers("random_uniform", _of_kind(t, operation, "fcV"), t._data.shape, generator)
 
 
 def _normal(t: Tensor, operation: str, mean: float, std: float, generator: Any) -> Tensor:
     if std < 0:
         raise DataError(explain(operation, f"normal expects std >= 0.0, but found std {std}"))
-    drawn = draw("random_normal", _floating(t, operation), t._data.shape, generator)
+    drawn = draw_numbers("random_normal", _of_kind(t, operation, "fcV"), t._data.shape, generator)
     made: Tensor = T.add(T.mul(drawn, float(std)), float(mean))
     return made
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from tracegrad.config import GENERATED
+from tracegrad.ir.half import widens
 from tracegrad.ir.op import Op, cotangent_names
 from tracegrad.ir.raw import raw
 
@@ -165,8 +166,8 @@ def _unpack(op: type[Op], shown: tuple[str, ...], values: list[str], nodes: list
         lines.append(f"elif type({name}) is Parameter: {value} = {name}._data; {node} = {name}._node")
         lines.append(f"else: {slow}")
     if not promoted:
-        complex_first = [f'if {values[0]}.dtype.kind == "c": {slow}'] if op.real_only or op.conjugates else []
-        return [*lines, *complex_first, *_equal_dtypes(op, values, slow)]
+        special = _special_dtypes(op, values[0])
+        return [*lines, *([f"if {special}: {slow}"] if special else []), *_equal_dtypes(op, values, slow)]
     taking_part = [values[op.operands.index(o)] for o in promoted]
     if not numbers:
         first, *others = taking_part
@@ -190,6 +191,13 @@ def _unpack(op: type[Op], shown: tuple[str, ...], values: list[str], nodes: list
         f"else: {slow}",
     ]
     return lines
+
+
+def _special_dtypes(op: type[Op], value: str) -> str:
+    """The test that sends complex operands, where it matters, and those of half precision to the general path; "" for none."""
+    if op.real_only or op.conjugates:
+        return f'{value}.dtype.char in "FDeE"' if widens(op) else f'{value}.dtype.kind == "c"'
+    return f"{value}.itemsize == 2" if widens(op) else ""
 
 
 def _equal_dtypes(op: type[Op], values: list[str], slow: str) -> list[str]:

@@ -132,7 +132,7 @@ class TypedTensor:
 
 
 TYPED = {
-    made.__name__: made for made in (TypedTensor(dtypes.from_numpy(np.dtype(name))) for name in dtypes.TORCH_CLASS)
+    made.__name__: made for made in (TypedTensor(dtypes.BY_NAME[name]) for name in dtypes.TORCH_CLASS)
 }
 globals().update(TYPED)
 FUNCTIONS = {

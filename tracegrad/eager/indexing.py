@@ -201,7 +201,7 @@ def _part(item: Any) -> Any:
         return bool(item)
     if isinstance(item, (list, tuple, range, np.ndarray)):
         data = np.asarray([_plain(i) for i in item] if isinstance(item, (list, tuple)) else item)
-        item = handle(data.astype(I64) if not data.size and data.dtype.kind == "f" else data, None)
+        item = handle(data.astype(I64) if not data.size and data.dtype.kind in "fV" else data, None)
     if isinstance(item, Tensor):
         if item._data.dtype == np.uint8:
             return T.cast(item, dtype=BOOL)
@@ -365,7 +365,7 @@ def _write_plain(t: Tensor, index: Any, value: Any) -> bool:
                     value = (value.real if value.dtype.kind == "c" and data.dtype.kind != "c" else value).astype(
                         data.dtype
                     )
-        elif type(value) is not float or data.dtype.kind != "f" or not -SMALL <= value <= SMALL:
+        elif type(value) is not float or data.dtype.kind not in "fV" or not -SMALL <= value <= SMALL:
             value = number_of(data.dtype, value.item() if isinstance(value, np.generic) else value)
         data[index] = value
     except (IndexError, TypeError, ValueError, OverflowError):

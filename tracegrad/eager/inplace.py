@@ -140,7 +140,7 @@ def _check_result(t: Tensor, new: Tensor, operation: str) -> None:
 
 
 def _category(dtype: Any) -> int:
-    return {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}[dtype.kind]
+    return {"b": 0, "u": 1, "i": 1, "f": 2, "V": 2, "c": 3}[dtype.kind]
 
 
 def check_own_leaf(t: Tensor, operation: str) -> None:
@@ -288,7 +288,7 @@ def assign(t: Tensor, source: Any, kind: str, operation: str) -> Tensor:
     if isinstance(source, Tensor) and kind == "copy":
         refuse_overlap(t._data, source._data, operation)
     followed = (
-        isinstance(source, Tensor) and source._node is not None and local.grad_enabled and t._data.dtype.kind in "fc"
+        isinstance(source, Tensor) and source._node is not None and local.grad_enabled and t._data.dtype.kind in "fcV"
     )
     if _direct(t) and not followed:
         value = source._data if isinstance(source, Tensor) else source
@@ -328,7 +328,7 @@ def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
 
 def fill_(self: Tensor, value: Any) -> Tensor:
     """Overwrite every element with a number or 0-d tensor.  Raises RuntimeError for a tensor with axes."""
-    if type(value) is float and -SMALL <= value <= SMALL and self._data.dtype.kind == "f" and _direct(self):
+    if type(value) is float and -SMALL <= value <= SMALL and self._data.dtype.kind in "fV" and _direct(self):
         if self._data.flags.writeable:
             self._data.fill(value)
             touch(self)

@@ -62,7 +62,7 @@ class _Column:
     def __init__(self, values: Array) -> None:
         self.kind = "integer"
         self.width = 1
-        if values.dtype.kind != "f":
+        if values.dtype.kind not in "fV":
             self.width = max([1, *(len(str(v)) for v in values.ravel().tolist())])
             return
         self.kind = "whole"

@@ -227,7 +227,7 @@ def replace_memory(t: Tensor, value: Tensor) -> None:
         local.trace.check_write(t, "data")
         t._data, t._node = value._data, T.detach(value)._node
         return
-    if node is not None and value._data.dtype.kind not in "fc":
+    if node is not None and value._data.dtype.kind not in "fcV":
         raise InplaceError(
             explain(
                 "data",

@@ -135,7 +135,7 @@ class Tensor(metaclass=dtypes.TorchClass):
             problem = f"argument 'requires_grad' must be bool, not {type(requires_grad).__name__}"
             raise ArgumentError(explain("requires_grad_", problem))
         if requires_grad:
-            if self._data.dtype.kind not in "fc":
+            if self._data.dtype.kind not in "fcV":
                 raise DifferentiationError(
                     explain(
                         "requires_grad_",

@@ -115,7 +115,7 @@ def _leaves(what: str, primals: tuple[Any, ...]) -> tuple[list[Tensor], Any]:
         raise DataError(explain(what, "Expected primals to contain at least one Tensor"))
     values = [as_tensor_leaf(what, v) for v in flat]
     for v in values:
-        if v._data.dtype.kind not in "fc" and "_is_number" not in v.__dict__:
+        if v._data.dtype.kind not in "fcV" and "_is_number" not in v.__dict__:
             problem = f"Expected primal to be floating point or complex, but got: {v.dtype}"
             raise ArgumentValueError(explain(what, problem))
     return values, treedef
@@ -235,7 +235,7 @@ def _jacfwd(what: str, function: Function, argnums: int | tuple[int, ...], has_a
         flat, treedef = pytree.flatten(values)
         inputs = [as_tensor_leaf("jacfwd", v) for v in flat]
         _all_real("jacfwd", "inputs", inputs)
-        if any(v._data.dtype.kind not in "fc" for v in inputs):
+        if any(v._data.dtype.kind not in "fcV" for v in inputs):
             raise ArgumentValueError(explain("jacfwd", "Expected primal to be floating point or complex"))
         restricted = _restricted(function, args, chosen)
         form = pytree.structure([args[n] for n in chosen])

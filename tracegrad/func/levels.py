@@ -40,7 +40,7 @@ def begin(what: str, value: Any) -> Tensor:
     t = as_tensor_leaf(what, value)
     if "_is_number" in t.__dict__:  # a Python float given to a recorded function: the tensor that it would be outside
         t = T.cast(t, dtype=default.float)
-    if t._data.dtype.kind not in "fc":
+    if t._data.dtype.kind not in "fcV":
         raise DTypeError(explain(what, f"only floating point and complex arguments have derivatives, got {t.dtype}"))
     kind = Type(t._data.shape, t._data.dtype)
     if local.trace is None and t._node is None:

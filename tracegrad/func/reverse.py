@@ -124,6 +124,6 @@ def _run(
                 value=Type(value._data.shape, value._data.dtype),
             )
         )
-    if value._data.dtype.kind != "f":
+    if value._data.dtype.kind not in "fV":
         raise DataError(explain("grad", f"expected the function to return a floating-point value, got {value.dtype}"))
     return value, aux

@@ -34,7 +34,7 @@ def checked_type(shape: tuple[int, ...], short: str, limits: Limits) -> Type:
 
 def checked_leaf(type_: Type) -> Node:
     """A leaf read from a file; derivatives flow through the floating and complex ones."""
-    return make_leaf(type_, needs=type_.dtype.kind in "fc")
+    return make_leaf(type_, needs=type_.dtype.kind in "fcV")
 
 
 def operator(name: str) -> type[Op]:

@@ -17,7 +17,7 @@ def common_dtype(operation: str, types: tuple[Type, ...]) -> NumpyDType:
     strong = [t.dtype for t in types if not t.weak]
     if not strong:
         best = max((t.dtype for t in types), key=kind_rank)
-        return default.float if best.kind == "f" else default_complex() if best.kind == "c" else best
+        return default.float if best.kind in "fV" else default_complex() if best.kind == "c" else best
     for d in strong[1:]:
         if d != strong[0]:
             shown = ", ".join(map(str, types))
@@ -67,6 +67,7 @@ class Comparison(Elementwise, family=True):
     promotion: ClassVar[str] = "compare"
     nondiff_outputs: ClassVar[tuple[str, ...]] = ("out",)
     quiet: ClassVar[bool] = True
+    stored: ClassVar[bool] = True
     tensor_first: ClassVar[bool] = True
 
 
@@ -95,6 +96,7 @@ class Movement(Op, family=True):
 
     linear: ClassVar[tuple[str, ...]] = ("x",)
     quiet: ClassVar[bool] = True
+    stored: ClassVar[bool] = True
 
 
 class Creation(Op, family=True):
@@ -102,6 +104,7 @@ class Creation(Op, family=True):
 
     inputs: ClassVar[tuple[str, ...]] = ()
     quiet: ClassVar[bool] = True
+    stored: ClassVar[bool] = True
 
 
 class Composite(Op, family=True):

@@ -40,7 +40,7 @@ class Ops:
 
     def is_floating(self, x: Any) -> bool:
         """Whether x has a floating or complex dtype."""
-        return type_of(x).dtype.kind in "fc"
+        return type_of(x).dtype.kind in "fcV"
 
     def is_complex(self, x: Any) -> bool:
         """Whether x has a complex dtype."""

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from tracegrad.errors import ArgumentError, DataError, IndexingError, LinAlgError, explain
+from tracegrad.ir.half import has_half, rounded_array, wide_array, widens
 from tracegrad.ir.op import REGISTRY, Op
 from tracegrad.ir.prelude import Ops
+from tracegrad.ir.types import type_of
 from tracegrad.kernels import numpy_kernels as K
 
 _LARGE = 4096  # elements from which on a selection against 0 has a kernel of its own
@@ -86,13 +88,25 @@ class RawOps(Ops):
 N = RawOps()
 
 
+def _rounded_once(op: type[Op], values: tuple[Any, ...], given: dict[str, Any]) -> Any:
+    """The operator on half-precision arrays: computed in float32, and rounded where the type rule wants it."""
+    types = op.type_rule(tuple(None if v is None else type_of(v) for v in values), tuple(given.values()))
+    computed = raw(op)(*map(wide_array, values), **given)
+    if op.several():
+        return tuple(map(rounded_array, computed, types))
+    return rounded_array(computed, types)
+
+
 def compute(op: type[Op], values: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
     """Run the operator on arrays and Python numbers, silently where NumPy would warn about overflow or division by zero."""
     if len(attrs) != len(op.attrs):
         raise ArgumentError(explain(op.name, f"takes the attributes {op.attrs}, got {len(attrs)} values"))
     try:
         with np.errstate(all="ignore"):
-            return raw(op)(*values, **dict(zip(op.attrs, attrs, strict=True)))
+            given = dict(zip(op.attrs, attrs, strict=True))
+            if has_half(values) and widens(op):
+                return _rounded_once(op, values, given)
+            return raw(op)(*values, **given)
     except np.linalg.LinAlgError as error:
         raise LinAlgError(str(error)) from None
     except (RuntimeError, IndexError) as error:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from tracegrad.dtypes import F32
 from tracegrad.errors import DifferentiationError, explain
+from tracegrad.ir.half import calculates_in_half, wide, wide_node, wide_reader
 from tracegrad.ir.masking import Mark, MaskOps, UnknownMaskError, multiplies, spread_mask, where_masks_matter
 from tracegrad.ir.node import BY_SEQUENCE, Node, input_type
 from tracegrad.ir.op import SELECTS, STOPS, Op, cotangent_names
@@ -26,7 +28,10 @@ def cotangents_of_inputs(
     custom = getattr(op, "vjp", None)
     if custom is not None:
         return list(custom(F, node, given, read, wanted))
-    known = _names(F, op, node, given, _conjugated(F, read) if op.conjugates and is_complex(node) else read)
+    stand_in, half = node, calculates_in_half(node)
+    if half:  # the rules compute in float32 as well
+        stand_in, given, read = wide_node(node), tuple([wide(F, g) for g in given]), wide_reader(F, node, read)
+    known = _names(F, op, stand_in, given, _conjugated(F, read) if op.conjugates and is_complex(node) else read)
     found: list[Any] = [None] * len(node.inputs)
     last = len(op.operands) - 1
     for position, rule in enumerate(op.rules):
@@ -42,7 +47,7 @@ def cotangents_of_inputs(
                 continue
             if op.elementwise:
                 part = F.sum_to(part if mask is None else F.where(mask, part, 0.0), shape=node.inputs[here].shape)
-            found[here] = part
+            found[here] = F.as_dtype(part, input_type(node, here).dtype) if half and F.type(part).dtype == F32 else part
     return found
 
 

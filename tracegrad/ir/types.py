@@ -7,14 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tracegrad.dtypes import BOOL, F64, I64, NumpyDType
+from tracegrad.dtypes import BOOL, BY_NAME, F64, I64, NumpyDType
 from tracegrad.errors import ArgumentError, AxisError, ShapeError, explain
 
 Shape = tuple[int, ...]
 
 SHORT_NAMES = {"bool": "bool", "uint8": "u8", "int8": "i8", "int16": "i16", "int32": "i32", "int64": "i64", "float16": "f16",
-               "float32": "f32", "float64": "f64", "complex64": "c64", "complex128": "c128"}  # fmt: skip
-DTYPE_OF_SHORT: dict[str, NumpyDType] = {short: np.dtype(name) for name, short in SHORT_NAMES.items()}
+               "bfloat16": "bf16", "float32": "f32", "float64": "f64", "complex64": "c64", "complex128": "c128"}  # fmt: skip
+DTYPE_OF_SHORT = {short: BY_NAME[name] for name, short in SHORT_NAMES.items()}
 _C128 = np.dtype(np.complex128)
 
 

@@ -175,9 +175,9 @@ def _kept(input: Any, shape: tuple[int, ...], p: float) -> Any:
 
 def _wide(input: Any) -> Any:
     d = input._data.dtype
-    if d.kind not in "fc":
+    if d.kind not in "fcV":
         raise DTypeError(explain("dropout", "result type Float can't be cast to the input's dtype", input=input))
-    return d if d.itemsize >= 4 and d.kind == "f" else dtypes.F32
+    return d if d.itemsize >= 4 and d.kind in "fV" else dtypes.F32
 
 
 def _dropped(operation: str, input: Any, shape: tuple[int, ...], p: float, training: bool, inplace: bool) -> Any:

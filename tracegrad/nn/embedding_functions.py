@@ -106,7 +106,7 @@ def embedding_bag(
 ) -> Any:
     """Sums, means or maxima of the rows of weight that each bag names: the rows of a 2-D input, or of a 1-D one from each offset on."""
     check_tensors("embedding_bag", input=input, weight=weight)
-    if weight._data.dtype.kind in "iu" and input._data.dtype.kind == "f":
+    if weight._data.dtype.kind in "iu" and input._data.dtype.kind in "fV":
         raise ArgumentError(explain("embedding_bag", "the arguments are (input, weight)"))
     if mode not in ("sum", "mean", "max"):
         raise ArgumentValueError(explain("embedding_bag", "mode has to be one of sum, mean or max", mode=mode))

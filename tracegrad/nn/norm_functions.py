@@ -17,7 +17,7 @@ from tracegrad.nn.conv_functions import check_tensors
 
 def _floating(operation: str, x: Any) -> None:
     check_tensors(operation, input=x)
-    if x._data.dtype.kind not in "f":
+    if x._data.dtype.kind not in "fV":
         raise NotSupportedError(explain(operation, "not implemented for integers", input=T.type(x)))
 
 
@@ -211,7 +211,7 @@ def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, o
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Any:
     """The products of x1 and x2 over dim, divided by their lengths, each at least eps."""
     check_tensors("cosine_similarity", x1=x1, x2=x2)
-    if x1._data.dtype.kind != "f" or x2._data.dtype.kind != "f":
+    if x1._data.dtype.kind not in "fV" or x2._data.dtype.kind not in "fV":
         problem = "expected common dtype to be floating point, yet common dtype is Long"
         raise ShapeError(explain("cosine_similarity", problem))
     shape = broadcast("cosine_similarity", tuple(x1.shape), tuple(x2.shape))

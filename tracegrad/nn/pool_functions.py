@@ -115,7 +115,7 @@ def _avg_pool(d: int) -> Callable[..., Any]:
         divisor_override: int | None = None,
     ) -> Any:
         x, had_batch = _planes(operation, input, d)
-        if x._data.dtype.kind not in "fc":
+        if x._data.dtype.kind not in "fcV":
             raise NotSupportedError(explain(operation, "not implemented for 'Long'", input=T.type(x)))
         if divisor_override is not None and not divisor_override:
             raise ShapeError(explain(operation, "divisor must be not zero"))
@@ -168,7 +168,7 @@ def _adaptive_avg_pool(d: int) -> Callable[..., Any]:
 
     def function(input: Tensor, output_size: Any) -> Any:  # noqa: A002
         x, had_batch = _planes(operation, input, d)
-        if x._data.dtype.kind not in "fc":
+        if x._data.dtype.kind not in "fcV":
             raise NotSupportedError(explain(operation, "not implemented for 'Long'", input=T.type(x)))
         sizes = _wanted(operation, x, output_size, d)
         if min(sizes) < 0:

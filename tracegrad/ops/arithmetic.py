@@ -19,7 +19,7 @@ from tracegrad.ops.checks import is_number, not_for
 def scaled(F: Ops, operation: str, x: Any, other: Any, alpha: Any) -> Any:
     """alpha * other, for add, sub and rsub.  Raises RuntimeError for a fractional alpha between integers."""
     kinds = F.type(x).dtype.kind + F.type(other).dtype.kind
-    if isinstance(alpha, float) and not set(kinds) & set("fc"):
+    if isinstance(alpha, float) and not set(kinds) & set("fcV"):
         raise DTypeError(
             explain(
                 operation, "For integral input tensors, argument alpha must not be a floating point number", alpha=alpha

@@ -224,7 +224,7 @@ def _each_repeated(F: Ops, x: Any, count: int, axis: int) -> Value:
     shape: Shape = F.shape(x)
     wide = F.expand(F.unsqueeze(x, dim=axis + 1), shape=(*shape[: axis + 1], count, *shape[axis + 1 :]))
     flat = F.reshape(F.clone(wide), shape=(*shape[:axis], shape[axis] * count, *shape[axis + 1 :]))
-    return F.named(flat, called="ViewBackward0") if F.type(x).dtype.kind in "fc" else flat
+    return F.named(flat, called="ViewBackward0") if F.type(x).dtype.kind in "fcV" else flat
 
 
 def _positions(F: Ops, repeats: Any) -> Any:

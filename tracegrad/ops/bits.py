@@ -196,6 +196,7 @@ class Lcm(_Whole):
 class Nextafter(_Whole):
     """The floating-point number after x in the direction of y.  Shapes: (*a), (*b) -> broadcast(a, b)."""
 
+    stored = True
     numpy, jax, samples = "np.nextafter({x}, {y})", "jnp.nextafter({x}, {y})", _PAIRS
 
     @staticmethod
@@ -280,7 +281,7 @@ class Frexp(Composite):
     @staticmethod
     def call(F: Ops, input: Any) -> Any:  # noqa: A002
         """(mantissa, exponent).  Raises RuntimeError for integers."""
-        if F.type(input).dtype.kind != "f":
+        if F.type(input).dtype.kind not in "fV":
             raise DTypeError(explain("frexp", "torch.frexp() only supports floating-point dtypes", input=F.type(input)))
         return named_result("frexp", ("mantissa", "exponent"), F.frexp_parts(input))
 
@@ -318,6 +319,7 @@ class Signbit(Comparison):
 
     real_only = True
     numpy, jax = "K.signbit({x})", "K.signbit({x})"
+    stored = False
     samples = ([A(2, 3)], [A()], [A(0, 3)])
 
 
@@ -370,7 +372,7 @@ class Isclose(Composite):
             if value < 0:
                 raise ShapeError(explain("isclose", f"{name} must be greater than or equal to zero, but got {value}"))
         close = F.eq(input, other)
-        if equal_nan and a.dtype.kind in "fc":
+        if equal_nan and a.dtype.kind in "fcV":
             close = F.logical_or(close, F.logical_and(F.isnan(input), F.isnan(other)))
         if a.dtype.kind == "b" or (rtol == 0 and atol == 0):
             return close

@@ -82,7 +82,7 @@ def _clamped(F: Ops, operation: str, x: Any, low: Any, high: Any) -> Any:
         raise ShapeError(explain(operation, "At least one of 'min' or 'max' must not be None"))
     if (low is None or is_number(low)) and (high is None or is_number(high)):
         own = F.type(x).dtype
-        if own.kind != "f":
+        if own.kind not in "fV":
             numbers = [dtypes.number_dtype(b) for b in (low, high) if b is not None]
             own = dtypes.result_dtype([own], [], numbers)
             x, low, high = F.as_dtype(x, own), _in_range(low, own), _in_range(high, own)

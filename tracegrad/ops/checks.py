@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tracegrad.dtypes import TORCH_CLASS, NumpyDType, from_numpy
+from tracegrad.dtypes import TORCH_CLASS, NumpyDType, category, from_numpy
 from tracegrad.errors import ArgumentError, AxisError, DTypeError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.types import Type, size_of
 
@@ -13,7 +13,7 @@ NUMBERS = (bool, int, float, complex)
 
 def not_for(operation: str, x: Type, kinds: str) -> None:
     """Raise NotImplementedError if x's dtype is of one of these NumPy kinds ("b" bool, "iu" integers, "f" floating, "c" complex)."""
-    if x.dtype.kind in kinds:
+    if category(x.dtype) in kinds:
         raise NotSupportedError(explain(operation, f"not implemented for '{TORCH_CLASS[x.dtype.name]}'", x=x))
 
 
@@ -48,7 +48,7 @@ def needs_floating(operation: str, d: NumpyDType, problem: str) -> None:
 
 def is_floating(d: NumpyDType) -> bool:
     """Whether the dtype is floating or complex."""
-    return d.kind in "fc"
+    return d.kind in "fcV"
 
 
 def whole(operation: str, name: str, value: Any) -> int:

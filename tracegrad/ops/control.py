@@ -17,6 +17,7 @@ from tracegrad.ir.types import Type
 class Project(Op):
     """One result of an operator that has several.  Shape: that of the result."""
 
+    stored = True
     masks = "linear"
     attrs, function, method = ("index",), False, False
     nondiff = ("x",)  # the sweep collects projections itself
@@ -33,6 +34,7 @@ class Project(Op):
 class Cast(Elementwise):
     """x converted to another dtype; float to int truncates.  Shape: (*a) -> (*a)."""
 
+    stored = True
     attrs, promotion, linear, function, method = ("dtype",), "", ("x",), False, False
     holomorphic = False  # the gradient of a real value is the real part of what arrives
     numpy, jax = "K.copied({x}, {dtype})", "jnp.asarray({x}, {dtype})"
@@ -48,7 +50,7 @@ class Cast(Elementwise):
 
     @staticmethod
     def grad_x(F: Ops, g: Value, x_type: Type) -> Value | None:
-        return F.as_dtype(g, x_type.dtype) if x_type.dtype.kind in "fc" else None
+        return F.as_dtype(g, x_type.dtype) if x_type.dtype.kind in "fcV" else None
 
 
 class Promote(Cast):
@@ -119,6 +121,7 @@ class Alias(Movement):
 class Flat(Elementwise):
     """value itself, which depends on x as well, with derivative 0: torch's second backward of relu has such an edge.  Shapes: (*a), (*a) -> (*a)."""
 
+    stored = True
     inputs, attrs = ("value", "x"), ("step",)
     function, method, promotion, linear, quiet = False, False, "", ("value",), True
     numpy, jax = "np.positive({value})", "{value}"
@@ -149,6 +152,7 @@ class Flat(Elementwise):
 class Clone(Elementwise):
     """A copy of x in memory of its own; gradients flow through.  Shape: (*a) -> (*a)."""
 
+    stored = True
     promotion, linear, quiet = "", ("x",), True
     numpy, jax, onnx = "K.copied({x})", "jnp.array({x})", "Identity"
     samples = ([A(2, 3)], [A()], [A(0, 4)])

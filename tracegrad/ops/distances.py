@@ -50,7 +50,7 @@ class Cdist(Composite):
         """Distances between the rows of x1 and those of x2, exact also for near rows, whatever compute_mode says."""
         a, b = F.type(x1), F.type(x2)
         for name, t in (("X1", a), ("X2", b)):
-            if t.dtype.kind != "f":
+            if t.dtype.kind not in "fV":
                 raise DTypeError(explain("cdist", f"only supports floating-point dtypes, {name} got: {t.dtype}"))
             if len(t.shape) < 2:
                 raise ShapeError(explain("cdist", f"only supports at least 2D tensors, {name} got: {len(t.shape)}D"))

@@ -83,7 +83,7 @@ class FftR2c(Transform):
     @staticmethod
     def infer(x: Type, dim: Dims, scale: float, onesided: bool) -> Type:
         """The complex dtype of x's."""
-        if x.dtype.kind != "f":
+        if x.dtype.kind not in "fV":
             raise DTypeError(explain("fft_r2c", "expects a real operand", x=x))
         shape = list(x.shape)
         if onesided:

@@ -119,7 +119,7 @@ class BlockDiag(Composite):
             left, right = sides
             rows.append(F.cat(left, b, right, dim=1))
             before += m
-        return F.named(F.cat(*rows, dim=0), called="BlockDiagBackward0") if common.kind in "fc" else F.cat(*rows, dim=0)
+        return F.named(F.cat(*rows, dim=0), called="BlockDiagBackward0") if common.kind in "fcV" else F.cat(*rows, dim=0)
 
 
 class ColumnStack(Composite):

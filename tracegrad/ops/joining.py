@@ -50,6 +50,7 @@ class Cat(Op):
 
     inputs, attrs, linear, quiet, method, aliases = ("*xs",), ("dim",), ("xs",), True, False, ("concat", "concatenate")
     numpy, jax, onnx = "K.concatenated({xs}, {dim})", "jnp.concatenate({xs}, {dim})", "Concat"
+    stored = True
     samples = ([A(2, 3), A(1, 3), 0], [A(2, 3), A(2, 1), A(2, 2), 1], [A(0, 3), A(2, 3), 0], [A(2), 0])
 
     @staticmethod
@@ -110,6 +111,7 @@ class Stack(Op):
 
     inputs, attrs, linear, quiet, method = ("*xs",), ("dim",), ("xs",), True, False
     numpy, jax = "K.stack({xs}, {dim})", "jnp.stack({xs}, {dim})"
+    stored = True
     samples = ([A(2, 3), A(2, 3), 0], [A(2), A(2), A(2), 1], [A(), A(), 0], [A(0), A(0), 1])
 
     @staticmethod

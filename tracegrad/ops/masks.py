@@ -186,7 +186,7 @@ def number_of(dtype: Any, value: Any) -> Any:
     if isinstance(value, complex) and dtype.kind != "c":
         raise DTypeError(explain("fill", f"value {value} cannot be converted to {dtype} without overflow"))
     if (
-        dtype.kind == "f"
+        dtype.kind in "fV"
         and not -SMALL <= value <= SMALL
         and math.isfinite(value)
         and abs(value) > float(np.finfo(dtype).max)

@@ -273,6 +273,7 @@ class Flip(Movement):
 class Repeat(Movement):
     """Copies of x side by side: repeats[i] along axis i, counted from the right for x's own axes.  Shape: (*a) -> repeats * a."""
 
+    stored = False  # the rule adds
     attrs, function = ("repeats",), False
     numpy, jax = "np.tile(np.asarray({x}, order='C'), {repeats})", "jnp.tile({x}, {repeats})"
     samples = ([A(2, 3), (2, 2)], [A(3), (2, 3)], [A(), (2,)], [A(2, 3), (0, 1)])

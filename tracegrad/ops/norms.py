@@ -196,7 +196,7 @@ class LinalgVander(Composite):
         t = F.type(x)
         if N is not None and N <= 1:
             raise ShapeError(explain("linalg.vander", "N must be greater than 1", N=N))
-        x = x if t.dtype.kind in "fc" else F.as_dtype(x, I64)
+        x = x if t.dtype.kind in "fcV" else F.as_dtype(x, I64)
         return F.named(_powers(F, x, t.shape[-1] if N is None else N), called="CatBackward0")
 
 
@@ -211,7 +211,7 @@ class Vander(Composite):
         t = F.type(x)
         if len(t.shape) != 1:
             raise ShapeError(explain("vander", "x must be a one-dimensional tensor", x=t))
-        x = x if t.dtype.kind in "fc" else F.as_dtype(x, I64)
+        x = x if t.dtype.kind in "fcV" else F.as_dtype(x, I64)
         found = _powers(F, x, t.shape[0] if N is None else N)
         return found if increasing else F.flip(found, dims=(1,))
 

@@ -24,6 +24,7 @@ class Overwrite(Op):
     kind is 'copy', 'fill', 'number', 'zero' the name of a distribution or of a test, and only says what grad_fn is called.
     """
 
+    stored = True
     inputs, attrs, linear, function, method = ("x", "source"), ("kind",), ("x", "source"), False, False
     numpy, jax = "np.full({x}.shape, {source}, {x}.dtype)", "jnp.full({x}.shape, {source}, {x}.dtype)"
     samples = ([A(2, 3), A(3), "copy"], [A(), A(), "fill"], [A(0, 3), A(), "copy"])
@@ -47,7 +48,7 @@ class Overwrite(Op):
 
     @staticmethod
     def grad_source(F: Ops, g: Value, source_type: Type) -> Value | None:
-        if source_type.dtype.kind not in "fc":
+        if source_type.dtype.kind not in "fcV":
             return None
         return F.as_dtype(F.sum_to(g, shape=source_type.shape), source_type.dtype)
 
@@ -86,6 +87,7 @@ class StridedView(Op):
 class CopySlices(Op):
     """x with the elements offset + sum(i * strides) in row-major order, none twice, replaced by those of part.  Shapes: (*a), (*b) -> (*a)."""
 
+    stored = True
     masks = "selects"
     inputs, attrs, linear, function, method = ("x", "part"), ("strides", "offset"), ("x", "part"), False, False
     quiet, torch_name = True, "CopySlices"

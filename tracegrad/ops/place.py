@@ -18,6 +18,7 @@ class Place(Op):
     Part i stands at starts[i], starts[i] + steps[i], ...; parts may overlap.
     """
 
+    stored = True
     inputs, attrs, linear, quiet = ("*xs",), ("shape", "dim", "starts", "steps"), ("xs",), True
     function, method = False, False
     numpy = jax = "K.place({xs}, {shape}, {dim}, {starts}, {steps})"

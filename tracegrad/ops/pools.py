@@ -154,7 +154,7 @@ class MaxPool(Op):
         own = F.shape(x)[first:]
         at = F.reshape(F.arange(start=0, step=1, count=size_of(own), dtype=I64), shape=(*(1,) * first, *own))
         d_type = F.type(x).dtype
-        low = -math.inf if d_type.kind == "f" else int(np.iinfo(d_type).min)
+        low = -math.inf if d_type.kind in "fV" else int(np.iinfo(d_type).min)
         for i, (k, t, p, w, n) in enumerate(zip(kernel, stride, padding, dilation, sizes, strict=True)):
             reach = (n - 1) * t + w * (k - 1) + 1
             x, at = padded(F, x, first + i, p, reach, low), padded(F, at, first + i, p, reach, 0)
@@ -170,7 +170,7 @@ class MaxPool(Op):
                 best, chosen = value, F.broadcast_to(index, shape=F.shape(value))
                 continue
             better = F.gt(value, best)
-            if d_type.kind == "f":
+            if d_type.kind in "fV":
                 better = F.logical_or(better, F.isnan(value))
             best, chosen = F.where(better, value, best), F.where(better, index, chosen)
         return F.add(best, 0) if size_of(kernel) == 1 else best, F.add(chosen, 0)

@@ -36,7 +36,7 @@ def _check_key(operation: str, key: Type) -> None:
 
 
 def _floating(operation: str, dtype: NumpyDType) -> None:
-    if np.dtype(dtype).kind != "f":
+    if np.dtype(dtype).kind not in "fV":
         raise NotSupportedError(explain(operation, f"random numbers of this kind are floating-point, not {dtype}"))
 
 

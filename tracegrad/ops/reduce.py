@@ -266,6 +266,7 @@ class Any_(Reduction):
         [A(2, 3), None, True],
         [A(0, 3), (0,), False],
         [A(), None, False],
+    stored = True
     )
 
     @staticmethod

@@ -303,7 +303,7 @@ class Histc(Composite):
     def call(F: Ops, input: Any, bins: int = 100, min: float = 0, max: float = 0) -> Value:  # noqa: A002
         """Counts between min and max; between the smallest and the largest element where both are equal."""
         t = F.type(input)
-        if t.dtype.kind not in "f":
+        if t.dtype.kind not in "fV":
             raise NotSupportedError(explain("histc", "not implemented for this dtype", input=t))
         if bins <= 0:
             raise ShapeError(explain("histc", "bins must be > 0", bins=bins))

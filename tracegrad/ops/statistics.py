@@ -114,7 +114,7 @@ class Nansum(Composite):
         t = F.type(input)
         if t.dtype.kind == "c":
             raise DTypeError(explain("nansum", "does not support complex inputs", input=t))
-        x = F.where(F.isnan(input), 0.0, input) if t.dtype.kind == "f" else input
+        x = F.where(F.isnan(input), 0.0, input) if t.dtype.kind in "fV" else input
         axes = {"dim": many_axes("nansum", len(t.shape), dim), "keepdim": bool(keepdim)}
         total = folded(F, "sum", x, dtype, axes)
         return F.named(total, called="NansumBackward0") if F.is_floating(total) else total
@@ -158,7 +158,7 @@ def _quantile(F: Ops, operation: str, x: Any, q: Any, dim: Any, keepdim: bool, w
 
 
 def _check_quantile(F: Ops, operation: str, t: Type, q: Any, way: str) -> None:
-    if t.dtype.kind != "f":
+    if t.dtype.kind not in "fV":
         raise DTypeError(explain(operation, "input tensor must be either float or double dtype", input=t))
     if way not in _WAYS:
         raise ShapeError(

@@ -26,14 +26,15 @@ from tracegrad.passes.signs import negated
 STAGE = "canonicalise"
 C64, C128 = complex64.numpy, complex128.numpy
 LOSSLESS = {
-    ("bool", d) for d in "uint8 int8 int16 int32 int64 float16 float32 float64 complex64 complex128".split()
+    ("bool", d) for d in "uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64 complex64 complex128".split()
 } | {
     (a, b)
     for a, wider in (
-        ("uint8", "int16 int32 int64 float16 float32 float64"),
-        ("int8", "int16 int32 int64 float16 float32 float64"),
+        ("uint8", "int16 int32 int64 float16 bfloat16 float32 float64"),
+        ("int8", "int16 int32 int64 float16 bfloat16 float32 float64"),
         ("int16", "int32 int64 float32 float64"),
         ("int32", "int64 float64"),
+        ("bfloat16", "float32 float64 complex64 complex128"),
         ("float16", "float32 float64 complex64 complex128"),
         ("float32", "float64 complex64 complex128"),
         ("float64", "complex128"),
@@ -50,12 +51,12 @@ def canonicalise(graph: Graph) -> Graph:
 
 def is_float(t: Type) -> bool:
     """Whether the elements are real floating-point numbers."""
-    return t.dtype.kind == "f"
+    return t.dtype.kind in "fV"
 
 
 def is_inexact(t: Type) -> bool:
     """Whether the elements are floating-point or complex numbers."""
-    return t.dtype.kind in "fc"
+    return t.dtype.kind in "fcV"
 
 
 def is_power_of_two(c: Any) -> bool:
@@ -109,7 +110,7 @@ def _float_literal(F: Builder, node: Node, uses: Uses) -> Any:
     ):
         return None
     strong = [i for i in node.inputs if isinstance(i, Node)]
-    if any(i.dtype.kind != "f" for i in strong) or any(type(i) is int and abs(i) > 2**24 for i in node.inputs):
+    if any(i.dtype.kind not in "fV" for i in strong) or any(type(i) is int and abs(i) > 2**24 for i in node.inputs):
         return None
     inputs = tuple(float(i) if type(i) is int else i for i in node.inputs)
     return getattr(F, op.name)(*inputs, **dict(zip(op.attrs, node.attrs, strict=True)))
@@ -144,7 +145,7 @@ def _type(value: Any) -> Type:
 
 def number(value: Any, t: Type) -> Any:
     """The Python number that an element of type t with this value is."""
-    return {"b": bool, "i": int, "u": int, "f": float, "c": complex}[t.dtype.kind](value)
+    return {"b": bool, "i": int, "u": int, "f": float, "V": float, "c": complex}[t.dtype.kind](value)
 
 
 def _operands_in_place(F: Builder, node: Node, uses: Uses) -> Any:
@@ -167,7 +168,7 @@ def _operands_in_place(F: Builder, node: Node, uses: Uses) -> Any:
 def _smaller(value: Any) -> Any:
     if not isinstance(value, Node) or value.op is None:
         return None
-    if value.op.name == "full" and value.dtype.kind in "iuf":
+    if value.op.name == "full" and value.dtype.kind in "iufV":
         return number(value.attrs[1], value.type)
     return value.inputs[0] if value.op.name == "broadcast_to" else None
 
@@ -197,7 +198,7 @@ RULES: tuple[AnyRule, ...] = (
     Rule("cast(cast x) -> cast x, the inner one lossless",
          lambda F, x, C, D: F.cast(F.cast(x, dtype=C), dtype=D),
          lambda F, x, D: F.cast(x, dtype=D),
-         given=lambda x, C, D: lossless(x.dtype, C) and x.dtype.kind + D.kind != "fb",
+         given=lambda x, C, D: lossless(x.dtype, C) and x.dtype.kind + D.kind not in ("fb", "Vb"),
          stage=STAGE, exactness="exact", examples=({"x": A(2, 3), "C": C128, "D": C64},)),
     Rewrite("a synonym -> the operator that it stands for", _synonym, stage=STAGE, exactness="exact",
             examples=((lambda F, x: F.transpose(x, dim0=0, dim1=1), (A(2, 3),)),

@@ -47,7 +47,7 @@ def grad_graph(graph: Graph, wrt: Sequence[int] = (0,)) -> Graph:
     passed through. Raises DifferentiationError otherwise.
     """
     value = graph.outputs[0] if graph.outputs else None
-    if not isinstance(value, Node) or value.dtype.kind != "f" or any(size != 1 for size in value.shape):
+    if not isinstance(value, Node) or value.dtype.kind not in "fV" or any(size != 1 for size in value.shape):
         shown = value.type if isinstance(value, Node) else repr(value)
         raise DifferentiationError(
             explain("grad", "can be computed for one real floating-point output only", first_output=shown)
@@ -63,7 +63,7 @@ def track(graph: Graph, wrt: Sequence[int]) -> Graph:
     leaves: dict[Node, Node] = {}
     for position, leaf in enumerate(graph.leaves):
         chosen = position in wrt
-        if chosen and leaf.dtype.kind not in "fc":
+        if chosen and leaf.dtype.kind not in "fcV":
             name = graph.names[position]
             raise DifferentiationError(
                 explain("differentiate", f"only floating-point leaves have a derivative, not %{name}: {leaf.type}")
@@ -119,7 +119,7 @@ def result_of(node: Node, index: int) -> Node:
 
 def differentiable(values: Sequence[Any]) -> tuple[int, ...]:
     """Positions of the nodes whose elements are floating-point or complex."""
-    return tuple(i for i, v in enumerate(values) if isinstance(v, Node) and v.dtype.kind in "fc")
+    return tuple(i for i, v in enumerate(values) if isinstance(v, Node) and v.dtype.kind in "fcV")
 
 
 def unused_names(prefix: str, count: int, taken: Sequence[str]) -> tuple[str, ...]:
@@ -135,7 +135,7 @@ def unused_names(prefix: str, count: int, taken: Sequence[str]) -> tuple[str, ..
 
 def _output_type(graph: Graph, position: int) -> Type:
     output = graph.outputs[position]
-    if not isinstance(output, Node) or output.dtype.kind not in "fc":
+    if not isinstance(output, Node) or output.dtype.kind not in "fcV":
         shown = output.type if isinstance(output, Node) else repr(output)
         raise DifferentiationError(explain("differentiate", f"output {position} has no derivative", output=shown))
     return output.type

@@ -12,10 +12,12 @@ from typing import Any
 
 from tracegrad.ir.builder import Builder
 from tracegrad.ir.graph import Graph
+from tracegrad.ir.half import calculates_in_half, wide
 from tracegrad.ir.node import Node, make_leaf
 from tracegrad.ir.op import Op, parameters
 from tracegrad.ir.sweep import cotangents_of_inputs, reachable, sweep
 from tracegrad.passes.differentiate import differentiable, read_node, track, unused_names
+from tracegrad.passes.widen import in_float32
 
 
 def jvp_graph(graph: Graph, wrt: Sequence[int] | None = None) -> Graph:
@@ -69,8 +71,10 @@ def tangent(F: Builder, node: Node, incoming: tuple[Any, ...]) -> Any:
     None for zero."""
     op = node.op
     assert op is not None
-    if set(op.outputs) == set(op.nondiff_outputs) or all(t.dtype.kind not in "fc" for t in node.types):
+    if set(op.outputs) == set(op.nondiff_outputs) or all(t.dtype.kind not in "fcV" for t in node.types):
         return None
+    if calculates_in_half(node):
+        return _in_float32(F, node, incoming)
     if op.jvp is not None:
         own = _own_rule(F, op, node, incoming)
         if own is not NotImplemented:
@@ -81,6 +85,14 @@ def tangent(F: Builder, node: Node, incoming: tuple[Any, ...]) -> Any:
     if not op.several() and all(_operand(op, p) in op.linear for p in moving):
         return _linear(F, op, node, incoming, moving)
     return transposed(F, node, incoming)
+
+
+def _in_float32(F: Builder, node: Node, incoming: tuple[Any, ...]) -> Any:
+    """The tangent of the same operator on float32 operands, rounded: half precision is only kept."""
+    found = tangent(F, in_float32(F, node), tuple([wide(F, t) for t in incoming]))
+    if isinstance(found, tuple):
+        return tuple(None if t is None else F.as_dtype(t, own.dtype) for t, own in zip(found, node.types, strict=True))
+    return None if found is None else F.as_dtype(found, node.dtype)
 
 
 def _has_complex(node: Node) -> bool:
@@ -180,7 +192,7 @@ def transposed(F: Builder, node: Node, incoming: tuple[Any, ...]) -> Any:
     """
     op = node.op
     assert op is not None
-    placeholders = [make_leaf(t, needs=True) if t.dtype.kind in "fc" else None for t in node.types]
+    placeholders = [make_leaf(t, needs=True) if t.dtype.kind in "fcV" else None for t in node.types]
     wanted = {i for i, t in zip(node.inputs, incoming, strict=True) if t is not None}
     parts = cotangents_of_inputs(
         F, node, tuple(placeholders), read_node, lambda value: isinstance(value, Node) and value in wanted

@@ -29,7 +29,7 @@ def _row_times_matrix(F: Builder, node: Node, uses: Uses) -> Any:
     """(1, n) @ (n, m) with a vector behind the row is a product of the transposed matrix and the vector."""
     row, matrix = node.inputs
     x = vector_behind(row, (1, matrix.shape[0]))
-    if x is None or node.dtype.kind != "f" or 1 in matrix.shape:
+    if x is None or node.dtype.kind not in "fV" or 1 in matrix.shape:
         return None
     return F.reshape(F.mv(F.permute(matrix, dims=SWAP), x), shape=node.shape)
 
@@ -37,7 +37,7 @@ def _row_times_matrix(F: Builder, node: Node, uses: Uses) -> Any:
 def _column_times_row(F: Builder, node: Node, uses: Uses) -> Any:
     """(n, 1) @ (1, m) is a product element by element."""
     column, row = node.inputs
-    if column.shape[1] != 1 or node.dtype.kind != "f":
+    if column.shape[1] != 1 or node.dtype.kind not in "fV":
         return None
     return F.mul(column, row)
 
@@ -80,9 +80,9 @@ RULES: tuple[AnyRule, ...] = (
             examples=((lambda F, x: F.mean(x, dim=(0,), keepdim=True), (A(2, 3),)),)),
     Rule("(x * y) * c -> (x * c) * y, x the smaller one", lambda F, x, y, c: F.mul(F.mul(x, y), c),
          lambda F, x, y, c: F.mul(F.mul(x, c), y), alone=True,
-         given=lambda x, y, out: smaller(x, y) and y.shape == out.shape and out.dtype.kind == "f",
+         given=lambda x, y, out: smaller(x, y) and y.shape == out.shape and out.dtype.kind in "fV",
          stage=STAGE, exactness="rounding", examples=({"x": A(2, 1), "y": A(2, 3), "c": 3.0},)),
     Rule("x * c + x -> x * (c + 1), c positive", lambda F, x, c: F.add(F.mul(x, c), x), lambda F, x, c: F.mul(x, c + 1),
-         given=lambda x, c, out: x.shape == out.shape and out.dtype.kind == "f" and 0 < c < 1e4,
+         given=lambda x, c, out: x.shape == out.shape and out.dtype.kind in "fV" and 0 < c < 1e4,
          alone=True, stage=STAGE, exactness="rounding", examples=({"x": A(2, 3), "c": 0.2},)),
 )  # fmt: skip

@@ -29,6 +29,7 @@ from tracegrad.passes.fold import fold
 from tracegrad.passes.schedule import schedule
 from tracegrad.passes.simplify import simplify
 from tracegrad.passes.stabilise import stabilise
+from tracegrad.passes.widen import widen
 
 FACTS = frozenset(("canonical", "stable", "plain", "supported"))
 Run = Callable[[Graph, str], Graph]
@@ -77,13 +78,14 @@ CSE = _pass("cse", cse, loses="canonical")
 DCE = _pass("dce", dce)
 SCHEDULE = _pass("schedule", schedule)
 FINISH = _pass("finish", finish, establishes="plain", loses="canonical")
+WIDEN = _pass("widen", widen, loses="canonical stable")
 DECOMPOSE = Pass("decompose", decompose, frozenset(), frozenset({"supported"}), frozenset({"plain"}))
 
 LEVELS: dict[str, tuple[Pass, ...]] = {
     # only what a backend cannot do without
-    "O0": (DECOMPOSE, FINISH, DCE),
+    "O0": (WIDEN, DECOMPOSE, FINISH, DCE),
     # equal and unused work removed; results have the bits of eager execution
-    "O1": (DECOMPOSE, FINISH, FOLD, CSE, DCE),
+    "O1": (WIDEN, DECOMPOSE, FINISH, FOLD, CSE, DCE),
     # the whole list; results are equal up to rounding, and finite where eager execution is not
     "O2": (
         FINISH,
@@ -100,6 +102,7 @@ LEVELS: dict[str, tuple[Pass, ...]] = {
         CANONICALISE,
         SIMPLIFY,
         CSE,
+        WIDEN,
         DECOMPOSE,
         FINISH,
         FOLD,

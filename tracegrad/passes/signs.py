@@ -21,7 +21,7 @@ def negated(c: Any) -> Any:
 
 def cannot_be_minus_zero(x: Node) -> bool:
     """Whether no element of x is -0.0, by the operator that made it."""
-    if x.dtype.kind not in "fc":
+    if x.dtype.kind not in "fcV":
         return True
     if x.op is None:
         return False
@@ -74,25 +74,25 @@ RULES: tuple[AnyRule, ...] = (
             examples=((lambda F, x: F.add(F.exp(x), 0), (A(2, 3),)),
                       (lambda F, x: F.add(F.add(x, 1.5), 0.0), (A(2, 3),)))),
     Rule("x * -1 -> neg x", lambda F, x: F.mul(x, -1), lambda F, x: F.neg(x),
-         given=lambda out: out.dtype.kind in "fi",
+         given=lambda out: out.dtype.kind in "fiV",
          stage=STAGE, exactness="exact", examples=(X,)),
     Rewrite("f(f x) -> x, f an involution", _involution, stage=STAGE, exactness="rounding",
             examples=((lambda F, x: F.neg(F.neg(x)), (A(2, 3),)),)),
     Rewrite("f(f x) -> f x, f idempotent", _idempotent, stage=STAGE, exactness="exact",
             examples=((lambda F, x: F.relu(F.relu(x)), (A(2, 3),)),)),
     Rule("neg(x * c) -> x * -c", lambda F, x, c: F.neg(F.mul(x, c)), lambda F, x, c: F.mul(x, negated(c)),
-         given=lambda out: out.dtype.kind == "f",
+         given=lambda out: out.dtype.kind in "fV",
          stage=STAGE, exactness="exact", examples=(XC,)),
     Rule("neg(x) * c -> x * -c", lambda F, x, c: F.mul(F.neg(x), c), lambda F, x, c: F.mul(x, negated(c)),
-         given=lambda out: out.dtype.kind == "f",
+         given=lambda out: out.dtype.kind in "fV",
          stage=STAGE, exactness="exact", examples=(XC,)),
     Rule("neg(x) * y -> neg(x * y)", lambda F, x, y: F.mul(F.neg(x), y), lambda F, x, y: F.neg(F.mul(x, y)),
          alone=True,
-         given=lambda x, out: out.dtype.kind == "f" and x.shape == out.shape, stage=STAGE, exactness="exact",
+         given=lambda x, out: out.dtype.kind in "fV" and x.shape == out.shape, stage=STAGE, exactness="exact",
          examples=(XY,)),
     Rule("neg(x) / y -> neg(x / y)", lambda F, x, y: F.div(F.neg(x), y), lambda F, x, y: F.neg(F.div(x, y)),
          alone=True,
-         given=lambda x, out: out.dtype.kind == "f" and x.shape == out.shape, stage=STAGE, exactness="exact",
+         given=lambda x, out: out.dtype.kind in "fV" and x.shape == out.shape, stage=STAGE, exactness="exact",
          examples=(XY,)),
     Rule("x + neg y -> x - y", lambda F, x, y: F.add(x, F.neg(y)), lambda F, x, y: F.sub(x, y),
          stage=STAGE, exactness="exact", examples=(XY,)),
@@ -100,14 +100,14 @@ RULES: tuple[AnyRule, ...] = (
          stage=STAGE, exactness="exact", examples=(XY,)),
     Rule("neg(x) - y -> neg(x + y)", lambda F, x, y: F.sub(F.neg(x), y), lambda F, x, y: F.neg(F.add(x, y)),
          alone=True,
-         given=lambda out: out.dtype.kind == "f", stage=STAGE, exactness="rounding", examples=(XY,)),
+         given=lambda out: out.dtype.kind in "fV", stage=STAGE, exactness="rounding", examples=(XY,)),
     Rule("neg(x) / c -> x / -c", lambda F, x, c: F.div(F.neg(x), c), lambda F, x, c: F.div(x, negated(c)),
-         given=lambda out: out.dtype.kind == "f", stage=STAGE, exactness="exact", examples=(XC,)),
+         given=lambda out: out.dtype.kind in "fV", stage=STAGE, exactness="exact", examples=(XC,)),
     Rule("neg(x) + c -> c - x", lambda F, x, c: F.add(F.neg(x), c), lambda F, x, c: F.sub(c, x),
          stage=STAGE, exactness="exact", examples=(XC,)),
     Rule("sum(neg x) -> neg(sum x)", lambda F, x, D, K: F.sum(F.neg(x), dim=D, keepdim=K),
          lambda F, x, D, K: F.neg(F.sum(x, dim=D, keepdim=K)),
-         alone=True, given=lambda out: out.dtype.kind == "f", stage=STAGE, exactness="rounding",
+         alone=True, given=lambda out: out.dtype.kind in "fV", stage=STAGE, exactness="rounding",
          examples=({"x": A(2, 3), "D": (0,), "K": False},)),
     Rule("square(neg x) -> square x", lambda F, x: F.square(F.neg(x)), lambda F, x: F.square(x), stage=STAGE,
          exactness="exact", examples=(X,)),

@@ -32,13 +32,13 @@ def product(c1: Any, c2: Any, t: Type) -> bool:
     if t.dtype.kind == "i":
         return isinstance(both, int) and abs(both) < 128
     limit = 1e4 if t.dtype.itemsize == 2 else 1e15
-    return t.dtype.kind == "f" and (1 / limit < abs(both) < limit)
+    return t.dtype.kind in "fV" and (1 / limit < abs(both) < limit)
 
 
 def addends(c1: Any, c2: Any, t: Type) -> bool:
     """Whether two added literals can be one: of one sign, so that nothing is cancelled that the user wanted
     lost."""
-    return t.dtype.kind == "f" and not isinstance(c1 + c2, complex) and math.isfinite(c1 + c2) and c1 * c2 >= 0
+    return t.dtype.kind in "fV" and not isinstance(c1 + c2, complex) and math.isfinite(c1 + c2) and c1 * c2 >= 0
 
 
 def _sum_of_broadcast(F: Builder, node: Node, uses: Uses) -> Any:
@@ -77,7 +77,7 @@ def _reduce_nothing(F: Builder, node: Node, uses: Uses) -> Any:
 
 def is_vector(x: Node) -> bool:
     """Whether x is a vector of a dtype that BLAS multiplies."""
-    return len(x.shape) == 1 and x.dtype.kind == "f" and x.dtype.itemsize >= 4
+    return len(x.shape) == 1 and x.dtype.kind in "fV" and x.dtype.itemsize >= 4
 
 
 def is_product(x: Any, uses: Uses) -> bool:
@@ -182,7 +182,7 @@ NUMBERS: tuple[AnyRule, ...] = (
          given=lambda c1, c2, out: c2 != 0 and product(c1, 1 / c2, out),
          stage=STAGE, exactness="rounding", examples=({"x": A(2, 3), "c1": 3.0, "c2": -0.7},)),
     Rule("x + x -> x * 2", lambda F, x: F.add(x, x), lambda F, x: F.mul(x, 2.0),
-         given=lambda out: out.dtype.kind == "f",
+         given=lambda out: out.dtype.kind in "fV",
          stage=STAGE, exactness="exact", examples=(X,)),
     Rule("sum(x * c) -> sum(x) * c", lambda F, x, c, D, K: F.sum(F.mul(x, c), dim=D, keepdim=K),
          lambda F, x, c, D, K: F.mul(F.sum(x, dim=D, keepdim=K), c),

@@ -55,7 +55,7 @@ def soft(F: Builder, x: Node) -> Any:
 
 def wide(out: Type) -> bool:
     """Whether exp(LINEAR_FROM) is a number of this dtype."""
-    return out.dtype.kind == "f" and out.dtype.itemsize >= 4
+    return out.dtype.kind in "fV" and out.dtype.itemsize >= 4
 
 
 BIG = A(6, lo=-900.0, hi=900.0)
@@ -92,10 +92,10 @@ LOGARITHMS: tuple[AnyRule, ...] = (
          given=lambda out: wide(out), stage=STAGE, exactness="domain", examples=BIGS),
     Rule("log(square x) -> 2 log(abs x)", lambda F, x: F.log(F.square(x)),
          lambda F, x: F.mul(F.log(F.abs(x)), 2.0),
-         given=lambda out: out.dtype.kind == "f",
+         given=lambda out: out.dtype.kind in "fV",
          stage=STAGE, exactness="domain", examples=({"x": A(2, 3, lo=0.1)}, {"x": A(3, lo=1e200, hi=1e300)})),
     Rule("log(reciprocal x) -> neg(log x)", lambda F, x: F.log(F.reciprocal(x)), lambda F, x: F.neg(F.log(x)),
-         given=lambda out: out.dtype.kind == "f",
+         given=lambda out: out.dtype.kind in "fV",
          stage=STAGE, exactness="domain", examples=({"x": A(2, 3, lo=0.1)}, {"x": A(3, lo=1e-310, hi=2e-310)})),
 )  # fmt: skip
 
@@ -107,7 +107,7 @@ EXPONENTIALS: tuple[AnyRule, ...] = (
          stage=STAGE, exactness="rounding",
          examples=({"x": A(2, 3)},)),
     Rule("sqrt(square x) -> abs x", lambda F, x: F.sqrt(F.square(x)), lambda F, x: F.abs(x),
-         given=lambda out: out.dtype.kind == "f",
+         given=lambda out: out.dtype.kind in "fV",
          stage=STAGE, exactness="domain", examples=({"x": A(2, 3)}, {"x": A(3, lo=1e200, hi=1e300)})),
     Rule("exp x * (g / exp x) -> g * exp(x - x)", lambda F, x, g: F.mul(F.div(g, F.exp(x)), F.exp(x)),
          lambda F, x, g: F.mul(g, F.exp(F.sub(x, x))), stage=STAGE, exactness="domain",

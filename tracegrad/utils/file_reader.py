@@ -122,7 +122,7 @@ class Reader:
             self.made[number] = shown
             return shown
         requires_grad = entry.get("requires_grad")
-        if not isinstance(requires_grad, bool) or (requires_grad and shown.dtype.kind not in "fc"):
+        if not isinstance(requires_grad, bool) or (requires_grad and shown.dtype.kind not in "fcV"):
             raise _damaged(where, f"has requires_grad {requires_grad!r} with dtype {shown.dtype}")
         if shown.dtype not in dtypes.PROMOTABLE:
             raise _damaged(where, f"is a tensor of dtype {shown.dtype}, which does not exist")
@@ -194,7 +194,7 @@ def _listed_sizes(content: Any, name: str, where: str) -> list[int]:
 def _dtype(name: Any, where: str) -> Any:
     if not isinstance(name, str) or name not in DTYPES:
         raise _damaged(where, f"has the unknown dtype {name!r:.40}")
-    return np.dtype(name)
+    return dtypes.bfloat16.numpy if name == "bfloat16" else np.dtype(name)
 
 
 __all__ = ["Reader"]

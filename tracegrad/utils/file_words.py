@@ -16,7 +16,7 @@ from tracegrad.eager.tensor import Size
 
 VERSION = 1
 DEPTH = 100  # levels of nesting
-DTYPES = {str(np.dtype(letter)) for letter in "?bBhHiIlLqQefdFD"}  # of this machine's byte order
+DTYPES = {str(np.dtype(letter)) for letter in "?bBhHiIlLqQefdFD"} | {"bfloat16"}  # of this machine's byte order
 STRUCTURE_BYTES = 1 << 26
 STRUCTURE = "structure.json"
 ITEMS = {"list": list, "tuple": tuple, "set": set, "frozenset": frozenset, "Size": Size}
