@@ -341,7 +341,7 @@ class _Reader:
         if kind == "dtype":
             if not isinstance(content, str) or content not in DTYPE_OF_SHORT:
                 _fail(path, f"unknown element type {_shown(content)}; it is one of {', '.join(DTYPE_OF_SHORT)}")
-            return DTYPE_OF_SHORT[content]
+            return DTYPE_OF_SHORT[content].numpy
         if kind == "ellipsis" and content is True:
             return ...
         _fail(path, f"expected a literal, got {_shown({kind: content})}")

@@ -29,7 +29,7 @@ def checked_type(shape: tuple[int, ...], short: str, limits: Limits) -> Type:
         raise Problem(f"{len(shape)} axes are more than the limit of {limits.axes}")
     if any(size < 0 for size in shape) or size_of(shape) > limits.elements:
         raise Problem(f"shape {list(shape)} is outside the limit of {limits.elements} elements")
-    return Type(shape, dtype)
+    return Type(shape, dtype.numpy)
 
 
 def checked_leaf(type_: Type) -> Node:

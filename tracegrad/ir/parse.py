@@ -261,7 +261,7 @@ class _Parser(Tokens):
         if token.kind == "word" and token.text in _WORDS:
             return _WORDS[token.text]
         if token.kind == "word" and token.text in DTYPE_OF_SHORT:
-            return DTYPE_OF_SHORT[token.text]
+            return DTYPE_OF_SHORT[token.text].numpy
         if token.kind == "word" and token.text in ("slice", "complex"):
             return self.call(token)
         self.fail(token.at, f"expected a literal, got {shown(token)}")
