@@ -257,6 +257,7 @@ class Cumsum(Op):
 class Any_(Reduction):
     """Whether some element over the axes dim is nonzero.  Shape: (*a) -> a without dim (1s there if keepdim), bool.  No elements: False."""
 
+    stored = True
     name, nondiff_outputs, quiet = "any", ("out",), True
     numpy = "np.logical_or.reduce({x}, axis={dim}, keepdims={keepdim})"
     jax = "jnp.any({x}, axis={dim}, keepdims={keepdim})"
@@ -266,7 +267,6 @@ class Any_(Reduction):
         [A(2, 3), None, True],
         [A(0, 3), (0,), False],
         [A(), None, False],
-    stored = True
     )
 
     @staticmethod
