@@ -180,8 +180,8 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     lead = tuple(input1.shape[:-1])
     a, b = (T.reshape(v, shape=(size_of(lead), v.shape[-1])) for v in (input1, input2))
     mixed = T.matmul(a, T.reshape(T.permute(weight, dims=(1, 0, 2)), shape=(n, k * m)))
-    products = T.mul(T.reshape(mixed, shape=(size_of(lead), k, m)), T.unsqueeze(b, dim=1))
-    made = T.reshape(T.sum(products, dim=(2,), keepdim=False), shape=(*lead, k))
+    products = T.bmm(T.reshape(mixed, shape=(size_of(lead), k, m)), T.unsqueeze(b, dim=2))
+    made = T.reshape(products, shape=(*lead, k))
     result: Tensor = made if bias is None else T.add(made, bias)
     return result
 

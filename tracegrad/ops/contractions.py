@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tracegrad.dtypes import I64
 from tracegrad.errors import ArgumentValueError, DTypeError, ShapeError, explain
 from tracegrad.ir.families import Composite
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import one_axis, size_of
+from tracegrad.ops.reduce import total
 
 Labels = tuple[Any, ...]
 ELLIPSIS = "..."
@@ -145,7 +147,12 @@ def _summed(F: Ops, x: Any, labels: Labels, kept: Any) -> tuple[Any, Labels]:
     axes = tuple(i for i, label in enumerate(labels) if label not in kept)
     if not axes:
         return x, labels
-    return F.sum(x, dim=axes, keepdim=False), tuple(label for label in labels if label in kept)
+    return total(F, x, axes), tuple(label for label in labels if label in kept)
+
+
+def _as_wide(F: Ops, x: Any, other: Any) -> Any:
+    """x as int64 if `other` is that, whatever their numbers of axes: both have the rank of the result in torch."""
+    return F.as_dtype(x, I64) if F.type(other).dtype == I64 else x
 
 
 def _arranged(F: Ops, x: Any, labels: Labels, order: Labels) -> Any:
@@ -186,6 +193,8 @@ def _pair(F: Ops, a: Any, la: Labels, b: Any, lb: Labels, kept: Any, final: Labe
     labels = (*shared, *left, *right)
     if not contracted:
         order = (*(n for n in final if n in labels), *(n for n in labels if n not in final))
+        if "f" not in (kinds := F.type(a).dtype.kind + F.type(b).dtype.kind) and "c" not in kinds:
+            a, b = (_as_wide(F, v, other) for v, other in ((a, b), (b, a)))  # a sum of small integers is int64
         return F.mul(_wide(F, a, la, order), _wide(F, b, lb, order)), order
     if F.type(a).dtype != F.type(b).dtype:
         raise DTypeError(
@@ -272,7 +281,9 @@ class Tensordot(Composite):
                 raise ShapeError(explain("tensordot", problem))
             if first[i] != second[j]:  # a single element there stands for all
                 a, b = (
-                    (F.sum(a, dim=(i,), keepdim=True), b) if second[j] == 1 else (a, F.sum(b, dim=(j,), keepdim=True))
+                    (total(F, a, (i,), keepdim=True, same=True), b)
+                    if second[j] == 1
+                    else (a, total(F, b, (j,), keepdim=True, same=True))
                 )
                 first, second = tuple(F.shape(a)), tuple(F.shape(b))
         if F.type(a).dtype != F.type(b).dtype:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from tracegrad.dtypes import NumpyDType, from_numpy
-from tracegrad.errors import DTypeError, explain
+import numpy as np
+
+from tracegrad.dtypes import NumpyDType, from_numpy, result_dtype
+from tracegrad.errors import ArgumentError, DTypeError, ShapeError, explain
 from tracegrad.ir.families import Composite, Elementwise, Movement
 from tracegrad.ir.node import Node
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Type
 from tracegrad.ops.checks import is_number, not_for
+from tracegrad.ops.reduce import total
 
 
 class Named(Movement):
@@ -177,9 +180,45 @@ class NanToNum(Elementwise):
 # --- products of matrices and vectors, added to a value
 
 
-def added(F: Ops, called: str, input: Any, product: Any, beta: Any, alpha: Any) -> Value:  # noqa: A002
-    """beta * input + alpha * product, as a step with the given name."""
-    product = product if alpha == 1 else F.mul(product, alpha)
+def _factor(operation: str, value: Any, d: NumpyDType) -> Any:
+    """beta or alpha as a number of the dtype: truncated for integers.  Raises RuntimeError where the dtype does not hold it."""
+    if isinstance(value, complex) and d.kind != "c":
+        if value.imag:
+            raise DTypeError(
+                explain(operation, f"value cannot be converted to type {d} without overflow", value=value)
+            )
+        value = value.real
+    if d.kind not in "iu" or not is_number(value):
+        return value
+    info = np.iinfo(d)
+    if not (-info.max if d.kind == "u" else info.min) <= value <= info.max:
+        raise DTypeError(explain(operation, f"value cannot be converted to type {d} without overflow", value=value))
+    return int(value)
+
+
+def added(F: Ops, operation: str, input: Any, product: Any, beta: Any, alpha: Any) -> Value:  # noqa: A002
+    """beta * input + alpha * product, as a step of torch's name.  A factor 0 leaves out what it multiplies, nan included.
+
+    Raises TypeError for a number as input, RuntimeError for another dtype than the product's or a shape that does not expand to its shape.
+    """
+    if is_number(input):
+        problem = f"{operation}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
+        raise ArgumentError(explain(operation, problem))
+    t, made = F.type(input), F.type(product)
+    if t.dtype != made.dtype:
+        raise DTypeError(explain(operation, "its operands must have the same dtype", input=t, product=made))
+    lead = len(made.shape) - len(t.shape)
+    if lead < 0 or any(n not in (1, m) for n, m in zip(t.shape, made.shape[lead:], strict=True)):
+        problem = f"The expanded size of the tensor {list(made.shape)} must match the existing size {list(t.shape)}"
+        raise ShapeError(explain(operation, problem))
+    beta, alpha = _factor(operation, beta, t.dtype), _factor(operation, alpha, t.dtype)
+    called = f"{operation.capitalize()}Backward0"
+    if alpha == 0 and operation not in ("addr", "baddbmm"):
+        product = F.flat_in(F.zeros(made), product, called)
+    elif alpha != 1:
+        product = F.mul(product, alpha)
+    if beta == 0:
+        return F.named(F.flat_in(product, F.expand(input, shape=made.shape), called), called=called)
     return F.named(F.add(input if beta == 1 else F.mul(input, beta), product), called=called)
 
 
@@ -192,19 +231,37 @@ class Addmv(Composite):
     @staticmethod
     def call(F: Ops, input: Any, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1) -> Value:  # noqa: A002
         """A product of a matrix and a vector added to input."""
-        return added(F, "AddmvBackward0", input, F.mv(mat, vec), beta, alpha)
+        return added(F, "addmv", input, F.mv(mat, vec), beta, alpha)
+
+
+def _check_outer_factor(name: str, value: Any, d: NumpyDType) -> None:
+    """What addr says of beta and alpha, which the other functions convert."""
+    if d.kind in "biu" and isinstance(value, (float, complex)):
+        problem = f"For integral input tensors, argument {name} must not be a floating point number."
+        raise DTypeError(explain("addr", problem))
+    if d.kind != "b" and isinstance(value, bool):
+        raise DTypeError(explain("addr", f"Boolean {name} only supported for Boolean results."))
 
 
 class Addr(Composite):
-    """beta * input + alpha * outer(vec1, vec2).  Shapes: broadcasts to (n, m), (n,), (m,) -> (n, m)."""
+    """beta * input + alpha * outer(vec1, vec2); of bools a disjunction.  Shapes: broadcasts to (n, m), (n,), (m,) -> (n, m)."""
 
     inplace = True
     samples = ([A(2, 3), A(2), A(3)], [A(3), A(2), A(3)])
 
     @staticmethod
     def call(F: Ops, input: Any, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1) -> Value:  # noqa: A002
-        """An outer product added to input."""
-        return added(F, "AddrBackward0", input, F.outer(vec1, vec2), beta, alpha)
+        """An outer product added to input; the operands may differ in their dtypes."""
+        product = F.outer(vec1, vec2)
+        if not is_number(input) and F.type(input).dtype != F.type(product).dtype:
+            common = result_dtype([F.type(input).dtype, F.type(product).dtype], [], [])
+            input, product = F.as_dtype(input, common), F.as_dtype(product, common)  # noqa: A001
+        d = F.type(product).dtype
+        _check_outer_factor("beta", beta, d)
+        _check_outer_factor("alpha", alpha, d)
+        if d.kind == "b":
+            beta, alpha = bool(beta), bool(alpha)
+        return added(F, "addr", input, product, beta, alpha)
 
 
 class Baddbmm(Composite):
@@ -216,7 +273,7 @@ class Baddbmm(Composite):
     @staticmethod
     def call(F: Ops, input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Value:  # noqa: A002
         """Products of the matrices of two batches added to input."""
-        return added(F, "BaddbmmBackward0", input, F.bmm(batch1, batch2), beta, alpha)
+        return added(F, "baddbmm", input, F.bmm(batch1, batch2), beta, alpha)
 
 
 class Addbmm(Composite):
@@ -228,4 +285,5 @@ class Addbmm(Composite):
     @staticmethod
     def call(F: Ops, input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Value:  # noqa: A002
         """The sum of the products of the matrices of two batches added to input."""
-        return added(F, "AddbmmBackward0", input, F.sum(F.bmm(batch1, batch2), dim=(0,), keepdim=False), beta, alpha)
+        products = total(F, F.bmm(batch1, batch2), (0,), same=True)
+        return added(F, "addbmm", input, products, beta, alpha)

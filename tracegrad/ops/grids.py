@@ -8,12 +8,13 @@ from typing import Any
 
 from tracegrad import dtypes
 from tracegrad.dtypes import I64
-from tracegrad.errors import ArgumentError, DTypeError, ShapeError, explain
+from tracegrad.errors import ArgumentError, ArgumentValueError, DTypeError, ShapeError, explain
 from tracegrad.ir.families import Composite
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Shape, Type, one_axis, size_of
-from tracegrad.ops.checks import is_number
+from tracegrad.ops.checks import is_number, whole
+from tracegrad.ops.joining import Cat, tensor_list
 
 
 def _listed(tensors: tuple[Any, ...]) -> list[Any]:
@@ -131,8 +132,9 @@ class ColumnStack(Composite):
     @staticmethod
     def call(F: Ops, tensors: Any) -> Value:
         """The tensors side by side."""
-        columns = [v if len(F.shape(v)) > 1 else F.reshape(v, shape=(size_of(F.shape(v)), 1)) for v in tensors]
-        return F.cat(*columns, dim=1)
+        items = tensor_list("column_stack", tensors, empty=False)
+        columns = [v if len(F.shape(v)) > 1 else F.reshape(v, shape=(size_of(F.shape(v)), 1)) for v in items]
+        return Cat.call(F, columns, 1)
 
 
 class RowStack(Composite):
@@ -156,7 +158,8 @@ class Dstack(Composite):
     @staticmethod
     def call(F: Ops, tensors: Any) -> Value:
         """The tensors one behind the other."""
-        return F.cat(*(F.reshape(v, shape=_three(F.shape(v))) for v in tensors), dim=2)
+        items = tensor_list("dstack", tensors, empty=False)
+        return Cat.call(F, [F.reshape(v, shape=_three(F.shape(v))) for v in items], 2)
 
 
 def _three(shape: Shape) -> Shape:
@@ -208,10 +211,16 @@ class UnravelIndex(Composite):
 
     @staticmethod
     def call(F: Ops, indices: Any, shape: Any) -> tuple[Value, ...]:
-        """The positions along the axes of `shape`.  Raises TypeError unless indices are integers."""
-        t, sizes = F.type(indices), (int(shape),) if is_number(shape) else tuple(int(n) for n in shape)
+        """The positions along the axes of `shape`, int64.  Raises TypeError unless indices are integers, ValueError for a negative size."""
+        t, sizes = F.type(indices), tuple(shape) if isinstance(shape, Sequence) else (shape,)
         if t.dtype.kind not in "iu":
             raise ArgumentError(explain("unravel_index", "expected 'indices' to be integer dtype", indices=t))
+        sizes = tuple(whole("unravel_index", "shape", n) for n in sizes)
+        if any(n < 0 for n in sizes):
+            raise ArgumentValueError(explain("unravel_index", f"'shape' cannot have negative values, but got {sizes}"))
+        indices = F.as_dtype(indices, I64)
+        if not size_of(t.shape):
+            return tuple(indices for _ in sizes)
         found, step = [], 1
         for n in reversed(sizes):
             found.append(F.remainder(F.div_floor(indices, step) if step > 1 else indices, n))
@@ -258,7 +267,9 @@ class SumToSize(Composite):
         lead = len(shape) - len(wanted)
         if lead < 0 or any(n not in (1, m) for n, m in zip(wanted, shape[lead:], strict=True)):
             raise ShapeError(explain("sum_to_size", f"size {list(wanted)} is not expandable to size {list(shape)}."))
-        return F.sum_to(input, shape=wanted)
+        if shape == wanted and wanted:
+            return input
+        return F.sum_to(input if F.is_floating(input) else F.as_dtype(input, I64), shape=wanted)
 
 
 class Gradient(Composite):
@@ -275,19 +286,41 @@ class Gradient(Composite):
             raise ShapeError(explain("gradient", "torch.gradient only supports edge_order=1 and edge_order=2."))
         given = range(len(shape)) if dim is None else (dim,) if is_number(dim) else dim
         axes = [one_axis("gradient", len(shape), d) for d in given]
-        gaps = [spacing] * len(axes) if is_number(spacing) else list(spacing)
-        if len(gaps) != len(axes):
-            raise ShapeError(
-                explain(
-                    "gradient", f"expected spacing to have one entry for each axis, got {len(gaps)} for {len(axes)}"
-                )
-            )
+        for d in axes:
+            if axes.count(d) > 1:
+                raise ShapeError(explain("gradient", f"dim {d} appears multiple times in the list of dims"))
+        gaps = _spacings(F, spacing, len(axes))
         if any(shape[d] < edge_order + 1 for d in axes):
             raise ShapeError(
                 explain("gradient", "expected each dimension size to be at least edge_order+1", input=F.type(input))
             )
+        if F.type(input).dtype.kind in "bu":
+            raise DTypeError(explain("gradient", "torch.gradient does not support bool and uint8 input."))
         x = input if F.is_floating(input) else F.as_dtype(input, dtypes.default.float)
-        return tuple(_slopes(F, x, d, gap, edge_order) for d, gap in zip(axes, gaps, strict=True))
+        return tuple(
+            _even_slopes(F, x, d, gap, edge_order) if is_number(gap) else _slopes(F, x, d, gap, edge_order)
+            for d, gap in zip(axes, gaps, strict=True)
+        )
+
+
+def _spacings(F: Ops, spacing: Any, count: int) -> list[Any]:
+    """For each axis a number, or the coordinates along it."""
+    if spacing is None or is_number(spacing):
+        return [1 if spacing is None else spacing] * count
+    if not isinstance(spacing, (tuple, list)):
+        return [spacing.item()] * count if F.type(spacing).shape == () else _refuse_spacing(spacing)
+    if len(spacing) != count:
+        problem = f"expected spacing to be unspecified, a scalar or a list with one entry for each axis, got {len(spacing)} for {count}"
+        raise ShapeError(explain("gradient", problem))
+    for gap in spacing:
+        if not is_number(gap) and len(F.shape(gap)) != 1:
+            problem = f"expected each element of spacing to have one dimension, but got an element with {len(F.shape(gap))} dimensions!"
+            raise ShapeError(explain("gradient", problem))
+    return list(spacing)
+
+
+def _refuse_spacing(spacing: Any) -> list[Any]:
+    raise ArgumentError(explain("gradient", f"argument 'spacing' cannot be {type(spacing).__name__}"))
 
 
 def _cut(F: Ops, x: Value, dim: int, start: int, stop: int) -> Value:
@@ -295,12 +328,28 @@ def _cut(F: Ops, x: Value, dim: int, start: int, stop: int) -> Value:
     return F.slice(x, dim=dim, start=start % n if start < 0 else start, stop=stop if stop > 0 else n + stop, step=1)
 
 
-def _slopes(F: Ops, x: Value, dim: int, gap: Any, edge_order: int) -> Value:
+def _even_slopes(F: Ops, x: Value, dim: int, gap: Any, edge_order: int) -> Value:
+    """Slopes of samples whose distance is one number."""
     n = F.shape(x)[dim]
-    if is_number(gap):
-        steps = F.full(shape=(n - 1,), value=float(gap), dtype=F.type(x).dtype)
+    if edge_order == 1:
+        first = F.sub(_cut(F, x, dim, 1, 2), _cut(F, x, dim, 0, 1))
+        last = F.sub(_cut(F, x, dim, n - 1, n), _cut(F, x, dim, n - 2, n - 1))
     else:
-        steps = F.as_dtype(F.sub(_cut(F, gap, 0, 1, n), _cut(F, gap, 0, 0, n - 1)), F.type(x).dtype)
+        a, b, c = (_cut(F, x, dim, i, i + 1) for i in range(3))
+        first = F.add(F.add(F.mul(a, -1.5), F.mul(b, 2.0)), F.mul(c, -0.5))
+        a, b, c = (_cut(F, x, dim, i, i + 1) for i in range(n - 3, n))
+        last = F.add(F.add(F.mul(a, 0.5), F.mul(b, -2.0)), F.mul(c, 1.5))
+    ends = [F.div(first, gap), F.div(last, gap)]
+    if n == 2:
+        return F.cat(*ends, dim=dim)
+    inner = F.div(F.sub(_cut(F, x, dim, 2, n), _cut(F, x, dim, 0, n - 2)), 2 * gap)
+    return F.cat(ends[0], inner, ends[1], dim=dim)
+
+
+def _slopes(F: Ops, x: Value, dim: int, gap: Value, edge_order: int) -> Value:
+    """Slopes of samples at given coordinates."""
+    n = F.shape(x)[dim]
+    steps = F.as_dtype(F.sub(_cut(F, gap, 0, 1, n), _cut(F, gap, 0, 0, n - 1)), F.type(x).dtype)
     steps = F.reshape(steps, shape=tuple(n - 1 if d == dim else 1 for d in range(len(F.shape(x)))))
     rises = F.div(F.sub(_cut(F, x, dim, 1, n), _cut(F, x, dim, 0, n - 1)), steps)
     first, last = _cut(F, rises, dim, 0, 1), _cut(F, rises, dim, n - 2, n - 1)

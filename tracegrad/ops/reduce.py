@@ -39,6 +39,15 @@ def folded(F: Ops, operation: str, x: Any, dtype: Any, attrs: dict[str, Any]) ->
     return F.as_dtype(fold(F.as_dtype(x, I64), **attrs), target)
 
 
+def total(F: Ops, x: Any, dim: Dim, keepdim: bool = False, same: bool = False) -> Value:
+    """The sum over dim for what is made of sums: whole numbers as int64, or in x's own dtype if `same`."""
+    d = F.type(x).dtype
+    if is_floating(d):
+        return F.sum(x, dim=dim, keepdim=keepdim)
+    made = F.sum(F.as_dtype(x, I64), dim=dim, keepdim=keepdim)
+    return F.as_dtype(made, d) if same else made
+
+
 def _needs_wide(operation: str, x: Type) -> None:
     """Folds of small integers would change the dtype in NumPy; `folded` converts them before and after."""
     if x.dtype.kind in "bu" or (x.dtype.kind == "i" and x.dtype.itemsize < I64.itemsize):
