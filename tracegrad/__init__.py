@@ -74,23 +74,35 @@ _LAZY = {
         for name in (
             "adaptive_avg_pool1d adaptive_max_pool1d alpha_dropout avg_pool1d batch_norm bilinear celu_ channel_shuffle "
             "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d cosine_embedding_loss "
-            "cosine_similarity dropout dropout_ embedding feature_alpha_dropout feature_dropout group_norm "
+            "constant_pad_nd cosine_similarity dropout dropout_ embedding feature_alpha_dropout feature_dropout group_norm "
             "hinge_embedding_loss instance_norm kl_div layer_norm margin_ranking_loss max_pool1d max_pool1d_with_indices "
-            "max_pool2d max_pool3d pairwise_distance pdist pixel_shuffle pixel_unshuffle rms_norm rrelu rrelu_ selu_ "
+            "max_pool2d max_pool3d native_channel_shuffle native_dropout pairwise_distance pdist pixel_shuffle pixel_unshuffle rms_norm rrelu rrelu_ selu_ "
             "threshold_ triplet_margin_loss"
         ).split()
     },
-    **{name: ("tracegrad.nn.more_torch_names", name) for name in "ctc_loss".split()},
+    **{
+        name: ("tracegrad.nn.more_torch_names", name)
+        for name in "affine_grid_generator ctc_loss grid_sampler grid_sampler_2d grid_sampler_3d".split()
+    },
     "compile": ("tracegrad.compiler", "compile"),
     "capture": ("tracegrad.compiler", "capture"),
     "vmap": ("tracegrad.func", "vmap"),
+    **{name: ("tracegrad.eager.sampling", name) for name in "bernoulli binomial multinomial normal poisson".split()},
+    **{name: ("tracegrad.eager.sequences", name) for name in "logspace range tril_indices triu_indices".split()},
     **{
-        name: ("tracegrad.eager.sampling", name)
-        for name in "bernoulli binomial multinomial normal poisson".split()
+        name: ("tracegrad.eager.view_copies", name)
+        for name in (
+            "alias_copy as_strided_copy detach_copy diagonal_copy expand_copy fill permute_copy select_copy slice_copy "
+            "split_copy split_with_sizes_copy squeeze_copy t_copy transpose_copy unbind_copy unfold_copy unsqueeze_copy "
+            "view_as_complex_copy view_as_real_copy view_copy"
+        ).split()
     },
     **{
-        name: ("tracegrad.eager.sequences", name)
-        for name in "logspace range tril_indices triu_indices".split()
+        name: ("tracegrad.eager.other_names", name)
+        for name in (
+            "compiled_with_cxx11_abi empty_permuted get_device is_distributed is_same_size is_vulkan_available "
+            "nonzero_static sym_float sym_int sym_ite sym_max sym_min sym_not sym_sqrt sym_sum"
+        ).split()
     },
     **{
         name: ("tracegrad.eager.rare", name)
@@ -100,7 +112,9 @@ _LAZY = {
     },
     **{
         name: ("tracegrad.eager.settings", name)
-        for name in "are_deterministic_algorithms_enabled get_default_device get_float32_matmul_precision get_num_interop_threads get_num_threads "
+        for name in "are_deterministic_algorithms_enabled autocast_decrement_nesting autocast_increment_nesting clear_autocast_cache get_autocast_cpu_dtype "
+        "get_autocast_dtype get_autocast_gpu_dtype get_deterministic_debug_mode is_autocast_cache_enabled is_autocast_cpu_enabled is_autocast_enabled "
+        "set_autocast_cache_enabled set_autocast_cpu_enabled set_autocast_dtype set_autocast_enabled set_deterministic_debug_mode get_default_device get_float32_matmul_precision get_num_interop_threads get_num_threads "
         "is_deterministic_algorithms_warn_only_enabled is_warn_always_enabled set_default_device set_default_tensor_type set_float32_matmul_precision "
         "set_flush_denormal set_num_interop_threads set_num_threads set_warn_always use_deterministic_algorithms".split()
     },

@@ -48,6 +48,7 @@ from tracegrad.nn.attention_functions import interpolate, scaled_dot_product_att
 from tracegrad.nn.conv_functions import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from tracegrad.nn.ctc_functions import ctc_loss
 from tracegrad.nn.embedding_functions import bilinear, embedding, embedding_bag, one_hot
+from tracegrad.nn.grid_functions import affine_grid, grid_sample
 from tracegrad.nn.loss_functions import (
     binary_cross_entropy,
     cosine_embedding_loss,
@@ -281,6 +282,7 @@ __all__ = [
     "adaptive_max_pool2d_with_indices",
     "adaptive_max_pool3d",
     "adaptive_max_pool3d_with_indices",
+    "affine_grid",
     "alpha_dropout",
     "avg_pool1d",
     "avg_pool2d",
@@ -315,6 +317,7 @@ __all__ = [
     "gaussian_nll_loss",
     "gelu",
     "glu",
+    "grid_sample",
     "group_norm",
     "gumbel_softmax",
     "hardshrink",

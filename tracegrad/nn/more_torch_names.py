@@ -6,6 +6,7 @@ from typing import Any
 
 from tracegrad.eager.tensor import Tensor
 from tracegrad.nn import functional
+from tracegrad.nn.grid_functions import affine_grid_generator, grid_sampler, grid_sampler_2d, grid_sampler_3d
 from tracegrad.nn.torch_names import _word
 
 
@@ -23,4 +24,4 @@ def ctc_loss(
     return functional.ctc_loss(log_probs, targets, input_lengths, target_lengths, blank, word, zero_infinity)
 
 
-__all__ = ["ctc_loss"]
+__all__ = ["affine_grid_generator", "ctc_loss", "grid_sampler", "grid_sampler_2d", "grid_sampler_3d"]
