@@ -117,8 +117,31 @@ def cumprod(x: Array, dim: int) -> Array:
     return jnp.cumprod(x, axis=dim) if x.ndim else x
 
 
+def logaddexp(x: Array, y: Array) -> Array:
+    """log(exp(x) + exp(y)) without overflow; of complex numbers the larger real part plus the principal logarithm of 1 + exp(difference)."""
+    if not jnp.iscomplexobj(x) and not jnp.iscomplexobj(y):
+        return jnp.logaddexp(x, y)
+    x, y = jnp.broadcast_arrays(x, y)
+    below = x.real <= y.real
+    low, high = jnp.where(below, x, y), jnp.where(below, y, x)
+    equal = low.real == high.real
+    found = jnp.log1p(jnp.exp(low - high)) + high
+    found = jnp.where(jnp.isposinf(low.real) & equal, jnp.log(jnp.exp(low) + jnp.exp(high)), found)
+    found = jnp.where(jnp.isneginf(low.real) & equal, low, found)
+    return jnp.where(jnp.isnan(x) | jnp.isnan(y), complex(jnp.nan, jnp.nan), found)
+
+
 def logcumsumexp(x: Array, dim: int) -> Array:
     """log(sum(exp(x))) up to and with each position of an axis."""
+    if x.ndim and x.size and jnp.iscomplexobj(x):  # the imaginary part depends on the order of the steps
+        rows = jnp.moveaxis(x, dim, 0)
+
+        def step(before: Any, row: Any) -> Any:
+            made = logaddexp(row, before)
+            return made, made
+
+        rest = jax.lax.scan(step, rows[0], rows[1:])[1]
+        return jnp.moveaxis(jnp.concatenate((rows[:1], rest)), 0, dim)
     return jax.lax.associative_scan(jnp.logaddexp, x, axis=dim) if x.ndim and x.size else x
 
 
@@ -127,6 +150,8 @@ def searchsorted(edges: Array, x: Array, right: bool, dtype: Any) -> Array:
     side = "right" if right else "left"
     if edges.ndim == 1:
         return jnp.searchsorted(edges, x, side=side).astype(dtype)
+    if not edges.shape[-1] or not x.size:
+        return jnp.zeros(x.shape, dtype)
     rows, wanted = edges.reshape(-1, edges.shape[-1]), x.reshape(-1, x.shape[-1])
     found = jax.vmap(lambda e, v: jnp.searchsorted(e, v, side=side))(rows, wanted)
     return found.reshape(x.shape).astype(dtype)

@@ -69,13 +69,14 @@ LATER = {
     name: f"tracegrad.kernels.{module}"
     for module, names in {
         "ordering": (
-            "sort topk kthvalue median_dim median mode cummax cummin linear_recurrence cumprod logcumsumexp searchsorted roll "
+            "sort topk kthvalue median_dim median mode cummax cummin linear_recurrence cumprod logaddexp logcumsumexp searchsorted roll "
             "unique_positions bincount histc take"
         ),
         "folded_scatters": "scatter_reduce",
+        "polynomials": "polynomial airy_ai",
         "special": "special digamma polygamma xlogy logit sinc_slope frexp spherical_j0 signbit",
         "matrices": (
-            "matrix_inverse matrix_solve determinant slogdet cofactors cholesky_factor cholesky_info solve_triangular eigh eig svd "
+            "matrix_inverse matrix_solve determinant slogdet cofactors cholesky_factor cholesky_info cholesky_solved solve_triangular eigh eig svd "
             "pinv qr lu_info lu_packed permutation_matrix matrix_exp least_squares check_phase"
         ),
         "matrix_factors": "ldl_packed ldl_solved reflections",

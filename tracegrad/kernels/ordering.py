@@ -129,9 +129,29 @@ def cumprod(x: Array, dim: int) -> Array:
     return np.multiply.accumulate(np.asarray(x, order="C"), axis=dim) if x.ndim else np.array(x)
 
 
+def logaddexp(x: Array, y: Array) -> Array:
+    """log(exp(x) + exp(y)) without overflow; of complex numbers the larger real part plus the principal logarithm of 1 + exp(difference)."""
+    if np.result_type(x, y).kind != "c":
+        return np.asarray(np.logaddexp(x, y))
+    x, y = np.broadcast_arrays(x, y)
+    below = np.less_equal(np.real(x), np.real(y))
+    low, high = np.where(below, x, y), np.where(below, y, x)
+    level, equal = np.real(low), np.equal(np.real(low), np.real(high))
+    found = np.log1p(np.exp(low - high)) + high
+    found = np.where(np.isposinf(level) & equal, np.log(np.exp(low) + np.exp(high)), found)
+    found = np.where(np.isneginf(level) & equal, low, found)
+    return np.where(np.isnan(x) | np.isnan(y), complex(np.nan, np.nan), found).astype(x.dtype, copy=False)
+
+
 def logcumsumexp(x: Array, dim: int) -> Array:
     """log(sum(exp(x))) up to and with each position of an axis."""
-    return np.logaddexp.accumulate(np.asarray(x, order="C"), axis=dim) if x.ndim else np.array(x)
+    if not x.ndim or x.dtype.kind != "c":
+        return np.logaddexp.accumulate(np.asarray(x, order="C"), axis=dim) if x.ndim else np.array(x)
+    made = np.array(x)
+    rows = np.moveaxis(made, dim, 0)
+    for i in range(1, len(rows)):
+        rows[i] = logaddexp(rows[i], rows[i - 1])
+    return made
 
 
 def searchsorted(edges: Array, x: Array, right: bool, dtype: Any) -> Array:
@@ -140,6 +160,8 @@ def searchsorted(edges: Array, x: Array, right: bool, dtype: Any) -> Array:
     if edges.ndim == 1:
         return np.asarray(np.searchsorted(edges, x, side)).astype(dtype)
     n, m = edges.shape[-1], x.shape[-1]
+    if not n or not x.size:
+        return np.zeros(x.shape, dtype)
     rows, count = edges.reshape(-1, n), x.reshape(-1, m)
     found = np.empty(count.shape, np.int64)
     lead = np.arange(len(rows))[:, None]

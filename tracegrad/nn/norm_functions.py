@@ -31,7 +31,6 @@ def _scaled(x: Any, weight: Any, bias: Any, shape: tuple[int, ...] | None, calle
 
 
 def _trailing(operation: str, input: Any, normalized_shape: Any, *given: Any) -> tuple[int, ...]:  # noqa: A002
-    _floating(operation, input)
     if isinstance(normalized_shape, int):
         raise ArgumentError(explain(operation, "argument 'normalized_shape' must be tuple of ints, not int"))
     shape = tuple(normalized_shape)
@@ -56,12 +55,15 @@ def layer_norm(
     eps: float = 1e-5,
 ) -> Any:
     """input with mean 0 and variance 1 over its last axes, times weight, plus bias.  Raises RuntimeError for shapes that do not fit."""
+    _floating("layer_norm", input)
     dim = _trailing("layer_norm", input, normalized_shape, weight, bias)
     return _scaled(T.standardise(input, dim=dim, eps=float(eps)), weight, bias, None, "NativeLayerNormBackward0")
 
 
 def rms_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None, eps: float | None = None) -> Any:  # noqa: A002
     """input divided by the root of its mean square over the last axes, times weight.  eps None: the dtype's epsilon."""
+    if not T.is_complex(input):
+        _floating("rms_norm", input)
     dim = _trailing("rms_norm", input, normalized_shape, weight)
     small = float(np.finfo(input._data.dtype).eps) if eps is None else float(eps)
     made = T.mul(input, T.rsqrt(T.add(T.mean(T.square(input), dim=dim, keepdim=True), small)))

@@ -104,8 +104,8 @@ class Logaddexp(_Pair):
     """log(exp(x) + exp(y)), without overflow.  Shapes: (*a), (*b) -> broadcast(a, b)."""
 
     samples = (*_PAIRS, [A(3, lo=-900.0, hi=900.0), A(3, lo=-900.0, hi=900.0)])
-    commutative = True
-    numpy, jax = "np.logaddexp({x}, {y})", "jnp.logaddexp({x}, {y})"
+    commutative, real_only = True, False
+    numpy = jax = "K.logaddexp({x}, {y})"
 
     @staticmethod
     def call(F: Ops, input: Any, other: Any) -> Value:  # noqa: A002
@@ -194,15 +194,24 @@ class Lcm(_Whole):
 
 
 class Nextafter(_Whole):
-    """The floating-point number after x in the direction of y.  Shapes: (*a), (*b) -> broadcast(a, b)."""
+    """The floating-point number after x in the direction of y.  Shapes: (*a), (*b) -> broadcast(a, b).  Derivatives 1 and 0; both 0 where x = y."""
 
     stored = True
+    nondiff_outputs, masks = (), "selects"
     numpy, jax, samples = "np.nextafter({x}, {y})", "jnp.nextafter({x}, {y})", _PAIRS
 
     @staticmethod
     def call(F: Ops, input: Any, other: Any) -> Value:  # noqa: A002
         """The neighbour of input toward other."""
         return Nextafter.checked(F, input, other, "biu")
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value, y: Value) -> Value:
+        return F.where(F.eq(x, y), 0.0, g)
+
+    @staticmethod
+    def grad_y(F: Ops, g: Value) -> Value:
+        return F.zeros(F.type(g))
 
 
 class Heaviside(_Whole):
@@ -217,6 +226,8 @@ class Heaviside(_Whole):
     @staticmethod
     def call(F: Ops, input: Any, values: Any) -> Value:  # noqa: A002
         """The step function with `values` at the step.  Raises RuntimeError for different dtypes."""
+        if "c" in (F.type(input).dtype.kind, F.type(values).dtype.kind):
+            raise DTypeError(explain("heaviside", "is not yet implemented for complex tensors."))
         Heaviside.check_pair(F, input, values)
         if F.type(input).dtype != F.type(values).dtype:
             raise DTypeError(
@@ -317,9 +328,9 @@ class FloatPower(Composite):
 class Signbit(Comparison):
     """Whether the sign is minus, also of -0.0.  Shape: (*a) -> (*a), bool."""
 
+    stored = False
     real_only = True
     numpy, jax = "K.signbit({x})", "K.signbit({x})"
-    stored = False
     samples = ([A(2, 3)], [A()], [A(0, 3)])
 
 

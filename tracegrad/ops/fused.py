@@ -76,7 +76,7 @@ class Lerp(Elementwise):
 
     @staticmethod
     def grad_x(F: Ops, g: Value, weight: Value) -> Value:
-        return F.mul(g, 1 - weight if isinstance(weight, (int, float)) else F.rsub(weight, 1.0))
+        return F.mul(g, 1 - weight if is_number(weight) else F.rsub(weight, 1.0))
 
     @staticmethod
     def grad_end(F: Ops, g: Value, weight: Value) -> Value:

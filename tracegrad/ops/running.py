@@ -101,7 +101,7 @@ class Cumprod(Op):
 class Logcumsumexp(Op):
     """log(sum(exp(x))) of the elements up to and with each position of axis dim, without overflow.  Shape: (*a) -> (*a).  All -inf: -inf."""
 
-    attrs, real_only, masks = ("dim",), True, "stops"
+    attrs, masks = ("dim",), "stops"
     numpy = jax = "K.logcumsumexp({x}, {dim})"
     samples = (*_SAMPLES, [A(5, lo=-900.0, hi=900.0), 0])
 

@@ -133,7 +133,7 @@ class Logit(Special):
 class SincSlope(Special):
     """The derivative of sinc of an order.  Shape: (*a) -> (*a)."""
 
-    attrs, function, method, inplace = ("order",), False, False, False
+    attrs, function, method, inplace, real_only = ("order",), False, False, False, False
     numpy = jax = "K.sinc_slope({x}, {order})"
     samples = ([A(2, 3), 1], [A(), 2], [A(0, 4), 1], [A(4, lo=-1e-3, hi=1e-3), 2], [A(3, lo=0, hi=0), 3])
 
@@ -150,6 +150,7 @@ class SincSlope(Special):
 class Sinc(Special):
     """sin(pi x) / (pi x); 1 at 0, where all derivatives are right.  Shape: (*a) -> (*a)."""
 
+    real_only = False
     numpy, jax = "np.sinc({x})", "jnp.sinc({x})"
     samples = (*_ANY, [A(3, lo=0, hi=0)])
 

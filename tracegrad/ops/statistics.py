@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, ClassVar
 
 from tracegrad import dtypes
@@ -11,11 +12,14 @@ from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Shape, Type, many_axes, one_axis, size_of
-from tracegrad.ops.checks import is_number, needs_floating
+from tracegrad.ops.checks import is_number, needs_floating, whole
 from tracegrad.ops.extremes import Amax, Amin
-from tracegrad.ops.reduce import Dim, folded
+from tracegrad.ops.reduce import Dim, folded, total
 from tracegrad.ops.results import named_result
 from tracegrad.ops.spread import Std, Var, _spread_attrs
+
+
+_NO_DEGREES = "cov(): degrees of freedom is <= 0. Correction should be strictly less than the number of observations."
 
 
 class _SpreadAndMean(Op, family=True):
@@ -287,46 +291,55 @@ def _covariance(F: Ops, x: Any, correction: int, fweights: Any, aweights: Any) -
     rows = F.reshape(x, shape=(1, size_of(t.shape))) if len(t.shape) < 2 else x
     rows = rows if F.is_floating(rows) else F.as_dtype(rows, dtypes.default.float)
     d, n = F.type(rows).dtype, F.shape(rows)[1]
-    weights, total, degrees = None, float(n), float(n - correction)
-    for given in (fweights, aweights):
-        if given is not None:
-            _check_weights(F, given, n)
-            same = F.as_dtype(given, d)
-            weights = same if weights is None else F.mul(weights, same)
+    _check_weights(F, fweights, aweights, n)
+    weights = aweights if fweights is None else fweights
     if weights is None:
         mean = F.mean(rows, dim=(1,), keepdim=True) if n else F.sum(rows, dim=(1,), keepdim=True)
-        apart = F.sub(rows, mean)
-        scaled = apart
-        factor: Any = degrees if degrees > 0 else 0.0
+        apart = scaled = F.sub(rows, mean)
+        factor: Any = float(n - correction) if n > correction else 0.0
+        if n <= correction:
+            warnings.warn(_NO_DEGREES, UserWarning, stacklevel=6)
     else:
-        total = F.sum(weights, dim=None, keepdim=False)
-        apart = F.sub(rows, F.div(F.sum(F.mul(rows, weights), dim=(1,), keepdim=True), total))
-        scaled = F.mul(apart, weights)
-        power = weights if aweights is None else F.mul(weights, F.as_dtype(aweights, d))
-        factor = (
-            F.sub(total, float(correction))
-            if aweights is None
-            else F.sub(total, F.div(F.mul(F.sum(power, dim=None, keepdim=False), float(correction)), total))
-        )
-        factor = F.clamp_min(factor, min=0.0, max=None)
+        if fweights is not None and aweights is not None:
+            weights = F.mul(F.as_dtype(fweights, F.type(aweights).dtype), aweights)
+        same, count = F.as_dtype(weights, d), _in_floating(F, total(F, weights, None))
+        apart = F.sub(rows, F.div(F.sum(F.mul(rows, same), dim=(1,), keepdim=True), F.as_dtype(count, d)))
+        scaled = F.mul(apart, same)
+        factor = F.sub(count, float(correction))
+        if aweights is not None and correction != 0:
+            power = F.sum(F.mul(weights, aweights), dim=None, keepdim=False)
+            factor = F.sub(count, F.div(F.mul(power, float(correction)), count))
+        factor = F.as_dtype(F.clamp_min(factor, min=0.0, max=None), d)
     product = F.matmul(apart, F.conj(F.mT(scaled)) if d.kind == "c" else F.mT(scaled))
     made = F.div(product, factor)
     return made if len(t.shape) == 2 and F.shape(made) != (1, 1) else F.squeeze(made, dim=None)
 
 
-def _check_weights(F: Ops, weights: Any, n: int) -> None:
-    if F.shape(weights) != (n,):
-        raise ShapeError(
-            explain(
-                "cov",
-                "expected weights to have one number for each observation",
-                weights=F.type(weights),
-                observations=n,
-            )
-        )
-    numbers = getattr(weights, "_data", None)
-    if numbers is not None and (numbers < 0).any():
-        raise ShapeError(explain("cov", "weights cannot be negative"))
+def _in_floating(F: Ops, x: Value) -> Value:
+    return x if F.is_floating(x) else F.as_dtype(x, dtypes.F64)
+
+
+def _check_weights(F: Ops, fweights: Any, aweights: Any, n: int) -> None:
+    for name, given, kinds, wanted in (
+        ("fweights", fweights, "iu", "integral"),
+        ("aweights", aweights, "fV", "floating point"),
+    ):
+        if given is None:
+            continue
+        t, numbers = F.type(given), getattr(given, "_data", None)
+        if len(t.shape) > 1:
+            problem = f"cov(): expected {name} to have one or fewer dimensions but got {len(t.shape)}"
+        elif t.dtype.kind not in kinds:
+            problem = f"cov(): expected {name} to have {wanted} dtype but got {t}"
+        elif size_of(t.shape) != n:
+            problem = f"cov(): expected {name} to have the same numel as there are observations in the input but got {size_of(t.shape)} != {n}"
+        elif numbers is not None and (numbers < 0).any():
+            problem = f"cov(): {name} cannot be negative"
+        elif numbers is not None and numbers.size and not numbers.any():
+            problem = "cov(): weights sum to zero, can't be normalized"
+        else:
+            continue
+        raise ShapeError(explain("cov", problem))
 
 
 class Cov(Composite):
@@ -337,6 +350,7 @@ class Cov(Composite):
     @staticmethod
     def call(F: Ops, input: Any, *, correction: int = 1, fweights: Any = None, aweights: Any = None) -> Value:  # noqa: A002
         """Covariances with `correction` subtracted from the count; fweights: how often each observation occurred, aweights: how much it counts."""
+        correction = whole("cov", "correction", correction)
         return F.named(_covariance(F, input, correction, fweights, aweights), called="SqueezeBackward0")
 
 
@@ -353,4 +367,6 @@ class Corrcoef(Composite):
             return F.div(found, found)
         spread = F.sqrt(F.diagonal(found, offset=0, dim1=0, dim2=1))
         scaled = F.div(F.div(found, F.unsqueeze(spread, dim=1)), F.unsqueeze(spread, dim=0))
+        if F.is_complex(scaled):
+            return F.complex(*(F.clamp(part, min=-1.0, max=1.0) for part in (F.real(scaled), F.imag(scaled))))
         return F.named(F.clamp(scaled, min=-1.0, max=1.0), called="ClampBackward1")
