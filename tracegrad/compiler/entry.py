@@ -11,7 +11,7 @@ from tracegrad.backends.base import Executable, backend
 from tracegrad.compiler.replay import Recorded, replay
 from tracegrad.compiler.watch import Watched
 from tracegrad.config import local
-from tracegrad.eager.creation import default_generator
+from tracegrad.eager.generator import Generator
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.ir.builder import projections
 from tracegrad.ir.graph import Graph
@@ -30,15 +30,19 @@ class Entry:
     """
 
     def __init__(
-        self, recorded: Recorded, random_keys: Sequence[Tensor], backend_name: str, watched: list[Watched]
+        self,
+        recorded: Recorded,
+        random_keys: Sequence[tuple[Tensor, Generator]],
+        backend_name: str,
+        watched: list[Watched],
     ) -> None:
         self.recorded, self.watched, self.backend_name = recorded, watched, backend_name
-        keys = {id(k) for k in random_keys}
+        keys = {id(k) for k, _ in random_keys}
         # captures that are random keys are drawn anew at every call, in the order in which they were asked for
         self.captures = [None if id(t) in keys else t for t in recorded.captures]
-        order = {id(k): i for i, k in enumerate(random_keys)}
-        self.draws = len(random_keys)
-        self._first_keys = list(random_keys)  # the first call uses the keys that recording has drawn
+        order = {id(k): i for i, (k, _) in enumerate(random_keys)}
+        self.generators = [generator for _, generator in random_keys]
+        self._first_keys = [k for k, _ in random_keys]  # the first call uses the keys that recording has drawn
         self.draw_of = [order.get(id(t), -1) for t in recorded.captures]
         self.capture_types = [(t._data.shape, t._data.dtype, t.requires_grad) for t in recorded.captures]
         self.follows = followed_outputs(recorded.graph)
@@ -64,7 +68,7 @@ class Entry:
     def captured_tensors(self) -> list[Tensor]:
         """The Tensors to pass after the arguments: captures as they are now, and fresh random keys."""
         keys, self._first_keys = self._first_keys, []
-        keys = keys or [handle(np.asarray(default_generator.next_key()), None) for _ in range(self.draws)]
+        keys = keys or [handle(np.asarray(g.next_key()), None) for g in self.generators]
         return [keys[draw] if t is None else t for t, draw in zip(self.captures, self.draw_of, strict=True)]
 
     def run(self, tensors: list[Tensor]) -> Any:

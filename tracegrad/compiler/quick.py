@@ -27,7 +27,7 @@ def quick_call(entry: Entry, args: Sequence[Any]) -> Callable[[tuple[Any, ...]],
     None when the signature has no such path: nested arguments, random numbers, results in unusual containers.
     """
     result = result_text(entry.recorded.treedef, entry.recorded.statics)
-    if entry.draws or result is None or not all(type(a) in (Tensor, Parameter, float) for a in args):
+    if entry.generators or result is None or not all(type(a) in (Tensor, Parameter, float) for a in args):
         return None
     scope: dict[str, Any] = {
         "MISS": MISS, "Tensor": Tensor, "Parameter": Parameter, "new": object.__new__, "MODE": GENERATED, "default": dtypes.default, "FLOAT": dtypes.default.float,

@@ -19,7 +19,7 @@ import numpy as np
 from tracegrad import config
 from tracegrad.autograd import templates as templates  # autograd.Function asks it while a recording runs
 from tracegrad.config import local
-from tracegrad.eager.creation import default_generator
+from tracegrad.eager.generator import Generator, default_generator
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.eager.views import link
 from tracegrad.errors import TraceError, explain
@@ -45,7 +45,7 @@ class Trace:
         self.inputs: list[Node] = []
         self.axes: list[int | None] = []  # under vmap: where the caller has the batch of each of them
         self.captured: dict[int, tuple[Tensor, Node]] = {}
-        self.random_keys: list[Tensor] = []
+        self.random_keys: list[tuple[Tensor, Generator]] = []
         self.followed: list[Tensor] = []  # what Functions left for their backward, with its history
         self._made: list[weakref.ref[Tensor]] = []
         self.begun: set[Node] = set()  # where derivatives begin inside
@@ -170,12 +170,12 @@ class Trace:
             )
         )
 
-    def random_key(self) -> Tensor:
-        """A fresh key for a random operator; the compiled function draws a new one at every call."""
+    def random_key(self, generator: Generator = default_generator) -> Tensor:
+        """A fresh key of the generator for a random operator; the compiled function draws a new one at every call."""
         if self.parent is not None:
-            return self.parent.random_key()
-        key = handle(np.asarray(default_generator.next_key()), None)
-        self.random_keys.append(key)
+            return self.parent.random_key(generator)
+        key = handle(np.asarray(generator.next_key()), None)
+        self.random_keys.append((key, generator))
         return key
 
     def graph(self, outputs: Sequence[Any], names: Sequence[str] = ()) -> Graph:

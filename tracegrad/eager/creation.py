@@ -13,7 +13,7 @@ from tracegrad import dtypes
 from tracegrad.config import local
 from tracegrad.devices import check_device, contiguous_format
 from tracegrad.eager.data import array_of, as_leaf, as_tensor, asarray, element_type, from_numpy, tensor
-from tracegrad.eager.dispatch import T
+from tracegrad.eager.dispatch import NUMBERS, T
 from tracegrad.eager.generator import (
     Generator,
     default_generator,
@@ -41,6 +41,8 @@ from tracegrad.kernels.windows import dense_like
 
 def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A 0-d tensor of the default dtype, or of dtype."""
+    if not isinstance(s, (*NUMBERS, np.generic, Tensor)):
+        raise ArgumentError(explain("scalar_tensor", f"argument 's' must be Number, not {type(s).__name__}"))
     return full((), s, dtype=dtype or dtypes.get_default_dtype(), device=device, requires_grad=requires_grad)
 
 
@@ -153,14 +155,22 @@ def full(
         raise ArgumentError(explain("full", f"argument 'size' must be tuple of ints, not {type(size).__name__}"))
     shape, d = shape_of("full", (size,)), element_type("full", dtype)
     if isinstance(fill_value, Tensor):
-        if fill_value._data.size != 1:
-            raise ShapeError(
-                explain("full", "fill_value must be a number or a 0-d tensor", shape=list(fill_value._data.shape))
+        if fill_value._data.ndim or fill_value.requires_grad:
+            problem = (
+                "argument 'fill_value' must be Number, not Tensor, unless this has no axes and does not require grad"
             )
+            raise ArgumentError(explain("full", problem, shape=list(fill_value._data.shape)))
         value = T.cast(T.detach(fill_value), dtype=d or fill_value._data.dtype)
         made = T.cast(T.broadcast_to(T.reshape(value, shape=()), shape=shape), dtype=value._data.dtype)
     else:
         fill_value = fill_value.item() if isinstance(fill_value, np.generic) else fill_value
+        if not isinstance(fill_value, NUMBERS):
+            kind = type(fill_value).__name__
+            raise ArgumentError(explain("full", f"argument 'fill_value' must be Number, not {kind}"))
+        if isinstance(fill_value, complex) and d is not None and d.kind not in "cb":
+            raise DTypeError(
+                explain("full", f"{fill_value} cannot be converted to {dtypes.from_numpy(d)} without overflow")
+            )
         number = array_of(fill_value, d)
         if isinstance(fill_value, float) and math.isfinite(fill_value) and not np.isfinite(number):
             raise DTypeError(
@@ -253,6 +263,8 @@ def _number(operation: str, value: Any) -> Any:
         return int(value)
     if isinstance(value, (int, float)):
         return value
+    if isinstance(value, complex):
+        raise DTypeError(explain(operation, f"value cannot be converted to type double without overflow: {value}"))
     if isinstance(value, Tensor):
         if local.trace is not None:
             local.trace.leave(value, f"a bound of {operation}")
@@ -308,6 +320,14 @@ def _whole_step(step: float) -> int:
     return int(step)
 
 
+def _bound(operation: str, value: Any) -> Any:
+    """`_number`, or a complex number.  Raises RuntimeError for a tensor with axes."""
+    if isinstance(value, Tensor) and value._data.ndim:
+        problem = f"only supports 0-dimensional start and end tensors, but got {value._data.ndim} dimension(s)."
+        raise ShapeError(explain(operation, problem))
+    return value if isinstance(value, complex) else _number(operation, value)
+
+
 def linspace(start: Any, end: Any, steps: Any = _MISSING, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False,
              requires_grad: bool = False) -> Tensor:  # fmt: skip
     """`steps` equidistant values from start to end, both included, of the default dtype or of dtype."""
@@ -318,7 +338,14 @@ def linspace(start: Any, end: Any, steps: Any = _MISSING, *, out: Any = None, dt
     if count < 0:
         raise ShapeError(explain("linspace", f"number of steps must be non-negative, got {count}"))
     d = element_type("linspace", dtype) or dtypes.default.float
-    made = T.linspace(start=_number("linspace", start), end=_number("linspace", end), steps=count, dtype=d)
+    first, last = (_bound("linspace", v) for v in (start, end))
+    if isinstance(first, complex) or isinstance(last, complex):
+        d = d if dtype is not None else dtypes.default_complex()
+        if d.kind != "c":
+            raise DTypeError(explain("linspace", f"complex bounds do not fit into {dtypes.from_numpy(d)}"))
+    if d.kind == "b":
+        raise NotSupportedError(explain("linspace", "not implemented for torch.bool"))
+    made = T.linspace(start=first, end=last, steps=count, dtype=d)
     return _into(as_leaf("linspace", made, requires_grad), out)
 
 
@@ -347,12 +374,20 @@ def eye(
 
 def _draw(operation: str, d: Any, shape: tuple[int, ...], generator: Any, **attrs: Any) -> Tensor:
     """Random numbers from the next key of the generator; while recording, of a key that is drawn anew at every call of the compiled function."""
-    if local.trace is not None and generator is None:
-        key = local.trace.random_key()
-    else:
-        key = handle((generator or default_generator).next_key(), None)
-    made: Tensor = getattr(T, operation)(key, **attrs, shape=shape, dtype=d)
+    made: Tensor = getattr(T, operation)(_next_key(generator), **attrs, shape=shape, dtype=d)
     return made
+
+
+def _next_key(generator: Any) -> Tensor:
+    """The key of the generator's next draw.  Raises TypeError for what is no Generator."""
+    if generator is None:
+        generator = default_generator
+    elif not isinstance(generator, Generator):
+        raise ArgumentError(explain("random", f"generator must be a Generator, not {type(generator).__name__}"))
+    if local.trace is not None:
+        recorded: Tensor = local.trace.random_key(generator)
+        return recorded
+    return handle(generator.next_key(), None)
 
 
 def _draw_numbers(operation: str, d: Any, shape: tuple[int, ...], generator: Any) -> Tensor:
@@ -410,16 +445,26 @@ def randint(*bounds: Any, low: Any = None, high: Any = None, size: Any = None, g
         raise ArgumentError(
             explain("randint", "takes (high, size) or (low, high, size) with size a tuple of ints", got=bounds)
         )
-    first, last = int(_number("randint", 0 if low is None else low)), int(_number("randint", high))
+    first, last = (_whole_bound(v) for v in (0 if low is None else low, high))
     d = element_type("randint", dtype) or dtypes.I64
     if first >= last:
         raise DataError(explain("randint", f"expects 'from' to be less than 'to', but got from={first} >= to={last}"))
-    if d.kind in "iu" and (last - 1 > np.iinfo(d).max or first < np.iinfo(d).min):
+    if d.kind == "c":
+        raise DTypeError(explain("randint", "handles only integral, floating-point and boolean types", dtype=dtype))
+    least, most = (np.iinfo(d).min, np.iinfo(d).max) if d.kind in "iu" else (0, 1) if d.kind == "b" else (first, last)
+    if last - 1 > most or first < least:
         raise DTypeError(
             explain("randint", f"the bounds {first} and {last - 1} are out of range for {dtypes.from_numpy(d)}")
         )
     made = _draw("random_integers", d, shape_of("randint", (size,)), generator, low=first, high=last)
     return _into(as_leaf("randint", made, requires_grad), out)
+
+
+def _whole_bound(value: Any) -> int:
+    number = _number("randint", value)
+    if isinstance(number, float) and not isinstance(value, Tensor):
+        raise ArgumentError(explain("randint", f"the bounds must be int, not float: {value}"))
+    return int(number)
 
 
 def randperm(
@@ -438,11 +483,14 @@ def randperm(
     count = operator.index(n)
     if count < 0:
         raise ShapeError(explain("randperm", f"Trying to create tensor with negative dimension {count}"))
-    if local.trace is not None and generator is None:
-        key = local.trace.random_key()
-    else:
-        key = handle((generator or default_generator).next_key(), None)
-    made = T.random_permutation(key, n=count, dtype=element_type("randperm", dtype) or dtypes.I64)
+    d = element_type("randperm", dtype) or dtypes.I64
+    if d.kind in "bc":
+        raise NotSupportedError(explain("randperm", f"not implemented for {dtypes.from_numpy(d)}"))
+    if count - 1 > (np.iinfo(d).max if d.kind in "iu" else 2**63):
+        raise DTypeError(
+            explain("randperm", f"{count - 1} cannot be converted to {dtypes.from_numpy(d)} without overflow")
+        )
+    made = T.random_permutation(_next_key(generator), n=count, dtype=d)
     return _into(as_leaf("randperm", made, requires_grad), out)
 
 

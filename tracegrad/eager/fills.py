@@ -14,6 +14,7 @@ import numpy as np
 from tracegrad import dtypes
 from tracegrad.config import local
 from tracegrad.eager.creation import _draw as draw
+from tracegrad.eager.creation import _draw_numbers as draw_numbers
 from tracegrad.eager.dispatch import NUMBERS, T
 from tracegrad.eager.generate import public_function
 from tracegrad.eager.inplace import assign, write
@@ -24,12 +25,14 @@ from tracegrad.errors import ArgumentError, DataError, DTypeError, InplaceError,
 def uniform_(self: Tensor, from_: float = 0, to: float = 1, *, generator: Any = None, **named: Any) -> Tensor:
     """Fill with numbers uniform in [from, to).  Raises RuntimeError when from exceeds to, NotImplementedError for integers."""
     from_ = _named("uniform_", named, from_)
-    _floating(self, "uniform_")
     if from_ > to:
         problem = f"uniform_ expects to return a [from, to) range, but found from={from_} > to={to}"
         raise DataError(explain("uniform_", problem))
+    width = float(to - from_)
     drawn = _uniform(self, "uniform_", generator)
-    return assign(self, T.add(T.mul(drawn, float(to - from_)), float(from_)), "uniform", "uniform_")
+    if self._data.dtype.kind == "c":
+        from_ *= 1 + 1j
+    return assign(self, T.add(T.mul(drawn, width), from_), "uniform", "uniform_")
 
 
 def normal_(self: Tensor, mean: float = 0, std: float = 1, *, generator: Any = None) -> Tensor:
@@ -39,6 +42,9 @@ def normal_(self: Tensor, mean: float = 0, std: float = 1, *, generator: Any = N
 
 def log_normal_(self: Tensor, mean: float = 1, std: float = 2, *, generator: Any = None) -> Tensor:
     """Fill with exp of normal numbers of the given mean and standard deviation."""
+    _of_kind(self, "log_normal_", "fV")
+    if not std > 0:
+        raise DataError(explain("log_normal_", f"log_normal_ expects std > 0.0, but found std={std}"))
     drawn = T.exp(_normal(self, "log_normal_", mean, std, generator))
     return assign(self, drawn, "log_normal", "log_normal_")
 
@@ -65,6 +71,7 @@ def geometric_(self: Tensor, p: float, *, generator: Any = None) -> Tensor:
     """Fill with numbers of trials until a success of probability p.  Raises RuntimeError unless 0 < p < 1."""
     if not 0 < p < 1:
         raise DataError(explain("geometric_", f"geometric_ expects p to be in (0, 1), but got p={p}"))
+    _of_kind(self, "geometric_", "biufV")
     drawn = T.log1p(T.neg(draw("random_uniform", dtypes.F64, self._data.shape, generator)))
     trials = T.clamp(T.ceil(T.div(drawn, math.log1p(-p))), min=1.0, max=None)
     return assign(self, T.cast(trials, dtype=self._data.dtype), "geometric", "geometric_")
@@ -75,15 +82,20 @@ def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Any = None) -> Tensor:
     if isinstance(p, Tensor):
         if p._data.dtype.kind not in "fV":
             raise NotSupportedError(explain("bernoulli_", "probabilities are floating-point", p=p.dtype))
-        wrong = bool(np.any(~((p._data >= 0) & (p._data <= 1))))
+        wrong = local.trace is None and bool(np.any(~((p._data >= 0) & (p._data <= 1))))
+        p = p.detach()  # type: ignore[attr-defined]
     else:
         wrong = not 0 <= p <= 1
     if wrong:
         raise DataError(explain("bernoulli_", f"bernoulli_ expects p to be in [0, 1], but got p={p}"))
+    _of_kind(self, "bernoulli_", "biufV")
     wide = p._data.dtype if isinstance(p, Tensor) else dtypes.F64
     drawn = T.lt(draw("random_uniform", wide, self._data.shape, generator), p)
     kind = "bernoulli_tensor" if isinstance(p, Tensor) else "bernoulli"
-    return assign(self, T.cast(drawn, dtype=self._data.dtype), kind, "bernoulli_")
+    found = T.cast(drawn, dtype=self._data.dtype)
+    if local.trace is not None and isinstance(p, Tensor) and self._data.dtype.kind == "f":
+        found = T.where(T.logical_and(T.ge(p, 0), T.le(p, 1)), found, math.nan)  # a recording cannot look at p
+    return assign(self, found, kind, "bernoulli_")
 
 
 def random_(self: Tensor, *bounds: Any, generator: Any = None, to: Any = None, **named: Any) -> Tensor:
@@ -94,12 +106,17 @@ def random_(self: Tensor, *bounds: Any, generator: Any = None, to: Any = None, *
     given = [*bounds, *named.values(), *([] if to is None else [to])]
     if len(given) > 2 or set(named) - {"from"}:
         raise ArgumentError(explain("random_", "takes (), (to) or (from, to)", got=tuple(given)))
-    low, high = (0, _all_of(self._data.dtype)) if not given else (0, given[0]) if len(given) == 1 else given
+    d = _of_kind(self, "random_", "biufV")
+    low, high = (0, _all_of(d)) if not given else (0, given[0]) if len(given) == 1 else given
     if high is None:
-        high = _all_of(self._data.dtype)
+        high = _all_of(d)
     if low >= high:
         problem = f"random_ expects 'from' to be less than 'to', but got from={low} >= to={high}"
         raise DataError(explain("random_", problem))
+    least, most = (0, 1) if d.kind == "b" else (np.iinfo(d).min, np.iinfo(d).max) if d.kind in "iu" else (low, high)
+    for name, bound in (("from", low), ("to - 1", high - 1)):
+        if not least <= bound <= most:
+            raise DataError(explain("random_", f"{name} is out of bounds for {self.dtype}", got=bound))
     drawn = draw("random_integers", dtypes.I64, self._data.shape, generator, low=int(low), high=int(high))
     kind = ("random", "random_to", "random_from_to")[len(given)]
     return assign(self, T.cast(drawn, dtype=self._data.dtype), kind, "random_")
@@ -125,8 +142,8 @@ def _continuous(t: Tensor, operation: str, what: str) -> None:
         raise DTypeError(explain(operation, problem, got=t.dtype))
 
 
-def _floating(t: Tensor, operation: str) -> Any:
-    if t._data.dtype.kind != "f":
+def _of_kind(t: Tensor, operation: str, kinds: str) -> Any:
+    if t._data.dtype.kind not in kinds:
         raise NotSupportedError(explain(operation, f"not implemented for '{dtypes.TORCH_CLASS[t.dtype.name]}'"))
     return t._data.dtype
 

@@ -11,9 +11,13 @@ import numpy as np
 from tracegrad.devices import CPU, check_device
 from tracegrad.dtypes import TorchClass
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.errors import ArgumentValueError, DataError, explain
+from tracegrad.errors import ArgumentError, ArgumentValueError, DataError, explain
 
 Array = np.ndarray[Any, Any]
+
+
+_STATE_BYTES = 5056  # as many as torch's; all but the first 16 are zero
+_BLANK = np.zeros(_STATE_BYTES, np.uint8)
 
 
 class Generator(metaclass=TorchClass):
@@ -58,8 +62,10 @@ class Generator(metaclass=TorchClass):
         return key
 
     def get_state(self) -> Tensor:
-        """The state as a tensor of 16 bytes."""
-        return handle(np.array((self._seed, self._counter), np.uint64).view(np.uint8).copy(), None)
+        """The state as a tensor of 5056 bytes."""
+        state = _BLANK.copy()
+        state[:16].view(np.uint64)[:] = (self._seed, self._counter)
+        return handle(state, None)
 
     def clone_state(self) -> Generator:
         """Another generator in the same state."""
@@ -69,10 +75,12 @@ class Generator(metaclass=TorchClass):
         return _restored, (self._seed, self._counter)
 
     def set_state(self, new_state: Tensor) -> Generator:
-        """Continue from a state that get_state gave.  Raises RuntimeError for anything else."""
-        if not isinstance(new_state, Tensor) or new_state._data.dtype != np.uint8 or new_state._data.shape != (16,):
-            raise DataError(explain("set_state", "the state must be a uint8 tensor of 16 elements"))
-        seed, counter = np.ascontiguousarray(new_state._data).view(np.uint64).tolist()
+        """Continue from a state that get_state gave.  Raises TypeError for what is no tensor of bytes, RuntimeError for one of another size."""
+        if not isinstance(new_state, Tensor) or new_state._data.dtype != np.uint8:
+            raise ArgumentError(explain("set_state", "RNG state must be a torch.ByteTensor"))
+        if new_state._data.shape != (_STATE_BYTES,):
+            raise DataError(explain("set_state", f"the state must have {_STATE_BYTES} elements"))
+        seed, counter = np.ascontiguousarray(new_state._data[:16]).view(np.uint64).tolist()
         with self._lock:
             self._seed, self._counter = seed, counter
         return self

@@ -1,4 +1,7 @@
-"""Tensors drawn from distributions that are given by tensors, and tensors of positions and powers; loaded at the first use of one of them."""
+"""Tensors drawn from distributions that are given by tensors; loaded at the first use of one of them.
+
+Eagerly wrong parameters raise; while recording they cannot be read, and the elements that they belong to become nan (positions: the least int64).
+"""
 
 from __future__ import annotations
 
@@ -11,124 +14,175 @@ from tracegrad import dtypes
 from tracegrad.config import local
 from tracegrad.devices import check_device
 from tracegrad.eager.creation import _draw as draw
+from tracegrad.eager.creation import _draw_numbers as draw_numbers
 from tracegrad.eager.creation import _into as into
-from tracegrad.eager.creation import linspace, shape_of
+from tracegrad.eager.creation import shape_of
 from tracegrad.eager.data import as_leaf, element_type
-from tracegrad.eager.dispatch import T
-from tracegrad.eager.inference import fresh
+from tracegrad.eager.dispatch import NUMBERS, T
+from tracegrad.eager.fills import bernoulli_
 from tracegrad.eager.tensor import Tensor
-from tracegrad.errors import ArgumentError, DataError, DTypeError, NotSupportedError, ShapeError, explain
+from tracegrad.errors import (
+    ArgumentError,
+    ArgumentValueError,
+    DataError,
+    DTypeError,
+    NotSupportedError,
+    ShapeError,
+    explain,
+)
+from tracegrad.ir.types import broadcast
+
+_NOWHERE = -(2**63)
 
 
-def _probabilities(operation: str, value: Any) -> Any:
-    """The values of a tensor of probabilities.  Raises TraceError while recording, for they are checked."""
+def _of_tensor(operation: str, name: str, value: Any) -> Tensor:
+    """The parameters without their history.  Raises TypeError for anything but a Tensor."""
     if not isinstance(value, Tensor):
-        raise ArgumentError(explain(operation, f"argument 'input' must be Tensor, not {type(value).__name__}"))
-    if local.trace is not None and value._node is not None:
-        local.trace.leave(value, operation)
-    return value._data
+        raise ArgumentError(explain(operation, f"argument {name!r} must be Tensor, not {type(value).__name__}"))
+    return value.detach()  # type: ignore[attr-defined,no-any-return]
 
 
-def multinomial(
-    input: Tensor, num_samples: int, replacement: bool = False, *, generator: Any = None, out: Any = None
-) -> Tensor:  # noqa: A002
+def _floating(operation: str, value: Tensor, error: type[Exception] = NotSupportedError) -> None:
+    if value._data.dtype.kind not in "fV":
+        raise error(explain(operation, "only supports floating-point dtypes for input", got=value.dtype))
+
+
+def _without_slope(made: Tensor, step: str, *parameters: Any) -> Tensor:
+    """`made` as a function of the parameters, whose derivative is zero, as in torch."""
+    for value in parameters:
+        if isinstance(value, Tensor) and value.requires_grad:
+            made = T.flat(made, value, step=step)
+    return made
+
+
+def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, generator: Any = None, out: Any = None) -> Tensor:  # noqa: A002  # fmt: skip
     """Positions drawn with the weights in the last axis.  Shape: (*p, n) -> (*p, num_samples), int64.
 
     Raises RuntimeError for weights that are negative, not finite or all zero, and for more draws than there are positions without replacement.
     """
-    weights, count = _probabilities("multinomial", input), operator.index(num_samples)
-    if weights.dtype.kind != "f":
-        raise DTypeError(explain("multinomial", "only supports floating-point dtypes for input", input=input.dtype))
-    if weights.ndim not in (1, 2):
+    weights, count = _of_tensor("multinomial", "input", input), operator.index(num_samples)
+    _floating("multinomial", weights, DTypeError)
+    shape = weights._data.shape
+    if len(shape) not in (1, 2):
         raise ShapeError(explain("multinomial", "prob_dist must be 1 or 2 dim"))
     if count <= 0:
         raise ShapeError(explain("multinomial", "cannot sample n_sample <= 0 samples"))
-    if not replacement and count > weights.shape[-1]:
-        raise ShapeError(
-            explain("multinomial", "cannot sample n_sample > prob_dist.size(-1) samples without replacement")
+    if not replacement and count > shape[-1]:
+        problem = "cannot sample n_sample > prob_dist.size(-1) samples without replacement"
+        raise ShapeError(explain("multinomial", problem))
+    axis, wide = len(shape) - 1, T.cast(weights, dtype=dtypes.F64)
+    bounds = T.cumsum(wide, dim=axis)
+    total = (
+        T.slice(bounds, dim=axis, start=shape[-1] - 1, stop=shape[-1], step=1)
+        if shape[-1]
+        else T.sum(wide, dim=(axis,), keepdim=True)
+    )
+    if local.trace is None:
+        _check_weights(weights._data)
+    if replacement:
+        drawn = draw("random_uniform", dtypes.F64, (*shape[:-1], count), generator)
+        reached = T.unsqueeze(T.mul(drawn, total), dim=axis + 1)
+        found = T.sum(
+            T.cast(T.le(T.unsqueeze(bounds, dim=axis), reached), dtype=dtypes.I64), dim=(axis + 1,), keepdim=False
         )
+    else:
+        drawn = draw("random_uniform", dtypes.F64, shape, generator)
+        waits = T.div(T.neg(T.log1p(T.neg(drawn))), wide)  # exponential, of these rates: the first come first
+        order = T.argsort(T.where(T.eq(wide, 0), np.inf, waits), axis, False, stable=True)
+        found = T.slice(order, dim=axis, start=0, stop=count, step=1)
+    if local.trace is not None:
+        wrong = T.logical_not(T.all(T.ge(wide, 0), dim=(axis,), keepdim=True))
+        wrong = T.logical_or(wrong, T.logical_not(T.logical_and(T.gt(total, 0), T.lt(total, np.inf))))
+        found = T.where(wrong, _NOWHERE, found)
+    return into(found, out)
+
+
+def _check_weights(weights: Any) -> None:
     if not (np.isfinite(weights).all() and (weights >= 0).all()):
         raise DataError(explain("multinomial", "probability tensor contains either `inf`, `nan` or element < 0"))
     if not np.add.reduce(weights, axis=-1).all():
         raise DataError(explain("multinomial", "invalid multinomial distribution (sum of probabilities <= 0)"))
-    if replacement:
-        drawn = draw("random_uniform", dtypes.F64, (*weights.shape[:-1], count), generator)._data
-        bounds = np.add.accumulate(weights.astype(np.float64), axis=-1)
-        below = np.less_equal(bounds[..., None, :], (drawn * bounds[..., -1:])[..., None])
-        return into(fresh(np.add.reduce(below, axis=-1, dtype=np.int64)), out)
-    drawn = draw("random_uniform", dtypes.F64, weights.shape, generator)._data
-    with np.errstate(all="ignore"):
-        waits = -np.log1p(-drawn) / weights  # exponential, of these rates: the first come first
-    waits = np.where(weights == 0, np.inf, waits)
-    return into(fresh(np.argsort(waits, -1, kind="stable")[..., :count]), out)
 
 
 def bernoulli(input: Tensor, p: Any = None, *, generator: Any = None, out: Any = None) -> Tensor:  # noqa: A002
-    """1 with the probability in each element (or with probability p), else 0.  Shape: (*a) -> (*a).  Raises RuntimeError for others than [0, 1]."""
+    """1 with the probability in each element (or with probability p, a number), else 0.  Shape: (*a) -> (*a).  The derivative is zero.
+
+    Raises RuntimeError for others than [0, 1], NotImplementedError for integers.
+    """
+    chances = _of_tensor("bernoulli", "input", input)
     if p is not None:
-        made = T.full(shape=tuple(input.shape), value=0, dtype=_probabilities("bernoulli", input).dtype)
-        return into(made.bernoulli_(p, generator=generator), out)
-    chances = _probabilities("bernoulli", input)
-    if chances.dtype.kind != "f":
-        raise NotSupportedError(explain("bernoulli", "not implemented for integers and bools", input=input.dtype))
-    if not ((chances >= 0) & (chances <= 1)).all():
+        if isinstance(p, Tensor) or not isinstance(p, NUMBERS):
+            raise ArgumentError(explain("bernoulli", f"argument 'p' must be float, not {type(p).__name__}"))
+        made = T.full(shape=chances._data.shape, value=0, dtype=chances._data.dtype)
+        return into(bernoulli_(made, p, generator=generator), out)
+    _floating("bernoulli", chances)
+    if local.trace is None and not ((chances._data >= 0) & (chances._data <= 1)).all():
         raise DataError(explain("bernoulli", "Expected p_in >= 0 && p_in <= 1 to be true, but got false."))
-    drawn = draw("random_uniform", chances.dtype, chances.shape, generator)
-    return into(T.cast(T.lt(drawn, input.detach()), dtype=chances.dtype), out)
+    d = chances._data.dtype
+    found = T.cast(T.lt(draw("random_uniform", d, chances._data.shape, generator), chances), dtype=d)
+    if local.trace is not None:
+        found = T.where(T.logical_and(T.ge(chances, 0), T.le(chances, 1)), found, np.nan)
+    return into(_without_slope(found, "BernoulliBackward0", input), out)
 
 
-def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+def poisson(input: Tensor, generator: Any = None) -> Tensor:  # noqa: A002
+    """Poisson counts with the rate in each element, by inversion of the distribution.  Shape: (*a) -> (*a), of input's dtype.  The derivative is zero.
+
+    Raises RuntimeError for a negative rate, NotImplementedError for integers.
+    """
+    rates = _of_tensor("poisson", "input", input)
+    _floating("poisson", rates)
+    if local.trace is None and (rates._data < 0).any():
+        raise DataError(explain("poisson", "invalid Poisson rate, expected rate to be non-negative"))
+    drawn = draw("random_uniform", dtypes.F64, rates._data.shape, generator)
+    return _without_slope(T.poisson_counts(drawn, rates), "PoissonBackward0", input)
+
+
+def binomial(count: Tensor, prob: Tensor, generator: Any = None) -> Tensor:
+    """How many of `count` trials with probability `prob` succeed, by inversion of the distribution.  The shapes broadcast; the dtype is that of both.
+
+    Raises ValueError for integers, RuntimeError for different dtypes.
+    """
+    trials, chances = _of_tensor("binomial", "count", count), _of_tensor("binomial", "prob", prob)
+    for value in (trials, chances):
+        _floating("binomial", value, ArgumentValueError)
+    if trials._data.dtype != chances._data.dtype:
+        raise DTypeError(explain("binomial", f"Found dtype {chances.dtype} but expected {trials.dtype}"))
+    trials, chances = T.clamp(trials, min=0.0, max=None), T.clamp(chances, min=0.0, max=1.0)
+    shape = broadcast("binomial", trials._data.shape, chances._data.shape)
+    return T.binomial_counts(draw("random_uniform", dtypes.F64, shape, generator), trials, chances)  # type: ignore[no-any-return]
+
+
+_MISSING: Any = object()
+
+
+def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = _MISSING, *, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
            pin_memory: bool = False, requires_grad: bool = False) -> Tensor:  # fmt: skip
-    """Normal numbers of these means and standard deviations: tensors that broadcast, or numbers with a size.  Raises RuntimeError for a negative std."""
+    """Normal numbers of these means and standard deviations: tensors that broadcast, or numbers with a size.  The derivative is zero.
+
+    Raises RuntimeError for a negative std, NotImplementedError for integers.
+    """
     check_device("normal", device)
     tensors = [v for v in (mean, std) if isinstance(v, Tensor)]
-    for v in tensors:
-        if v._data.dtype.kind != "f":
-            raise NotSupportedError(explain("normal", "not implemented for integers and bools", input=v.dtype))
-    if np.any(std._data < 0) if isinstance(std, Tensor) else std < 0:
+    if not all(isinstance(v, (Tensor, *NUMBERS)) for v in (mean, std)):
+        raise ArgumentError(
+            explain("normal", f"got ({type(mean).__name__}, {type(std).__name__}): expects Tensors or numbers")
+        )
+    if bool(tensors) != (size is _MISSING) or (tensors and dtype is not None):
+        raise ArgumentError(explain("normal", "two numbers need a size, and a tensor takes neither size nor dtype"))
+    if isinstance(std, Tensor):
+        if local.trace is None and std._data.dtype.kind in "fV" and np.any(std._data < 0):
+            raise DataError(explain("normal", "normal expects all elements of std >= 0.0"))
+    elif std < 0:
         raise DataError(explain("normal", f"normal expects std >= 0.0, but found std {std}"))
     if tensors:
-        shape = np.broadcast_shapes(*(v._data.shape for v in tensors))
-        d = tensors[0]._data.dtype
+        shape, d = broadcast("normal", *(v._data.shape for v in tensors)), tensors[0]._data.dtype
     else:
-        if size is None:
-            raise ArgumentError(explain("normal", "two numbers need a size"))
         shape, d = shape_of("normal", (size,)), element_type("normal", dtype) or dtypes.default.float
-    mean, std = (v.detach() if isinstance(v, Tensor) else float(v) for v in (mean, std))
-    made = T.add(T.mul(draw("random_normal", d, shape, generator), std), mean)
+    if d.kind not in "fcV" or any(v._data.dtype.kind not in "fcV" for v in tensors):
+        raise NotSupportedError(explain("normal", "not implemented for integers and bools", dtype=dtypes.from_numpy(d)))
+    centre, spread = (v.detach() if isinstance(v, Tensor) else v for v in (mean, std))  # type: ignore[attr-defined]
+    drawn = T.add(T.mul(draw_numbers("random_normal", d, shape, generator), spread), centre)
+    kind = 1 + (2 if isinstance(mean, Tensor) and isinstance(std, Tensor) else isinstance(std, Tensor))
+    made = _without_slope(drawn, f"NormalBackward{kind}", *tensors)
     return into(as_leaf("normal", made, requires_grad), out)
-
-
-def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False,
-             requires_grad: bool = False) -> Tensor:  # fmt: skip
-    """base to the power of `steps` equidistant values from start to end, of the default dtype or of dtype."""
-    d = element_type("logspace", dtype) or dtypes.default.float
-    exponents = linspace(start, end, steps, dtype=dtypes.from_numpy(dtypes.F64), device=device)
-    made = T.cast(T.pow(float(base), exponents), dtype=d)
-    return into(as_leaf("logspace", made, requires_grad), out)
-
-
-def _triangle(operation: str, row: int, col: int, offset: int, dtype: Any, device: Any, below: bool) -> Tensor:
-    check_device(operation, device)
-    for name, n in (("row", row), ("col", col)):
-        if n < 0:
-            raise ShapeError(explain(operation, f"{name} must be non-negative, got{n}"))
-    d = dtypes.I64 if dtype is None else dtypes.to_numpy(dtype)
-    if d not in (np.int32, np.int64):
-        raise NotSupportedError(explain(operation, "not implemented for this dtype", dtype=dtype))
-    inside = np.tri(row, col, offset if below else offset - 1, bool)
-    return fresh(np.stack(np.nonzero(inside if below else ~inside)).astype(d))
-
-
-def tril_indices(
-    row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, layout: Any = None
-) -> Tensor:
-    """The positions on and below a diagonal of a row x col matrix, as rows of row and of column numbers.  Shape: (2, count), int64."""
-    return _triangle("tril_indices", row, col, offset, dtype, device, True)
-
-
-def triu_indices(
-    row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None, layout: Any = None
-) -> Tensor:
-    """The positions on and above a diagonal of a row x col matrix, as rows of row and of column numbers.  Shape: (2, count), int64."""
-    return _triangle("triu_indices", row, col, offset, dtype, device, False)

@@ -14,7 +14,7 @@ from tracegrad.compiler.replay import Recorded, as_tensor_leaf, record, replay
 from tracegrad.config import local
 from tracegrad.dtypes import I64
 from tracegrad.eager.dispatch import T
-from tracegrad.eager.generator import default_generator
+from tracegrad.eager.generator import Generator, default_generator
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import ArgumentValueError, DataError, explain
 from tracegrad.func.levels import running
@@ -79,9 +79,9 @@ class _Trace(Trace):
     def __init__(self, randomness: str) -> None:
         super().__init__("vmap", False)
         self.randomness = randomness
-        self.own_keys: list[Tensor] = []
+        self.own_keys: dict[int, tuple[Tensor, Generator]] = {}
 
-    def random_key(self) -> Tensor:
+    def random_key(self, generator: Generator = default_generator) -> Tensor:
         """A key for a random operator: the same one for all examples, or a stand-in for one per example."""
         if self.randomness == "error":
             raise DataError(
@@ -92,9 +92,9 @@ class _Trace(Trace):
                 )
             )
         if self.randomness == "same":
-            return super().random_key()
+            return super().random_key(generator)
         key = handle(np.zeros(2, I64), None)
-        self.own_keys.append(key)
+        self.own_keys[id(key)] = key, generator
         return key
 
 
@@ -113,9 +113,9 @@ class _Program:
         recorded = record_function(trace, self.function, example, self.treedef, self.randomness)
         graph = recorded.graph
         closed = Graph(graph.leaves, graph.outputs, (), graph.effects, graph.names)
-        own = set(map(id, trace.own_keys))
+        own = trace.own_keys
         flags = (*self.mapped, *(id(c) in own for c in recorded.captures))
-        captures = [_keys(size) if id(c) in own else c for c in recorded.captures]
+        captures = [_keys(size, own[id(c)][1]) if id(c) in own else c for c in recorded.captures]
         program = batch_graph(closed, flags, size, spread=False)
         varies = [len(new.shape) > len(old.shape) for new, old in zip(program.outputs, graph.outputs, strict=True)]
         return _Answer(recorded, replay(program, [*tensors, *captures]), varies, size)
@@ -160,10 +160,10 @@ def _joined(answers: list[_Answer]) -> _Answer:
     return _Answer(first.recorded, found, first.varies, sum(a.size for a in answers))
 
 
-def _keys(size: int) -> Tensor:
-    """Keys for the examples of a batch."""
+def _keys(size: int, generator: Generator) -> Tensor:
+    """Keys of a generator for the examples of a batch."""
     keys = [
-        local.trace.random_key() if local.trace is not None else handle(np.asarray(default_generator.next_key()), None)
+        local.trace.random_key(generator) if local.trace is not None else handle(np.asarray(generator.next_key()), None)
         for _ in range(size)
     ]
     return T.stack(*keys, dim=0)  # type: ignore[no-any-return]

@@ -14,6 +14,7 @@ from tracegrad.kernels.jax_ctc import banded_recurrence, ctc_paths  # noqa: F401
 from tracegrad.kernels.jax_folded_scatters import scatter_reduce  # noqa: F401
 from tracegrad.kernels.jax_matrices import *  # noqa: F403  (kernels under one name)
 from tracegrad.kernels.jax_ordering import *  # noqa: F403  (kernels under one name)
+from tracegrad.kernels.jax_polynomials import airy_ai, polynomial  # noqa: F401
 from tracegrad.kernels.jax_special import *  # noqa: F403  (kernels under one name)
 from tracegrad.kernels.windows import layout_positions, strided_positions
 

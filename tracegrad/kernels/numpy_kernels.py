@@ -30,7 +30,6 @@ from tracegrad.kernels.positions import (  # noqa: F401  (kernels under one name
     full,
     full_index,
     gather,
-    grid,
     index,
     index_add,
     index_mask,

@@ -149,9 +149,24 @@ def index_put(x: Array, values: Array, indices: tuple[Array, ...], dims: tuple[i
     if not accumulate:
         out[at] = values
         return out
-    places = np.arange(out.size).reshape(out.shape)[at]
+    places = axis_places(x.shape, indices[0], dims[0]) if len(dims) == 1 else np.arange(out.size).reshape(out.shape)[at]
     np.add.at(out.reshape(-1), places.reshape(-1), np.broadcast_to(values, places.shape).reshape(-1))
     return out
+
+
+def axis_places(shape: tuple[int, ...], i: Array, dim: int) -> Array:
+    """The row-major positions, in an array of `shape`, of its slices at the positions i of axis dim.  Raises IndexError for one outside."""
+    n, lead, inner = shape[dim], 1, 1
+    for size in shape[:dim]:
+        lead *= size
+    for size in shape[dim + 1 :]:
+        inner *= size
+    slices = np.arange(n)[i.reshape(-1)]  # counts negative ones from the end
+    rows = np.add((np.arange(lead) * n)[:, None], slices)
+    if inner != 1:
+        np.multiply(rows, inner, out=rows)
+        rows = np.add(rows[:, :, None], np.arange(inner))
+    return rows.reshape((*shape[:dim], *i.shape, *shape[dim + 1 :]))
 
 
 def check_positions(i: Array, size: int, kind: type[Exception]) -> None:
@@ -179,11 +194,18 @@ def index_add(x: Array, i: Array, source: Array, dim: int) -> Array:
     return index_put(x, source, (i.reshape(-1),), (dim,), True)
 
 
-def grid(i: Array, dim: int) -> tuple[Array, ...]:
-    """Index arrays with which x[...] reads x at i along axis dim and at i's own position along the others."""
-    open_axes = [np.arange(n).reshape((1,) * d + (n,) + (1,) * (i.ndim - d - 1)) for d, n in enumerate(i.shape)]
-    open_axes[dim] = i
-    return tuple(open_axes)
+def element_places(shape: tuple[int, ...], i: Array, dim: int) -> Array:
+    """The row-major positions, in an array of `shape`, of the elements at i along axis dim and at i's own position along the others."""
+    step, steps = 1, [1] * len(shape)
+    for axis in range(len(shape) - 1, -1, -1):
+        steps[axis], step = step, step * shape[axis]
+    places = np.multiply(i, steps[dim], dtype=np.int64) if steps[dim] != 1 else i
+    base: Any = None
+    for axis, size in enumerate(i.shape):
+        if axis != dim and size > 1:
+            own = (np.arange(size) * steps[axis]).reshape((size,) + (1,) * (i.ndim - axis - 1))
+            base = own if base is None else base + own
+    return places if base is None else np.add(places, base)
 
 
 def gather(x: Array, i: Array, dim: int) -> Array:
@@ -192,7 +214,7 @@ def gather(x: Array, i: Array, dim: int) -> Array:
         check_positions(i, x.shape[0] if x.ndim else 1, RuntimeError)
         return x.reshape(-1)[i]
     check_positions(i, x.shape[dim], RuntimeError)
-    return np.asarray(x[grid(i, dim)], order="C")
+    return x.reshape(-1).take(element_places(x.shape, i, dim))
 
 
 def scatter_add(x: Array, i: Array, source: Array, dim: int) -> Array:
@@ -202,11 +224,12 @@ def scatter_add(x: Array, i: Array, source: Array, dim: int) -> Array:
         return index_put(x.reshape(-1), source.reshape(-1)[: i.size], (i.reshape(-1),), (0,), True).reshape(x.shape)
     check_positions(i, x.shape[dim], RuntimeError)
     part = source if source.shape == i.shape else source[tuple(slice(n) for n in i.shape)]
+    out, places = np.array(x, order="C"), element_places(x.shape, i, dim)
     if i.shape[dim] == 1:  # no position occurs twice
-        out = np.array(x, order="C")
-        out[grid(i, dim)] += part
-        return out
-    return index_put(x, part, grid(i, dim), tuple(range(x.ndim)), True)
+        out.reshape(-1)[places] += part
+    else:  # much faster on flat arrays than on others
+        np.add.at(out.reshape(-1), places.reshape(-1), part.reshape(-1))
+    return out
 
 
 def index_mask(x: Array, mask: Array, dim: int) -> Array:
@@ -244,6 +267,8 @@ def linspace(start: Any, end: Any, steps: int, dtype: Any) -> Array:
     if steps == 1:
         return np.array([start]).astype(dtype)
     kind = np.dtype(dtype) if np.dtype(dtype).kind in "fc" else np.dtype(np.float64)
+    if kind != dtype:  # the bounds as that dtype holds them: linspace(-1, 1, 3, uint8) begins at 255
+        start, end = np.asarray([start, end]).astype(dtype).tolist()
     first, last = kind.type(start), kind.type(end)
     step, i = (last - first) / kind.type(max(steps - 1, 1)), np.arange(steps)
     return np.where(i < steps // 2, first + step * i.astype(kind), last - step * (steps - 1 - i).astype(kind)).astype(

@@ -107,3 +107,60 @@ def random_integers(key: Any, low: int, high: int, shape: tuple[int, ...], dtype
 def random_permutation(key: Any, n: int, dtype: Any) -> Any:
     """`permutation` for NumPy."""
     return permutation(np, key, n, dtype)
+
+
+def _bisected(xp: Any, u: Any, start: Any, cdf: Any) -> Any:
+    """The smallest count whose cdf exceeds u, which lies within 16 of `start`."""
+    low = xp.maximum(start - 16, -1)
+    high = xp.maximum(start + 16, 0)
+    for _ in range(6):
+        middle = xp.floor((low + high) / 2)
+        above = cdf(middle) > u
+        low, high = xp.where(above, low, middle), xp.where(above, middle, high)
+        high = xp.maximum(high, low + 1)
+    return high
+
+
+def counts_of_poisson(xp: Any, special: Any, u: Any, rate: Any) -> Any:
+    """The Poisson count of each rate whose cumulative probability first exceeds u; nan for a rate that is no finite number >= 0."""
+    v = xp.maximum(u.astype(np.float64), 2.0**-54)
+    valid = (rate >= 0) & (rate < np.inf)
+    m = xp.where(valid, rate, 0).astype(np.float64)
+    z = special.ndtri(v)
+    start = xp.floor(m + xp.sqrt(m) * z + (z * z - 1) / 6)
+    found = _bisected(xp, v, start, lambda k: xp.where(k < 0, 0.0, special.gammaincc(xp.maximum(k, 0) + 1, m)))
+    return xp.where(valid, found, np.nan).astype(rate.dtype)
+
+
+def counts_of_binomial(xp: Any, special: Any, u: Any, count: Any, prob: Any) -> Any:
+    """The binomial count whose cumulative probability first exceeds u; nan for a count < 0 and a probability outside [0, 1]."""
+    v = xp.maximum(u.astype(np.float64), 2.0**-54)
+    valid = (count >= 0) & (prob >= 0) & (prob <= 1)
+    n, p = xp.where(valid, count, 0).astype(np.float64), xp.where(valid, prob, 0).astype(np.float64)
+    z = special.ndtri(v)
+    start = xp.clip(xp.floor(n * p + xp.sqrt(n * p * (1 - p)) * z + (1 - 2 * p) * (z * z - 1) / 6), 0, n)
+
+    def cdf(k: Any) -> Any:
+        inside = (k >= 0) & (k < n) & (p < 1)
+        at = xp.where(inside, k, 0)
+        left = special.betainc(xp.where(inside, n - at, 1), at + 1, xp.where(inside, 1 - p, 0.5))
+        return xp.where(inside, left, xp.where(k < n, 0.0, 1.0))
+
+    found = xp.minimum(_bisected(xp, v, start, cdf), n)
+    return xp.where(valid, found, np.nan).astype(count.dtype)
+
+
+def poisson_counts(u: Any, rate: Any) -> Any:
+    """`counts_of_poisson` for NumPy."""
+    from scipy import special
+
+    with np.errstate(all="ignore"):
+        return counts_of_poisson(np, special, u, rate)
+
+
+def binomial_counts(u: Any, count: Any, prob: Any) -> Any:
+    """`counts_of_binomial` for NumPy."""
+    from scipy import special
+
+    with np.errstate(all="ignore"):
+        return counts_of_binomial(np, special, u, count, prob)

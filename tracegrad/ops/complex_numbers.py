@@ -190,7 +190,7 @@ def _from_parts(operation: str, a: Type, b: Type) -> Type:
 class Polar(Elementwise):
     """abs * (cos(angle) + i sin(angle)).  Shapes: (*a), (*b) -> broadcast(a, b).  Both operands have one dtype, float32 or float64."""
 
-    inputs, promotion, method, holomorphic, public = ("abs", "angle"), "none", False, False, ("abs", "angle")
+    inputs, promotion, method, holomorphic = ("abs", "angle"), "none", False, False
     numpy, jax = "K.polar({abs}, {angle})", "K.polar({abs}, {angle})"
     samples = ([A(2, 3), A(2, 3)], [A(), A()], [A(2, 1), A(3)], [A(0, 4), A(4)])
 
@@ -198,6 +198,12 @@ class Polar(Elementwise):
     def infer(cls, *types: Type) -> Type:
         """Broadcast shape, the complex dtype of these parts."""
         return _from_parts("polar", *types)
+
+    @staticmethod
+    def call(F: Ops, abs: Any, angle: Any) -> Value:  # noqa: A002
+        """The complex numbers of these sizes and angles.  Raises RuntimeError for other dtypes than float32 and float64."""
+        _from_parts("polar", F.type(abs), F.type(angle))
+        return F.polar(abs, angle)
 
     @staticmethod
     def grad_abs(F: Ops, g: Value, angle: Value) -> Value:

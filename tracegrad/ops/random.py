@@ -1,4 +1,4 @@
-"""Random operators: pure functions of a key, an int64 vector (seed, counter).  Who draws the key is the business of eager/creation.py.
+"""Random operators (Random): pure functions of a key, an int64 vector (seed, counter).  Who draws the key is the business of eager/creation.py.
 
 The bits come from Philox4x32-10 (Salmon et al. 2011) with the key's words as counter and key, so they are the same in every backend; see kernels/random.py.
 """
@@ -11,10 +11,11 @@ import numpy as np
 
 from tracegrad.dtypes import F32, F64, I64, NumpyDType
 from tracegrad.errors import DTypeError, NotSupportedError, ShapeError, explain
+from tracegrad.ir.families import Elementwise
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
-from tracegrad.ir.samples import I
-from tracegrad.ir.types import Shape, Type
+from tracegrad.ir.samples import A, I
+from tracegrad.ir.types import Shape, Type, broadcast
 
 
 class Random(Op, family=True):
@@ -104,3 +105,35 @@ class RandomPermutation(Random):
         """n positions."""
         _check_key("random_permutation", key)
         return Type((n,), dtype)
+
+
+class Counts(Elementwise, family=True):
+    """Counts of a distribution with parameters of every element, from uniform numbers u.  No derivative."""
+
+    nondiff_outputs, function, method, quiet, promotion = ("out",), False, False, True, ""
+
+    @classmethod
+    def infer(cls, u: Type, *parameters: Type) -> Type:
+        """The common shape, the dtype of the parameters."""
+        return Type(broadcast(cls.name, u.shape, *(p.shape for p in parameters)), parameters[0].dtype)
+
+    @classmethod
+    def batch(cls, F: Ops, size: int, batched: Any, *operands: Value) -> Value:
+        """Element by element."""
+        return getattr(F, cls.name)(*F.lift(size, batched, *operands))
+
+
+class PoissonCounts(Counts):
+    """The smallest counts whose cumulative Poisson probability exceeds u; nan for negative rates.  Shapes: (*a), (*b) -> their common shape."""
+
+    inputs, nondiff = ("u", "rate"), ("u", "rate")
+    numpy = jax = "K.poisson_counts({u}, {rate})"
+    samples = ([A(2, 3, lo=0, hi=0.99), A(2, 3, lo=0.1, hi=40)], [A(lo=0, hi=0.99), A(3, lo=0, hi=2)])
+
+
+class BinomialCounts(Counts):
+    """The smallest counts whose cumulative binomial probability exceeds u; nan for wrong parameters.  Shapes: (*a), (*b), (*c) -> their common shape."""
+
+    inputs, nondiff = ("u", "count", "prob"), ("u", "count", "prob")
+    numpy = jax = "K.binomial_counts({u}, {count}, {prob})"
+    samples = ([A(2, 3, lo=0, hi=0.99), A(2, 3, lo=0, hi=50), A(2, 3, lo=0, hi=1)],)
