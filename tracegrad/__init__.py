@@ -92,7 +92,7 @@ _LAZY = {
     **{
         name: ("tracegrad.eager.view_copies", name)
         for name in (
-            "alias_copy as_strided_copy detach_copy diagonal_copy expand_copy fill permute_copy select_copy slice_copy "
+            "alias_copy as_strided_copy detach_copy diagonal_copy expand_copy fill narrow_copy permute_copy select_copy slice_copy "
             "split_copy split_with_sizes_copy squeeze_copy t_copy transpose_copy unbind_copy unfold_copy unsqueeze_copy "
             "view_as_complex_copy view_as_real_copy view_copy"
         ).split()
@@ -107,7 +107,7 @@ _LAZY = {
     **{
         name: ("tracegrad.eager.rare", name)
         for name in (
-            "empty_strided frombuffer is_storage is_signed unsafe_split unsafe_split_with_sizes unsafe_chunk narrow_copy"
+            "empty_strided frombuffer is_storage is_signed unsafe_split unsafe_split_with_sizes unsafe_chunk"
         ).split()
     },
     **{

@@ -31,8 +31,13 @@ PLACES = {
     "printing": "__repr__ __format__",
     "sampling": "multinomial bernoulli",
     "copying": "__copy__ __deepcopy__ __reduce_ex__",
+    "other_names": (
+        "dense_dim sparse_dim to_dense resize resize_as map2_ chalf nonzero_static is_distributed is_coalesced indices coalesce values "
+        "crow_indices col_indices ccol_indices row_indices to_sparse to_sparse_coo to_sparse_csr to_sparse_csc to_sparse_bsr to_sparse_bsc to_mkldnn"
+    ),
+    "view_copies": "narrow_copy",
     "rare": "dim_order is_pinned is_shared is_nonzero equal allclose as_subclass storage new new_empty_strided pin_memory bfloat16 "
-    "unsafe_split unsafe_split_with_sizes unsafe_chunk narrow_copy",
+    "unsafe_split unsafe_split_with_sizes unsafe_chunk",
 }
 # properties of Tensor, by the module whose PROPERTIES has them
 PROPERTIES = {"complex_values": "mH H real imag"}

@@ -10,7 +10,7 @@ from tracegrad.config import GENERATED, local
 from tracegrad.devices import CPU, check_device, strided
 from tracegrad.eager import inference, late, operators, views
 from tracegrad.eager.clock import set_apart, version
-from tracegrad.eager.creation import shape_of, tensor
+from tracegrad.eager.creation import full, shape_of, tensor
 from tracegrad.eager.dispatch import NUMBERS, T
 from tracegrad.eager.generate import operator_function, public_function
 from tracegrad.eager.marked import release_views
@@ -132,10 +132,18 @@ def new_empty(
 
 
 def new_full(
-    self: Tensor, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False
+    self: Tensor,
+    size: Any,
+    fill_value: Any,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: bool = False,
+    layout: Any = None,
+    pin_memory: bool = False,
 ) -> Tensor:
     """fill_value in every element of the given size, with self's dtype unless dtype is given."""
-    return _filled("new_full", self, (tuple(size),), fill_value, dtype, device, requires_grad)
+    return full(size, fill_value, dtype=self.dtype if dtype is None else dtype, device=device, requires_grad=requires_grad)
 
 
 def new_tensor(
@@ -256,7 +264,8 @@ PROPERTIES = {
     "layout": property(lambda self: strided, doc="How the elements lie in memory: strided."),
     "is_cpu": property(lambda self: True, doc="True: tensors live on the CPU."),
     **dict.fromkeys(
-        ("is_quantized", "is_mps", "is_meta", "is_mkldnn", "is_xpu", "is_nested"), property(lambda self: False)
+        "is_quantized is_mps is_meta is_mkldnn is_xpu is_nested is_xla is_ipu is_maia is_mtia is_vulkan is_sparse_csr".split(),
+        property(lambda self: False),
     ),
     "is_cuda": property(lambda self: False, doc="False: tensors live on the CPU."),
     "is_sparse": property(lambda self: False, doc="False: all tensors are dense."),

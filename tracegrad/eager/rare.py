@@ -221,9 +221,3 @@ def _on_their_own(pieces: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     if local.trace is not None:
         return pieces
     return tuple(set_apart(handle(piece._data, piece._node)) for piece in pieces)
-
-
-def narrow_copy(input: Tensor, dim: int, start: int, length: int) -> Tensor:  # noqa: A002
-    """`narrow` in memory of its own."""
-    made: Tensor = public_function("clone")(public_function("narrow")(input, dim, start, length))
-    return made

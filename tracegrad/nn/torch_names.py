@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from tracegrad.dtypes import BOOL
+from tracegrad.eager.creation import rand_like
+from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentValueError, explain
 from tracegrad.nn import functional
@@ -29,6 +32,29 @@ _REDUCTIONS = ("none", "mean", "sum")
 def dropout(input: Tensor, p: float, train: bool) -> Any:  # noqa: A002
     """Every element 0 with probability p, the others divided by 1 - p; input itself unless train."""
     return functional.dropout(input, p, train)
+
+
+def native_dropout(input: Tensor, p: float, train: bool | None) -> tuple[Any, Tensor]:  # noqa: A002
+    """dropout, and where elements were kept.  Outside of training (train=False) all are; None counts as training."""
+    if train is False or not p:
+        kept: Tensor = T.full(shape=tuple(input.shape), value=True, dtype=BOOL)
+    elif p == 1:
+        kept = T.full(shape=tuple(input.shape), value=False, dtype=BOOL)
+    else:
+        kept = T.ge(rand_like(input.detach()), p)  # type: ignore[attr-defined]
+    scale = 1.0 if train is False or p == 1 else 1.0 / (1.0 - p)
+    made = T.mul(T.where(kept, input, 0.0), scale)
+    return T.named(made, called="NativeDropoutBackward0"), kept
+
+
+def native_channel_shuffle(input: Tensor, groups: int) -> Any:  # noqa: A002
+    """Channels of `groups` groups taken in turn."""
+    return channel_shuffle(input, groups)
+
+
+def constant_pad_nd(input: Tensor, pad: Any, value: Any = 0) -> Any:  # noqa: A002
+    """input with `value` in front of and behind its last axes; `pad` lists (front, behind) from the last axis on, negative to cut."""
+    return functional.pad(input, pad, "constant", value)
 
 
 def dropout_(input: Tensor, p: float, train: bool) -> Any:  # noqa: A002

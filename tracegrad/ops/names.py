@@ -46,7 +46,7 @@ DEFINED: dict[str, str] = {
         "linalg_lu linalg_lu_factor linalg_lu_factor_ex linalg_lu_node linalg_lu_solve linalg_qr linalg_qr_node lu "
         "lu_solve lu_unpack permutation_matrix qr "
     ),
-    "folded_scatters": "index_fold index_reduce scatter_fold scatter_reduce",
+    "folded_scatters": "index_fold index_reduce scatter_fold scatter_multiply scatter_reduce",
     "fourier": (
         "fft_c2c fft_c2r fft_fft fft_fft2 fft_fftn fft_fftshift fft_hfft fft_hfft2 fft_hfftn fft_ifft fft_ifft2 "
         "fft_ifftn fft_ifftshift fft_ihfft fft_ihfft2 fft_ihfftn fft_irfft fft_irfft2 fft_irfftn fft_r2c fft_rfft "
@@ -61,7 +61,7 @@ DEFINED: dict[str, str] = {
     "index": "gather index index_add index_one index_put index_select scatter_add take_along_dim",
     "joining": "cat concat concatenate hstack stack vstack",
     "ldl": "ldl_node ldl_solve_node linalg_ldl_factor linalg_ldl_factor_ex linalg_ldl_solve",
-    "least_squares": "least_squares linalg_lstsq linalg_pinv linalg_pinv_node pinverse",
+    "least_squares": "least_squares linalg_lstsq linalg_pinv linalg_pinv_limited linalg_pinv_node pinverse",
     "linalg": "addmm batched_matmul bmm dot ger matmul mm mv outer row_product",
     "losses": "binary_cross_entropy_with_logits mse_loss nll_loss",
     "masks": "index_mask index_mask_backward mask_put masked_fill masked_select masked_select_node",
@@ -77,8 +77,8 @@ DEFINED: dict[str, str] = {
     "neural": "linear",
     "normalise": "log_softmax logsumexp softmax",
     "norms": (
-        "linalg_cond linalg_diagonal linalg_matrix_rank linalg_norm linalg_tensorinv linalg_tensorsolve linalg_vander "
-        "matrix_norm vander vector_norm "
+        "frobenius_norm linalg_cond linalg_diagonal linalg_matrix_rank linalg_norm linalg_tensorinv linalg_tensorsolve "
+        "linalg_vander matrix_norm norm_except_dim nuclear_norm vander vector_norm "
     ),
     "ordering": (
         "argsort kthvalue kthvalue_dim median median_all median_dim mode mode_dim msort nanmedian sort sort_dim topk "
@@ -87,6 +87,13 @@ DEFINED: dict[str, str] = {
     "overwrite": "copy_slices overwrite strided_view",
     "pieces": "atleast_1d atleast_2d atleast_3d broadcast_tensors dsplit hsplit split_with_sizes tensor_split vsplit",
     "place": "place",
+    "polynomials": (
+        "special_chebyshev_polynomial_t special_chebyshev_polynomial_u special_chebyshev_polynomial_v "
+        "special_chebyshev_polynomial_w special_hermite_polynomial_h special_hermite_polynomial_he "
+        "special_laguerre_polynomial_l special_legendre_polynomial_p special_shifted_chebyshev_polynomial_t "
+        "special_shifted_chebyshev_polynomial_u special_shifted_chebyshev_polynomial_v "
+        "special_shifted_chebyshev_polynomial_w "
+    ),
     "pools": "max_pool spread_pool sum_pool",
     "products": "chain_matmul cross linalg_cross linalg_multi_dot linalg_vecdot",
     "puts": "index_copy index_fill masked_scatter put scatter",
@@ -115,8 +122,8 @@ DEFINED: dict[str, str] = {
     ),
     "special_pairs": "igamma igammac mvlgamma special_xlog1py special_zeta xlogy",
     "special_plain": (
-        "special_bessel_j0 special_bessel_j1 special_bessel_y0 special_bessel_y1 special_modified_bessel_i0 "
-        "special_modified_bessel_i1 special_modified_bessel_k0 special_modified_bessel_k1 "
+        "special_airy_ai special_bessel_j0 special_bessel_j1 special_bessel_y0 special_bessel_y1 "
+        "special_modified_bessel_i0 special_modified_bessel_i1 special_modified_bessel_k0 special_modified_bessel_k1 "
         "special_scaled_modified_bessel_k0 special_scaled_modified_bessel_k1 special_spherical_bessel_j0 "
     ),
     "spectra": (
@@ -130,8 +137,8 @@ DEFINED: dict[str, str] = {
         "var_and_mean var_mean "
     ),
     "triangular": (
-        "cholesky cholesky_info cholesky_inverse cholesky_node cholesky_solve linalg_cholesky linalg_cholesky_ex "
-        "linalg_solve_triangular linalg_solve_triangular_node triangular_solve "
+        "cholesky cholesky_info cholesky_inverse cholesky_node cholesky_solve cholesky_solve_node linalg_cholesky "
+        "linalg_cholesky_ex linalg_solve_triangular linalg_solve_triangular_node triangular_solve "
     ),
     "windows": "as_strided put_strided put_unfolded read_again unfold written_base",
 }

@@ -14,7 +14,7 @@ _TORCH_NAMES = {
     "zero": "ZeroBackward0", "number": "FillBackward2", "fill": "FillBackward3", "copy": "CopyBackwards", "normal": "NormalBackward0",
     "uniform": "UniformBackward0", "log_normal": "LogNormalBackward0", "exponential": "ExponentialBackward0", "cauchy": "CauchyBackward0",
     "geometric": "GeometricBackward0", "bernoulli": "BernoulliBackward2", "bernoulli_tensor": "BernoulliBackward1", "random": "RandomBackward2",
-    "random_to": "RandomBackward1", "random_from_to": "RandomBackward0",
+    "fill_number": "FillBackward0", "fill_tensor": "FillBackward1", "random_to": "RandomBackward1", "random_from_to": "RandomBackward0",
 }  # fmt: skip
 
 
