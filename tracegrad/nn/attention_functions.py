@@ -54,7 +54,9 @@ def scaled_dot_product_attention(
         empty = T.logical_not(attn_mask).all(-1, keepdim=True)
         weights = T.where(empty, 0.0, weights)
     else:
-        weights = T.softmax(T.add(scores, attn_mask), dim=scores.ndim - 1)
+        scores = T.add(scores, attn_mask)
+        empty = T.eq(scores, -math.inf).all(-1, keepdim=True)
+        weights = T.where(empty, 0.0, T.softmax(T.where(empty, 0.0, scores), dim=scores.ndim - 1))
     if dropout_p:
         weights = dropout(weights, dropout_p)
     return T.matmul(weights, value)

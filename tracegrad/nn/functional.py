@@ -66,6 +66,7 @@ from tracegrad.nn.loss_functions import (
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
 )
+from tracegrad.nn.multihead_functions import multi_head_attention_forward
 from tracegrad.nn.norm_functions import (
     batch_norm,
     cosine_similarity,
@@ -352,6 +353,7 @@ __all__ = [
     "max_unpool3d",
     "mish",
     "mse_loss",
+    "multi_head_attention_forward",
     "multi_margin_loss",
     "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
