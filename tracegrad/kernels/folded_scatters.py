@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad.kernels.positions import check_positions, grid
+from tracegrad.kernels.positions import check_positions, element_places
 
 Array = np.ndarray[Any, Any]
 
@@ -16,20 +16,22 @@ def scatter_reduce(x: Array, i: Array, source: Array, dim: int, fold: str, inclu
     if not x.ndim or not i.ndim:
         return scatter_reduce(x.reshape(-1), i.reshape(-1), source.reshape(-1), 0, fold, include_self).reshape(x.shape)
     check_positions(i, x.shape[dim], RuntimeError)
-    out, at = np.array(x, order="C"), grid(i, dim)
+    out, at = np.array(x, order="C"), element_places(x.shape, i, dim).reshape(-1)
+    flat, part = out.reshape(-1), np.broadcast_to(source, i.shape).reshape(-1)
     if fold in ("amax", "amin"):
         if not include_self:
-            out[at] = source  # one of the new elements to begin with
-        (np.maximum if fold == "amax" else np.minimum).at(out, at, source)
+            flat[at] = part  # one of the new elements to begin with
+        (np.maximum if fold == "amax" else np.minimum).at(flat, at, part)
         return out
     if not include_self:
-        out[at] = 1 if fold == "prod" else 0
-    (np.multiply if fold == "prod" else np.add).at(out, at, source)
+        flat[at] = 1 if fold == "prod" else 0
+    (np.multiply if fold == "prod" else np.add).at(flat, at, part)
     if fold != "mean":
         return out
-    count = np.full(x.shape, 1 if include_self else 0, np.int64)
+    count = np.full(x.size, 1 if include_self else 0, np.int64)
     np.add.at(count, at, 1)
     np.maximum(count, 1, out=count)
+    count = count.reshape(x.shape)
     return (
         np.floor_divide(out, count).astype(x.dtype) if x.dtype.kind in "iu" else np.divide(out, count.astype(x.dtype))
     )
