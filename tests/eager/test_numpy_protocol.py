@@ -161,3 +161,19 @@ def test_an_augmented_assignment_of_an_array_makes_a_new_tensor_as_in_torch():
     x = before = tg.ones(3)
     x += A
     assert x.tolist() == [2, 3, 5] and before.tolist() == [1, 1, 1] and x.dtype is tg.float64
+
+
+def test_asarray_keeps_the_history_of_a_tensor_unless_told_otherwise():
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    y = x + 2
+    assert tg.asarray(y) is y
+    assert tg.asarray(y, copy=True).grad_fn.name() == "CloneBackward0"
+    assert tg.asarray(y, requires_grad=True).grad_fn is not None
+    assert not tg.asarray(y, requires_grad=False).requires_grad
+    assert tg.asarray([1.0], requires_grad=True).is_leaf
+
+
+def test_typename_of_a_class_or_function_is_its_own():
+    assert tg.typename(int) == "int"
+    assert tg.typename(np.matmul) == "numpy.matmul"
+    assert tg.typename(tg.nn.Linear) == tg.typename(tg.nn.Linear(1, 1))

@@ -61,14 +61,21 @@ def from_numpy(ndarray: Any) -> Tensor:
 
 
 def asarray(
-    obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False
+    obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool | None = None
 ) -> Tensor:
-    """obj as a tensor that shares memory where it can; copy=True always copies."""
-    made = tensor(obj, dtype=dtype, device=device) if copy else as_tensor(obj, dtype, device)
+    """obj as a tensor that shares memory where it can; copy=True always copies.
+
+    A tensor keeps its history; requires_grad=False leaves it behind.
+    """
+    made = as_tensor(obj, dtype, device)
+    if copy and _shares_memory(made, obj):
+        made = made.clone()
     if copy is False and not _shares_memory(made, obj):
         problem = f"can't alias {'arbitrary sequence' if _is_sequence(obj) else type(obj).__name__} into a tensor"
         raise ArgumentValueError(explain("asarray", problem, "Leave out copy=False"))
-    return made.requires_grad_() if requires_grad else made
+    if requires_grad is False and made.requires_grad:
+        return made.detach()
+    return made.requires_grad_() if requires_grad and not made.requires_grad else made
 
 
 def _shares_memory(made: Tensor, obj: Any) -> bool:

@@ -50,10 +50,11 @@ def is_nonzero(input: Tensor) -> bool:  # noqa: A002
 
 
 def typename(obj: Any) -> str:
-    """The name of torch's class for a tensor, such as 'torch.FloatTensor'; of the Python class for other objects."""
+    """The name of torch's class for a tensor, such as 'torch.FloatTensor'; a class's or function's own; else that of the object's class."""
     if isinstance(obj, Tensor):
         return CLASS_OF_DTYPE[obj.dtype.name]
-    return f"{type(obj).__module__}.{type(obj).__qualname__}".removeprefix("builtins.")
+    named = obj if hasattr(obj, "__qualname__") else type(obj)
+    return f"{named.__module__}.{named.__qualname__}".removeprefix("builtins.")
 
 
 def equal(input: Tensor, other: Tensor) -> bool:  # noqa: A002
