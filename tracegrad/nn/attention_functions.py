@@ -7,16 +7,21 @@ from typing import Any
 
 import numpy as np
 
+from tracegrad import dtypes
 from tracegrad.dtypes import I64
 from tracegrad.eager.creation import ones
 from tracegrad.eager.dispatch import T
+from tracegrad.eager.rounding_once import rounds_once
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentValueError, NotSupportedError, ShapeError, explain
 from tracegrad.nn.activation_functions import dropout
 from tracegrad.nn.conv_functions import check_tensors
 from tracegrad.nn.pool_functions import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 
+_PLAIN = "ScaledDotProductFlashAttentionForCpuBackward0"
 
+
+@rounds_once
 def scaled_dot_product_attention(
     query: Tensor,
     key: Tensor,
@@ -37,6 +42,9 @@ def scaled_dot_product_attention(
         raise ShapeError(explain("scaled_dot_product_attention", problem))
     if not query.dtype == key.dtype == value.dtype:
         problem = f"Expected query, key, and value to have the same dtype, but got query.dtype: {query.dtype} key.dtype: {key.dtype} and value.dtype: {value.dtype} instead."
+        raise ShapeError(explain("scaled_dot_product_attention", problem))
+    if attn_mask is not None and attn_mask.dtype not in (dtypes.bool_, dtypes.float32, query.dtype):
+        problem = f"Expected attn_mask dtype to be bool or float or to match query dtype, but got attn_mask.dtype: {attn_mask.dtype} and query.dtype: {query.dtype} instead."
         raise ShapeError(explain("scaled_dot_product_attention", problem))
     if min(query.ndim, key.ndim, value.ndim) < 2:
         problem = "Expected query, key, and value to all be at least 2 dimensional"
@@ -59,7 +67,16 @@ def scaled_dot_product_attention(
         weights = T.where(empty, 0.0, T.softmax(T.where(empty, 0.0, scores), dim=scores.ndim - 1))
     if dropout_p:
         weights = dropout(weights, dropout_p)
-    return T.matmul(weights, value)
+    made = T.matmul(weights, value)
+    return made if dropout_p or not _is_plain(query, key, value) else T.named(made, called=_PLAIN)
+
+
+def _is_plain(query: Any, key: Any, value: Any) -> bool:
+    """Whether torch computes the attention in one step: four axes, nothing empty, no broadcasting, one size of the last axis."""
+    shapes = [tuple(v.shape) for v in (query, key, value)]
+    if any(len(shape) != 4 or 0 in shape for shape in shapes):
+        return False
+    return len({shape[:2] for shape in shapes}) == len({shape[3] for shape in shapes}) == 1
 
 
 # --- interpolation
@@ -69,6 +86,7 @@ _AREA = {3: adaptive_avg_pool1d, 4: adaptive_avg_pool2d, 5: adaptive_avg_pool3d}
 _CUBIC = -0.75
 
 
+@rounds_once
 def interpolate(
     input: Tensor,  # noqa: A002
     size: Any = None,
