@@ -58,12 +58,12 @@ newaxis = None
 _LAZY = {
     **{
         name: (f"tracegrad.{name}", None)
-        for name in "func fft linalg nn optim special utils export compiler amp cuda backends pytree random testing".split()
+        for name in "func fft linalg nn optim special utils export compiler amp cuda backends pytree random signal testing".split()
     },
     **{
         name: ("tracegrad.eager.functions", name)
         for name in "allclose broadcast_shapes can_cast equal is_complex is_floating_point is_inference is_nonzero is_tensor numel promote_types result_type "
-        "typename BoolTensor ByteTensor CharTensor ShortTensor IntTensor LongTensor HalfTensor FloatTensor DoubleTensor ComplexFloatTensor ComplexDoubleTensor".split()
+        "typename BoolTensor ByteTensor CharTensor ShortTensor IntTensor LongTensor HalfTensor BFloat16Tensor FloatTensor DoubleTensor ComplexFloatTensor ComplexDoubleTensor".split()
     },
     **{
         name: ("tracegrad.eager.complex_values", name)
@@ -89,6 +89,10 @@ _LAZY = {
     "vmap": ("tracegrad.func", "vmap"),
     **{name: ("tracegrad.eager.sampling", name) for name in "bernoulli binomial multinomial normal poisson".split()},
     **{name: ("tracegrad.eager.sequences", name) for name in "logspace range tril_indices triu_indices".split()},
+    **{
+        f"{name}_window": ("tracegrad.eager.tapers", f"{name}_window")
+        for name in "bartlett blackman hamming hann kaiser".split()
+    },
     **{
         name: ("tracegrad.eager.view_copies", name)
         for name in (

@@ -26,7 +26,7 @@ LAYERS = (
     ("autograd",),
     ("compiler",),
     ("func",),
-    ("fft", "linalg", "nn", "optim", "special", "utils", "random", "testing"),
+    ("fft", "linalg", "nn", "optim", "special", "utils", "random", "signal", "testing"),
     ("__init__",),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
@@ -37,7 +37,7 @@ OVER_OPTIONAL = {
     "backends/jax_backend.py": "jax",
     **{
         f"kernels/jax_{name}.py": "jax"
-        for name in "kernels complex_numbers ctc folded_scatters matrices ordering special".split()
+        for name in "kernels complex_numbers ctc folded_scatters matrices ordering polynomials special".split()
     },
 }
 # the package loads its larger parts on first use, and autograd what only its rarer modes need
