@@ -50,7 +50,7 @@ class dtype(metaclass=TorchClass):  # noqa: N801  (torch's name)
 
     def to_complex(self) -> dtype:
         """The complex dtype with parts of this floating dtype.  Raises RuntimeError where there is none."""
-        found = self if self.is_complex else {"float32": complex64, "float64": complex128}.get(self.name)
+        found = self if self.is_complex else {"bfloat16": complex64, "float32": complex64, "float64": complex128}.get(self.name)
         if found is None:
             raise DTypeError(explain("to_complex", "there is no complex dtype with such parts", got=self))
         return found
@@ -97,7 +97,7 @@ ALIASES = {"half": float16, "float": float32, "double": float64, "short": int16,
 _FROM_NUMPY: dict[NumpyDType, dtype] = {d.numpy: d for d in _ALL.values()}
 
 PROMOTABLE = _FROM_NUMPY.keys()  # the NumPy dtypes that tensors have
-BOOL, I64 = bool_.numpy, int64.numpy
+BOOL, I32, I64 = bool_.numpy, int32.numpy, int64.numpy
 F32, F64 = float32.numpy, float64.numpy
 HALF_CHARACTERS = "eE"  # `numpy.dtype.char` of float16 and bfloat16
 

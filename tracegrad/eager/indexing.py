@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad.config import GENERATED, local
-from tracegrad.dtypes import BOOL, I64
+from tracegrad.dtypes import BOOL, I32, I64
 from tracegrad.eager import inplace
 from tracegrad.eager.clock import owner
 from tracegrad.eager.dispatch import T
@@ -205,7 +205,7 @@ def _part(item: Any) -> Any:
     if isinstance(item, Tensor):
         if item._data.dtype == np.uint8:
             return T.cast(item, dtype=BOOL)
-        if item._data.dtype.kind not in "ib":
+        if item._data.dtype not in (I64, I32, BOOL):
             raise IndexingError(
                 explain(
                     "index",

@@ -19,6 +19,10 @@ def scatter_reduce(x: Array, i: Array, source: Array, dim: int, fold: str, inclu
     """x with the source elements folded in at position i along axis dim."""
     if not x.ndim or not i.ndim:
         return scatter_reduce(x.reshape(-1), i.reshape(-1), source.reshape(-1), 0, fold, include_self).reshape(x.shape)
+    if x.dtype.kind == "b":  # JAX adds and multiplies no bools
+        fold = {"sum": "amax", "prod": "amin"}.get(fold, fold)
+        x = x if include_self or fold not in ("amax", "amin") else x.at[_grid(i, dim)].set(fold == "amin")
+        include_self = True
     at = _grid(i, dim)
     if fold in ("amax", "amin"):
         start = x if include_self else x.at[at].set(source)

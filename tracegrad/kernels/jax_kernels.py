@@ -250,7 +250,8 @@ def index(x: Array, indices: tuple[Array, ...], dims: tuple[int, ...]) -> Array:
 def index_put(x: Array, values: Array, indices: tuple[Array, ...], dims: tuple[int, ...], accumulate: bool) -> Array:
     """x with values written (or added) at integer positions."""
     places = x.at[full_index(x.ndim, indices, dims)]
-    return places.add(values) if accumulate else places.set(values)
+    add = places.max if x.dtype.kind == "b" else places.add  # JAX adds no bools
+    return add(values) if accumulate else places.set(values)
 
 
 def index_select(x: Array, i: Array, dim: int) -> Array:
@@ -278,8 +279,9 @@ def gather(x: Array, i: Array, dim: int) -> Array:
 def scatter_add(x: Array, i: Array, source: Array, dim: int) -> Array:
     """x with source added at position i along axis dim."""
     if not x.ndim or not i.ndim:
-        return x.reshape(-1).at[i.reshape(-1)].add(source.reshape(-1)[: i.size]).reshape(x.shape)
-    return x.at[grid(i, dim)].add(source[tuple(slice(n) for n in i.shape)])
+        return scatter_add(x.reshape(-1), i.reshape(-1), source.reshape(-1)[: i.size], 0).reshape(x.shape)
+    places, part = x.at[grid(i, dim)], source[tuple(slice(n) for n in i.shape)]
+    return places.max(part) if x.dtype.kind == "b" else places.add(part)  # JAX adds no bools
 
 
 def index_mask(x: Array, mask: Array, dim: int) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tracegrad.dtypes import I64
+from tracegrad.dtypes import I32, I64
 from tracegrad.errors import AxisError, DTypeError, IndexingError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.families import Composite, Movement
 from tracegrad.ir.op import Op
@@ -47,8 +47,10 @@ class Roll(Movement):
             raise ShapeError(
                 explain("roll", f"shifts and dimensions must align. shifts: {len(steps)}, dims:{len(axes)}")
             )
+        if not shape:
+            raise IndexingError(explain("roll", f"Dimension specified as {axes[0]} but tensor has no dimensions"))
         places = tuple(one_axis("roll", len(shape), d) for d in axes)
-        return F.roll(input, shifts=steps, dims=places) if shape else F.clone(input)
+        return F.roll(input, shifts=steps, dims=places)
 
     @staticmethod
     def grad_x(F: Ops, g: Value, shifts: Shape, dims: Shape) -> Value:
@@ -117,6 +119,8 @@ class Diff(Composite):
         if not F.shape(input):
             raise ShapeError(explain("diff", "expects input to be at least one-dimensional"))
         axis = one_axis("diff", len(F.shape(input)), dim)
+        if not n:  # torch looks at neither prepend nor append
+            return F.clone(input)
         parts = [v for v in (prepend, input, append) if v is not None]
         x = F.cat(*parts, dim=axis) if len(parts) > 1 else input
         join = F.logical_xor if F.type(x).dtype.kind == "b" else F.sub
@@ -126,7 +130,7 @@ class Diff(Composite):
                 F.slice(x, dim=axis, start=1, stop=count, step=1),
                 F.slice(x, dim=axis, start=0, stop=max(count - 1, 0), step=1),
             )
-        return x if n else F.clone(x)
+        return x
 
 
 class DiagEmbed(DiagonalBackward):
@@ -204,6 +208,10 @@ class RepeatInterleave(Composite):
         if is_number(repeats):
             return _each_repeated(F, input, whole("repeat_interleave", "repeats", repeats), axis)
         counts = F.shape(repeats)
+        if F.type(repeats).dtype not in (I32, I64):
+            raise NotSupportedError(
+                explain("repeat_interleave", "repeats has to be Long or Int tensor", repeats=F.type(repeats))
+            )
         if size_of(counts) == 1:
             repeats = F.expand(F.reshape(repeats, shape=(1,)), shape=(shape[axis],))
         elif len(counts) != 1 or counts[0] != shape[axis]:

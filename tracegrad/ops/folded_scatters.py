@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from tracegrad.dtypes import I64
 from tracegrad.errors import DTypeError, IndexingError, ShapeError, explain
 from tracegrad.ir.families import Composite
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A, I
 from tracegrad.ir.types import Type, one_axis, size_of
-from tracegrad.ops.index import _check_gather, _with_axis
+from tracegrad.ops.index import IndexSelect, _check_gather, _with_axis
 
 _FOLDS = ("sum", "prod", "mean", "amax", "amin")
 
@@ -61,8 +62,8 @@ class ScatterFold(Op):
         if fold == "mean":
             return F.div(g, _counts(F, index, x_type, dim, True))
         if fold == "prod":
-            product, zeros = _without_zeros(F, x, index, source, x_type, dim, True)
-            return F.mul(g, _others(F, x, product, zeros))
+            safe = F.where(F.eq(x, 0), 1.0, x)
+            return F.mul(g, F.div(_product(F, safe, index, source, dim, True), safe))
         return F.where(F.eq(x, out), _share(F, g, x, index, source, out, x_type, dim, True), 0.0)
 
     @staticmethod
@@ -83,9 +84,8 @@ class ScatterFold(Op):
         if fold == "mean":
             return F.gather(F.div(g, _counts(F, index, x_type, dim, include_self)), index, dim=dim)
         if fold == "prod":
-            product, zeros = _without_zeros(F, x, index, source, x_type, dim, include_self)
-            product, zeros, g = (F.gather(v, index, dim=dim) for v in (product, zeros, g))
-            return F.mul(g, _others(F, source, product, zeros))
+            others = _other_factors(F, x, index, source, out, x_type, dim, include_self)
+            return F.mul(F.gather(g, index, dim=dim), others)
         share = F.gather(_share(F, g, x, index, source, out, x_type, dim, include_self), index, dim=dim)
         return F.where(F.eq(source, F.gather(out, index, dim=dim)), share, 0.0)
 
@@ -117,26 +117,27 @@ def _counts(F: Ops, index: Value, x_type: Type, dim: int, include_self: bool) ->
 
 def _hit(F: Ops, index: Value, x_type: Type, dim: int) -> Value:
     """Where some element is folded in."""
-    return F.gt(F.scatter_add(F.zeros(x_type), index, F.ones(Type(F.shape(index), x_type.dtype)), dim=dim), 0)
+    return F.ne(F.scatter_add(F.zeros(x_type), index, F.ones(Type(F.shape(index), x_type.dtype)), dim=dim), 0)
 
 
-def _without_zeros(
-    F: Ops, x: Value, index: Value, source: Value, x_type: Type, dim: int, include_self: bool
-) -> tuple[Value, Value]:
-    """For each result the product of its factors that are not 0, and the count of those that are."""
-    own, given = F.eq(x, 0), F.eq(source, 0)
-    product = F.scatter_fold(
-        F.where(own, 1.0, x), index, F.where(given, 1.0, source), dim=dim, fold="prod", include_self=include_self
-    )
-    start = F.cast(own, dtype=x_type.dtype) if include_self else F.zeros(x_type)
-    return product, F.scatter_add(start, index, F.cast(given, dtype=x_type.dtype), dim=dim)
+def _product(F: Ops, x: Value, index: Value, source: Value, dim: int, include_self: bool) -> Value:
+    fold = F.scatter_multiply if F.type(x).dtype.kind == "c" else F.scatter_fold
+    return fold(x, index, source, dim=dim, fold="prod", include_self=include_self)
 
 
-def _others(F: Ops, x: Value, product: Value, zeros: Value) -> Value:
-    """The product of the other factors than x, of `product` and so many zeros."""
-    nothing = F.eq(x, 0)
-    alone = F.where(F.eq(zeros, 0), F.div(product, F.where(nothing, 1.0, x)), 0.0)
-    return F.where(nothing, F.where(F.eq(zeros, 1), product, 0.0), alone)
+def _other_factors(
+    F: Ops, x: Value, index: Value, source: Value, out: Value, x_type: Type, dim: int, include_self: bool
+) -> Value:
+    """For each element of source the product of the other factors of its result, with right derivatives where factors are 0."""
+    zero = F.eq(source, 0)
+    safe = F.where(zero, 1.0, source)
+    rest = F.gather(_product(F, x, index, safe, dim, include_self), index, dim=dim)
+    nothing = F.zeros(x_type)
+    count = F.gather(F.scatter_add(nothing, index, F.cast(zero, dtype=x_type.dtype), dim=dim), index, dim=dim)
+    zeros = F.gather(F.scatter_add(nothing, index, F.where(zero, source, 0.0), dim=dim), index, dim=dim)
+    other_zero = F.where(F.eq(count, 2), F.sub(zeros, source), 0.0)  # of more zeros the product is flat
+    among_zeros = F.mul(rest, F.where(F.eq(count, 1), 1.0, other_zero))
+    return F.where(zero, among_zeros, F.div(F.gather(out, index, dim=dim), safe))
 
 
 def _share(
@@ -155,6 +156,13 @@ class IndexFold(ScatterFold):
     torch_name = "IndexReduceBackward0"
 
 
+class ScatterMultiply(ScatterFold):
+    """ScatterFold, as scatter with reduce='multiply' records it, for all dtypes.  Shapes: x (*p, n, *q), index and source (*p, k, *q) -> x's shape."""
+
+    real_only = False
+    samples = ([A(4, 3), I(5, 3, below=4), A(5, 3), 0, "prod", True], [A(4), I(6, below=4), A(6), 0, "prod", True])
+
+
 class ScatterReduce(Composite):
     """x with the elements of src folded in at positions along an axis.  Shapes: (*p, n, *q), index no larger than src -> (*p, n, *q)."""
 
@@ -169,6 +177,8 @@ class ScatterReduce(Composite):
                 explain("scatter_reduce", f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
             )
         axis = one_axis("scatter_reduce", len(F.shape(input)), dim)
+        if 0 in F.shape(index) and F.type(index).dtype != I64:  # torch does not look at the dtype of no positions
+            index = F.as_dtype(index, I64)
         ScatterFold.infer(F.type(input), F.type(index), F.type(src), axis, reduce, True)
         source, wanted = src, F.shape(index)
         if len(F.shape(src)) != len(wanted) or any(i > n for i, n in zip(wanted, F.shape(src), strict=True)):
@@ -201,6 +211,7 @@ class IndexReduce(Composite):
             raise IndexingError(
                 explain("index_reduce", f"Index is supposed to be a vector, but got dim: {len(F.shape(index))}")
             )
+        IndexSelect.infer(F.type(input), F.type(index), axis)
         count = size_of(F.shape(index))
         if shape and shape[axis] != count:
             raise ShapeError(

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tracegrad.dtypes import I64
+from tracegrad.dtypes import I32, I64
 from tracegrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError, explain
 from tracegrad.ir.families import Composite
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A, I
 from tracegrad.ir.types import Shape, Type, broadcast, one_axis, size_of
-from tracegrad.ops.masks import mask_positions
+from tracegrad.ops.masks import mask_positions, number_of
 
 
 def adjacent(dims: tuple[int, ...]) -> bool:
@@ -36,7 +36,7 @@ def indexed_shape(operation: str, shape: Shape, indices: Sequence[Shape], dims: 
 
 def _check_integers(operation: str, *indices: Type) -> None:
     for i in indices:
-        if i.dtype.kind not in "iu":
+        if i.dtype != I64 and i.dtype != I32:
             raise IndexingError(
                 explain(operation, "tensors used as indices must be long, int, byte or bool tensors", index=i)
             )
@@ -308,7 +308,7 @@ def _check_vector(operation: str, index: Type) -> None:
         raise ArgumentError(explain(operation, "argument 'index' must be Tensor, not a number"))
     if len(index.shape) > 1:
         raise IndexingError(explain(operation, "Index is supposed to be a vector", index=index))
-    if index.dtype.kind not in "iu":
+    if index.dtype != I64 and index.dtype != I32:
         raise DTypeError(explain(operation, "Expected dtype int32 or int64 for index", index=index))
 
 
@@ -326,7 +326,7 @@ class IndexAdd(Op):
     @staticmethod
     def call(F: Ops, input: Any, dim: int, index: Any, source: Any, *, alpha: Any = 1) -> Value:  # noqa: A002
         """input with alpha * source added at the positions index of axis dim."""
-        added = source if alpha == 1 else F.mul(source, alpha)
+        added = source if alpha == 1 else F.mul(source, number_of(F.type(input).dtype, alpha))
         axis = one_axis("index_add", len(F.shape(input)), dim)
         IndexAdd.infer(F.type(input), F.type(index), F.type(added), axis)  # NumPy would broadcast
         return F.index_add(input, index, added, dim=axis)
@@ -339,8 +339,8 @@ class IndexAdd(Op):
             raise DTypeError(
                 explain("index_add", "self and source expected to have the same dtype", x=x, source=source)
             )
-        wanted = (*x.shape[:dim], size_of(index.shape), *x.shape[dim + 1 :]) if x.shape else source.shape
-        if source.shape != wanted:
+        wanted = (*x.shape[:dim], size_of(index.shape), *x.shape[dim + 1 :]) if x.shape else ()
+        if source.shape != wanted or (not x.shape and size_of(index.shape) != 1):
             raise ShapeError(
                 explain("index_add", f"source must have the shape {list(wanted)}", x=x, index=index, source=source)
             )
@@ -363,6 +363,9 @@ class IndexAdd(Op):
         if batched[1]:
             return F.stack(*parts, dim=0)
         (x,), (source,) = F.lift(size, batched[:1], x), F.lift(size, batched[2:], source)
+        if len(F.shape(x)) == 1:  # of single numbers
+            x, source = (F.reshape(v, shape=(size, 1)) for v in (x, source))
+            return F.reshape(F.index_add(x, index, source, dim=1), shape=(size,))
         return F.index_add(x, index, source, dim=dim + 1)
 
 
@@ -371,7 +374,7 @@ def _row(F: Ops, value: Value, batched: bool, i: int) -> Value:
 
 
 def _check_gather(operation: str, x: Type, index: Type, dim: int) -> None:
-    if index.dtype.kind not in "iu":
+    if index.dtype != I64 and index.dtype != I32:
         raise DTypeError(explain(operation, "Expected dtype int32/int64 for index", index=index))
     if max(len(index.shape), 1) != max(len(x.shape), 1):
         raise ShapeError(
@@ -409,6 +412,9 @@ class Gather(Op):
     def call(F: Ops, input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> Value:  # noqa: A002
         """input at the positions index along dim."""
         axis = one_axis("gather", len(F.shape(input)), dim)
+        if 0 in F.shape(index):  # torch looks at neither its dtype nor its other sizes
+            nothing = F.full(shape=(0,) * len(F.shape(input)), value=0, dtype=I64)
+            return F.reshape(F.gather(input, nothing, dim=axis), shape=F.shape(index))
         Gather.infer(F.type(input), F.type(index), axis)  # NumPy would broadcast
         return F.gather(input, index, dim=axis)
 
@@ -461,6 +467,8 @@ class ScatterAdd(Op):
     def call(F: Ops, input: Any, dim: int, index: Any, src: Any) -> Value:  # noqa: A002
         """input with src added at the positions index along dim."""
         axis = one_axis("scatter_add", len(F.shape(input)), dim)
+        if 0 in F.shape(index) and F.type(index).dtype != I64:  # torch does not look at the dtype of no positions
+            index = F.as_dtype(index, I64)
         ScatterAdd.infer(F.type(input), F.type(index), F.type(src), axis)  # NumPy would broadcast
         return F.scatter_add(input, index, src, dim=axis)
 
@@ -510,6 +518,8 @@ class TakeAlongDim(Composite):
         """gather with broadcasting; with dim None positions count through all elements."""
         if dim is None:
             return F.gather(_flat(F, input), _flat(F, indices), dim=0)
+        if F.type(indices).dtype != I64:
+            raise DTypeError(explain("take_along_dim", "dtype of indices should be Long", indices=F.type(indices)))
         shape, own = F.shape(input), F.shape(indices)
         if len(shape) != len(own):
             raise ShapeError(

@@ -20,8 +20,8 @@ def _replaced(shape: Shape, dim: int, *sizes: int) -> Shape:
     return (*shape[:dim], *sizes, *shape[dim + 1 :])
 
 
-def tensor_list(operation: str, tensors: Any) -> list[Any]:
-    """The items of a list or tuple of tensors.  Raises TypeError for anything else."""
+def tensor_list(operation: str, tensors: Any, empty: bool = True) -> list[Any]:
+    """The items of a list or tuple of tensors.  Raises TypeError for anything else, RuntimeError for no items unless `empty`."""
     if not isinstance(tensors, (tuple, list)):
         raise ArgumentError(
             explain(operation, f"argument 'tensors' must be tuple of Tensors, not {type(tensors).__name__}")
@@ -29,6 +29,8 @@ def tensor_list(operation: str, tensors: Any) -> list[Any]:
     for i, t in enumerate(tensors):
         if isinstance(t, (int, float, complex, str, tuple, list)) or t is None:
             raise ArgumentError(explain(operation, f"expected Tensor as element {i}, but got {type(t).__name__}"))
+    if not empty and not tensors:
+        raise ShapeError(explain(operation, f"{operation} expects a non-empty TensorList"))
     return list(tensors)
 
 
@@ -48,9 +50,9 @@ def _check_dtypes(operation: str, xs: Sequence[Type]) -> None:
 class Cat(Op):
     """Values joined along an existing axis.  Shapes: (*a, n, *b), (*a, m, *b), ... -> (*a, n + m + ..., *b)."""
 
+    stored = True
     inputs, attrs, linear, quiet, method, aliases = ("*xs",), ("dim",), ("xs",), True, False, ("concat", "concatenate")
     numpy, jax, onnx = "K.concatenated({xs}, {dim})", "jnp.concatenate({xs}, {dim})", "Concat"
-    stored = True
     samples = ([A(2, 3), A(1, 3), 0], [A(2, 3), A(2, 1), A(2, 2), 1], [A(0, 3), A(2, 3), 0], [A(2), 0])
 
     @staticmethod
@@ -109,17 +111,15 @@ class Cat(Op):
 class Stack(Op):
     """Values of one shape joined along a new axis.  Shapes: n times (*a, *b) -> (*a, n, *b)."""
 
+    stored = True
     inputs, attrs, linear, quiet, method = ("*xs",), ("dim",), ("xs",), True, False
     numpy, jax = "K.stack({xs}, {dim})", "jnp.stack({xs}, {dim})"
-    stored = True
     samples = ([A(2, 3), A(2, 3), 0], [A(2), A(2), A(2), 1], [A(), A(), 0], [A(0), A(0), 1])
 
     @staticmethod
     def call(F: Ops, tensors: Any, dim: int = 0) -> Value:
         """The tensors, all of one shape, along a new axis dim."""
-        items = tensor_list("stack", tensors)
-        if not items:
-            raise ShapeError(explain("stack", "stack expects a non-empty TensorList"))
+        items = tensor_list("stack", tensors, empty=False)
         items = _same_dtype(F, items)
         return F.stack(*items, dim=one_axis("stack", len(F.shape(items[0])) + 1, dim))
 
@@ -155,7 +155,7 @@ class Vstack(Composite):
     @staticmethod
     def call(F: Ops, tensors: Any) -> Value:
         """cat along axis 0 of values with at least two axes."""
-        rows = tensor_list("vstack", tensors)
+        rows = tensor_list("vstack", tensors, empty=False)
         rows = [
             F.reshape(t, shape=(1, 1)) if not F.shape(t) else F.unsqueeze(t, dim=0) if len(F.shape(t)) == 1 else t
             for t in rows
@@ -171,5 +171,6 @@ class Hstack(Composite):
     @staticmethod
     def call(F: Ops, tensors: Any) -> Value:
         """cat along axis 1, or 0 for vectors."""
-        items = [F.reshape(t, shape=(1,)) if not F.shape(t) else t for t in tensor_list("hstack", tensors)]
-        return Cat.call(F, items, 0 if items and len(F.shape(items[0])) == 1 else 1)
+        items = tensor_list("hstack", tensors, empty=False)
+        items = [F.reshape(t, shape=(1,)) if not F.shape(t) else t for t in items]
+        return Cat.call(F, items, 0 if len(F.shape(items[0])) == 1 else 1)

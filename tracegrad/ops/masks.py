@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad.config import local
-from tracegrad.dtypes import BOOL
+from tracegrad.dtypes import BOOL, finfo, from_numpy
 from tracegrad.errors import ArgumentValueError, DTypeError, IndexingError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.families import Composite, Elementwise
 from tracegrad.ir.node import Node
@@ -157,6 +157,8 @@ class MaskedFill(Elementwise):
             )
         if given.weak:
             return F.masked_fill(input, mask, number_of(wanted.dtype, value))
+        if given.dtype != wanted.dtype and local.trace is None and hasattr(value, "_data"):
+            number_of(wanted.dtype, value._data.item())  # a value that the dtype cannot hold is an error
         return F.masked_fill(input, mask, F.as_dtype(value, wanted.dtype))
 
     @staticmethod
@@ -189,7 +191,7 @@ def number_of(dtype: Any, value: Any) -> Any:
         dtype.kind in "fV"
         and not -SMALL <= value <= SMALL
         and math.isfinite(value)
-        and abs(value) > float(np.finfo(dtype).max)
+        and abs(value) > finfo(from_numpy(dtype)).max
     ):
         raise DTypeError(explain("fill", f"value {value} cannot be converted to type {dtype} without overflow"))
     return value

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tracegrad.config import local
-from tracegrad.dtypes import BOOL, I64, from_numpy
-from tracegrad.errors import ArgumentError, DTypeError, IndexingError, NotSupportedError, ShapeError, explain
+from tracegrad.dtypes import BOOL, I32, I64, from_numpy
+from tracegrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError, explain
 from tracegrad.ir.families import Composite
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A, I
@@ -19,9 +19,17 @@ def _positions(F: Ops, operation: str, index: Any) -> Any:
     kind = F.type(index)
     if kind.weak:
         raise ArgumentError(explain(operation, "argument 'index' must be Tensor, not a number"))
-    if kind.dtype != I64 or len(kind.shape) > 1:
+    if len(kind.shape) > 1 or (kind.dtype != I64 and operation != "index_copy"):
         raise IndexingError(explain(operation, "index is a vector of dtype int64", index=kind))
+    if kind.dtype != I64:
+        raise DTypeError(explain(operation, "Expected a long tensor for index", index=kind))
     return index if kind.shape else F.reshape(index, shape=(1,))
+
+
+def _outside(index: Any, size: int) -> bool:
+    """Whether a position is negative or behind the end: known of a tensor's values only, not in a recording."""
+    read = getattr(index, "_data", None)
+    return read is not None and local.trace is None and bool(((read < 0) | (read >= size)).any())
 
 
 def _same_dtype(F: Ops, operation: str, x: Any, source: Any) -> None:
@@ -55,14 +63,17 @@ class IndexFill(Composite):
         if F.shape(value):
             problem = f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {len(F.shape(value))} dimension(s)"
             raise ShapeError(explain("index_fill", problem))
-        axis = one_axis("index_fill", len(kind.shape), dim)
-        numeric = F.type(value).weak
-        if numeric:
+        axis, positions = one_axis("index_fill", len(kind.shape), dim), _positions(F, "index_fill", index)
+        if F.type(value).weak:
             value = F.full(shape=(), value=number_of(kind.dtype, value), dtype=kind.dtype)
-        else:
-            value = F.as_dtype(value, kind.dtype)
-        made = _put(F, "index_fill", input, value, [_positions(F, "index_fill", index)], (axis,))
-        return F.named(made, called="IndexFillBackward0" if numeric else "IndexFillBackward1")
+            made = _put(F, "index_fill", input, value, [positions], (axis,))
+            return F.named(made, called="IndexFillBackward0")
+        count = (kind.shape or (1,))[axis]
+        there = F.full(shape=(), value=True, dtype=BOOL)
+        mask = _put(F, "index_fill", F.full(shape=(count,), value=False, dtype=BOOL), there, [positions], (0,))
+        mask = F.reshape(mask, shape=tuple(count if d == axis else 1 for d in range(len(kind.shape))))
+        made = F.masked_fill(input, mask, F.as_dtype(value, kind.dtype))  # the value counts once where positions repeat
+        return F.named(made, called="IndexFillBackward1")
 
 
 class IndexCopy(Composite):
@@ -88,6 +99,8 @@ class IndexCopy(Composite):
             problem = f"Number of indices ({count}) should be equal to source.size(dim) ({own[axis] if own else 1})"
             raise IndexingError(explain("index_copy", problem))
         _same_dtype(F, "index_copy", input, source)
+        if _outside(positions, (shape or (1,))[axis]):
+            raise IndexingError(explain("index_copy", "index is out of bounds", destination=F.type(input)))
         return F.named(_put(F, "index_copy", input, source, [positions], (axis,)), called="IndexCopyBackward0")
 
 
@@ -142,23 +155,39 @@ class Scatter(Composite):
         if F.type(source).weak:
             value = F.full(shape=(), value=number_of(kind.dtype, source), dtype=kind.dtype)
             source = F.expand(value, shape=positions.shape)
+        if reduce not in (None, "add", "multiply"):
+            raise ShapeError(explain("scatter", "reduce argument must be either add or multiply.", reduce=reduce))
+        index = index if positions.dtype == I64 else _as_long(F, index)
         _check_scatter(F, input, axis, index, source)
-        if reduce == "add":
-            return F.scatter_add(input, index, source, dim=axis)
-        if reduce is not None:
-            raise NotSupportedError(explain("scatter", f"reduce={reduce!r} is not supported", "Use reduce='add'"))
         if not size_of(positions.shape):
-            return F.clone(input)
+            return F.named(F.clone(input), called=called)
         if not kind.shape:
-            return F.reshape(source, shape=())
-        for d, n in enumerate(positions.shape):
+            shape = F.shape(F.reshape(index, shape=(size_of(positions.shape),)))
+            input, index, source = (F.reshape(v, shape=s) for v, s in ((input, (1,)), (index, shape), (source, shape)))  # noqa: A001
+        for d, n in enumerate(F.shape(index)):
             if n != F.shape(source)[d]:
                 source = F.slice(source, dim=d, start=0, stop=n, step=1)
-        count = len(kind.shape)
-        places = [_along(F, d, n, count) for d, n in enumerate(positions.shape)]
-        places[axis] = index
-        made = F.index_put(input, source, *places, dims=tuple(range(count)), accumulate=False)
-        return F.named(made, called=called)
+        made = _scattered(F, input, index, source, axis, reduce)
+        made = made if kind.shape else F.reshape(made, shape=())
+        return made if reduce else F.named(made, called=called)
+
+
+def _scattered(F: Ops, x: Value, index: Value, source: Value, axis: int, reduce: str | None) -> Value:
+    if reduce == "add":
+        return F.scatter_add(x, index, source, dim=axis)
+    if reduce == "multiply":
+        return F.scatter_multiply(x, index, source, dim=axis, fold="prod", include_self=True)
+    places = [_along(F, d, n, len(F.shape(x))) for d, n in enumerate(F.shape(index))]
+    places[axis] = index
+    return F.index_put(x, source, *places, dims=tuple(range(len(places))), accumulate=False)
+
+
+def _as_long(F: Ops, index: Value) -> Value:
+    """Positions as int64.  Raises RuntimeError for another dtype than int32, unless there are none."""
+    kind = F.type(index)
+    if kind.dtype != I32 and size_of(kind.shape):
+        raise DTypeError(explain("scatter", "Expected dtype int32/int64 for index", index=kind))
+    return F.as_dtype(index, I64)
 
 
 def _along(F: Ops, axis: int, size: int, ndim: int) -> Value:
@@ -169,8 +198,6 @@ def _along(F: Ops, axis: int, size: int, ndim: int) -> Value:
 
 def _check_scatter(F: Ops, x: Any, dim: int, index: Any, source: Any) -> None:
     kind, positions, given = F.type(x), F.type(index), F.type(source)
-    if positions.dtype != I64:
-        raise DTypeError(explain("scatter", "Expected dtype int64 for index", index=positions))
     if kind.dtype != given.dtype:
         raise DTypeError(explain("scatter", "Expected self.dtype to be equal to src.dtype", input=kind, src=given))
     if not size_of(positions.shape):
@@ -182,8 +209,7 @@ def _check_scatter(F: Ops, x: Any, dim: int, index: Any, source: Any) -> None:
     if not fits:
         problem = "Expected index to be no larger than self apart from dimension dim, and no larger than src"
         raise ShapeError(explain("scatter", problem, index=positions, input=kind, src=given))
-    read = getattr(index, "_data", None)
-    if read is not None and local.trace is None and ((read < 0) | (read >= shape[dim])).any():
+    if _outside(index, shape[dim]):
         raise ShapeError(explain("scatter", f"index is out of bounds for dimension {dim} with size {shape[dim]}"))
 
 
