@@ -1,4 +1,4 @@
-"""Special functions without a derivative, as in torch: Bessel functions."""
+"""Special functions without a derivative, as in torch: Bessel and Airy functions."""
 
 from __future__ import annotations
 
@@ -17,6 +17,13 @@ class _Plain(Elementwise, family=True):
     function: ClassVar[bool] = False
     method: ClassVar[bool] = False
     samples: ClassVar[Any] = ([A(2, 3, lo=0.3)], [A(lo=0.3)], [A(0, 4)])
+
+
+class SpecialAiryAi(_Plain):
+    """Airy's function Ai.  Shape: (*a) -> (*a)."""
+
+    samples = ([A(2, 3)], [A()], [A(0, 4)], [A(3, lo=-20, hi=20)])
+    numpy = jax = "K.airy_ai({x})"
 
 
 class SpecialBesselJ0(_Plain):
