@@ -6,7 +6,7 @@ from tracegrad.eager.generate import exported_function as _exported
 from tracegrad.errors import LinAlgError
 
 _OWN = (
-    "cholesky cholesky_ex cond cross det diagonal eig eigh eigvals eigvalsh householder_product inv inv_ex lstsq lu lu_factor lu_factor_ex lu_solve matrix_exp "
+    "cholesky cholesky_ex cond cross det diagonal eig eigh eigvals eigvalsh householder_product inv inv_ex ldl_factor ldl_factor_ex ldl_solve lstsq lu lu_factor lu_factor_ex lu_solve matrix_exp "
     "matrix_rank multi_dot norm pinv qr slogdet solve solve_ex solve_triangular svd svdvals tensorinv tensorsolve vander vecdot"
 )
 _SHARED = "matmul matrix_norm matrix_power vector_norm"

@@ -8,6 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from tracegrad.kernels import matrix_factors
+
 Array = Any
 
 
@@ -65,6 +67,13 @@ def solve_triangular(a: Array, b: Array, upper: bool, left: bool, unitriangular:
     return jax.lax.linalg.triangular_solve(a, b, left_side=left, lower=not upper, unit_diagonal=unitriangular)
 
 
+def cholesky_solved(b: Array, factor: Array, upper: bool) -> Array:
+    """X with A X = b from the Cholesky factor of A, of which one triangle is read."""
+    turned = jnp.conj(jnp.swapaxes(factor, -1, -2))
+    first, second = (turned, factor) if upper else (factor, turned)
+    return solve_triangular(second, solve_triangular(first, b, False, True, False), True, True, False)
+
+
 def eigh(x: Array, upper: bool) -> tuple[Array, Array]:
     """(eigenvalues ascending, eigenvectors as columns) of Hermitian matrices, read from one triangle."""
     found = jnp.linalg.eigh(x, UPLO="U" if upper else "L", symmetrize_input=False)
@@ -87,8 +96,13 @@ def pinv(x: Array, atol: float, rtol: float, hermitian: bool) -> Array:
     """Moore-Penrose inverses; singular values up to max(atol, rtol * largest) count as 0."""
     if not x.size:
         return jnp.zeros((*x.shape[:-2], x.shape[-1], x.shape[-2]), x.dtype)
-    u, s, vh = jnp.linalg.svd(x, full_matrices=False)
-    kept = s > jnp.maximum(atol, rtol * jnp.max(s, axis=-1, keepdims=True))
+    if hermitian:
+        s, u = eigh(x, False)
+        vh = jnp.conj(jnp.swapaxes(u, -1, -2))
+    else:
+        u, s, vh = jnp.linalg.svd(x, full_matrices=False)
+    size = jnp.abs(s)
+    kept = size > jnp.maximum(atol, rtol * jnp.max(size, axis=-1, keepdims=True))
     inverse = jnp.where(kept, 1 / jnp.where(kept, s, 1), 0).astype(x.dtype)
     return (jnp.conj(jnp.swapaxes(vh, -1, -2)) * inverse[..., None, :]) @ jnp.conj(jnp.swapaxes(u, -1, -2))
 
@@ -147,6 +161,34 @@ def least_squares(a: Array, b: Array, rcond: float) -> tuple[Array, Array, Array
     s = jnp.linalg.svd(a, compute_uv=False)
     rank = jnp.sum(s > rcond * jnp.max(s, axis=-1, keepdims=True), axis=-1)
     return pinv(a, 0.0, rcond, False) @ b, rank.astype(np.int64), s
+
+
+def _called(kernel: Any, results: Any, *arrays: Array) -> Any:
+    """A kernel of NumPy called from the program, where JAX has none."""
+    return jax.pure_callback(lambda *given: kernel(*map(np.asarray, given)), results, *arrays)
+
+
+def ldl_packed(x: Array, hermitian: bool, check: bool) -> tuple[Array, Array, Array]:
+    """(L below the diagonal and D in one matrix, exchanges from 1, number of a zero block of D or 0) of the lower triangles."""
+    shapes = (x.shape, x.dtype), (x.shape[:-1], np.int32), (x.shape[:-2], np.int32)
+    made = tuple(jax.ShapeDtypeStruct(*shape) for shape in shapes)
+    packed, pivots, info = _called(lambda v: matrix_factors.ldl_packed(v, hermitian, False), made, x)
+    return packed, pivots, info
+
+
+def ldl_solved(packed: Array, pivots: Array, b: Array, hermitian: bool) -> Array:
+    """X with A X = b from the factors of A."""
+    lead = jnp.broadcast_shapes(packed.shape[:-2], b.shape[:-2])
+    made = jax.ShapeDtypeStruct((*lead, *b.shape[-2:]), b.dtype)
+    return _called(lambda *v: matrix_factors.ldl_solved(*v, hermitian), made, packed, pivots, b)
+
+
+def reflections(x: Array) -> tuple[Array, Array]:
+    """(R above and the reflections below the diagonal in one matrix, their factors tau) of a QR factorization."""
+    if not x.size:
+        return x, jnp.zeros((*x.shape[:-2], min(x.shape[-2:])), x.dtype)
+    turned, tau = jnp.linalg.qr(x, mode="raw")
+    return jnp.swapaxes(turned, -1, -2), tau
 
 
 def check_phase(g: Array, phase: Array, what: str) -> Array:

@@ -164,6 +164,12 @@ def solve_triangular(a: Array, b: Array, upper: bool, left: bool, unitriangular:
     return out
 
 
+def cholesky_solved(b: Array, factor: Array, upper: bool) -> Array:
+    """X with A X = b from the Cholesky factor of A, of which one triangle is read."""
+    first, second = (adjoint(factor), factor) if upper else (factor, adjoint(factor))
+    return solve_triangular(second, solve_triangular(first, b, False, True, False), True, True, False)
+
+
 def eigh(x: Array, upper: bool) -> tuple[Array, Array]:
     """(eigenvalues ascending, eigenvectors as columns) of Hermitian matrices, read from one triangle; nan for values that are not finite."""
     try:

@@ -1,4 +1,4 @@
-"""The LU and QR factorizations, and products of Householder reflections.
+"""The LU and QR factorizations.
 
 Derivatives: S. F. Walter and L. Lehmann, Algorithmic differentiation of linear algebra functions, 2018 (QR); D. A. O. Roberts and L. R. Roberts, QR and LQ
 decomposition matrix backpropagation algorithms for square, wide, and deep matrices, 2020; F. de Hoog et al., The derivative of the LU factorisation, 2011.
@@ -143,7 +143,7 @@ class Lu(Composite):
         """L and U in one matrix, and the row exchanges."""
         _needs_pivot("lu", pivot)
         pair = tuple(F.linalg_lu_node(A, check=False))
-        return (*pair, F.lu_info(A)) if get_infos else pair
+        return named_result("_lu_with_info", ("LU", "pivots", "info"), (*pair, F.lu_info(A))) if get_infos else pair
 
 
 class LinalgLu(Composite):
@@ -291,28 +291,3 @@ class Qr(Composite):
     def call(F: Ops, input: Any, some: bool = True) -> Any:  # noqa: A002
         """The reduced factors, or the complete ones for some=False."""
         return named_result("qr", ("Q", "R"), F.linalg_qr_node(input, mode="reduced" if some else "complete"))
-
-
-class LinalgHouseholderProduct(Composite):
-    """The first columns of the product of reflections 1 - tau v v^H, v below the diagonal of A.  Shapes: (*p, n, m), (*p, k) -> (*p, n, m)."""
-
-    function, method, samples = False, False, ()
-
-    @staticmethod
-    def call(F: Ops, A: Any, tau: Any) -> Value:  # noqa: N803
-        """The matrix Q of a QR factorization in LAPACK's form."""
-        t = F.type(A)
-        needs_matrices("torch.linalg.householder_product", t, "input", NotSupportedError)
-        m, n = t.shape[-2:]
-        if m < n:
-            problem = "input.shape[-2] must be greater than or equal to input.shape[-1]"
-            raise ShapeError(explain("torch.linalg.householder_product", problem))
-        eye = F.eye(n=m, m=n, dtype=t.dtype)
-        reflections, result = F.add(F.tril(A, diagonal=-1), eye), F.expand(eye, shape=t.shape)
-        for i in reversed(range(F.shape(tau)[-1])):
-            v = columns(F, reflections, i, i + 1)
-            scale = F.unsqueeze(
-                F.slice(tau, dim=len(F.shape(tau)) - 1, start=i, stop=i + 1, step=1), dim=len(F.shape(tau))
-            )
-            result = F.sub(result, F.mul(scale, F.matmul(v, F.matmul(mH(F, v), result))))
-        return F.named(result, called="LinalgHouseholderProductBackward0")

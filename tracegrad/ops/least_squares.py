@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from tracegrad.dtypes import I64
-from tracegrad.errors import ShapeError, explain
+from tracegrad.errors import DTypeError, ShapeError, explain
 from tracegrad.ir.families import Composite
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
-from tracegrad.ir.types import Type
+from tracegrad.ir.types import Type, broadcast
 from tracegrad.ops.checks import real_type
 from tracegrad.ops.matrices import MatrixFunction, check_equation, mH, needs_matrices
 from tracegrad.ops.results import named_result
@@ -56,11 +56,75 @@ def pinv_cotangent(F: Ops, x: Value, p: Value, g: Value) -> Value:
     return F.add(F.sub(second, first), third)
 
 
+class LinalgPinvLimited(LinalgPinvNode):
+    """Moore-Penrose inverses; singular values up to `limit` count as 0.  Shapes: (*p, n, m), (*p) -> (*p, m, n).  The rank must not change."""
+
+    inputs, attrs, nondiff, promotion = ("x", "limit"), ("hermitian",), ("limit",), "none"
+    numpy, jax = (
+        "K.pinv({x}, {limit}[..., None], 0.0, {hermitian})",
+        "K.pinv({x}, {limit}[..., None], 0.0, {hermitian})",
+    )
+    samples = ([A(3, 3), A(lo=0.0, hi=1e-9), False], [A(2, 3, 2), A(2, lo=0.0, hi=1e-9), False])
+
+    @staticmethod
+    def infer(x: Type, limit: Type, hermitian: bool) -> Type:
+        """The last two axes exchanged."""
+        lead = broadcast("linalg.pinv", x.shape[:-2], limit.shape)
+        if lead != x.shape[:-2]:
+            raise ShapeError(
+                explain("linalg.pinv", "the tolerances have more axes than the matrices", x=x, limit=limit)
+            )
+        return Type((*lead, x.shape[-1], x.shape[-2]), x.dtype)
+
+    @classmethod
+    def batch(cls, F: Ops, size: int, batched: tuple[bool, ...], *given: Any) -> Any:
+        """The same with one more leading axis."""
+        x, limit = (
+            v if yes else F.expand(v, shape=(size, *F.shape(v))) for v, yes in zip(given, batched, strict=False)
+        )
+        lead = F.shape(x)[:-2]
+        ones = (1,) * (len(lead) - len(F.shape(limit)))
+        limit = F.reshape(limit, shape=(size, *ones, *F.shape(limit)[1:]))
+        return F.linalg_pinv_limited(x, F.expand(limit, shape=lead), hermitian=given[2])
+
+
+def matrix_sizes(F: Ops, x: Any, hermitian: bool) -> Value:
+    """The singular values, for hermitian the sizes of the eigenvalues, without a derivative.  Shape: (*p, n, m) -> (*p, k)."""
+    x = F.detach(x)
+    return F.abs(F.linalg_eigh_node(x, upper=False)[0]) if hermitian else F.linalg_svd_node(x, full=False)[1]
+
+
+def is_number(value: Any) -> bool:
+    """Whether a tolerance is None or a number, and no tensor."""
+    return value is None or isinstance(value, (int, float))
+
+
 def tolerances(x: Type, atol: Any, rtol: Any) -> tuple[float, float]:
     """Both tolerances: without either, rtol is the larger size times the epsilon of the dtype."""
     if rtol is None:
         rtol = 0.0 if atol is not None and float(atol) > 0 else max(x.shape[-2:]) * float(np.finfo(x.dtype).eps)
     return 0.0 if atol is None else float(atol), float(rtol)
+
+
+def check_tolerances(F: Ops, operation: str, atol: Any, rtol: Any) -> None:
+    """Raise RuntimeError for a complex tensor."""
+    for name, value in (("atol", atol), ("rtol", rtol)):
+        if not is_number(value) and F.type(value).dtype.kind == "c":
+            raise DTypeError(explain(operation, f"{name} tensor of complex type is not supported"))
+
+
+def size_limit(F: Ops, values: Value, x: Type, atol: Any, rtol: Any) -> Value:
+    """max(atol, rtol * largest value) for the values of each matrix, where the tolerances are numbers or tensors.  Shape: (*p, k) -> (*p,)."""
+    d = F.type(values).dtype
+    low, relative = tolerances(x, atol if is_number(atol) else 0.0, None if rtol is None else 0.0)
+    small = low if is_number(atol) else F.as_dtype(atol, d)
+    if rtol is None and not is_number(atol):
+        factor: Any = F.where(F.gt(small, 0), 0.0, F.full(shape=(), value=relative, dtype=d))
+    else:
+        factor = relative if rtol is None else float(rtol) if is_number(rtol) else F.as_dtype(rtol, d)
+    largest = F.amax(values, dim=(len(F.shape(values)) - 1,), keepdim=False)
+    size = F.mul(largest, factor)
+    return F.where(F.lt(size, small), small, size)
 
 
 class LinalgPinv(Composite):
@@ -75,7 +139,14 @@ class LinalgPinv(Composite):
         """Singular values up to max(atol, rtol * largest) count as 0; rcond is another name of rtol."""
         t = F.type(input)
         needs_matrices("linalg.pinv", t)
-        low, relative = tolerances(t, atol, rtol if rcond is None else rcond)
+        rtol = rtol if rcond is None else rcond
+        if not is_number(atol) or not is_number(rtol):
+            check_tolerances(F, "torch.linalg.pinv", atol, rtol)
+            if 0 in t.shape[-2:]:
+                return F.linalg_pinv_node(input, atol=0.0, rtol=0.0, hermitian=bool(hermitian))
+            limit = size_limit(F, matrix_sizes(F, input, bool(hermitian)), t, atol, rtol)
+            return F.linalg_pinv_limited(input, limit, hermitian=bool(hermitian))
+        low, relative = tolerances(t, atol, rtol)
         return F.linalg_pinv_node(input, atol=low, rtol=relative, hermitian=bool(hermitian))
 
 

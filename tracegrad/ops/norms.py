@@ -14,7 +14,7 @@ from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Type, many_axes, one_axis, size_of
 from tracegrad.ops.checks import needs_floating, real_type
-from tracegrad.ops.least_squares import tolerances
+from tracegrad.ops.least_squares import check_tolerances, matrix_sizes, size_limit
 from tracegrad.ops.matrices import needs_matrices, needs_square
 from tracegrad.ops.spread import wider
 
@@ -130,6 +130,50 @@ class LinalgNorm(Composite):
         return F.vector_norm(input, 2 if ord is None else ord, axes, keepdim, dtype=dtype)
 
 
+class FrobeniusNorm(Composite):
+    """The root of the sum of squares over at most two axes.  Shape: (*a) -> a without dim.  No axes: over all of them."""
+
+    method, samples = False, ([A(2, 3), (0, 1)], [A(2, 3), 1])
+
+    @staticmethod
+    def call(F: Ops, input: Any, dim: Any, keepdim: bool = False) -> Value:  # noqa: A002
+        """The 2-norm of the elements along dim."""
+        axes = (dim,) if isinstance(dim, int) else tuple(dim)
+        if len(axes) > 2:
+            problem = f"Expected at most 2 dimensions, but got {len(axes)} dimensions instead."
+            raise ShapeError(explain("frobenius_norm", problem))
+        return F.named(F.norm(input, 2.0, axes or None, keepdim), called="NormBackward1")
+
+
+class NuclearNorm(Composite):
+    """The sum of the singular values of matrices over two axes.  Shape: (*p, n, m) -> (*p)."""
+
+    method, samples = False, ([A(2, 3)], [A(2, 3), (0, 1)])
+
+    @staticmethod
+    def call(F: Ops, input: Any, dim: Any = (-2, -1), keepdim: bool = False) -> Value:  # noqa: A002
+        """nuclear_norm(input, dim, keepdim) or nuclear_norm(input, keepdim)."""
+        if isinstance(dim, bool):
+            dim, keepdim = (-2, -1), dim
+        return F.matrix_norm(input, "nuc", tuple(dim), keepdim)
+
+
+class NormExceptDim(Composite):
+    """The norms of all slices along dim, which weight_norm divides by.  Shape: (*a) -> a with 1s but for dim; dim=-1: ()."""
+
+    method, samples = False, ([A(2, 3, 4)], [A(2, 3, 4), 2, 1])
+
+    @staticmethod
+    def call(F: Ops, v: Any, pow: int = 2, dim: int = 0) -> Value:  # noqa: A002
+        """The norm of order `pow` over all axes but dim."""
+        if dim == -1:
+            return F.named(F.norm(v, pow), called="NormBackward0")
+        axis = one_axis("norm_except_dim", len(F.shape(v)), dim)
+        others = tuple(i for i in range(len(F.shape(v))) if i != axis)
+        called = "ViewBackward0" if axis in (0, len(F.shape(v)) - 1) else "TransposeBackward0"
+        return F.named(F.norm(v, pow, others, True), called=called)
+
+
 class LinalgCond(Composite):
     """The condition numbers of matrices: norm(A) * norm(inv(A)).  Shape: (*p, n, m) -> (*p).  inf for singular matrices."""
 
@@ -165,15 +209,15 @@ class LinalgMatrixRank(Composite):
         """tol is an absolute limit."""
         t = F.type(input)
         needs_matrices("torch.linalg.matrix_rank", t, "input")
-        low, relative = (float(tol), 0.0) if tol is not None else tolerances(t, atol, rtol)
+        if tol is not None:
+            atol, rtol = tol, 0.0
+        check_tolerances(F, "torch.linalg.matrix_rank", atol, rtol)
         if 0 in t.shape[-2:]:
             return F.full(shape=t.shape[:-2], value=0, dtype=I64)
-        x = F.detach(input)
-        values = F.abs(F.linalg_eigh_node(x, upper=False)[0]) if hermitian else F.linalg_svd_node(x, full=False)[1]
-        last = len(t.shape) - 2
-        size = F.mul(F.amax(values, dim=(last,), keepdim=True), relative)
-        limit = F.where(F.lt(size, low), low, size)
-        return F.sum(F.cast(F.gt(values, limit), dtype=I64), dim=(last,), keepdim=False)
+        values = matrix_sizes(F, input, bool(hermitian))
+        limit = size_limit(F, values, t, atol, rtol)
+        above = F.gt(values, F.unsqueeze(limit, dim=len(F.shape(limit))))
+        return F.sum(F.cast(above, dtype=I64), dim=(len(F.shape(above)) - 1,), keepdim=False)
 
 
 def _powers(F: Ops, x: Any, count: int) -> Value:
@@ -194,10 +238,13 @@ class LinalgVander(Composite):
     def call(F: Ops, x: Any, *, N: int | None = None) -> Value:  # noqa: N803
         """N: how many, by default as many as the last axis of x is long."""
         t = F.type(x)
-        if N is not None and N <= 1:
-            raise ShapeError(explain("linalg.vander", "N must be greater than 1", N=N))
+        if not t.shape:
+            x, t = F.reshape(x, shape=(1,)), Type((1,), t.dtype)
+        count = t.shape[-1] if N is None else N
+        if count <= 1:
+            raise ShapeError(explain("linalg.vander", "N must be greater than 1.", N=count))
         x = x if t.dtype.kind in "fcV" else F.as_dtype(x, I64)
-        return F.named(_powers(F, x, t.shape[-1] if N is None else N), called="CatBackward0")
+        return F.named(_powers(F, x, count), called="CatBackward0")
 
 
 class Vander(Composite):

@@ -121,7 +121,6 @@ class LinalgEighNode(MatrixFunction):
     def jvp(F: Ops, t_x: Value, eigenvalues: Value, eigenvectors: Value, x_type: Type) -> tuple[Value, Value]:
         v, d = eigenvectors, x_type.dtype
         inner = F.matmul(mH(F, v), F.matmul(t_x, v))
-        inner = F.mul(F.add(inner, mH(F, inner)), 0.5)  # the Hermitian part, as the derivative has it
         change = F.div(_hollow(F, inner), F.as_dtype(_differences(F, eigenvalues), d))
         return F.real(_diagonal(F, inner)) if d.kind == "c" else _diagonal(F, inner), F.matmul(v, change)
 
@@ -278,9 +277,9 @@ class LinalgSvdNode(MatrixFunction):
     def jvp(F: Ops, t_x: Value, U: Value, S: Value, Vh: Value, x_type: Type, full: bool) -> tuple[Value, Value, Value]:  # noqa: N803
         """Giles 2008, section 3.4; the phases of the vectors stay as they are."""
         (m, n), d = x_type.shape[-2:], x_type.dtype
-        if full and m != n:
-            problem = "has no forward mode with full_matrices=True unless the matrices are square"
-            raise NotSupportedError(explain("linalg.svd", problem, "Use full_matrices=False"))
+        if full:
+            k = min(m, n)
+            U, Vh = columns(F, U, 0, k), rows(F, Vh, 0, k)
         s, last = F.as_dtype(S, d), len(F.shape(S))
         across, down = F.unsqueeze(s, dim=last - 1), F.unsqueeze(s, dim=last)
         inner = F.matmul(mH(F, U), F.matmul(t_x, mH(F, Vh)))
@@ -299,6 +298,10 @@ class LinalgSvdNode(MatrixFunction):
         if n > m:
             outside = F.matmul(mH(F, U), t_x)
             t_vh = F.add(t_vh, F.div(F.sub(outside, F.matmul(inner, Vh)), down))
+        if full and m > k:  # the vectors of the null space stay as they are
+            t_u = F.cat(t_u, F.zeros(Type((*F.shape(t_u)[:-1], m - k), d)), dim=last)
+        if full and n > k:
+            t_vh = F.cat(t_vh, F.zeros(Type((*F.shape(t_vh)[:-2], n - k, n), d)), dim=last - 1)
         return t_u, F.real(diagonal) if d.kind == "c" else diagonal, t_vh
 
 

@@ -127,6 +127,15 @@ class CholeskyNode(MatrixFunction):
         half = F.linalg_solve_triangular_node(turned, inner, upper=True, left=True, unitriangular=False)
         return F.linalg_solve_triangular_node(lower, half, upper=False, left=False, unitriangular=False)
 
+    @staticmethod
+    def jvp(F: Ops, t_x: Value, out: Value, upper: bool) -> Value:
+        lower = mH(F, out) if upper else out
+        half = F.linalg_solve_triangular_node(lower, t_x, upper=False, left=True, unitriangular=False)
+        inner = F.linalg_solve_triangular_node(mH(F, lower), half, upper=True, left=False, unitriangular=False)
+        inner = F.mul(F.add(F.tril(inner, diagonal=0), F.tril(inner, diagonal=-1)), 0.5)
+        found = F.matmul(lower, inner)
+        return mH(F, found) if upper else found
+
 
 class CholeskyInfo(MatrixFunction):
     """The order of the first leading minor that is not positive definite, for every matrix; 0 if all are.  Shape: (*p, n, n) -> (*p,), int32."""
@@ -175,11 +184,45 @@ class Cholesky(Composite):
         return F.cholesky_node(input, upper=bool(upper), check=True, called="CholeskyBackward0")
 
 
-def _cholesky_solved(F: Ops, b: Any, factor: Any, upper: bool) -> Value:
-    """The solution of (L L^H) X = b, or of (U^H U) X = b."""
-    lower = mH(F, factor) if upper else factor
-    half = F.linalg_solve_triangular_node(lower, b, upper=False, left=True, unitriangular=False)
-    return F.linalg_solve_triangular_node(mH(F, lower), half, upper=True, left=True, unitriangular=False)
+class CholeskySolveNode(MatrixFunction):
+    """X with A X = b for A = L L^H, or U^H U for upper.  Shapes: (*q, n, k), (*p, n, n) -> (*broadcast(p, q), n, k).
+
+    One triangle of the factor is read, but the derivative is that of L L^H with all of L, as in torch.
+    """
+
+    inputs, attrs, linear, holomorphic = ("b", "factor"), ("upper", "called"), ("b",), False
+    pole = "zeros on the diagonal"
+    numpy, jax = "K.cholesky_solved({b}, {factor}, {upper})", "K.cholesky_solved({b}, {factor}, {upper})"
+    samples = (
+        [A(1, 2), S(1, 1), False, "CholeskySolveBackward0"],
+        [A(2, 1, 2), S(1, 1), True, "CholeskySolveBackward0"],
+        [A(0, 2), S(0, 0), False, "CholeskySolveBackward0"],
+    )
+
+    @staticmethod
+    def torch_name(upper: bool, called: str) -> str:
+        return called
+
+    @staticmethod
+    def infer(b: Type, factor: Type, upper: bool, called: str) -> Type:
+        """The type of b, its leading axes broadcast with the factor's."""
+        needs_square("cholesky_solve", factor, "L")
+        check_equation("cholesky_solve", factor, b, True)
+        return Type((*broadcast("cholesky_solve", factor.shape[:-2], b.shape[:-2]), *b.shape[-2:]), b.dtype)
+
+    @staticmethod
+    def grad_b(F: Ops, g: Value, factor: Value, b_type: Type, upper: bool) -> Value:
+        return F.sum_to(F.cholesky_solve_node(g, factor, upper=upper, called=_CALLED), shape=b_type.shape)
+
+    @staticmethod
+    def grad_factor(F: Ops, g: Value, factor: Value, out: Value, factor_type: Type, upper: bool) -> Value:
+        step = F.cholesky_solve_node(g, factor, upper=upper, called=_CALLED)
+        inner = F.neg(F.sum_to(F.matmul(step, mH(F, out)), shape=factor_type.shape))
+        inner = F.add(inner, mH(F, inner))
+        return F.matmul(factor, inner) if upper else F.matmul(inner, factor)
+
+
+_CALLED = "CholeskySolveBackward0"
 
 
 class CholeskySolve(Composite):
@@ -194,7 +237,7 @@ class CholeskySolve(Composite):
             raise ShapeError(
                 explain("cholesky_solve", "b and u should have at least 2 dimensions", b=F.type(input), u=F.type(L))
             )
-        return F.named(_cholesky_solved(F, input, L, bool(upper)), called="CholeskySolveBackward0")
+        return F.cholesky_solve_node(input, L, upper=bool(upper), called=_CALLED)
 
 
 class CholeskyInverse(Composite):
@@ -208,4 +251,4 @@ class CholeskyInverse(Composite):
         t = F.type(input)
         needs_square("cholesky_inverse", t)
         eye = F.eye(n=t.shape[-1], m=t.shape[-1], dtype=t.dtype)
-        return F.named(_cholesky_solved(F, eye, input, bool(upper)), called="CholeskyInverseBackward0")
+        return F.cholesky_solve_node(eye, input, upper=bool(upper), called="CholeskyInverseBackward0")
