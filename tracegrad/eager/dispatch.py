@@ -16,7 +16,7 @@ from tracegrad.eager.views import link
 from tracegrad.errors import ArgumentError, DTypeError, NotSupportedError, VerifyError, explain
 from tracegrad.ir.builder import projections
 from tracegrad.ir.families import FLOATING
-from tracegrad.ir.half import calculates_in_half
+from tracegrad.ir.half import calculates_in_half, held
 from tracegrad.ir.node import BY_RULES, Node, make_node
 from tracegrad.ir.op import Op, result_types
 from tracegrad.ir.prelude import Ops
@@ -87,11 +87,7 @@ def general(op: type[Op], args: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
         if answer is NotImplemented:
             raise
         return answer
-    strangers = [a for a in operands if not isinstance(a, Tensor)]
-    if operands and (len(strangers) == len(operands) or (op.promotion == "none" and strangers)):
-        raise ArgumentError(explain(op.name, f"its operands must be Tensors, not {type(strangers[-1]).__name__}"))
-    if op.tensor_first and not isinstance(operands[0], Tensor):
-        raise ArgumentError(explain(op.name, f"argument 'input' must be Tensor, not {type(operands[0]).__name__}"))
+    _check_numbers(op, operands)
     if op.real_only:
         refuse_complex(op, operands)
     if op.promotion:
@@ -123,6 +119,18 @@ def general(op: type[Op], args: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
     if local.watch is not None and local.watch.duals is not None:
         local.watch.duals.push(op, operands, attrs, made)
     return made if op.several() else made[0]
+
+
+def _check_numbers(op: type[Op], operands: list[Any]) -> None:
+    """Raise TypeError where a number stands for a Tensor.  Of two numbers between which torch does arithmetic the first one becomes a Tensor."""
+    strangers = [a for a in operands if not isinstance(a, Tensor)]
+    if len(strangers) == len(operands) == 2 and op.name in ("add", "sub", "mul", "div"):  # torch.add(2, 3)
+        operands[0] = T.full(shape=(), value=operands[0], dtype=dtypes.number_dtype(operands[0]))
+        strangers = strangers[1:]
+    if operands and (len(strangers) == len(operands) or (op.promotion == "none" and strangers)):
+        raise ArgumentError(explain(op.name, f"its operands must be Tensors, not {type(strangers[-1]).__name__}"))
+    if op.tensor_first and not isinstance(operands[0], Tensor):
+        raise ArgumentError(explain(op.name, f"argument 'input' must be Tensor, not {type(operands[0]).__name__}"))
 
 
 def _of_operands_kind(op: type[Op], operands: list[Any], made: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
@@ -322,11 +330,17 @@ def promote_operands(op: type[Op], operands: list[Any]) -> list[Any]:
                 out[i] = T.promote(value, dtype=target)
         elif not tensors:
             out[i] = T.full(shape=(), value=value, dtype=target)
+        elif dtypes.is_half(target) and op.name not in _KEEPING_NUMBERS:
+            out[i] = held(value, target)
         elif (target.kind == "b") != isinstance(value, bool):
             out[i] = bool(value) if target.kind == "b" else int(value)
         elif target.kind in "iu" and op.promotion in ("arithmetic", "number"):
             out[i] = _wrapped(op, value, target)
     return out
+
+
+# with half precision torch takes the number as it is in these, and in the others as the tensor would hold it: 0.1 == tensor(0.1)
+_KEEPING_NUMBERS = ("mul", "div", "div_floor", "div_trunc", "floor_divide", "xlogy")
 
 
 def _range(d: Any) -> tuple[int, int]:

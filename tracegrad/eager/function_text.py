@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from tracegrad.config import GENERATED
+from tracegrad.eager.tensor_arguments import takes_number
 from tracegrad.ir.half import widens
 from tracegrad.ir.op import Op, cotangent_names
 from tracegrad.ir.raw import raw
@@ -40,8 +41,11 @@ def has_fast_path(op: type[Op]) -> bool:
     )
 
 
-def operator_source(op: type[Op], names: tuple[str, ...] = ()) -> str:
-    """Text of the eager function: operands by position (named as the operands, or by `names`), attributes by keyword."""
+def operator_source(op: type[Op], names: tuple[str, ...] = (), public: bool = False) -> str:
+    """Text of the eager function: operands by position (named as the operands, or by `names`), attributes by keyword.
+
+    A public function refuses numbers where torch's signature wants Tensors: its fast path does not know them there, and the general path is told.
+    """
     shown = names or op.operands
     parameters = [
         f"{'*' if s.startswith('*') else ''}{o}{'=None' if s.endswith('?') else ''}"
@@ -51,21 +55,25 @@ def operator_source(op: type[Op], names: tuple[str, ...] = ()) -> str:
         parameters += [*(["*"] if op.operands and not op.variadic else []), *op.attrs]
     passed = ", ".join(f"*{o}" if s.startswith("*") else f"{o}" for o, s in zip(shown, op.inputs, strict=True))
     attrs = f"({', '.join(op.attrs)}{',' if op.attrs else ''})"
-    slow = f"return general(OP_{op.name}, ({passed}{',' if passed else ''}), {attrs})"
+    given = f"({passed}{',' if passed else ''})"
+    strict = [o for i, o in enumerate(shown) if not takes_number(op, i, o)] if public and not op.variadic else []
+    if strict:
+        given = f"CHECKED(OP_{op.name}, NAMES_{op.name}, {given})"
+    slow = f"return general(OP_{op.name}, {given}, {attrs})"
     head = f"def {op.name}({', '.join(parameters)}):\n"
     if not has_fast_path(op):
         return f"{head}    {slow}\n"
-    return head + "".join(f"    {line}\n" for line in _fast_lines(op, shown, slow, attrs))
+    return head + "".join(f"    {line}\n" for line in _fast_lines(op, shown, slow, attrs, strict))
 
 
-def _fast_lines(op: type[Op], shown: tuple[str, ...], slow: str, attrs: str) -> list[str]:
+def _fast_lines(op: type[Op], shown: tuple[str, ...], slow: str, attrs: str, strict: list[str]) -> list[str]:
     if op.variadic:
         return _variadic_lines(op, shown[0], slow, attrs)
     values, nodes = [f"v{i}" for i in range(len(op.operands))], [f"n{i}" for i in range(len(op.operands))]
     names = {**dict(zip(op.operands, values, strict=True)), **{a: a for a in op.attrs}}
     lines = [
         f"if MODE and (local.trace is not None or MODE >= WATCHED and local.watch is not None): {slow}",
-        *_unpack(op, shown, values, nodes, slow),
+        *_unpack(op, shown, values, nodes, slow, strict),
         f"try: r = {kernel_call(op, names)}",
         f"except Exception: {slow}",
     ]
@@ -152,14 +160,17 @@ def promoted_operands(op: type[Op]) -> list[str]:
     return [o for o in op.operands if op.promotion and op.promotion != "none" and (not op.promoted or o in op.promoted)]
 
 
-def _unpack(op: type[Op], shown: tuple[str, ...], values: list[str], nodes: list[str], slow: str) -> list[str]:
+def _unpack(
+    op: type[Op], shown: tuple[str, ...], values: list[str], nodes: list[str], slow: str, strict: list[str]
+) -> list[str]:
     """Lines that take arrays and nodes out of the operands, and send everything unusual to the general path."""
     lines: list[str] = []
     promoted = promoted_operands(op)
     numbers = len(promoted) == 2 and op.elementwise
     for operand, name, value, node in zip(op.operands, shown, values, nodes, strict=True):
         lines.append(f"if type({name}) is Tensor: {value} = {name}._data; {node} = {name}._node")
-        if numbers and operand in promoted and not (op.tensor_first and operand == op.operands[0]):
+        refused = name in strict or (op.tensor_first and operand == op.operands[0])
+        if numbers and operand in promoted and not refused:
             lines.append(f"elif type({name}) is float or type({name}) is int: {value} = {name}; {node} = None")
         if f"{operand}?" in op.inputs:
             lines.append(f"elif {name} is None: {value} = {node} = None")
@@ -173,7 +184,7 @@ def _unpack(op: type[Op], shown: tuple[str, ...], values: list[str], nodes: list
         first, *others = taking_part
         lines.append(f"d = {first}.dtype")
         wrong = (
-            ["d is not F32 and d is not F64"] if op.promotion != "compare" else []
+            ["d is not F32 and d is not F64"] if op.promotion != "compare" else ['d.char in "eE"'] if widens(op) else []
         )  # whole numbers: the type rule may refuse them
         optional = [values[op.operands.index(o)] for o in promoted if f"{o}?" in op.inputs]
         wrong += [

@@ -21,6 +21,7 @@ from tracegrad.eager.dispatch import T, general
 from tracegrad.eager.function_text import backward_source, has_fast_path, operator_source
 from tracegrad.eager.late import late
 from tracegrad.eager.tensor import Parameter, Tensor
+from tracegrad.eager.tensor_arguments import NUMBERS, check_lines, checked, refuse_number
 from tracegrad.eager.views import link
 from tracegrad.errors import ArgumentError, explain
 from tracegrad.ir.node import Node, input_type, tick
@@ -92,6 +93,11 @@ def _generate_exported(op: type[Op]) -> FunctionType:
     """The function of the module: the public one, that also takes `out`.  The method does not, and pays nothing for it."""
     head, body = _public_source(op).split("\n", 1)
     given = head[head.index("(") + 1 : -2].split(", ")
+    first = given[0].partition("=")[0]
+    if op.call is not None or not has_fast_path(op):  # the fast path sends numbers to a check of its own
+        body = "".join(f"    {line}\n" for line in check_lines(op, (first,), 0, 1)) + body
+    if op.name in WITHOUT_OUT:
+        return _define(op.name, f"{head}\n{body}")
     keyword_from = next((i for i, p in enumerate(given) if p.startswith("*")), len(given))
     names = [p.partition("=")[0] for p in given if p != "*"]
     by_name = [p.partition("=")[0] for p in given[keyword_from + 1 :]]
@@ -110,7 +116,8 @@ def _public_source(op: type[Op]) -> str:
     GENERATED[f"OP_{op.name}"] = op
     plain = len(op.operands) <= 2 and not op.variadic
     names = op.public or (("input", "other")[: len(op.operands)] if plain else op.operands)
-    return operator_source(op, names)
+    GENERATED[f"NAMES_{op.name}"] = names
+    return operator_source(op, names, public=True)
 
 
 class _Absent:
@@ -142,6 +149,7 @@ def _refuse_input(function: str, value: Any) -> None:
 
 
 GENERATED.update(ABSENT=_ABSENT, RENAMED=_renamed, MISSING=_missing, REFUSE_INPUT=_refuse_input)
+GENERATED.update(NUMBERS=NUMBERS, REFUSE_NUMBER=refuse_number, CHECKED=checked)
 
 
 def _forwarding(op: type[Op]) -> str:
@@ -188,6 +196,7 @@ def _forwarding(op: type[Op]) -> str:
         head.append(f"{name}={key}" if name in kwdefaults else name)
         passed.append(f"{name}={name}")
     head += [f"{alias}=ABSENT" for alias in aliases.values()]
+    lines += check_lines(op, positional, 1, len(positional))
     call = f"return CALL_{op.name}({', '.join(passed)})"
     if positional[:1] == ("input",):
         lines += [
@@ -265,7 +274,7 @@ def public_function(name: str) -> FunctionType:
 
 def exported_function(name: str) -> FunctionType:
     """The function of the module for an operator: `public_function`, and where torch has it the keyword `out`."""
-    found = public_function(name) if name in WITHOUT_OUT else _exported.get(name)
+    found = _exported.get(name)
     if found is None:
         found = _exported[name] = _stub(name, f"exported {name}", _generate_exported)
     found.__doc__ = REGISTRY[name].__doc__

@@ -18,7 +18,6 @@ from tracegrad.ops.reduce import Dim, folded, total
 from tracegrad.ops.results import named_result
 from tracegrad.ops.spread import Std, Var, _spread_attrs
 
-
 _NO_DEGREES = "cov(): degrees of freedom is <= 0. Correction should be strictly less than the number of observations."
 
 
@@ -290,6 +289,8 @@ def _covariance(F: Ops, x: Any, correction: int, fweights: Any, aweights: Any) -
         raise DTypeError(explain("cov", "bool dtype is not supported for input", input=t))
     rows = F.reshape(x, shape=(1, size_of(t.shape))) if len(t.shape) < 2 else x
     rows = rows if F.is_floating(rows) else F.as_dtype(rows, dtypes.default.float)
+    if aweights is not None and F.is_floating(aweights):
+        rows = F.as_dtype(rows, dtypes.promote_types(F.type(rows).dtype, F.type(aweights).dtype))
     d, n = F.type(rows).dtype, F.shape(rows)[1]
     _check_weights(F, fweights, aweights, n)
     weights = aweights if fweights is None else fweights
