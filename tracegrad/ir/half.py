@@ -76,11 +76,23 @@ def _wide_input(node: Node, position: int) -> Any:
     return wide_type(input_type(node, position)) if isinstance(value, (Node, tuple)) else value
 
 
+def held(value: Any, dtype: Any) -> Any:
+    """A Python number as a value of this dtype holds it."""
+    with np.errstate(all="ignore"):
+        found = float(np.asarray(value, dtype))
+    return value if found == value else found
+
+
 def wide(F: Ops, value: Any) -> Any:
     """A value of F in float32 where it is of half precision."""
     if value is None or isinstance(value, (bool, int, float, complex)) or not is_half(F.type(value).dtype):
         return value
-    return F.as_dtype(value, F32)
+    return F.promote(value, dtype=F32)
+
+
+def rounded(F: Ops, value: Any, dtype: Any) -> Any:
+    """A float32 value of F in the half-precision dtype; any other value, and one for another dtype, as it is."""
+    return F.promote(value, dtype=dtype) if is_half(dtype) and F.type(value).dtype == F32 else value
 
 
 def wide_reader(F: Ops, node: Node, read: Reader) -> Reader:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from tracegrad.dtypes import F32
 from tracegrad.errors import DifferentiationError, explain
-from tracegrad.ir.half import calculates_in_half, wide, wide_node, wide_reader
+from tracegrad.ir.half import calculates_in_half, rounded, wide, wide_node, wide_reader
 from tracegrad.ir.masking import Mark, MaskOps, UnknownMaskError, multiplies, spread_mask, where_masks_matter
 from tracegrad.ir.node import BY_SEQUENCE, Node, input_type
 from tracegrad.ir.op import SELECTS, STOPS, Op, cotangent_names
@@ -47,7 +46,7 @@ def cotangents_of_inputs(
                 continue
             if op.elementwise:
                 part = F.sum_to(part if mask is None else F.where(mask, part, 0.0), shape=node.inputs[here].shape)
-            found[here] = F.as_dtype(part, input_type(node, here).dtype) if half and F.type(part).dtype == F32 else part
+            found[here] = rounded(F, part, input_type(node, here).dtype) if half else part
     return found
 
 

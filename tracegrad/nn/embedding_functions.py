@@ -9,6 +9,7 @@ import numpy as np
 from tracegrad.autograd.modes import no_grad
 from tracegrad.dtypes import I64
 from tracegrad.eager.dispatch import T
+from tracegrad.eager.rounding_once import rounds_once
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentError, ArgumentValueError, DataError, OptionError, ShapeError, explain
 from tracegrad.ir.types import size_of
@@ -91,6 +92,7 @@ def _shorten(weight: Any, used: Any, max_norm: float, norm_type: float) -> None:
         weight.mul_(T.unsqueeze(scale, dim=1))
 
 
+@rounds_once
 def embedding_bag(
     input: Tensor,  # noqa: A002
     weight: Tensor,

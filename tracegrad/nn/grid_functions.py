@@ -13,6 +13,7 @@ from typing import Any
 from tracegrad.dtypes import I64
 from tracegrad.eager.creation import linspace
 from tracegrad.eager.dispatch import T
+from tracegrad.eager.rounding_once import rounds_once
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentValueError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.types import size_of
@@ -46,6 +47,7 @@ def grid_sample(
     return grid_sampler(input, grid, _MODES.index(mode), _PADDINGS.index(padding_mode), corners)
 
 
+@rounds_once
 def grid_sampler(
     input: Tensor,  # noqa: A002
     grid: Tensor,

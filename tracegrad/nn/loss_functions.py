@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tracegrad.eager.dispatch import T
+from tracegrad.eager.rounding_once import rounds_once
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentValueError, DataError, ShapeError, explain
 from tracegrad.nn.norm_functions import cosine_similarity, pairwise_distance
@@ -26,6 +27,7 @@ def _paired(name: str, input: Any, target: Any, average: Any, reduce: Any, reduc
     return chosen
 
 
+@rounds_once
 def smooth_l1_loss(
     input: Tensor,  # noqa: A002
     target: Tensor,
@@ -47,6 +49,7 @@ def smooth_l1_loss(
     return _reduced(loss, chosen, "SmoothL1LossBackward0")
 
 
+@rounds_once
 def huber_loss(
     input: Tensor,  # noqa: A002
     target: Tensor,
@@ -198,6 +201,7 @@ def margin_ranking_loss(
     return _reduced(T.clamp_min(T.add(score, float(margin)) if margin else score, min=0.0, max=None), chosen)
 
 
+@rounds_once
 def cosine_embedding_loss(
     input1: Tensor,
     input2: Tensor,

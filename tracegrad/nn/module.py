@@ -343,6 +343,10 @@ class Module:
         """to(float16)."""
         return self._convert(lambda t: t.half() if t.is_floating_point() else t)
 
+    def bfloat16(self: Self) -> Self:
+        """to(bfloat16)."""
+        return self._convert(lambda t: t.bfloat16() if t.is_floating_point() else t)
+
     def cpu(self: Self) -> Self:
         """This module: it is on the CPU."""
         return self

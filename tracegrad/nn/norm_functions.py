@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad.autograd.modes import no_grad
-from tracegrad.dtypes import I64
+from tracegrad.dtypes import F32, I64, finfo
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentError, ArgumentValueError, NotSupportedError, ShapeError, explain
@@ -21,13 +21,19 @@ def _floating(operation: str, x: Any) -> None:
         raise NotSupportedError(explain(operation, "not implemented for integers", input=T.type(x)))
 
 
-def _scaled(x: Any, weight: Any, bias: Any, shape: tuple[int, ...] | None, called: str) -> Any:
-    """x * weight + bias, both brought to `shape`, as torch's one step."""
+def _wide(x: Any) -> Any:
+    """A floating-point value with half precision as float32."""
+    return T.promote(x, dtype=F32) if x._data.itemsize == 2 else x
+
+
+def _scaled(x: Any, weight: Any, bias: Any, shape: tuple[int, ...] | None, called: str, like: Any) -> Any:
+    """x * weight + bias, both brought to `shape`, as torch's one step; rounded to `like`'s dtype if that is of half precision."""
     if weight is not None:
         x = T.mul(x, weight if shape is None else T.reshape(weight, shape=shape))
     if bias is not None:
         x = T.add(x, bias if shape is None else T.reshape(bias, shape=shape))
-    return T.row_major(T.named(x, called=called))
+    made = T.row_major(T.named(x, called=called))
+    return T.promote(made, dtype=like._data.dtype) if like._data.itemsize == 2 else made
 
 
 def _trailing(operation: str, input: Any, normalized_shape: Any, *given: Any) -> tuple[int, ...]:  # noqa: A002
@@ -57,7 +63,7 @@ def layer_norm(
     """input with mean 0 and variance 1 over its last axes, times weight, plus bias.  Raises RuntimeError for shapes that do not fit."""
     _floating("layer_norm", input)
     dim = _trailing("layer_norm", input, normalized_shape, weight, bias)
-    return _scaled(T.standardise(input, dim=dim, eps=float(eps)), weight, bias, None, "NativeLayerNormBackward0")
+    return _scaled(T.standardise(_wide(input), dim=dim, eps=float(eps)), weight, bias, None, "NativeLayerNormBackward0", input)
 
 
 def rms_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None, eps: float | None = None) -> Any:  # noqa: A002
@@ -65,9 +71,11 @@ def rms_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None,
     if not T.is_complex(input):
         _floating("rms_norm", input)
     dim = _trailing("rms_norm", input, normalized_shape, weight)
-    small = float(np.finfo(input._data.dtype).eps) if eps is None else float(eps)
-    made = T.mul(input, T.rsqrt(T.add(T.mean(T.square(input), dim=dim, keepdim=True), small)))
-    return T.row_major(made if weight is None else T.mul(made, weight))
+    small = finfo(input.dtype).eps if eps is None else float(eps)
+    x = _wide(input)
+    made = T.mul(x, T.rsqrt(T.add(T.mean(T.square(x), dim=dim, keepdim=True), small)))
+    made = T.row_major(made if weight is None else T.mul(made, weight))
+    return T.promote(made, dtype=input._data.dtype) if input._data.itemsize == 2 else made
 
 
 def batch_norm(
@@ -95,20 +103,20 @@ def batch_norm(
         if value is not None and value._data.size != channels:
             problem = f"{name} should contain {channels} elements not {value._data.size}"
             raise ShapeError(explain("batch_norm", problem))
-    dim = (0, *range(2, input.ndim))
+    x, dim = _wide(input), (0, *range(2, input.ndim))
     shape = (1, channels, *(1,) * (input.ndim - 2))
     if training:
         if running_mean is not None and running_var is not None:
-            _update(input, running_mean, running_var, dim, momentum)
-        made = T.standardise(input, dim=dim, eps=float(eps))
-        return _scaled(made, weight, bias, shape, "NativeBatchNormBackward0")
+            _update(x, running_mean, running_var, dim, momentum)
+        made = T.standardise(x, dim=dim, eps=float(eps))
+        return _scaled(made, weight, bias, shape, "NativeBatchNormBackward0", input)
     if running_mean is None or running_var is None:
         raise ShapeError(
             explain("batch_norm", "Expected running_mean and running_var to be defined when training=False")
         )
     mean, var = (T.reshape(v, shape=shape) for v in (running_mean, running_var))
-    made = T.mul(T.sub(input, mean), T.rsqrt(T.add(var, float(eps))))
-    return _scaled(made, weight, bias, shape, "NativeBatchNormBackward0")
+    made = T.mul(T.sub(x, mean), T.rsqrt(T.add(_wide(var), float(eps))))
+    return _scaled(made, weight, bias, shape, "NativeBatchNormBackward0", input)
 
 
 def _check_counts(operation: str, input: Any) -> None:  # noqa: A002
@@ -123,8 +131,15 @@ def _update(input: Any, running_mean: Any, running_var: Any, dim: tuple[int, ...
     with no_grad():
         now = input.detach()
         mean, var = T.mean(now, dim=dim, keepdim=False), T.var(now, dim=dim, keepdim=False, correction=1)
-        running_mean.mul_(1 - momentum).add_(T.as_dtype(mean, running_mean._data.dtype), alpha=momentum)
-        running_var.mul_(1 - momentum).add_(T.as_dtype(var, running_var._data.dtype), alpha=momentum)
+        _blend(running_mean, mean, momentum)
+        _blend(running_var, var, momentum)
+
+
+def _blend(kept: Any, new: Any, momentum: float) -> None:
+    if kept._data.itemsize == 2:
+        kept.copy_(T.add(T.mul(_wide(kept), 1 - momentum), T.mul(new, momentum)))
+    else:
+        kept.mul_(1 - momentum).add_(T.as_dtype(new, kept._data.dtype), alpha=momentum)
 
 
 def instance_norm(
@@ -144,15 +159,15 @@ def instance_norm(
     if size_of(tuple(input.shape[2:])) == 1:
         problem = f"Expected more than 1 spatial element when training, got input size {list(input.shape)}"
         raise ArgumentValueError(explain("instance_norm", problem))
-    dim = tuple(range(2, input.ndim))
+    x, dim = _wide(input), tuple(range(2, input.ndim))
     shape = (1, input.shape[1], *(1,) * (input.ndim - 2))
     if running_mean is not None and running_var is not None:
         with no_grad():
-            now = input.detach()
+            now = x.detach()
             mean, var = T.mean(now, dim=dim, keepdim=False), T.var(now, dim=dim, keepdim=False, correction=1)
-            running_mean.mul_(1 - momentum).add_(T.mean(mean, dim=(0,), keepdim=False), alpha=momentum)  # type: ignore[attr-defined]
-            running_var.mul_(1 - momentum).add_(T.mean(var, dim=(0,), keepdim=False), alpha=momentum)  # type: ignore[attr-defined]
-    return _scaled(T.standardise(input, dim=dim, eps=float(eps)), weight, bias, shape, "ViewBackward0")
+            _blend(running_mean, T.mean(mean, dim=(0,), keepdim=False), momentum)
+            _blend(running_var, T.mean(var, dim=(0,), keepdim=False), momentum)
+    return _scaled(T.standardise(x, dim=dim, eps=float(eps)), weight, bias, shape, "ViewBackward0", input)
 
 
 def group_norm(
@@ -177,9 +192,9 @@ def group_norm(
         if value is not None and tuple(value.shape) != (c,):
             problem = f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of shape {list(value.shape)} and input of shape {list(input.shape)}"
             raise ShapeError(explain("group_norm", problem))
-    x = T.reshape(input, shape=(n, num_groups, c // num_groups * size_of(tuple(rest))))
+    x = T.reshape(_wide(input), shape=(n, num_groups, c // num_groups * size_of(tuple(rest))))
     x = T.reshape(T.standardise(x, dim=(2,), eps=float(eps)), shape=tuple(input.shape))
-    return _scaled(x, weight, bias, (1, c, *(1,) * len(rest)), "NativeGroupNormBackward0")
+    return _scaled(x, weight, bias, (1, c, *(1,) * len(rest)), "NativeGroupNormBackward0", input)
 
 
 def local_response_norm(

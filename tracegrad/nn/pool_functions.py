@@ -9,6 +9,7 @@ import numpy as np
 
 from tracegrad.dtypes import I64
 from tracegrad.eager.dispatch import T
+from tracegrad.eager.rounding_once import rounds_once
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import NotSupportedError, ShapeError, explain
 from tracegrad.ir.types import size_of
@@ -189,7 +190,7 @@ def _adaptive_avg_pool(d: int) -> Callable[..., Any]:
 
     function.__name__ = function.__qualname__ = operation
     function.__doc__ = f"Means of as many windows as output_size says, over the last {d} axes."
-    return function
+    return rounds_once(function)
 
 
 def _means(own: int, made: int, d: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from tracegrad.dtypes import BOOL, NumpyDType
 from tracegrad.errors import ArgumentError, DTypeError, explain
 from tracegrad.ir.families import Composite, Elementwise
+from tracegrad.ir.half import held, is_half, wide
 from tracegrad.ir.node import Node
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
@@ -32,6 +33,15 @@ def scaled(F: Ops, operation: str, x: Any, other: Any, alpha: Any) -> Any:
     return other * alpha if is_number(other) else F.mul(other, alpha)
 
 
+def with_factor(F: Ops, operation: str, x: Any, other: Any, alpha: Any) -> Value:
+    """x + alpha * other (operation "sub": x - alpha * other); of half precision with one rounding."""
+    value, d = scaled(F, operation, x, other, alpha), F.type(x).dtype
+    if not is_half(d) or is_number(other) or F.type(other).dtype != d:
+        return getattr(F, operation)(x, value)
+    made = getattr(F, operation)(wide(F, x), F.mul(wide(F, other), held(alpha, d)))
+    return F.promote(made, dtype=d)
+
+
 class Add(Elementwise):
     """x + y; of bools their disjunction.  Shapes: (*a), (*b) -> broadcast(a, b).  Saves nothing for the backward."""
 
@@ -42,7 +52,7 @@ class Add(Elementwise):
     @staticmethod
     def call(F: Ops, input: Any, other: Any, *, alpha: Any = 1) -> Value:  # noqa: A002
         """input + alpha * other."""
-        return F.add(input, other if alpha == 1 else scaled(F, "add", input, other, alpha))
+        return F.add(input, other) if alpha == 1 else with_factor(F, "add", input, other, alpha)
 
     @staticmethod
     def grad_x(F: Ops, g: Value) -> Value:
@@ -78,7 +88,7 @@ class Sub(Elementwise):
     @staticmethod
     def call(F: Ops, input: Any, other: Any, *, alpha: Any = 1) -> Value:  # noqa: A002
         """input - alpha * other."""
-        return F.sub(input, other if alpha == 1 else scaled(F, "sub", input, other, alpha))
+        return F.sub(input, other) if alpha == 1 else with_factor(F, "sub", input, other, alpha)
 
     @staticmethod
     def grad_x(F: Ops, g: Value) -> Value:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad.dtypes import default, from_numpy
+from tracegrad.dtypes import TORCH_CLASS, default, from_numpy, is_half
 from tracegrad.errors import AxisError, DTypeError, ShapeError, explain
 from tracegrad.ir.families import Composite
 from tracegrad.ir.op import Op
@@ -24,6 +24,8 @@ Dims = tuple[int, ...]
 
 
 def _complex_type(x: Type) -> Type:
+    if is_half(x.dtype):
+        raise DTypeError(explain("fft", f"Unsupported dtype {TORCH_CLASS[x.dtype.name]}", x=x))
     return Type(x.shape, from_numpy(x.dtype).to_complex().numpy)
 
 

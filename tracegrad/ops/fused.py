@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad.dtypes import NumpyDType, from_numpy, result_dtype
+from tracegrad.dtypes import NumpyDType, finfo, from_numpy, result_dtype
 from tracegrad.errors import ArgumentError, DTypeError, ShapeError, explain
 from tracegrad.ir.families import Composite, Elementwise, Movement
+from tracegrad.ir.half import is_half, wide
 from tracegrad.ir.node import Node
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
@@ -170,6 +171,10 @@ class NanToNum(Elementwise):
     @staticmethod
     def call(F: Ops, input: Any, nan: Any = None, posinf: Any = None, neginf: Any = None) -> Value:  # noqa: A002
         """input with nan (0 by default), posinf and neginf as replacements."""
+        d = F.type(input).dtype
+        if is_half(d):  # the largest numbers of float32 would be too large
+            most = finfo(from_numpy(d)).max
+            posinf, neginf = most if posinf is None else posinf, -most if neginf is None else neginf
         return F.nan_to_num(input, number=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
 
     @staticmethod
@@ -184,9 +189,7 @@ def _factor(operation: str, value: Any, d: NumpyDType) -> Any:
     """beta or alpha as a number of the dtype: truncated for integers.  Raises RuntimeError where the dtype does not hold it."""
     if isinstance(value, complex) and d.kind != "c":
         if value.imag:
-            raise DTypeError(
-                explain(operation, f"value cannot be converted to type {d} without overflow", value=value)
-            )
+            raise DTypeError(explain(operation, f"value cannot be converted to type {d} without overflow", value=value))
         value = value.real
     if d.kind not in "iu" or not is_number(value):
         return value
@@ -196,14 +199,15 @@ def _factor(operation: str, value: Any, d: NumpyDType) -> Any:
     return int(value)
 
 
-def added(F: Ops, operation: str, input: Any, product: Any, beta: Any, alpha: Any) -> Value:  # noqa: A002
-    """beta * input + alpha * product, as a step of torch's name.  A factor 0 leaves out what it multiplies, nan included.
+def added(F: Ops, operation: str, input: Any, multiply: Any, factors: tuple[Any, ...], beta: Any, alpha: Any) -> Value:  # noqa: A002
+    """beta * input + alpha * multiply(*factors), as a step of torch's name; of half precision with one rounding.  A factor 0 leaves out what it multiplies, nan included.
 
     Raises TypeError for a number as input, RuntimeError for another dtype than the product's or a shape that does not expand to its shape.
     """
     if is_number(input):
         problem = f"{operation}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
         raise ArgumentError(explain(operation, problem))
+    product = multiply(*factors)
     t, made = F.type(input), F.type(product)
     if t.dtype != made.dtype:
         raise DTypeError(explain(operation, "its operands must have the same dtype", input=t, product=made))
@@ -211,6 +215,9 @@ def added(F: Ops, operation: str, input: Any, product: Any, beta: Any, alpha: An
     if lead < 0 or any(n not in (1, m) for n, m in zip(t.shape, made.shape[lead:], strict=True)):
         problem = f"The expanded size of the tensor {list(made.shape)} must match the existing size {list(t.shape)}"
         raise ShapeError(explain(operation, problem))
+    if is_half(made.dtype):
+        total = added(F, operation, wide(F, input), multiply, tuple(wide(F, v) for v in factors), beta, alpha)
+        return F.promote(total, dtype=made.dtype)
     beta, alpha = _factor(operation, beta, t.dtype), _factor(operation, alpha, t.dtype)
     called = f"{operation.capitalize()}Backward0"
     if alpha == 0 and operation not in ("addr", "baddbmm"):
@@ -231,7 +238,7 @@ class Addmv(Composite):
     @staticmethod
     def call(F: Ops, input: Any, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1) -> Value:  # noqa: A002
         """A product of a matrix and a vector added to input."""
-        return added(F, "addmv", input, F.mv(mat, vec), beta, alpha)
+        return added(F, "addmv", input, F.mv, (mat, vec), beta, alpha)
 
 
 def _check_outer_factor(name: str, value: Any, d: NumpyDType) -> None:
@@ -253,6 +260,9 @@ class Addr(Composite):
     def call(F: Ops, input: Any, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1) -> Value:  # noqa: A002
         """An outer product added to input; the operands may differ in their dtypes."""
         product = F.outer(vec1, vec2)
+        if not is_number(input) and is_half(F.type(input).dtype) and F.type(product).dtype == F.type(input).dtype:
+            total = Addr.call(F, *(wide(F, v) for v in (input, vec1, vec2)), beta=beta, alpha=alpha)
+            return F.promote(total, dtype=F.type(input).dtype)
         if not is_number(input) and F.type(input).dtype != F.type(product).dtype:
             common = result_dtype([F.type(input).dtype, F.type(product).dtype], [], [])
             input, product = F.as_dtype(input, common), F.as_dtype(product, common)  # noqa: A001
@@ -261,7 +271,7 @@ class Addr(Composite):
         _check_outer_factor("alpha", alpha, d)
         if d.kind == "b":
             beta, alpha = bool(beta), bool(alpha)
-        return added(F, "addr", input, product, beta, alpha)
+        return added(F, "addr", input, lambda value: value, (product,), beta, alpha)
 
 
 class Baddbmm(Composite):
@@ -273,7 +283,7 @@ class Baddbmm(Composite):
     @staticmethod
     def call(F: Ops, input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Value:  # noqa: A002
         """Products of the matrices of two batches added to input."""
-        return added(F, "baddbmm", input, F.bmm(batch1, batch2), beta, alpha)
+        return added(F, "baddbmm", input, F.bmm, (batch1, batch2), beta, alpha)
 
 
 class Addbmm(Composite):
@@ -285,5 +295,8 @@ class Addbmm(Composite):
     @staticmethod
     def call(F: Ops, input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Value:  # noqa: A002
         """The sum of the products of the matrices of two batches added to input."""
-        products = total(F, F.bmm(batch1, batch2), (0,), same=True)
-        return added(F, "addbmm", input, products, beta, alpha)
+
+        def multiply(a: Any, b: Any) -> Value:
+            return total(F, F.bmm(a, b), (0,), same=True)
+
+        return added(F, "addbmm", input, multiply, (batch1, batch2), beta, alpha)

@@ -10,6 +10,7 @@ from tracegrad import dtypes
 from tracegrad.dtypes import I64
 from tracegrad.errors import ArgumentError, ArgumentValueError, DTypeError, ShapeError, explain
 from tracegrad.ir.families import Composite
+from tracegrad.ir.half import is_half, wide
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Shape, Type, one_axis, size_of
@@ -281,6 +282,11 @@ class Gradient(Composite):
     @staticmethod
     def call(F: Ops, input: Any, *, spacing: Any = 1, dim: Any = None, edge_order: int = 1) -> tuple[Value, ...]:  # noqa: A002
         """Differences along dim (all axes for None), second order inside and of edge_order at the ends."""
+        own = F.type(input).dtype
+        if is_half(own):
+            spacing = [wide(F, s) for s in spacing] if isinstance(spacing, (tuple, list)) else spacing
+            found = Gradient.call(F, wide(F, input), spacing=spacing, dim=dim, edge_order=edge_order)
+            return tuple(F.promote(v, dtype=own) for v in found)
         shape: Shape = F.shape(input)
         if edge_order not in (1, 2):
             raise ShapeError(explain("gradient", "torch.gradient only supports edge_order=1 and edge_order=2."))

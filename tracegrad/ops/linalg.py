@@ -338,4 +338,4 @@ class Addmm(Composite):
     @staticmethod
     def call(F: Ops, input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Value:  # noqa: A002
         """A matrix product added to input."""
-        return added(F, "addmm", input, F.mm(mat1, mat2), beta, alpha)
+        return added(F, "addmm", input, F.mm, (mat1, mat2), beta, alpha)
