@@ -93,6 +93,8 @@ _LAZY = {
         f"{name}_window": ("tracegrad.eager.tapers", f"{name}_window")
         for name in "bartlett blackman hamming hann kaiser".split()
     },
+    **{name: ("tracegrad.eager.spectrograms", name) for name in "istft stft".split()},
+    **{name: ("tracegrad.eager.histograms", name) for name in "histogram histogramdd segment_reduce".split()},
     **{
         name: ("tracegrad.eager.view_copies", name)
         for name in (

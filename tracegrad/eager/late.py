@@ -36,6 +36,8 @@ PLACES = {
         "crow_indices col_indices ccol_indices row_indices to_sparse to_sparse_coo to_sparse_csr to_sparse_csc to_sparse_bsr to_sparse_bsc to_mkldnn"
     ),
     "view_copies": "narrow_copy",
+    "spectrograms": "istft stft",
+    "histograms": "histogram",
     "rare": "dim_order is_pinned is_shared is_nonzero equal allclose as_subclass storage new new_empty_strided pin_memory bfloat16 "
     "unsafe_split unsafe_split_with_sizes unsafe_chunk",
 }
