@@ -72,10 +72,11 @@ LATER = {
             "unique_positions bincount histc take"
         ),
         "folded_scatters": "scatter_reduce",
+        "convolutions": "convolution convolution_weight",
         "polynomials": "polynomial airy_ai",
         "special": "special digamma polygamma xlogy logit sinc_slope frexp spherical_j0 signbit",
         "matrices": (
-            "matrix_inverse matrix_solve determinant slogdet cofactors cholesky_factor cholesky_info cholesky_solved solve_triangular eigh eig svd "
+            "matrix_inverse matrix_solve determinant slogdet cofactors cofactors_along cholesky_factor cholesky_info cholesky_solved solve_triangular eigh eig svd "
             "pinv qr lu_info lu_packed permutation_matrix matrix_exp least_squares check_phase"
         ),
         "matrix_factors": "ldl_packed ldl_solved reflections",

@@ -1,4 +1,6 @@
-"""Convolutions as one matrix product over strided windows, and the product that gives their weights' derivative.
+"""Convolutions as matrix products over strided windows, and the product that gives their weights' derivative.
+
+NumPy has kernels for them (kernels/convolutions.py); `decompose` says the same in simpler operators, for JAX.
 
 A convolution's derivatives are a convolution (transposed or not) and `convolution_weight`; those of the latter are convolutions.
 """
@@ -22,6 +24,7 @@ class Convolution(Op):
     """
 
     inputs, attrs, real_only = ("x", "weight", "bias?"), _ATTRS, True
+    numpy = "K.convolution({x}, {weight}, {bias}, {stride}, {padding}, {dilation}, {transposed}, {output_padding}, {groups})"
     function, method = False, False
     samples = (
         [A(2, 3, 7), A(4, 3, 3), A(4), (2,), (1,), (1,), False, (0,), 1],
@@ -120,6 +123,7 @@ class ConvolutionWeight(Op):
         True,
     )
     function, method, torch_name = False, False, "ConvolutionBackwardBackward0"
+    numpy = "K.convolution_weight({x}, {y}, {kernel}, {stride}, {padding}, {dilation}, {groups})"
     samples = (
         [A(2, 3, 7), A(2, 4, 4), (3,), (2,), (1,), (1,), 1],
         [A(2, 4, 5, 6), A(2, 6, 5, 2), (3, 2), (1, 2), (1, 0), (1, 2), 2],
