@@ -40,13 +40,36 @@ def slogdet(x: Array) -> tuple[Array, Array]:
 
 def cofactors(x: Array) -> Array:
     """det(x) * inv(x) transposed, also for singular x."""
-    n = x.shape[-1]
     if not x.size:
         return x
     u, s, vh = jnp.linalg.svd(x)
-    others = jnp.stack([jnp.prod(jnp.delete(s, i, axis=-1), axis=-1) for i in range(n)], -1)
     sign = jnp.linalg.det(u) * jnp.linalg.det(vh)
-    return jnp.conj((u * others[..., None, :].astype(x.dtype)) @ vh) * sign[..., None, None]
+    return jnp.conj((u * products_of_others(s)[..., None, :].astype(x.dtype)) @ vh) * sign[..., None, None]
+
+
+def products_of_others(s: Array) -> Array:
+    """The product of all values but one, for each of them along the last axis."""
+    n = s.shape[-1]
+    ones = jnp.ones((*s.shape[:-1], 1), s.dtype)
+    before = jnp.concatenate([ones, jnp.cumprod(s[..., : n - 1], axis=-1)], -1)
+    behind = jnp.concatenate([ones, jnp.cumprod(s[..., :0:-1], axis=-1)], -1)[..., ::-1]
+    return before * behind
+
+
+def cofactors_along(x: Array, direction: Array) -> Array:
+    """The change of cofactors(x) along a direction, also for singular x."""
+    if not x.size:
+        return x
+    u, s, vh = jnp.linalg.svd(x)
+    diagonal = jnp.eye(x.shape[-1], dtype=bool)
+    pairs = products_of_others(jnp.where(diagonal, 1, s[..., None, :]))  # of all but i and j
+    pairs = jnp.where(diagonal, 0, pairs).astype(x.dtype)
+    turned = jnp.conj(jnp.swapaxes(u, -1, -2)), jnp.conj(jnp.swapaxes(vh, -1, -2))
+    inside = turned[0] @ direction @ turned[1]
+    own = pairs @ jnp.diagonal(inside, axis1=-2, axis2=-1)[..., None]
+    change = jnp.where(diagonal, own, -pairs * jnp.swapaxes(inside, -1, -2))
+    sign = jnp.linalg.det(u) * jnp.linalg.det(vh)
+    return (jnp.conj(u) @ change @ jnp.conj(vh)) * sign[..., None, None]
 
 
 def cholesky_factor(x: Array, upper: bool, check: bool) -> Array:

@@ -88,24 +88,59 @@ def slogdet(x: Array) -> tuple[Array, Array]:
     return np.asarray(sign, x.dtype), np.asarray(size, x.real.dtype)
 
 
-def cofactors(x: Array) -> Array:
-    """det(x) * inv(x) transposed, also for singular x: by the singular values where the inverse would lose digits."""
-    n = x.shape[-1]
-    if not x.size or not np.isfinite(x).all():
-        return np.full(x.shape, np.nan, x.dtype)
+def _regular_inverse(x: Array) -> Array | None:
+    """The inverses where determinant and cofactors may be computed by them, without loss of digits; None if one matrix is (nearly) singular."""
     try:
         inverse = np.linalg.inv(x)
-        size = np.max(np.abs(x), initial=0) * np.max(np.abs(inverse), initial=0)
-        if np.isfinite(size) and size < 1e-6 / np.finfo(x.dtype).eps:
-            return np.multiply(np.linalg.det(x)[..., None, None], inverse.swapaxes(-1, -2))
     except np.linalg.LinAlgError:
-        pass
+        return None
+    size = np.max(np.abs(x), axis=(-2, -1)) * np.max(np.abs(inverse), axis=(-2, -1))
+    return inverse if np.all(size < 1e-5 / np.finfo(x.dtype).eps) else None
+
+
+def cofactors(x: Array) -> Array:
+    """det(x) * inv(x) transposed, also for singular x: by the singular values where the inverse would lose digits."""
+    if not x.size or not np.isfinite(x).all():
+        return np.full(x.shape, np.nan, x.dtype)
+    inverse = _regular_inverse(x)
+    if inverse is not None:
+        return np.multiply(np.linalg.det(x)[..., None, None], inverse.swapaxes(-1, -2))
     u, s, vh = np.linalg.svd(x)
-    others = np.stack([np.prod(np.delete(s, i, axis=-1), axis=-1) for i in range(n)], -1)
     sign = np.linalg.det(u) * np.linalg.det(vh)
-    return np.multiply(sign[..., None, None], np.conjugate(np.matmul(np.multiply(u, others[..., None, :]), vh))).astype(
-        x.dtype
-    )
+    inner = np.multiply(u, products_of_others(s)[..., None, :])
+    return np.multiply(sign[..., None, None], np.conjugate(np.matmul(inner, vh))).astype(x.dtype)
+
+
+def products_of_others(s: Array) -> Array:
+    """The product of all values but one, for each of them along the last axis."""
+    n = s.shape[-1]
+    ones = np.ones((*s.shape[:-1], 1), s.dtype)
+    before = np.concatenate([ones, np.cumprod(s[..., : n - 1], axis=-1)], -1)
+    behind = np.concatenate([ones, np.cumprod(s[..., :0:-1], axis=-1)], -1)[..., ::-1]
+    return np.multiply(before, behind)
+
+
+def cofactors_along(x: Array, direction: Array) -> Array:
+    """The change of cofactors(x) along a direction, also for singular x."""
+    x, g = np.broadcast_arrays(x, direction)
+    if not x.size or not (np.isfinite(x).all() and np.isfinite(g).all()):
+        return np.full(x.shape, np.nan, x.dtype)
+    inverse = _regular_inverse(x)
+    if inverse is not None:
+        w = inverse.swapaxes(-1, -2)
+        along = np.multiply(g, w).sum((-2, -1), keepdims=True)
+        change = np.matmul(w, np.matmul(g.swapaxes(-1, -2), w))
+        return np.multiply(np.linalg.det(x)[..., None, None], along * w - change)
+    u, s, vh = np.linalg.svd(x)
+    n = x.shape[-1]
+    pairs = products_of_others(np.where(np.eye(n, dtype=bool), 1, s[..., None, :]))  # of all but i and j
+    pairs = np.where(np.eye(n, dtype=bool), 0, pairs)
+    inside = np.matmul(adjoint(u), np.matmul(g, adjoint(vh)))
+    change = np.multiply(-pairs, inside.swapaxes(-1, -2))
+    change[..., range(n), range(n)] = np.matmul(pairs, np.diagonal(inside, axis1=-2, axis2=-1)[..., None])[..., 0]
+    sign = np.linalg.det(u) * np.linalg.det(vh)
+    found = np.matmul(np.conjugate(u), np.matmul(change, np.conjugate(vh)))
+    return np.multiply(sign[..., None, None], found).astype(x.dtype)
 
 
 def cholesky_factor(x: Array, upper: bool, check: bool) -> Array:

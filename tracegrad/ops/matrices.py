@@ -1,22 +1,21 @@
-"""Functions of square matrices and stacks of them: inverse, solution of equations, determinant, exponential, powers.
+"""Functions of square matrices and stacks of them: inverse, solution of equations, exponential, powers.
 
-The rules of inv, solve, det and matrix_exp are the classical ones (M. B. Giles, Collected matrix derivative results for forward and reverse mode algorithmic
+The rules of inv, solve and matrix_exp are the classical ones (M. B. Giles, Collected matrix derivative results for forward and reverse mode algorithmic
 differentiation, 2008; matrix_exp: R. Mathias, A chain rule for matrix functions, 1996).  They are written for real matrices; the functions are holomorphic.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any, ClassVar
 
 from tracegrad.dtypes import BOOL, TORCH_CLASS, int32
-from tracegrad.errors import ArgumentError, DTypeError, ShapeError, explain
+from tracegrad.errors import ArgumentError, DTypeError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.families import Composite
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Type, broadcast
-from tracegrad.ops.checks import is_floating, real_type
+from tracegrad.ops.checks import is_floating
 from tracegrad.ops.results import named_result
 
 
@@ -36,6 +35,10 @@ class MatrixFunction(Op, family=True):
         return getattr(F, cls.name)(*operands, **dict(zip(cls.attrs, given[count:], strict=True)))
 
 
+# what torch refuses for half precision by a check of its own; elsewhere it finds no implementation
+_REFUSING = ("linalg.inv", "linalg.pinv", "linalg.slogdet", "logdet", "linalg.lstsq", "linalg.matrix_power", "linalg.matrix_rank")
+
+
 def needs_matrices(operation: str, x: Type, name: str = "A", error: type[Exception] = DTypeError) -> None:
     """Raise RuntimeError unless x has at least two axes and a dtype of 32 or 64 bits that is floating or complex."""
     if x.weak:
@@ -46,7 +49,10 @@ def needs_matrices(operation: str, x: Type, name: str = "A", error: type[Excepti
         problem = f"Expected a floating point or complex tensor as input. Got {TORCH_CLASS[x.dtype.name]}"
         raise error(explain(operation, problem))
     if x.dtype.itemsize < 4:
-        raise DTypeError(explain(operation, f"Low precision dtypes not supported. Got {TORCH_CLASS[x.dtype.name]}"))
+        kind = TORCH_CLASS[x.dtype.name]
+        if operation.removeprefix("torch.") in _REFUSING:
+            raise DTypeError(explain(operation, f"Low precision dtypes not supported. Got {kind}"))
+        raise NotSupportedError(explain(operation, f"not implemented for '{kind}'"))
 
 
 def needs_square(operation: str, x: Type, name: str = "A", error: type[Exception] = DTypeError) -> None:
@@ -215,115 +221,6 @@ class LinalgSolveEx(Composite):
         """(result, info)."""
         result = _solved(F, A, B, bool(left), bool(check_errors))
         return named_result("linalg_solve_ex", ("result", "info"), (result, F.lu_info(A)))
-
-
-class LinalgDet(MatrixFunction):
-    """The determinants of square matrices.  Shape: (*p, n, n) -> (*p,).  No elements: 1.  The derivative is right for singular ones, too."""
-
-    public = ("A",)
-    numpy, jax = "K.determinant({x})", "K.determinant({x})"
-    samples = ([A(3, 3)], [A(2, 2, 2)], [A(1, 1)], [A(0, 0)])
-
-    @staticmethod
-    def infer(x: Type) -> Type:
-        """One number per matrix."""
-        needs_square("linalg.det", x)
-        return Type(x.shape[:-2], x.dtype)
-
-    @staticmethod
-    def grad_x(F: Ops, g: Value, x: Value) -> Value:
-        return F.mul(over_matrices(F, g), F.cofactors(x))
-
-
-class Det(Composite):
-    """The determinants of square matrices.  Shape: (*p, n, n) -> (*p,).  No elements: 1."""
-
-    samples = ([A(3, 3)],)
-
-    @staticmethod
-    def call(F: Ops, input: Any) -> Value:  # noqa: A002
-        """det(input)."""
-        return F.linalg_det(input)
-
-
-class Cofactors(MatrixFunction):
-    """The cofactor matrices, det(x) * inv(x) transposed: the derivative of det, also at singular x.  Shape: (*p, n, n) -> (*p, n, n)."""
-
-    pole = "singular matrices (derivative)"
-    numpy, jax = "K.cofactors({x})", "K.cofactors({x})"
-    samples = ([A(3, 3)], [A(2, 2, 2)], [A(2, 2)], [A(0, 0)])
-
-    @staticmethod
-    def infer(x: Type) -> Type:
-        """x's type."""
-        needs_square("linalg.det", x)
-        return x
-
-    @staticmethod
-    def grad_x(F: Ops, g: Value, x: Value, out: Value) -> Value:
-        inverse = F.mT(F.linalg_inv_node(x, check=False))
-        last = len(F.shape(x))
-        along = F.sum(F.mul(g, inverse), dim=(last - 2, last - 1), keepdim=True)
-        return F.sub(F.mul(along, out), F.matmul(inverse, F.matmul(F.mT(g), out)))
-
-
-class LinalgSlogdetNode(MatrixFunction):
-    """(sign, logarithm of the absolute value) of the determinants.  Shape: (*p, n, n) -> (*p,), (*p,).  Singular matrices: 0 and -inf."""
-
-    outputs, holomorphic = ("sign", "logabsdet"), False
-    torch_name, pole = "LinalgSlogdetBackward0", "singular matrices"
-    numpy, jax = "K.slogdet({x})", "K.slogdet({x})"
-    samples = ([A(3, 3)], [A(2, 2, 2)], [A(1, 1)], [A(0, 0)])
-
-    @staticmethod
-    def infer(x: Type) -> tuple[Type, Type]:
-        """x's dtype, the dtype of its parts."""
-        needs_square("linalg.slogdet", x)
-        return Type(x.shape[:-2], x.dtype), Type(x.shape[:-2], real_type(x).dtype)
-
-    @staticmethod
-    def grad_x(F: Ops, g_sign: Value, g_logabsdet: Value, x: Value, sign: Value, x_type: Type) -> Value:
-        inverse = mH(F, F.linalg_inv_node(x, check=False))
-        if x_type.dtype.kind == "c":
-            return F.mul(over_matrices(F, F.complex(g_logabsdet, F.imag(F.mul(g_sign, F.conj(sign))))), inverse)
-        return F.mul(over_matrices(F, g_logabsdet), inverse)
-
-
-class LinalgSlogdet(Composite):
-    """(sign, logarithm of the absolute value) of the determinants.  Shape: (*p, n, n) -> (*p,), (*p,)."""
-
-    function, method, samples = False, False, ([A(3, 3)],)
-
-    @staticmethod
-    def call(F: Ops, A: Any) -> Any:  # noqa: N803
-        """(sign, logabsdet)."""
-        return named_result("linalg_slogdet", ("sign", "logabsdet"), F.linalg_slogdet_node(A))
-
-
-class Slogdet(Composite):
-    """(sign, logarithm of the absolute value) of the determinants.  Shape: (*p, n, n) -> (*p,), (*p,)."""
-
-    samples = ([A(3, 3)],)
-
-    @staticmethod
-    def call(F: Ops, input: Any) -> Any:  # noqa: A002
-        """(sign, logabsdet)."""
-        return named_result("slogdet", ("sign", "logabsdet"), F.linalg_slogdet_node(input))
-
-
-class Logdet(Composite):
-    """The logarithms of the determinants; nan for negative ones, -inf for 0.  Shape: (*p, n, n) -> (*p,)."""
-
-    samples = ([A(3, 3)],)
-
-    @staticmethod
-    def call(F: Ops, input: Any) -> Value:  # noqa: A002
-        """log(det(input))."""
-        needs_square("logdet", F.type(input), "input")
-        sign, size = F.linalg_slogdet_node(input)
-        if F.is_complex(sign):
-            return F.add(F.log(sign), F.as_dtype(size, F.type(sign).dtype))
-        return F.where(F.lt(sign, 0), math.nan, size)
 
 
 class LinalgMatrixExp(MatrixFunction):

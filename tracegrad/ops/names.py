@@ -39,6 +39,7 @@ DEFINED: dict[str, str] = {
     "create": "arange eye full linspace literal",
     "cross_entropies": "binary_cross_entropy",
     "ctc": "banded_recurrence ctc_paths",
+    "determinants": "cofactors cofactors_along det linalg_det linalg_slogdet linalg_slogdet_node logdet slogdet",
     "distances": "cdist cdist_norm dist dist_norm",
     "elementary": "abs absolute cos erf exp expm1 log log1p relu rsqrt sigmoid sign sin softplus sqrt tan tanh",
     "extremes": "amax amin argmax argmin max max_all max_dim maximum min min_all min_dim minimum",
@@ -66,9 +67,8 @@ DEFINED: dict[str, str] = {
     "losses": "binary_cross_entropy_with_logits mse_loss nll_loss",
     "masks": "index_mask index_mask_backward mask_put masked_fill masked_select masked_select_node",
     "matrices": (
-        "cofactors det inverse linalg_det linalg_inv linalg_inv_ex linalg_inv_node linalg_matrix_exp linalg_slogdet "
-        "linalg_slogdet_node linalg_solve linalg_solve_ex linalg_solve_node logdet lu_info matrix_exp matrix_power "
-        "slogdet "
+        "inverse linalg_inv linalg_inv_ex linalg_inv_node linalg_matrix_exp linalg_solve linalg_solve_ex "
+        "linalg_solve_node lu_info matrix_exp matrix_power "
     ),
     "movement": (
         "broadcast_to expand expand_as flip moveaxis movedim permute repeat swapaxes swapdims t tile transpose tril "
