@@ -6,10 +6,10 @@ import cmath
 import math
 from typing import Any, ClassVar
 
-from tracegrad.dtypes import BOOL, NumpyDType
+from tracegrad.dtypes import BOOL, HALF_CHARACTERS, NumpyDType
 from tracegrad.errors import ArgumentError, DTypeError, explain
 from tracegrad.ir.families import Composite, Elementwise
-from tracegrad.ir.half import held, is_half, wide
+from tracegrad.ir.half import held, wide
 from tracegrad.ir.node import Node
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
@@ -17,9 +17,9 @@ from tracegrad.ir.types import Type
 from tracegrad.ops.checks import is_number, not_for
 
 
-def scaled(F: Ops, operation: str, x: Any, other: Any, alpha: Any) -> Any:
-    """alpha * other, for add, sub and rsub.  Raises RuntimeError for a fractional alpha between integers."""
-    kinds = F.type(x).dtype.kind + F.type(other).dtype.kind
+def scaled(F: Ops, operation: str, d: NumpyDType, other_d: NumpyDType, other: Any, alpha: Any) -> Any:
+    """alpha * other beside a value of dtype d, for add, sub and rsub.  Raises RuntimeError for a fractional alpha between integers."""
+    kinds = d.kind + other_d.kind
     if isinstance(alpha, float) and not set(kinds) & set("fcV"):
         raise DTypeError(
             explain(
@@ -27,7 +27,7 @@ def scaled(F: Ops, operation: str, x: Any, other: Any, alpha: Any) -> Any:
             )
         )
     if operation != "add":
-        Sub.check_operands(F.type(x).dtype, F.type(other).dtype)
+        Sub.check_operands(d, other_d)
     elif kinds == "bb":
         alpha = bool(alpha)
     return other * alpha if is_number(other) else F.mul(other, alpha)
@@ -35,8 +35,9 @@ def scaled(F: Ops, operation: str, x: Any, other: Any, alpha: Any) -> Any:
 
 def with_factor(F: Ops, operation: str, x: Any, other: Any, alpha: Any) -> Value:
     """x + alpha * other (operation "sub": x - alpha * other); of half precision with one rounding."""
-    value, d = scaled(F, operation, x, other, alpha), F.type(x).dtype
-    if not is_half(d) or is_number(other) or F.type(other).dtype != d:
+    d, other_d = F.type(x).dtype, F.type(other).dtype
+    value = scaled(F, operation, d, other_d, other, alpha)
+    if d.char not in HALF_CHARACTERS or is_number(other) or other_d != d:
         return getattr(F, operation)(x, value)
     made = getattr(F, operation)(wide(F, x), F.mul(wide(F, other), held(alpha, d)))
     return F.promote(made, dtype=d)
@@ -113,7 +114,7 @@ class Rsub(Sub):
     @staticmethod
     def call(F: Ops, input: Any, other: Any, *, alpha: Any = 1) -> Value:  # noqa: A002
         """other - alpha * input."""
-        return F.rsub(input if alpha == 1 else scaled(F, "rsub", other, input, alpha), other)
+        return F.rsub(input if alpha == 1 else scaled(F, "rsub", F.type(other).dtype, F.type(input).dtype, input, alpha), other)
 
     @staticmethod
     def grad_x(F: Ops, g: Value) -> Value:
