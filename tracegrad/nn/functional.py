@@ -44,10 +44,17 @@ from tracegrad.nn.activation_functions import (
     threshold,
     threshold_,
 )
-from tracegrad.nn.attention_functions import interpolate, scaled_dot_product_attention, upsample
+from tracegrad.nn.attention_functions import scaled_dot_product_attention
 from tracegrad.nn.conv_functions import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from tracegrad.nn.ctc_functions import ctc_loss
 from tracegrad.nn.embedding_functions import bilinear, embedding, embedding_bag, one_hot
+from tracegrad.nn.fractional_functions import (
+    fractional_max_pool2d,
+    fractional_max_pool2d_with_indices,
+    fractional_max_pool3d,
+    fractional_max_pool3d_with_indices,
+    lp_pool3d,
+)
 from tracegrad.nn.grid_functions import affine_grid, grid_sample
 from tracegrad.nn.loss_functions import (
     binary_cross_entropy,
@@ -104,6 +111,7 @@ from tracegrad.nn.pool_functions import (
     max_unpool2d,
     max_unpool3d,
 )
+from tracegrad.nn.resampling_functions import interpolate, upsample, upsample_bilinear, upsample_nearest
 from tracegrad.nn.shape_functions import channel_shuffle, fold, pad, pixel_shuffle, pixel_unshuffle, unfold
 from tracegrad.ops.losses import reduction_of
 
@@ -315,6 +323,10 @@ __all__ = [
     "embedding_bag",
     "feature_alpha_dropout",
     "fold",
+    "fractional_max_pool2d",
+    "fractional_max_pool2d_with_indices",
+    "fractional_max_pool3d",
+    "fractional_max_pool3d_with_indices",
     "gaussian_nll_loss",
     "gelu",
     "glu",
@@ -341,6 +353,7 @@ __all__ = [
     "logsigmoid",
     "lp_pool1d",
     "lp_pool2d",
+    "lp_pool3d",
     "margin_ranking_loss",
     "max_pool1d",
     "max_pool1d_with_indices",
@@ -393,4 +406,6 @@ __all__ = [
     "triplet_margin_with_distance_loss",
     "unfold",
     "upsample",
+    "upsample_bilinear",
+    "upsample_nearest",
 ]
