@@ -212,13 +212,15 @@ def added(F: Ops, operation: str, input: Any, multiply: Any, factors: tuple[Any,
     if t.dtype != made.dtype:
         raise DTypeError(explain(operation, "its operands must have the same dtype", input=t, product=made))
     lead = len(made.shape) - len(t.shape)
-    if lead < 0 or any(n not in (1, m) for n, m in zip(t.shape, made.shape[lead:], strict=True)):
+    expands = lead >= 0 and t.shape == made.shape[lead:]
+    if not expands and (lead < 0 or any(n not in (1, m) for n, m in zip(t.shape, made.shape[lead:], strict=True))):
         problem = f"The expanded size of the tensor {list(made.shape)} must match the existing size {list(t.shape)}"
         raise ShapeError(explain(operation, problem))
     if is_half(made.dtype):
         total = added(F, operation, wide(F, input), multiply, tuple(wide(F, v) for v in factors), beta, alpha)
         return F.promote(total, dtype=made.dtype)
-    beta, alpha = _factor(operation, beta, t.dtype), _factor(operation, alpha, t.dtype)
+    if type(beta) is not int or type(alpha) is not int or beta != 1 or alpha != 1:
+        beta, alpha = _factor(operation, beta, t.dtype), _factor(operation, alpha, t.dtype)
     called = f"{operation.capitalize()}Backward0"
     if alpha == 0 and operation not in ("addr", "baddbmm"):
         product = F.flat_in(F.zeros(made), product, called)
