@@ -12,7 +12,7 @@ from tracegrad.kernels import convolutions
 
 def by_hand(x, weight, stride, padding, dilation, groups):
     """Every output element as one sum of products."""
-    (n, c, *own), (m, each, *kernel) = x.shape, weight.shape
+    (n, _, *own), (m, each, *kernel) = x.shape, weight.shape
     wide = convolutions.padded(x, padding)
     sizes = [
         (s + 2 * p - d * (k - 1) - 1) // t + 1

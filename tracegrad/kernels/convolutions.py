@@ -25,7 +25,8 @@ def padded(x: Array, padding: Shape, value: float = 0) -> Array:
     first = x.ndim - len(padding)
     own = zip(x.shape[first:], padding, strict=True)
     out = np.full((*x.shape[:first], *(n + 2 * p for n, p in own)), value, x.dtype)
-    out[(..., *(slice(p, p + n) for n, p in zip(x.shape[first:], padding, strict=True)))] = x
+    here: Any = (Ellipsis, *[slice(p, p + n) for n, p in zip(x.shape[first:], padding, strict=True)])
+    out[here] = x
     return out
 
 
@@ -138,7 +139,8 @@ def spread(
     out = out.reshape(n, m, *whole)
     if not any(padding):
         return out
-    return np.ascontiguousarray(out[(..., *(slice(p, s - p) for p, s in zip(padding, whole, strict=True)))])
+    inside: Any = (Ellipsis, *[slice(p, s - p) for p, s in zip(padding, whole, strict=True)])
+    return np.ascontiguousarray(out[inside])
 
 
 def convolution_weight(

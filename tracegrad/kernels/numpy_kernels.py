@@ -73,7 +73,9 @@ LATER = {
         ),
         "folded_scatters": "scatter_reduce",
         "convolutions": "convolution convolution_weight",
+        "pools": "max_pool sum_pool spread_pool",
         "polynomials": "polynomial airy_ai",
+        "tails": "gaussian erfc ndtr erfcx_slope normal_hazard normal_excess erfinv_slope ndtri_slope lgamma",
         "special": "special digamma polygamma xlogy logit sinc_slope frexp spherical_j0 signbit",
         "matrices": (
             "matrix_inverse matrix_solve determinant slogdet cofactors cofactors_along cholesky_factor cholesky_info cholesky_solved solve_triangular eigh eig svd "

@@ -1,4 +1,7 @@
-"""Sums and maxima over windows: what the poolings are made of.  Work goes window position by window position, over whole arrays."""
+"""Sums and maxima over windows: what the poolings are made of.
+
+NumPy has kernels for them (kernels/pools.py); `decompose` says the same in simpler operators, window position by window position.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ class SumPool(Op):
     """The sums of windows over the last axes of x, which is padded by zeros.  Shape: (*a, *s) -> (*a, *sizes)."""
 
     attrs, linear, function, method = ("kernel", "stride", "padding", "sizes"), ("x",), False, False
+    numpy = "K.sum_pool({x}, {kernel}, {stride}, {padding}, {sizes})"
     samples = (
         [A(2, 3, 7), (3,), (2,), (1,), (4,)],
         [A(2, 3, 5, 6), (2, 3), (2, 2), (0, 1), (2, 3)],
@@ -65,6 +69,7 @@ class SpreadPool(Op):
     """Each element of x added to all elements of its window: the transpose of sum_pool.  Shape: (*a, *t) -> (*a, *sizes)."""
 
     attrs, linear, function, method = ("kernel", "stride", "padding", "sizes"), ("x",), False, False
+    numpy = "K.spread_pool({x}, {kernel}, {stride}, {padding}, {sizes})"
     samples = (
         [A(2, 3, 4), (3,), (2,), (1,), (7,)],
         [A(2, 3, 2, 3), (2, 3), (2, 2), (0, 1), (5, 6)],
@@ -124,6 +129,7 @@ class MaxPool(Op):
         ("indices",),
     )
     function, method = False, False
+    numpy = "K.max_pool({x}, {kernel}, {stride}, {padding}, {dilation}, {sizes})"
     samples = (
         [A(2, 3, 7), (3,), (2,), (1,), (1,), (4,)],
         [A(2, 3, 5, 6), (2, 3), (2, 2), (0, 1), (1, 1), (2, 3)],
