@@ -275,7 +275,7 @@ METHODS = {
     f.__name__: f
     for f in (__rtruediv__, __invert__, __len__, __iter__, __reversed__, __contains__, __delitem__, new_zeros, new_ones, new_empty, new_full, new_tensor, backward,
               register_hook, retain_grad, graph, where, detach_)
-}  # fmt: skip
+} | {"__rdiv__": __rtruediv__}  # fmt: skip
 
 
 def attach() -> None:

@@ -8,15 +8,15 @@ from tracegrad.errors import ArgumentError, explain
 from tracegrad.ir.op import Op
 
 NUMBERS = frozenset((bool, int, float, complex))
-FIRST = frozenset("input x1 real abs y x v sorted_sequence LU_data".split())
+FIRST = frozenset("input x1 real abs y x v sorted_sequence LU_data condition".split())
 # functions that take a number first
 NUMBER_FIRST = frozenset(
     "add sub mul div floor_divide remainder pow float_power xlogy bitwise_and bitwise_or bitwise_xor bitwise_left_shift bitwise_right_shift "
-    "bucketize norm eig lstsq matrix_rank solve symeig where searchsorted".split()
+    "bucketize norm eig lstsq matrix_rank solve symeig searchsorted".split()
 )
 # parameters that are Tensors wherever they appear, and functions whose `other` or `index` is one
 ALWAYS = frozenset(
-    "batch1 batch2 mat mat1 mat2 vec vec1 vec2 tensor1 tensor2 src mask input2 LU_pivots x2 values imag angle weights".split()
+    "condition batch1 batch2 mat mat1 mat2 vec vec1 vec2 tensor1 tensor2 src mask input2 LU_pivots x2 values imag angle weights".split()
 )
 OTHER = frozenset(
     "atan2 fmax fmin gcd lcm hypot igamma igammac inner isclose kron ldexp logaddexp logaddexp2 logical_and logical_or logical_xor maximum minimum "

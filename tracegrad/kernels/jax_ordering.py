@@ -122,7 +122,7 @@ def logaddexp(x: Array, y: Array) -> Array:
     if not jnp.iscomplexobj(x) and not jnp.iscomplexobj(y):
         return jnp.logaddexp(x, y)
     x, y = jnp.broadcast_arrays(x, y)
-    below = x.real <= y.real
+    below = x.real < y.real
     low, high = jnp.where(below, x, y), jnp.where(below, y, x)
     equal = low.real == high.real
     found = jnp.log1p(jnp.exp(low - high)) + high

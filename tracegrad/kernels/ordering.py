@@ -134,7 +134,7 @@ def logaddexp(x: Array, y: Array) -> Array:
     if np.result_type(x, y).kind != "c":
         return np.asarray(np.logaddexp(x, y))
     x, y = np.broadcast_arrays(x, y)
-    below = np.less_equal(np.real(x), np.real(y))
+    below = np.less(np.real(x), np.real(y))
     low, high = np.where(below, x, y), np.where(below, y, x)
     level, equal = np.real(low), np.equal(np.real(low), np.real(high))
     found = np.log1p(np.exp(low - high)) + high

@@ -198,7 +198,8 @@ def margin_ranking_loss(
         problem = f"margin_ranking_loss : All input tensors should have same dimension but got sizes: input1: {input1.shape}, input2: {input2.shape}, target: {target.shape}"
         raise ShapeError(explain("margin_ranking_loss", problem))
     score = T.mul(T.neg(target), T.sub(input1, input2))
-    return _reduced(T.clamp_min(T.add(score, float(margin)) if margin else score, min=0.0, max=None), chosen)
+    raised = T.add(score, float(margin)) if margin or not T.is_floating(score) else score
+    return _reduced(T.clamp_min(raised, min=0.0, max=None), chosen)
 
 
 @rounds_once
@@ -344,6 +345,7 @@ def triplet_margin_with_distance_loss(
     reduction: str = "mean",
 ) -> Any:
     """triplet_margin_loss with a distance of one's own."""
+    reduction = reduction_of("triplet_margin_with_distance_loss", None, None, reduction)
     if margin <= 0:
         raise ArgumentValueError(explain("triplet_margin_with_distance_loss", f"margin must be greater than 0, got {margin}"))  # fmt: skip
     if not anchor.ndim == positive.ndim == negative.ndim:

@@ -222,10 +222,12 @@ def added(F: Ops, operation: str, input: Any, multiply: Any, factors: tuple[Any,
     if type(beta) is not int or type(alpha) is not int or beta != 1 or alpha != 1:
         beta, alpha = _factor(operation, beta, t.dtype), _factor(operation, alpha, t.dtype)
     called = f"{operation.capitalize()}Backward0"
-    if alpha == 0 and operation not in ("addr", "baddbmm"):
+    if alpha == 0 and operation not in ("addr", "baddbmm") and F.is_floating(product):
         product = F.flat_in(F.zeros(made), product, called)
     elif alpha != 1:
         product = F.mul(product, alpha)
+    if beta == 0 and not F.is_floating(product):
+        return product
     if beta == 0:
         return F.named(F.flat_in(product, F.expand(input, shape=made.shape), called), called=called)
     return F.named(F.add(input if beta == 1 else F.mul(input, beta), product), called=called)

@@ -12,7 +12,7 @@ from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Shape, Type, many_axes, one_axis, size_of
-from tracegrad.ops.checks import is_number, needs_floating, whole
+from tracegrad.ops.checks import has_elements, is_number, needs_floating, whole
 from tracegrad.ops.extremes import Amax, Amin
 from tracegrad.ops.reduce import Dim, folded, total
 from tracegrad.ops.results import named_result
@@ -269,7 +269,9 @@ class Aminmax(Composite):
         """(min, max) over dim; None for all."""
         shape: Shape = F.shape(input)
         axes = None if dim is None else many_axes("aminmax", len(shape), one_axis("aminmax", len(shape), dim))
-        if not size_of(shape if axes is None else tuple(shape[d] for d in axes)):
+        if axes is not None:
+            has_elements("aminmax", F.type(input), axes)
+        if not size_of(shape):
             raise ShapeError(
                 explain("aminmax", "cannot compute aminmax over an empty dimension as the operation has no identity.")
             )
