@@ -77,6 +77,23 @@ class Trace:
         node = t._node
         return node is not None and node.seq > self.start and not any(node is i for i in self.inputs)
 
+    def is_known(self, t: Tensor) -> bool:
+        """Whether t's value is the same at every replay: it is computed from no argument and no random numbers."""
+        varying: set[int] = set()
+        trace: Trace | None = self
+        while trace is not None:
+            varying.update(id(n) for n in trace.inputs)
+            varying.update(id(trace.captured[id(key)][1]) for key, _ in trace.random_keys if id(key) in trace.captured)
+            trace = trace.parent
+        stack = [t._node]
+        while stack:
+            node = stack.pop()
+            if id(node) in varying:
+                return False
+            if node is not None:
+                stack.extend(n for n in node.inputs if isinstance(n, Node))
+        return True
+
     def node_of(self, operand: Any) -> Any:
         """The node of a Tensor (a capture, for one of the outside world); a number stays as it is."""
         if not isinstance(operand, Tensor):

@@ -23,7 +23,7 @@ from tracegrad.eager.views import base_of, shows_twice
 from tracegrad.errors import ArgumentError, ArgumentValueError, IndexingError, ShapeError, TracegradError, explain
 from tracegrad.ir.types import Type
 from tracegrad.ops.index import indexed_shape
-from tracegrad.ops.masks import SMALL, number_of, read_mask
+from tracegrad.ops.masks import SMALL, number_of, put_under_mask, read_mask
 
 Array = np.ndarray[Any, Any]
 Advanced = list[tuple[int, Tensor]]  # axis of the view, and the positions or the mask there
@@ -399,6 +399,10 @@ def _write_positions(view: Tensor, advanced: Advanced, value: Tensor) -> None:
         spread = _spread(value, view._data.ndim - dim - mask._data.ndim, dim)
         if spread is not None:
             _write_masked(view, dim, mask, spread)
+            return
+        if local.trace is not None:
+            _check_dtype(view, value)
+            inplace.write(view, put_under_mask(T, view, mask, value, dim), "index_put_")
             return
     dims, positions = _positions(view, advanced)
     shape = view._data.shape

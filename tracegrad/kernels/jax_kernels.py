@@ -261,7 +261,9 @@ def index_select(x: Array, i: Array, dim: int) -> Array:
 
 def index_add(x: Array, i: Array, source: Array, dim: int) -> Array:
     """x with the slices of source added at the positions i of axis dim."""
-    return index_put(x, source, (i.reshape(-1),), (dim,), True) if x.ndim else x + jnp.sum(source)
+    if not x.ndim:
+        return index_add(x.reshape(1), i, source.reshape(i.size), 0).reshape(())
+    return index_put(x, source, (i.reshape(-1),), (dim,), True)
 
 
 def grid(i: Array, dim: int) -> tuple[Array, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tracegrad.config import local
 from tracegrad.dtypes import TORCH_CLASS, NumpyDType, category, from_numpy
 from tracegrad.errors import ArgumentError, AxisError, DTypeError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.types import Type, size_of
@@ -71,6 +72,11 @@ def whole_numbers(operation: str, count: int, least: int, **values: Any) -> None
             raise ArgumentError(explain(operation, f"argument {name!r} must be a tuple of {count} ints, not {value!r}"))
         if min(value, default=least) < least:
             raise ShapeError(explain(operation, f"argument {name!r} must be at least {least}, got {value}"))
+
+
+def is_known(value: Any) -> bool:
+    """Whether the values of a Tensor may decide about a program: those of an argument of a recording may not."""
+    return local.trace is None or not hasattr(value, "_node") or local.trace.is_known(value)
 
 
 def is_number(value: Any) -> bool:

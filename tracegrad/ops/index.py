@@ -12,7 +12,7 @@ from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A, I
 from tracegrad.ir.types import Shape, Type, broadcast, one_axis, size_of
-from tracegrad.ops.masks import mask_positions, number_of
+from tracegrad.ops.masks import is_recorded, mask_positions, number_of, put_under_mask
 
 
 def adjacent(dims: tuple[int, ...]) -> bool:
@@ -185,20 +185,15 @@ class IndexPut(Op):
                         f"The shape of the mask {list(F.shape(i))} does not match the shape of the indexed tensor {list(shape)}",
                     )
                 )
+            if is_mask and len(indices) == 1 and is_recorded(i) and F.shape(i):
+                _check_put_dtype(F.type(input), F.type(values))
+                return put_under_mask(F, input, i, values, 0, bool(accumulate))
             positions += mask_positions(i) if is_mask else [i]
         if any(size_of(F.shape(i)) and not n for i, n in zip(positions, shape, strict=False)):
             raise IndexingError(
                 explain("index_put", "index is out of bounds for dimension with size 0", input=F.type(input))
             )
-        if F.type(values).dtype != F.type(input).dtype:
-            raise ShapeError(
-                explain(
-                    "index_put",
-                    "Index put requires the source and destination dtypes match",
-                    input=F.type(input),
-                    values=F.type(values),
-                )
-            )
+        _check_put_dtype(F.type(input), F.type(values))
         return F.index_put(input, values, *positions, dims=tuple(range(len(positions))), accumulate=bool(accumulate))
 
     @staticmethod
@@ -255,6 +250,13 @@ class IndexPut(Op):
         widened = _widen(F, batched[2:], indices, new)
         return F.index_put(
             x, values, _rows(F, size, new), *widened, dims=(0, *(d + 1 for d in dims)), accumulate=accumulate
+        )
+
+
+def _check_put_dtype(x: Type, values: Type) -> None:
+    if values.dtype != x.dtype:
+        raise ShapeError(
+            explain("index_put", "Index put requires the source and destination dtypes match", input=x, values=values)
         )
 
 

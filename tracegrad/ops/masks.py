@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from tracegrad.config import local
-from tracegrad.dtypes import BOOL, finfo, from_numpy
+from tracegrad.dtypes import BOOL, I64, finfo, from_numpy
 from tracegrad.errors import ArgumentValueError, DTypeError, IndexingError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.families import Composite, Elementwise
 from tracegrad.ir.node import Node
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A, M
-from tracegrad.ir.types import Shape, Type, broadcast
+from tracegrad.ir.types import Shape, Type, broadcast, size_of
 
 UNKNOWN = -1  # a size that depends on values
 
@@ -37,6 +37,55 @@ def read_mask(mask: Any) -> np.ndarray[Any, Any]:
 def mask_positions(mask: Any) -> list[Any]:
     """The positions where a mask is true, one index per axis.  Refused while recording: their number depends on values."""
     return list(np.nonzero(read_mask(mask)))
+
+
+def is_recorded(mask: Any) -> bool:
+    """Whether the values of a mask are unknown, or known for this run of a recording only."""
+    return local.trace is not None or not isinstance(getattr(mask, "_data", mask), np.ndarray)
+
+
+def in_order_of(F: Ops, mask: Any, values: Any, dim: int) -> Value:
+    """The values along axis dim, one after the other where the mask is true: the mask's axes in place of that axis; anything where it is false.
+
+    Raises RuntimeError for too few of them where the mask is known.
+    """
+    data, have = getattr(mask, "_data", None), F.shape(values)[dim]
+    if data is not None and np.count_nonzero(data) > have:
+        problem = f"Number of elements of source ({have}) < number of ones in mask ({np.count_nonzero(data)})"
+        raise ShapeError(explain("masked_scatter", problem))
+    shape = F.shape(mask)
+    if not have:  # no mask may be true: there is nothing to read
+        return F.full(
+            shape=(*F.shape(values)[:dim], *shape, *F.shape(values)[dim + 1 :]), value=0, dtype=F.type(values).dtype
+        )
+    counted = F.cumsum(F.cast(F.reshape(mask, shape=(size_of(shape),)), dtype=I64), dim=0)
+    places = F.maximum(F.sub(counted, 1), 0)
+    return F.index(values, F.reshape(places, shape=shape), dims=(dim,))
+
+
+def put_under_mask(F: Ops, x: Any, mask: Any, values: Any, dim: int, accumulate: bool = False) -> Value:
+    """index_put through one mask over the axes from dim on, without its positions: for recordings.  values broadcast to x[mask], as there.
+
+    Raises RuntimeError where their shapes do not fit.
+    """
+    shape, own, given = F.shape(x), F.shape(mask), F.shape(values)
+    behind = len(shape) - dim - len(own)
+    at = len(given) - behind - 1  # the axis of the masked elements
+    if at >= 0 and given[at] != 1:
+        data = getattr(mask, "_data", None)
+        if data is not None and np.count_nonzero(data) != given[at]:
+            found = [*shape[:dim], np.count_nonzero(data), *shape[dim + len(own) :]]
+            problem = f"shape mismatch: value tensor of shape {list(given)} cannot be broadcast to indexing result of shape {found}"
+            raise ShapeError(explain("index_put", problem))
+        values = in_order_of(F, mask, values, at)
+    elif at >= 0:
+        values = F.reshape(values, shape=(*given[:at], *(1,) * len(own), *given[at + 1 :]))
+    if len(F.shape(values)) > len(shape) or broadcast("index_put", shape, F.shape(values)) != shape:
+        problem = f"shape mismatch: value tensor of shape {list(given)} cannot be broadcast under a mask in shape {list(shape)}"
+        raise ShapeError(explain("index_put", problem))
+    if behind:
+        mask = F.reshape(mask, shape=(*own, *(1,) * behind))
+    return F.where(mask, F.add(x, values) if accumulate else values, x)
 
 
 class IndexMask(Op):

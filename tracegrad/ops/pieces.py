@@ -12,7 +12,7 @@ from tracegrad.ir.families import Composite
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import broadcast, one_axis
-from tracegrad.ops.checks import whole
+from tracegrad.ops.checks import is_known, whole
 from tracegrad.ops.slicing import Split
 
 
@@ -117,7 +117,7 @@ def _plain(operation: str, wanted: Any) -> Any:
     if hasattr(wanted, "tolist"):
         if _dtype(wanted).kind not in "iu":
             raise ShapeError(explain(operation, "tensor_indices_or_sections must be of dtype int64"))
-        wanted = wanted.tolist()
+        wanted = wanted._data.tolist() if hasattr(wanted, "_data") and is_known(wanted) else wanted.tolist()
     if isinstance(wanted, (tuple, list)):
         return tuple(whole(operation, "indices", i) for i in wanted)
     return whole(operation, "sections", wanted)

@@ -11,7 +11,7 @@ from tracegrad.ir.families import Composite
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A, I
 from tracegrad.ir.types import broadcast, one_axis, size_of
-from tracegrad.ops.masks import mask_positions, number_of
+from tracegrad.ops.masks import in_order_of, is_recorded, mask_positions, number_of
 
 
 def _positions(F: Ops, operation: str, index: Any) -> Any:
@@ -111,7 +111,7 @@ class MaskedScatter(Composite):
 
     @staticmethod
     def call(F: Ops, input: Any, mask: Any, source: Any) -> Value:  # noqa: A002
-        """input with elements of source where mask is true.  Raises RuntimeError for too few of them.  Not for recorded code."""
+        """input with elements of source where mask is true.  Raises RuntimeError for too few of them."""
         if F.type(mask).dtype != BOOL:
             raise DTypeError(
                 explain("masked_scatter", "masked_scatter_ only supports boolean masks", mask=F.type(mask))
@@ -119,6 +119,9 @@ class MaskedScatter(Composite):
         _same_dtype(F, "masked_scatter", input, source)
         shape = broadcast("masked_scatter", F.shape(input), F.shape(mask))
         x, where = F.expand(input, shape=shape), F.expand(mask, shape=shape)
+        if is_recorded(where):
+            flat = F.reshape(source, shape=(size_of(F.shape(source)),))
+            return F.where(where, in_order_of(F, where, flat, 0), x)
         if not shape:
             x, where = F.reshape(x, shape=(1,)), F.reshape(where, shape=(1,))
         positions = mask_positions(where)

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from tracegrad.dtypes import I64
 from tracegrad.errors import IndexingError, ShapeError, explain
 from tracegrad.ir.families import Composite, Movement
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Shape, Type, one_axis
-from tracegrad.ops.checks import whole
+from tracegrad.ops.checks import is_known, whole
 from tracegrad.ops.control import Alias
 
 
@@ -207,8 +208,11 @@ class Narrow(Composite):
         shape = F.shape(input)
         if not shape:
             raise ShapeError(explain("narrow", "narrow() cannot be applied to a 0-dim tensor."))
-        axis, first = one_axis("narrow", len(shape), dim), _start(start)
-        size = shape[axis]
+        axis, size = one_axis("narrow", len(shape), dim), shape[one_axis("narrow", len(shape), dim)]
+        if not is_known(start):
+            _start(start, read=False)
+            return _narrow_at(F, input, axis, start, length)
+        first = _start(start)
         if not -size <= first <= size:
             raise IndexingError(
                 explain("narrow", f"start {first} is out of range [-{size}, {size}]", shape=list(shape))
@@ -225,12 +229,24 @@ class Narrow(Composite):
         return F.slice(input, dim=axis, start=first, stop=first + length, step=1)
 
 
-def _start(start: Any) -> int:
+def _narrow_at(F: Ops, x: Any, axis: int, start: Any, length: int) -> Value:
+    """narrow from a position that is computed in a recording: a copy."""
+    size = F.shape(x)[axis]
+    if not 0 <= length <= size:
+        raise ShapeError(explain("narrow", f"length {length} is outside [0, {size}]"))
+    first = F.as_dtype(F.where(F.lt(start, 0), F.add(start, size), start), I64)
+    counted = F.arange(start=0, step=1, count=length, dtype=I64)
+    return F.index_select(x, F.add(counted, first), dim=axis)
+
+
+def _start(start: Any, read: bool = True) -> int:
     """The start of narrow: an int, or a 0-d whole-number Tensor.  Raises RuntimeError for a Tensor of another kind."""
     data = getattr(start, "_data", None)
     if data is not None and (data.ndim or data.dtype.kind not in "iu"):
         raise ShapeError(explain("narrow", "start must be an 0-dim integral Tensor.", shape=list(data.shape)))
-    return int(start) if data is not None else whole("narrow", "start", start)
+    if data is not None:
+        return int(data) if read else 0
+    return whole("narrow", "start", start)
 
 
 class Split(Composite):
