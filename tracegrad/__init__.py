@@ -72,9 +72,9 @@ _LAZY = {
     **{
         name: ("tracegrad.nn.torch_names", name)
         for name in (
-            "adaptive_avg_pool1d adaptive_max_pool1d alpha_dropout avg_pool1d batch_norm bilinear celu_ channel_shuffle "
+            "adaptive_avg_pool1d adaptive_max_pool1d alpha_dropout alpha_dropout_ avg_pool1d batch_norm bilinear celu_ channel_shuffle "
             "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d cosine_embedding_loss "
-            "constant_pad_nd cosine_similarity dropout dropout_ embedding feature_alpha_dropout feature_dropout group_norm "
+            "constant_pad_nd cosine_similarity dropout dropout_ embedding feature_alpha_dropout feature_alpha_dropout_ feature_dropout feature_dropout_ group_norm "
             "hinge_embedding_loss instance_norm kl_div layer_norm margin_ranking_loss max_pool1d max_pool1d_with_indices "
             "max_pool2d max_pool3d native_channel_shuffle native_dropout pairwise_distance pdist pixel_shuffle pixel_unshuffle rms_norm rrelu rrelu_ selu_ "
             "threshold_ triplet_margin_loss"

@@ -291,26 +291,27 @@ def arange(start: Any = _MISSING, end: Any = _MISSING, step: Any = 1, *, out: An
     elif end is _MISSING:
         start, end = 0, start
     first, last, by = (_number("arange", v) for v in (start, end, step))
-    d = element_type("arange", dtype) or (
-        dtypes.I64 if all(type(v) is int for v in (first, last, by)) else dtypes.default.float
-    )
+    whole = all(type(v) is int for v in (first, last, by))
+    d = element_type("arange", dtype) or (dtypes.I64 if whole else dtypes.default.float)
+    if dtype is None and isinstance(out, Tensor):
+        d = out._data.dtype
     if d.kind not in "iufV":
         raise NotSupportedError(explain("arange", f"not implemented for {dtypes.from_numpy(d)}"))
     if not all(math.isfinite(v) for v in (first, last, by)):
         raise DataError(explain("arange", f"unsupported range: {first} -> {last}, step {by}"))
-    if d.kind in "iu":
-        first, last, by = (
-            int(first),
-            int(last) if type(last) is int else math.ceil(last),
-            int(by) if type(by) is int or int(by) == by else _whole_step(by),
-        )
+    if by and d.kind in "iu":
+        if d.itemsize == 8:  # torch counts in the dtype itself there, and in doubles for the narrower ones
+            first, last = int(first), int(last)
+        by = by if whole else _whole_step(by) if d.itemsize == 8 else _whole_step(by) and by
     if not by:
         raise DataError(explain("arange", "step must be nonzero"))
     if (last - first) * by < 0:
         raise DataError(
             explain("arange", f"upper bound and lower bound inconsistent with step sign: {first}, {last}, {by}")
         )
-    count = -((first - last) // by) if d.kind in "iu" else math.ceil((last - first) / by)
+    count = -((first - last) // by) if whole else math.ceil((last - first) / by)
+    if d.kind in "iu":
+        first, by = int(first), int(by)
     return _into(as_leaf("arange", T.arange(start=first, step=by, count=int(count), dtype=d), requires_grad), out)
 
 
@@ -328,6 +329,16 @@ def _bound(operation: str, value: Any) -> Any:
     return value if isinstance(value, complex) else _number(operation, value)
 
 
+def spaced(low: Tensor, high: Tensor, count: int) -> Tensor:
+    """`count` equidistant values between two 0-d tensors, computed from both ends inwards."""
+    at = T.arange(start=0, step=1, count=count, dtype=dtypes.F64)
+    at = T.cast(at, dtype=low._data.dtype)
+    step = T.div(T.sub(high, low), float(max(count - 1, 1)))
+    left = T.arange(start=0, step=1, count=count, dtype=dtypes.I64)
+    from_low, from_high = T.add(low, T.mul(step, at)), T.sub(high, T.mul(step, T.sub(float(count - 1), at)))
+    return T.where(T.lt(left, max(count // 2, 1)), from_low, from_high)  # type: ignore[no-any-return]
+
+
 def linspace(start: Any, end: Any, steps: Any = _MISSING, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False,
              requires_grad: bool = False) -> Tensor:  # fmt: skip
     """`steps` equidistant values from start to end, both included, of the default dtype or of dtype."""
@@ -338,6 +349,13 @@ def linspace(start: Any, end: Any, steps: Any = _MISSING, *, out: Any = None, dt
     if count < 0:
         raise ShapeError(explain("linspace", f"number of steps must be non-negative, got {count}"))
     d = element_type("linspace", dtype) or dtypes.default.float
+    if local.trace is not None and any(isinstance(v, Tensor) and not v._data.ndim for v in (start, end)):
+        kind = d if d.kind in "fc" else dtypes.F64
+        ends = (
+            T.cast(v, dtype=d) if isinstance(v, Tensor) else T.full(shape=(), value=v, dtype=d) for v in (start, end)
+        )
+        low, high = (T.detach(T.cast(v, dtype=kind)) for v in ends)
+        return as_leaf("linspace", T.cast(spaced(low, high, count), dtype=d), requires_grad)
     first, last = (_bound("linspace", v) for v in (start, end))
     if isinstance(first, complex) or isinstance(last, complex):
         d = d if dtype is not None else dtypes.default_complex()

@@ -9,6 +9,7 @@ import numpy as np
 
 from tracegrad import dtypes
 from tracegrad.config import local
+from tracegrad.eager.creation import spaced
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.generate import public_function
 from tracegrad.eager.tensor import Tensor
@@ -134,10 +135,7 @@ def _edges(x: Any, bins: Any, limits: Any, axis: int) -> Any:
     low, high = (v if isinstance(v, Tensor) else T.full(shape=(), value=v, dtype=d) for v in (low, high))
     flat = T.eq(low, high)
     low, high = T.where(flat, T.sub(low, 0.5), low), T.where(flat, T.add(high, 0.5), high)
-    step = T.div(T.sub(high, low), float(count))
-    at = T.arange(start=0, step=1, count=count + 1, dtype=d)
-    left = T.lt(at, float((count + 1) // 2))
-    return T.where(left, T.add(low, T.mul(step, at)), T.sub(high, T.mul(step, T.sub(float(count), at))))
+    return spaced(low, high, count + 1)
 
 
 def _limits(x: Any, limits: Any, axis: int) -> tuple[Any, Any]:

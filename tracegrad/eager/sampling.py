@@ -62,6 +62,8 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
     """
     weights, count = _of_tensor("multinomial", "input", input), operator.index(num_samples)
     _floating("multinomial", weights, DTypeError)
+    if isinstance(out, Tensor) and out._data.dtype != dtypes.I64:
+        raise DTypeError(explain("multinomial", f"expects Long tensor out, got: {out.dtype}"))
     shape = weights._data.shape
     if len(shape) not in (1, 2):
         raise ShapeError(explain("multinomial", "prob_dist must be 1 or 2 dim"))

@@ -24,13 +24,13 @@ from tracegrad.ops.checks import whole
 
 def logspace(start: Any, end: Any, steps: Any = MISSING, base: float = 10.0, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
              pin_memory: bool = False, requires_grad: bool = False) -> Tensor:  # fmt: skip
-    """base to the power of `steps` equidistant values from start to end, of the default dtype or of dtype.  For integers the exponents are whole too."""
+    """base to the power of `steps` equidistant values from start to end, of the default dtype or of dtype."""
     d = element_type("logspace", dtype) or dtypes.default.float
-    whole = d.kind in "iu"
-    wide = dtypes.from_numpy(dtypes.I64 if whole else dtypes.F64 if d.kind == "f" else d)
+    if d.kind in "iu":
+        start, end = (T.cast(v, dtype=d) if isinstance(v, Tensor) else int(v) for v in (start, end))
+    wide = dtypes.from_numpy(d if d.kind == "c" else dtypes.F64)
     exponents = linspace(start, end, steps, dtype=wide, device=device)
-    powers = T.pow(float(base), T.cast(exponents, dtype=dtypes.F64) if whole else exponents)
-    return into(as_leaf("logspace", T.cast(powers, dtype=d), requires_grad), out)
+    return into(as_leaf("logspace", T.cast(T.pow(float(base), exponents), dtype=d), requires_grad), out)
 
 
 def range(start: Any = 0, end: Any = None, step: Any = 1, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False,

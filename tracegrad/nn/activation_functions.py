@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from tracegrad.eager.dispatch import T
 from tracegrad.eager.generate import public_function
 from tracegrad.eager.inplace import check_own_leaf, in_place, keep_saved, write
 from tracegrad.eager.tensor import Tensor
-from tracegrad.errors import ArgumentValueError, DataError, DTypeError, ShapeError, explain
+from tracegrad.errors import ArgumentError, ArgumentValueError, DataError, DTypeError, ShapeError, explain
 from tracegrad.ir.node import tick
 from tracegrad.ir.op import REGISTRY
 from tracegrad.ops.activations import SELU_ALPHA, SELU_SCALE
@@ -163,6 +164,11 @@ def rrelu_(input: Tensor, lower: float = 1.0 / 8, upper: float = 1.0 / 3, traini
 # --- dropout
 
 
+def _check_tensor(operation: str, value: Any) -> None:
+    if not isinstance(value, Tensor):
+        raise ArgumentError(explain(operation, f"argument 'input' must be Tensor, not {type(value).__name__}"))
+
+
 def _check_probability(operation: str, p: float) -> None:
     if p < 0.0 or p > 1.0:
         raise ArgumentValueError(explain(operation, f"dropout probability has to be between 0 and 1, but got {p}"))
@@ -193,26 +199,54 @@ def _dropped(operation: str, input: Any, shape: tuple[int, ...], p: float, train
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:  # noqa: A002
     """Every element 0 with probability p, the others divided by 1 - p; input itself outside of training.  Raises ValueError unless 0 <= p <= 1."""
-    return _dropped("dropout", input, tuple(input.shape), p, training, inplace)
+    _check_tensor("dropout", input)
+    return _dropped("dropout", input, input._data.shape, p, training, inplace)
 
 
-def _by_channel(operation: str, axes: tuple[int, ...]) -> Callable[..., Any]:
-    def function(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:  # noqa: A002
-        if input.ndim < 2:
-            raise ShapeError(explain(operation, "Feature dropout requires at least 2 dimensions in the input"))
-        unbatched = (operation == "dropout1d" and input.ndim == 2) or (operation == "dropout3d" and input.ndim == 4)
-        count = 1 if unbatched else 2
-        shape = (*input.shape[:count], *(1,) * (input.ndim - count))
-        return _dropped(operation, input, shape, p, training, inplace)
-
-    function.__name__ = function.__qualname__ = operation
-    function.__doc__ = f"Whole channels of an input with {' or '.join(map(str, axes))} axes 0 with probability p, the others divided by 1 - p."
-    return function
+def _channels(operation: str, input: Tensor, p: float, training: bool) -> tuple[int, ...]:  # noqa: A002
+    """The shape of a mask for whole channels, which are along the second axis."""
+    _check_tensor(operation, input)
+    if input.ndim < 2 and training and 0 < p < 1:
+        raise ShapeError(explain(operation, "Feature dropout requires at least 2 dimensions in the input"))
+    return (*input.shape[:2], *(1,) * (input.ndim - 2))
 
 
-dropout1d = _by_channel("dropout1d", (2, 3))
-dropout2d = _by_channel("dropout2d", (3, 4))
-dropout3d = _by_channel("dropout3d", (4, 5))
+def feature_dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:  # noqa: A002
+    """Whole channels of an input (n, c, *s) 0 with probability p, the others divided by 1 - p."""
+    return _dropped("feature_dropout", input, _channels("feature_dropout", input, p, training), p, training, inplace)
+
+
+def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:  # noqa: A002
+    """Whole channels of an input (n, c, l) or (c, l) 0 with probability p, the others divided by 1 - p.  Raises RuntimeError for other ranks."""
+    _check_probability("dropout1d", p)
+    if input.ndim not in (2, 3):
+        problem = f"Expected 2D or 3D input, but received a {input.ndim}D input"
+        raise ShapeError(explain("dropout1d", problem, "dropout1d works on channels with exactly 1 spatial dimension"))
+    return _unbatched(input, p, training, inplace) if input.ndim == 2 else feature_dropout(input, p, training, inplace)
+
+
+def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:  # noqa: A002
+    """Whole channels of an input (n, c, h, w) 0 with probability p, the others divided by 1 - p.  Warns for other ranks: the second axis is that of the channels."""
+    _check_probability("dropout2d", p)
+    if input.ndim != 4:
+        text = f"dropout2d: Received a {input.ndim}D input: the second axis is taken for the channels. Use dropout1d for 3D input"
+        warnings.warn(text, UserWarning, stacklevel=2)
+    return feature_dropout(input, p, training, inplace)
+
+
+def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:  # noqa: A002
+    """Whole channels of an input (n, c, d, h, w) or (c, d, h, w) 0 with probability p, the others divided by 1 - p.  Warns for other ranks."""
+    _check_probability("dropout3d", p)
+    if input.ndim not in (4, 5):
+        text = f"dropout3d: Received a {input.ndim}D input, which is deprecated. Expected 4D or 5D input"
+        warnings.warn(text, UserWarning, stacklevel=2)
+    return feature_dropout(input, p, training, inplace) if input.ndim == 5 else _unbatched(input, p, training, inplace)
+
+
+def _unbatched(input: Tensor, p: float, training: bool, inplace: bool) -> Any:  # noqa: A002
+    """feature_dropout of one example without an axis for the batch."""
+    made = feature_dropout(T.unsqueeze(input, dim=0), p, training, inplace)
+    return made.squeeze_(0) if inplace else public_function("squeeze")(made, 0)
 
 
 def _alpha_dropped(operation: str, input: Any, shape: tuple[int, ...], p: float, training: bool, inplace: bool) -> Any:
@@ -233,16 +267,13 @@ def _alpha_dropped(operation: str, input: Any, shape: tuple[int, ...], p: float,
 
 def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Any:  # noqa: A002
     """Dropout that keeps mean and variance of selu's results.  Source: Klambauer et al. 2017."""
-    return _alpha_dropped("alpha_dropout", input, tuple(input.shape), p, training, inplace)
+    _check_tensor("alpha_dropout", input)
+    return _alpha_dropped("alpha_dropout", input, input._data.shape, p, training, inplace)
 
 
 def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Any:  # noqa: A002
     """alpha_dropout of whole channels."""
-    if input.ndim < 2:
-        raise ShapeError(
-            explain("feature_alpha_dropout", "Feature dropout requires at least 2 dimensions in the input")
-        )
-    shape = (*input.shape[:2], *(1,) * (input.ndim - 2))
+    shape = _channels("feature_alpha_dropout", input, p, training)
     return _alpha_dropped("feature_alpha_dropout", input, shape, p, training, inplace)
 
 

@@ -177,6 +177,8 @@ def softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: 
 
 def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1) -> Tensor:
     """A sample of the relaxed categorical distribution; if hard, one-hot with the gradient of the soft one.  Source: Jang et al. 2017."""
+    if eps != 1e-10:
+        warnings.warn("`eps` parameter is deprecated and has no effect.", UserWarning, stacklevel=2)
     drawn: Any = T.neg(T.log(logits.new_empty(logits.shape).exponential_()))  # type: ignore[attr-defined]
     soft = T.softmax(T.div(T.add(logits, drawn), tau), dim=dim % max(logits.ndim, 1))
     if not hard:

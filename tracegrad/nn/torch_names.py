@@ -11,6 +11,7 @@ from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentValueError, explain
 from tracegrad.nn import functional
 from tracegrad.nn.activation_functions import celu_, rrelu, rrelu_, selu_, threshold_
+from tracegrad.nn.activation_functions import feature_dropout as dropout_of_channels
 from tracegrad.nn.conv_functions import conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from tracegrad.nn.embedding_functions import bilinear
 from tracegrad.nn.norm_functions import cosine_similarity, pairwise_distance, pdist
@@ -74,7 +75,22 @@ def feature_alpha_dropout(input: Tensor, p: float, train: bool) -> Any:  # noqa:
 
 def feature_dropout(input: Tensor, p: float, train: bool) -> Any:  # noqa: A002
     """dropout of whole channels."""
-    return functional.dropout2d(input, p, train) if train else input
+    return dropout_of_channels(input, p, train)
+
+
+def alpha_dropout_(input: Tensor, p: float, train: bool) -> Any:  # noqa: A002
+    """alpha_dropout in input's memory."""
+    return functional.alpha_dropout(input, p, train, inplace=True)
+
+
+def feature_dropout_(input: Tensor, p: float, train: bool) -> Any:  # noqa: A002
+    """feature_dropout in input's memory."""
+    return dropout_of_channels(input, p, train, inplace=True)
+
+
+def feature_alpha_dropout_(input: Tensor, p: float, train: bool) -> Any:  # noqa: A002
+    """feature_alpha_dropout in input's memory."""
+    return functional.feature_alpha_dropout(input, p, train, inplace=True)
 
 
 def layer_norm(
