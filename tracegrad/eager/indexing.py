@@ -19,7 +19,7 @@ from tracegrad.eager.dispatch import T
 from tracegrad.eager.generate import operator_function
 from tracegrad.eager.inference import refuse_write
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.eager.views import base_of, shows_twice
+from tracegrad.eager.views import base_of, refuse_shared, shows_twice
 from tracegrad.errors import ArgumentError, ArgumentValueError, IndexingError, ShapeError, TracegradError, explain
 from tracegrad.ir.types import Type
 from tracegrad.ops.index import indexed_shape
@@ -412,6 +412,8 @@ def _write_positions(view: Tensor, advanced: Advanced, value: Tensor) -> None:
             explain("index", "index is out of bounds for dimension with size 0", x=Type(shape, view._data.dtype))
         )
     _check_dtype(view, value)
+    if local.trace is None:
+        refuse_shared(view._data, value._data, "index_put_")
     try:
         new = T.index_put(view, _fitted(value, target), *positions, dims=dims, accumulate=False)
     except IndexError as error:

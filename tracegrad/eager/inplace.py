@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from tracegrad.eager.inference import InferenceTensor, refuse_write
 from tracegrad.eager.marked import refuse_function_views, refuse_marked, shows_leaf
 from tracegrad.eager.repoint import pass_by_hooks, repoint
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.eager.views import base_of, once, path_of, refuse_overlap, shows_twice, writable
+from tracegrad.eager.views import base_of, once, path_of, refuse_overlap, refuse_shared, shows_twice, writable
 from tracegrad.errors import ArgumentError, DTypeError, InplaceError, ShapeError, explain
 from tracegrad.ir.node import Node, tick
 from tracegrad.ir.op import Op
@@ -208,6 +208,9 @@ def _direct(t: Tensor) -> bool:
     return t._node is None and (t._data.base is None or base_of(t)._node is None)
 
 
+SCATTERING = frozenset(
+    "index_add index_copy index_put index_reduce put scatter scatter_add scatter_reduce".split()
+)
 _UFUNC = re.compile(r"^np\.(\w+)\(\{(\w+)\}(?:, \{(\w+)\})?\)$")
 
 
@@ -224,7 +227,8 @@ def in_place(operation: str, op: type[Op]) -> Callable[..., Tensor]:
     """The in-place method `operation` of an operator.  On tensors without history a NumPy ufunc writes straight into the memory."""
     function, ufunc = public_function(op.name), ufunc_of(op)
     quiet, scalable = GENERATED["quiet"], op.name in ("add", "sub")
-    operand_count, elementwise = len(op.operands) - 1, op.elementwise
+    operand_count, elementwise = len(op.operands) - 1, op.elementwise and op.name != "masked_fill"
+    scattering = op.name in SCATTERING
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if ufunc is not None and len(args) == operand_count and (not kwargs or scalable) and _direct(self):
@@ -242,6 +246,8 @@ def in_place(operation: str, op: type[Op]) -> Callable[..., Tensor]:
             for a in args:
                 if isinstance(a, Tensor):
                     refuse_overlap(self._data, a._data, operation)
+        elif scattering and local.trace is None:
+            _refuse_shared(self, (*args, *kwargs.values()), operation)
         start = tick()
         if local.watch is None:
             new = function(self, *args, **kwargs)
@@ -256,6 +262,15 @@ def in_place(operation: str, op: type[Op]) -> Callable[..., Tensor]:
     method.__name__ = method.__qualname__ = operation
     method.__doc__ = f"In-place version of `{op.name}`: writes the result into this tensor and returns it."
     return method
+
+
+def _refuse_shared(t: Tensor, operands: Iterable[Any], operation: str) -> None:
+    """Raise InplaceError if positions or values to write lie in the memory that is written."""
+    for a in operands:
+        if isinstance(a, Tensor):
+            refuse_shared(t._data, a._data, operation)
+        elif isinstance(a, (tuple, list)):
+            _refuse_shared(t, a, operation)
 
 
 def _raw_operands(operation: str, a: Array, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any] | None:

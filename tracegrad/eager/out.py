@@ -16,6 +16,7 @@ from tracegrad.config import local
 from tracegrad.eager.inplace import refuse_overlap, write
 from tracegrad.eager.reshaping import resize
 from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.eager.views import refuse_shared
 from tracegrad.errors import ArgumentError, DifferentiationError, DTypeError, InplaceError, NotSupportedError, explain
 from tracegrad.ir.op import Op
 from tracegrad.ops.results import named_result
@@ -25,7 +26,11 @@ IN_OUT_DTYPE = frozenset({"sum", "prod", "cumsum", "cumprod", "nansum"})
 # what wants `out` of the very dtype of the result; the others convert, as an in-place operator does
 SAME_DTYPE = frozenset(
     "bitwise_not neg sgn abs sign floor ceil trunc round conj_physical masked_select nonzero where dot vdot mv mm bmm matmul addmm index_add gather scatter_add take_along_dim "
-    "tril triu softmax log_softmax slice_scatter norm complex polar amax amin argmax argmin index_select any all".split()
+    "frac nan_to_num isneginf isposinf signbit tril triu softmax log_softmax slice_scatter norm complex polar amax amin argmax argmin index_select any all searchsorted bucketize".split()
+)
+# what torch refuses for any `out` over an operand's memory, since it reads and writes at different places
+SCATTERING = frozenset(
+    "take gather index_select masked_select kthvalue cat stack vstack hstack dstack column_stack scatter scatter_add index_add index_copy take_along_dim diff".split()
 )
 JOINS = frozenset({"cat", "stack", "vstack", "hstack"})
 RESIZED = (
@@ -120,6 +125,9 @@ def _store(op: type[Op], t: Tensor, made: Tensor, operands: list[Tensor]) -> Non
     if op.elementwise:
         for operand in operands:
             refuse_overlap(t._data, operand._data, op.name)
+    elif op.name in SCATTERING:
+        for operand in operands:
+            refuse_shared(t._data, operand._data, op.name)
     _fit(t, made._data.shape)
     write(t, made, op.name)
 

@@ -218,13 +218,21 @@ def refuse_overlap(written: Array, read: Array, operation: str) -> None:
     if first == second and written.nbytes == read.nbytes and written.strides == read.strides:
         return
     if first < second + read.nbytes and second < first + written.nbytes:
-        raise InplaceError(
-            explain(
-                operation,
-                "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location",
-                "clone() the tensor before performing the operation",
-            )
-        )
+        raise _overlap(operation)
+
+
+def refuse_shared(written: Array, read: Array, operation: str) -> None:
+    """Raise InplaceError if what is written and what is read have memory in common; only blocks without gaps are compared, as in torch."""
+    if not (written.size and read.size and _is_dense(written) and _is_dense(read)):
+        return
+    first, second = address(written), address(read)
+    if first < second + read.nbytes and second < first + written.nbytes:
+        raise _overlap(operation)
+
+
+def _overlap(operation: str) -> InplaceError:
+    problem = "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory location"
+    return InplaceError(explain(operation, problem, "clone() the tensor before performing the operation"))
 
 
 def _is_dense(array: Array) -> bool:
