@@ -82,7 +82,7 @@ _LAZY = {
     },
     **{
         name: ("tracegrad.nn.more_torch_names", name)
-        for name in "affine_grid_generator ctc_loss grid_sampler grid_sampler_2d grid_sampler_3d".split()
+        for name in "affine_grid_generator ctc_loss grid_sampler grid_sampler_2d grid_sampler_3d gru gru_cell lstm lstm_cell rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell".split()
     },
     "compile": ("tracegrad.compiler", "compile"),
     "capture": ("tracegrad.compiler", "capture"),

@@ -115,7 +115,7 @@ from tracegrad.nn.rearrangements import (
     ZeroPad2d,
     ZeroPad3d,
 )
-from tracegrad.nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
+from tracegrad.nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNBase, RNNCell, RNNCellBase
 from tracegrad.nn.resamplings import (
     CrossMapLRN2d,
     FractionalMaxPool2d,
@@ -240,7 +240,9 @@ __all__ = [
     "PoissonNLLLoss",
     "RMSNorm",
     "RNN",
+    "RNNBase",
     "RNNCell",
+    "RNNCellBase",
     "RReLU",
     "ReLU",
     "ReLU6",

@@ -7,6 +7,16 @@ from typing import Any
 from tracegrad.eager.tensor import Tensor
 from tracegrad.nn import functional
 from tracegrad.nn.grid_functions import affine_grid_generator, grid_sampler, grid_sampler_2d, grid_sampler_3d
+from tracegrad.nn.recurrent_functions import (
+    gru,
+    gru_cell,
+    lstm,
+    lstm_cell,
+    rnn_relu,
+    rnn_relu_cell,
+    rnn_tanh,
+    rnn_tanh_cell,
+)
 from tracegrad.nn.torch_names import _word
 
 
@@ -24,4 +34,18 @@ def ctc_loss(
     return functional.ctc_loss(log_probs, targets, input_lengths, target_lengths, blank, word, zero_infinity)
 
 
-__all__ = ["affine_grid_generator", "ctc_loss", "grid_sampler", "grid_sampler_2d", "grid_sampler_3d"]
+__all__ = [
+    "affine_grid_generator",
+    "ctc_loss",
+    "grid_sampler",
+    "grid_sampler_2d",
+    "grid_sampler_3d",
+    "gru",
+    "gru_cell",
+    "lstm",
+    "lstm_cell",
+    "rnn_relu",
+    "rnn_relu_cell",
+    "rnn_tanh",
+    "rnn_tanh_cell",
+]

@@ -3,49 +3,26 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any, ClassVar
 
 from tracegrad.eager.creation import empty, zeros
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor
-from tracegrad.errors import ArgumentValueError, ShapeError, explain
+from tracegrad.errors import ArgumentError, ArgumentValueError, ShapeError, explain
 from tracegrad.nn import functional, init
 from tracegrad.nn.module import Module
+from tracegrad.nn.packed import PackedSequence
 from tracegrad.nn.parameter import Parameter
+from tracegrad.nn.recurrent_functions import GATES, check_cell, run, step, turned
 
 
-def _gates(x: Any, count: int) -> list[Any]:
-    size = x.shape[-1] // count
-    return [T.slice(x, dim=x.ndim - 1, start=i * size, stop=(i + 1) * size, step=1) for i in range(count)]
-
-
-def _simple_step(x: Any, h: Any, weights: list[Any], nonlinearity: str) -> Any:
-    total = T.add(functional.linear(x, weights[0], weights[2]), functional.linear(h, weights[1], weights[3]))
-    return T.tanh(total) if nonlinearity == "tanh" else T.relu(total)
-
-
-def _lstm_step(x: Any, state: tuple[Any, Any], weights: list[Any]) -> tuple[Any, Any]:
-    h, c = state
-    total = T.add(functional.linear(x, weights[0], weights[2]), functional.linear(h, weights[1], weights[3]))
-    i, f, g, o = _gates(total, 4)
-    c = T.add(T.mul(T.sigmoid(f), c), T.mul(T.sigmoid(i), T.tanh(g)))
-    return T.mul(T.sigmoid(o), T.tanh(c)), c
-
-
-def _gru_step(x: Any, h: Any, weights: list[Any]) -> Any:
-    xr, xz, xn = _gates(functional.linear(x, weights[0], weights[2]), 3)
-    hr, hz, hn = _gates(functional.linear(h, weights[1], weights[3]), 3)
-    r, z = T.sigmoid(T.add(xr, hr)), T.sigmoid(T.add(xz, hz))
-    n = T.tanh(T.add(xn, T.mul(r, hn)))
-    return T.add(n, T.mul(z, T.sub(h, n)))
-
-
-class _Recurrent(Module):
-    mode: ClassVar[str]
-    gates: ClassVar[int] = 1
+class RNNBase(Module):
+    """Layers of a recurrent network of one mode: "RNN_TANH", "RNN_RELU", "LSTM" or "GRU"."""
 
     def __init__(
         self,
+        mode: str,
         input_size: int,
         hidden_size: int,
         num_layers: int = 1,
@@ -53,21 +30,24 @@ class _Recurrent(Module):
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
+        proj_size: int = 0,
         device: Any = None,
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        if hidden_size <= 0 or num_layers <= 0:
-            name = "hidden_size" if hidden_size <= 0 else "num_layers"
-            raise ArgumentValueError(explain(type(self).__name__, f"{name} must be greater than zero"))
-        self.input_size, self.hidden_size, self.num_layers, self.bias = input_size, hidden_size, num_layers, bias
-        self.batch_first, self.dropout, self.bidirectional = batch_first, float(dropout), bidirectional
-        rows, directions = self.gates * hidden_size, 2 if bidirectional else 1
+        _check_options(type(self).__name__, mode, hidden_size, num_layers, dropout, proj_size)
+        self.mode, self.input_size, self.hidden_size, self.num_layers = mode, input_size, hidden_size, num_layers
+        self.bias, self.batch_first, self.dropout = bias, batch_first, float(dropout)
+        self.bidirectional, self.proj_size = bidirectional, proj_size
+        rows, width = GATES[mode] * hidden_size, proj_size or hidden_size
         for layer in range(num_layers):
             for suffix in self._suffixes(layer):
-                width = input_size if layer == 0 else hidden_size * directions
-                shapes = [("weight_ih", (rows, width)), ("weight_hh", (rows, hidden_size))]
+                shapes: list[tuple[str, tuple[int, ...]]] = [
+                    ("weight_ih", (rows, input_size if layer == 0 else width * (2 if bidirectional else 1))),
+                    ("weight_hh", (rows, width)),
+                ]
                 shapes += [("bias_ih", (rows,)), ("bias_hh", (rows,))] if bias else []
+                shapes += [("weight_hr", (proj_size, hidden_size))] if proj_size else []
                 for name, shape in shapes:
                     self.register_parameter(name + suffix, Parameter(empty(shape, dtype=dtype, device=device)))
         self.reset_parameters()
@@ -77,86 +57,131 @@ class _Recurrent(Module):
 
     def reset_parameters(self) -> None:
         """Draw all parameters anew, uniform in +-1/sqrt(hidden_size)."""
-        bound = 1.0 / math.sqrt(self.hidden_size)
+        bound = 1.0 / math.sqrt(self.hidden_size) if self.hidden_size > 0 else 0
         for p in self.parameters():
             init.uniform_(p, -bound, bound)
 
     def flatten_parameters(self) -> None:
         """Does nothing: there is no other layout."""
 
+    @property
+    def _flat_weights_names(self) -> list[str]:
+        return list(self._parameters)
+
+    @property
+    def _flat_weights(self) -> list[Any]:
+        return list(self._parameters.values())
+
+    @property
+    def all_weights(self) -> list[list[Any]]:
+        """The parameters of every layer and direction."""
+        suffixes = [suffix for layer in range(self.num_layers) for suffix in self._suffixes(layer)]
+        return [[w for w in self._weights(suffix) if w is not None] for suffix in suffixes]
+
     def _weights(self, suffix: str) -> list[Any]:
-        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-        return [self._parameters.get(name + suffix) for name in names]
+        names = ("weight_ih", "weight_hh", "bias_ih", "bias_hh", "weight_hr")
+        return [getattr(self, name + suffix, None) for name in names]
 
     def extra_repr(self) -> str:
         """What the repr shows."""
         shown = f"{self.input_size}, {self.hidden_size}"
+        shown += f", proj_size={self.proj_size}" if self.proj_size else ""
         shown += f", num_layers={self.num_layers}" if self.num_layers != 1 else ""
         shown += f", bias={self.bias}" if self.bias is not True else ""
-        shown += f", batch_first={self.batch_first}" if self.batch_first else ""
+        shown += f", batch_first={self.batch_first}" if self.batch_first is not False else ""
         shown += f", dropout={self.dropout}" if self.dropout else ""
-        return shown + (f", bidirectional={self.bidirectional}" if self.bidirectional else "")
+        return shown + (f", bidirectional={self.bidirectional}" if self.bidirectional is not False else "")
 
-    def _step(self, x: Any, state: Any, weights: list[Any]) -> Any:
-        raise NotImplementedError
-
-    def _run(self, input: Any, states: list[Any]) -> tuple[Any, list[Any]]:  # noqa: A002
-        """The outputs (l, n, directions * hidden) for input (l, n, f), and the last state of each layer and direction."""
-        steps, last = list(input.unbind(0)), []
-        for layer in range(self.num_layers):
-            made = []
-            for suffix in self._suffixes(layer):
-                state, weights, outputs = states[len(last)], self._weights(suffix), []
-                for x in reversed(steps) if suffix.endswith("reverse") else steps:
-                    state = self._step(x, state, weights)
-                    outputs.append(state[0] if isinstance(state, tuple) else state)
-                made.append(outputs[::-1] if suffix.endswith("reverse") else outputs)
-                last.append(state)
-            steps = made[0] if len(made) == 1 else [T.cat(*pair, dim=1) for pair in zip(*made, strict=True)]
-            if self.dropout and self.training and layer < self.num_layers - 1:
-                steps = [functional.dropout(x, self.dropout) for x in steps]
-        return T.stack(*steps, dim=0), last
-
-    def _prepared(self, input: Any) -> tuple[Any, bool]:  # noqa: A002
-        """input as (l, n, f), and whether it had n."""
-        if input.ndim not in (2, 3):
-            problem = f"{type(self).__name__}: Expected input to be 2D or 3D, got {input.ndim}D instead"
-            raise ArgumentValueError(explain(type(self).__name__, problem))
-        if input.shape[-1] != self.input_size:
-            problem = f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {input.shape[-1]}"
+    def _prepared(self, input: Any) -> tuple[Any, Any, bool, int]:  # noqa: A002
+        """input as (l, n, f) or packed data, the batch sizes, whether it had n, and n."""
+        if isinstance(input, PackedSequence):
+            x, sizes, batched = input.data, input.batch_sizes.tolist(), True
+        else:
+            if input.ndim not in (2, 3):
+                problem = f"{type(self).__name__}: Expected input to be 2D or 3D, got {input.ndim}D instead"
+                raise ArgumentValueError(explain(type(self).__name__, problem))
+            x, sizes, batched = T.unsqueeze(input, dim=1) if input.ndim == 2 else input, None, input.ndim == 3
+            if self.batch_first and batched:
+                x = T.transpose(x, dim0=0, dim1=1)
+        weight = next(iter(self._parameters.values()))
+        if x.dtype != weight.dtype:
+            problem = f"RNN input dtype ({x.dtype}) does not match weight dtype ({weight.dtype})"
+            raise ArgumentValueError(explain(type(self).__name__, problem, f"Convert input: input.to({weight.dtype})"))
+        if x.shape[-1] != self.input_size:
+            problem = f"input.size(-1) must be equal to input_size. Expected {self.input_size}, got {x.shape[-1]}"
             raise ShapeError(explain(type(self).__name__, problem))
-        x = T.unsqueeze(input, dim=1) if input.ndim == 2 else input
-        return (T.transpose(x, dim0=0, dim1=1) if self.batch_first and input.ndim == 3 else x), input.ndim == 3
+        if sizes is None and not x.shape[0]:
+            raise ShapeError(explain(type(self).__name__, "Expected sequence length to be larger than 0 in RNN"))
+        return x, sizes, batched, x.shape[1] if sizes is None else sizes[0]
 
-    def _states(self, given: Any, x: Any, batched: bool) -> list[Any]:
+    def _states(self, given: Any, x: Any, count: int, batched: bool, width: int, order: Any) -> list[Any]:
         """One state for every layer and direction: those given, or zeros."""
-        count = self.num_layers * (2 if self.bidirectional else 1)
-        shape = (count, x.shape[1], self.hidden_size)
+        states = self.num_layers * (2 if self.bidirectional else 1)
+        shape = (states, count, width)
         if given is None:
-            return [zeros(shape[1:], dtype=x.dtype)] * count
+            return [zeros(shape[1:], dtype=x.dtype)] * states
+        if given.ndim != 2 + batched:
+            what = "batched 3-D" if batched else "unbatched 2-D"
+            problem = f"For {what} input, hx should also be {2 + batched}-D but got {given.ndim}-D tensor"
+            raise ShapeError(explain(type(self).__name__, problem))
         h = given if batched else T.unsqueeze(given, dim=1)
         if tuple(h.shape) != shape:
             problem = f"Expected hidden size {shape}, got {list(h.shape)}"
             raise ShapeError(explain(type(self).__name__, problem))
-        return list(h.unbind(0))
+        return list((h if order is None else T.index_select(h, order, dim=1)).unbind(0))
 
-    def _finished(self, output: Any, states: list[Any], batched: bool) -> tuple[Any, Any]:
-        h = T.stack(*states, dim=0)
-        if not batched:
-            return T.squeeze(output, dim=1), T.squeeze(h, dim=1)
-        return (T.transpose(output, dim0=0, dim1=1) if self.batch_first else output), h
+    def forward(self, input: Any, hx: Any = None) -> Any:  # noqa: A002
+        """Shapes: (l, n, input_size), (layers, n, hidden_size) -> (l, n, hidden_size), the last states; without n too.
 
-    def forward(self, input: Tensor, hx: Any = None) -> Any:  # noqa: A002
-        """Shapes: (l, n, input_size), (layers, n, hidden_size) -> (l, n, hidden_size), the last states; without n too."""
-        x, batched = self._prepared(input)
-        output, last = self._run(x, self._states(hx, x, batched))
-        return self._finished(output, last, batched)
+        A PackedSequence gives one.  An LSTM has two states.  Raises RuntimeError or ValueError for sizes that do not fit.
+        """
+        x, sizes, batched, count = self._prepared(input)
+        order = input.sorted_indices if sizes is not None else None
+        widths = (self.proj_size or self.hidden_size, *((self.hidden_size,) if self.mode == "LSTM" else ()))
+        given = [None] * len(widths) if hx is None else [hx[0], hx[1]] if self.mode == "LSTM" else [hx]
+        parts = [self._states(h, x, count, batched, w, order) for h, w in zip(given, widths, strict=True)]
+        weights = [self._weights(suffix) for layer in range(self.num_layers) for suffix in self._suffixes(layer)]
+        chance = self.dropout if self.training else 0.0
+        states = list(zip(*parts, strict=True))
+        made, last = run(self.mode, x, sizes, states, weights, chance, self.bidirectional)
+        finals = [T.stack(*values, dim=0) for values in zip(*last, strict=True)]
+        if sizes is not None:
+            back = input.unsorted_indices
+            finals = finals if back is None else [T.index_select(h, back, dim=1) for h in finals]
+            made = PackedSequence(made, input.batch_sizes, input.sorted_indices, back)
+        elif not batched:
+            made, finals = T.squeeze(made, dim=1), [T.squeeze(h, dim=1) for h in finals]
+        elif self.batch_first:
+            made = turned(self.mode, made)
+        return made, (tuple(finals) if self.mode == "LSTM" else finals[0])
 
 
-class RNN(_Recurrent):
+def _check_options(name: str, mode: str, hidden_size: Any, num_layers: int, dropout: Any, proj_size: int) -> None:
+    """Raise TypeError or ValueError for options that torch refuses."""
+    if not isinstance(hidden_size, int):
+        raise ArgumentError(explain(name, f"hidden_size should be of type int, got: {type(hidden_size).__name__}"))
+    problem = None
+    if isinstance(dropout, bool) or not 0 <= dropout <= 1:
+        problem = "dropout should be a number in range [0, 1] representing the probability of an element being zeroed"
+    elif hidden_size <= 0 or num_layers <= 0:
+        problem = f"{'hidden_size' if hidden_size <= 0 else 'num_layers'} must be greater than zero"
+    elif proj_size < 0:
+        problem = "proj_size should be a positive integer or zero to disable projections"
+    elif proj_size >= hidden_size:
+        problem = "proj_size has to be smaller than hidden_size"
+    elif mode not in GATES:
+        problem = f"Unrecognized RNN mode: {mode}"
+    elif proj_size and mode != "LSTM":
+        problem = "proj_size argument is only supported for LSTM, not RNN or GRU"
+    if problem is not None:
+        raise ArgumentValueError(explain(name, problem))
+    if dropout > 0 and num_layers == 1:
+        text = f"dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects num_layers greater than 1, but got dropout={dropout} and num_layers={num_layers}"
+        warnings.warn(text, UserWarning, stacklevel=4)
+
+
+class RNN(RNNBase):
     """h' = tanh(W x + b + V h + c), or relu."""
-
-    mode = "RNN_TANH"
 
     def __init__(
         self,
@@ -168,56 +193,43 @@ class RNN(_Recurrent):
         batch_first: bool = False,
         dropout: float = 0.0,
         bidirectional: bool = False,
+        proj_size: int = 0,
         device: Any = None,
         dtype: Any = None,
     ) -> None:
         if nonlinearity not in ("tanh", "relu"):
             problem = f"Unknown nonlinearity '{nonlinearity}'. Select from 'tanh' or 'relu'."
             raise ArgumentValueError(explain("RNN", problem))
-        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, device, dtype)
+        options = (num_layers, bias, batch_first, dropout, bidirectional, proj_size, device, dtype)
+        super().__init__(f"RNN_{nonlinearity.upper()}", input_size, hidden_size, *options)
         self.nonlinearity = nonlinearity
 
-    def _step(self, x: Any, state: Any, weights: list[Any]) -> Any:
-        return _simple_step(x, state, weights, self.nonlinearity)
 
-
-class GRU(_Recurrent):
+class GRU(RNNBase):
     """Gated recurrent units.  Source: Cho et al. 2014."""
 
-    mode, gates = "GRU", 3
-
-    def _step(self, x: Any, state: Any, weights: list[Any]) -> Any:
-        return _gru_step(x, state, weights)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__("GRU", *args, **kwargs)
 
 
-class LSTM(_Recurrent):
-    """Long short-term memory.  Source: Hochreiter and Schmidhuber 1997."""
+class LSTM(RNNBase):
+    """Long short-term memory, with projections if proj_size says so.  Source: Hochreiter and Schmidhuber 1997."""
 
-    mode, gates = "LSTM", 4
-
-    def _step(self, x: Any, state: Any, weights: list[Any]) -> Any:
-        return _lstm_step(x, state, weights)
-
-    def forward(self, input: Tensor, hx: Any = None) -> Any:  # noqa: A002
-        """Shapes: (l, n, input_size), two of (layers, n, hidden_size) -> (l, n, hidden_size), two last states; without n too."""
-        x, batched = self._prepared(input)
-        h, c = (None, None) if hx is None else hx
-        states = list(zip(self._states(h, x, batched), self._states(c, x, batched), strict=True))
-        output, last = self._run(x, states)
-        cells = T.stack(*(state[1] for state in last), dim=0)
-        output, h = self._finished(output, [state[0] for state in last], batched)
-        return output, (h, cells if batched else T.squeeze(cells, dim=1))
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__("LSTM", *args, **kwargs)
 
 
-class _Cell(Module):
-    gates: ClassVar[int] = 1
+class RNNCellBase(Module):
+    """The parameters of one step of a recurrent network, for num_chunks gates."""
+
+    mode: ClassVar[str]
 
     def __init__(
-        self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None
+        self, input_size: int, hidden_size: int, bias: bool, num_chunks: int, device: Any = None, dtype: Any = None
     ) -> None:
         super().__init__()
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
-        rows = self.gates * hidden_size
+        rows = num_chunks * hidden_size
         self.weight_ih = Parameter(empty((rows, input_size), dtype=dtype, device=device))
         self.weight_hh = Parameter(empty((rows, hidden_size), dtype=dtype, device=device))
         for name in ("bias_ih", "bias_hh"):
@@ -226,22 +238,35 @@ class _Cell(Module):
 
     def reset_parameters(self) -> None:
         """Draw all parameters anew, uniform in +-1/sqrt(hidden_size)."""
-        bound = 1.0 / math.sqrt(self.hidden_size)
+        bound = 1.0 / math.sqrt(self.hidden_size) if self.hidden_size > 0 else 0
         for p in self.parameters():
             init.uniform_(p, -bound, bound)
 
     def extra_repr(self) -> str:
         """What the repr shows."""
-        return f"{self.input_size}, {self.hidden_size}" + (f", bias={self.bias}" if self.bias is not True else "")
+        shown = f"{self.input_size}, {self.hidden_size}" + (f", bias={self.bias}" if self.bias is not True else "")
+        kind = self.__dict__.get("nonlinearity", "tanh")
+        return shown + (f", nonlinearity={kind}" if kind != "tanh" else "")
 
-    def _weights(self) -> list[Any]:
-        return [self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh]
+    def _advanced(self, mode: str, x: Any, state: Any) -> tuple[Any, ...]:
+        name = type(self).__name__
+        for what, value in (("input", x), *(("hidden", h) for h in state or ())):
+            if value.ndim not in (1, 2):
+                problem = f"{name}: Expected {what} to be 1D or 2D, got {value.ndim}D instead"
+                raise ArgumentValueError(explain(name, problem))
+        single = x.ndim == 1
+        x = T.unsqueeze(x, dim=0) if single else x
+        weights = [self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh, None]
+        if state is None:
+            state = (zeros((x.shape[0], self.hidden_size), dtype=x.dtype),) * (2 if mode == "LSTM" else 1)
+        else:
+            state = tuple(T.unsqueeze(h, dim=0) if single else h for h in state)
+        check_cell(x, state[0], weights)
+        made = step(mode, functional.linear(x, weights[0], weights[2]), state, weights)
+        return tuple(T.squeeze(h, dim=0) for h in made) if single else made
 
-    def _zeros(self, input: Any) -> Any:  # noqa: A002
-        return zeros((*input.shape[:-1], self.hidden_size), dtype=input.dtype)
 
-
-class RNNCell(_Cell):
+class RNNCell(RNNCellBase):
     """One step of RNN."""
 
     def __init__(
@@ -253,32 +278,40 @@ class RNNCell(_Cell):
         device: Any = None,
         dtype: Any = None,
     ) -> None:
-        super().__init__(input_size, hidden_size, bias, device, dtype)
+        super().__init__(input_size, hidden_size, bias, 1, device, dtype)
         self.nonlinearity = nonlinearity
 
     def forward(self, input: Tensor, hx: Any = None) -> Any:  # noqa: A002
-        """Shapes: (n, input_size), (n, hidden_size) -> (n, hidden_size)."""
-        return _simple_step(input, self._zeros(input) if hx is None else hx, self._weights(), self.nonlinearity)
+        """Shapes: (n, input_size), (n, hidden_size) -> (n, hidden_size); without n too."""
+        if self.nonlinearity not in ("tanh", "relu"):
+            raise ShapeError(explain("RNNCell", f"Unknown nonlinearity: {self.nonlinearity}"))
+        return self._advanced(f"RNN_{self.nonlinearity.upper()}", input, None if hx is None else (hx,))[0]
 
 
-class GRUCell(_Cell):
+class GRUCell(RNNCellBase):
     """One step of GRU."""
 
-    gates = 3
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None
+    ) -> None:
+        super().__init__(input_size, hidden_size, bias, 3, device, dtype)
 
     def forward(self, input: Tensor, hx: Any = None) -> Any:  # noqa: A002
-        """Shapes: (n, input_size), (n, hidden_size) -> (n, hidden_size)."""
-        return _gru_step(input, self._zeros(input) if hx is None else hx, self._weights())
+        """Shapes: (n, input_size), (n, hidden_size) -> (n, hidden_size); without n too."""
+        return self._advanced("GRU", input, None if hx is None else (hx,))[0]
 
 
-class LSTMCell(_Cell):
+class LSTMCell(RNNCellBase):
     """One step of LSTM."""
 
-    gates = 4
+    def __init__(
+        self, input_size: int, hidden_size: int, bias: bool = True, device: Any = None, dtype: Any = None
+    ) -> None:
+        super().__init__(input_size, hidden_size, bias, 4, device, dtype)
 
     def forward(self, input: Tensor, hx: Any = None) -> Any:  # noqa: A002
-        """Shapes: (n, input_size), two of (n, hidden_size) -> two of (n, hidden_size)."""
-        return _lstm_step(input, (self._zeros(input), self._zeros(input)) if hx is None else hx, self._weights())
+        """Shapes: (n, input_size), two of (n, hidden_size) -> two of (n, hidden_size); without n too."""
+        return self._advanced("LSTM", input, None if hx is None else tuple(hx))
 
 
-__all__ = ["GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNCell"]
+__all__ = ["GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNBase", "RNNCell", "RNNCellBase"]

@@ -11,6 +11,7 @@ from tracegrad.eager.creation import tensor
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentError, DataError, explain
+from tracegrad.nn.utils import rnn
 
 _EPSILON = 1e-6
 
@@ -109,5 +110,6 @@ __all__ = [
     "clip_grads_with_norm_",
     "get_total_norm",
     "parameters_to_vector",
+    "rnn",
     "vector_to_parameters",
 ]
