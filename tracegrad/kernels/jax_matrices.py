@@ -115,6 +115,21 @@ def svd(x: Array, full: bool) -> tuple[Array, Array, Array]:
     return u, s, vh
 
 
+def singular_values(x: Array) -> Array:
+    """The singular values, descending."""
+    return jnp.linalg.svd(x, compute_uv=False)
+
+
+def hermitian_eigenvalues(x: Array, upper: bool) -> Array:
+    """The eigenvalues of Hermitian matrices, ascending, read from one triangle."""
+    return eigh(x, upper)[0]
+
+
+def eigenvalues(x: Array) -> Array:
+    """The eigenvalues, complex."""
+    return jnp.linalg.eigvals(x)
+
+
 def pinv(x: Array, atol: float, rtol: float, hermitian: bool) -> Array:
     """Moore-Penrose inverses; singular values up to max(atol, rtol * largest) count as 0."""
     if not x.size:
@@ -174,7 +189,7 @@ def matrix_exp(x: Array) -> Array:
     return jax.scipy.linalg.expm(x) if x.size else x
 
 
-def least_squares(a: Array, b: Array, rcond: float) -> tuple[Array, Array, Array]:
+def least_squares(a: Array, b: Array, rcond: float, values: bool) -> tuple[Array, Array, Array]:
     """(solutions of smallest length of min |a @ X - b|, ranks, singular values)."""
     m, n = a.shape[-2:]
     if not a.size:

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from tracegrad.kernels.stacks_of_matrices import exponential, factored, many, row_order, substituted
+
 Array = np.ndarray[Any, Any]
 
 
@@ -24,6 +26,9 @@ def adjoint(x: Array) -> Array:
 
 def lu_info(x: Array) -> Array:
     """For every matrix the number (from 1) of the first zero on the diagonal of U; 0 if there is none.  int32."""
+    rows, columns = x.shape[-2:]
+    if x.size and rows == columns and np.linalg.slogdet(x)[0].all():  # the sign is 0 only if a pivot is
+        return np.zeros(x.shape[:-2], np.int32)
     packed, _ = lu_packed(x, False)
     dead = np.diagonal(packed, axis1=-2, axis2=-1) == 0
     if not dead.shape[-1]:
@@ -172,15 +177,16 @@ def cholesky_factor(x: Array, upper: bool, check: bool) -> Array:
 def cholesky_info(x: Array, upper: bool) -> Array:
     """For every matrix the order of the first leading minor that is not positive definite; 0 if all are.  int32."""
     info = np.zeros(x.shape[:-2], np.int32)
+    try:
+        if not np.isnan(np.linalg.cholesky(x, upper=upper)).any():
+            return info
+    except np.linalg.LinAlgError:
+        pass
+    from scipy.linalg.lapack import get_lapack_funcs
+
+    potrf = get_lapack_funcs("potrf", (x,))
     for place in np.ndindex(x.shape[:-2]):
-        for order in range(1, x.shape[-1] + 1):
-            try:
-                bad = np.isnan(np.linalg.cholesky(x[place][:order, :order], upper=upper)).any()
-            except np.linalg.LinAlgError:
-                bad = True
-            if bad:
-                info[place] = order
-                break
+        info[place] = potrf(x[place], lower=not upper)[1]
     return info
 
 
@@ -192,6 +198,10 @@ def solve_triangular(a: Array, b: Array, upper: bool, left: bool, unitriangular:
     out = np.empty((*lead, *b.shape[-2:]), b.dtype)
     if not out.size:
         return out
+    if many(out) and many(np.broadcast_to(a, (*lead, *a.shape[-2:]))):
+        if left:
+            return substituted(a, b, upper, unitriangular)
+        return substituted(a.swapaxes(-1, -2), b.swapaxes(-1, -2), not upper, unitriangular).swapaxes(-1, -2)
     trsm = get_blas_funcs("trsm", (a, b))
     a, b = np.broadcast_to(a, (*lead, *a.shape[-2:])), np.broadcast_to(b, out.shape)
     for place in np.ndindex(lead):
@@ -210,20 +220,43 @@ def eigh(x: Array, upper: bool) -> tuple[Array, Array]:
     try:
         values, vectors = np.linalg.eigh(x, UPLO="U" if upper else "L")
     except np.linalg.LinAlgError:
-        if np.isfinite(x).all():
-            problem = "The algorithm failed to converge because the input matrix is ill-conditioned or has too many repeated eigenvalues."
-            raise np.linalg.LinAlgError(f"linalg.eigh: {problem}") from None
+        _must_not_be_finite(x)
         return np.full(x.shape[:-1], np.nan, x.real.dtype), np.full(x.shape, np.nan, x.dtype)
     return np.asarray(values, x.real.dtype), np.asarray(vectors, x.dtype)
 
 
-def eig(x: Array) -> tuple[Array, Array]:
-    """(eigenvalues, eigenvectors as columns of length 1), both complex."""
+def _must_not_be_finite(x: Array) -> None:
+    if np.isfinite(x).all():
+        problem = "The algorithm failed to converge because the input matrix is ill-conditioned or has too many repeated eigenvalues."
+        raise np.linalg.LinAlgError(f"linalg.eigh: {problem}")
+
+
+def hermitian_eigenvalues(x: Array, upper: bool) -> Array:
+    """The eigenvalues of Hermitian matrices, ascending, read from one triangle; nan for values that are not finite."""
+    try:
+        return np.asarray(np.linalg.eigvalsh(x, UPLO="U" if upper else "L"), x.real.dtype)
+    except np.linalg.LinAlgError:
+        _must_not_be_finite(x)
+        return np.full(x.shape[:-1], np.nan, x.real.dtype)
+
+
+def _needs_finite(x: Array) -> None:
     if not np.isfinite(x).all():
         raise RuntimeError("torch.linalg.eig: input tensor should not contain infs or NaNs.")
+
+
+def eig(x: Array) -> tuple[Array, Array]:
+    """(eigenvalues, eigenvectors as columns of length 1), both complex."""
+    _needs_finite(x)
     d = np.result_type(x.dtype, np.complex64)
     values, vectors = np.linalg.eig(x)
     return values.astype(d), vectors.astype(d)
+
+
+def eigenvalues(x: Array) -> Array:
+    """The eigenvalues, complex."""
+    _needs_finite(x)
+    return np.linalg.eigvals(x).astype(np.result_type(x.dtype, np.complex64))
 
 
 def svd(x: Array, full: bool) -> tuple[Array, Array, Array]:
@@ -232,11 +265,25 @@ def svd(x: Array, full: bool) -> tuple[Array, Array, Array]:
         u, s, vh = np.linalg.svd(x, full_matrices=full)
     except np.linalg.LinAlgError:
         u = s = vh = np.full((), np.nan)
+    _converged(s)
+    return u, s, vh
+
+
+def _converged(s: Array) -> None:
     if not np.isfinite(s).all():
         raise np.linalg.LinAlgError(
             "linalg.svd: The algorithm failed to converge because the input matrix contained non-finite values."
         )
-    return u, s, vh
+
+
+def singular_values(x: Array) -> Array:
+    """The singular values, descending."""
+    try:
+        s = np.linalg.svd(x, compute_uv=False)
+    except np.linalg.LinAlgError:
+        s = np.full((), np.nan)
+    _converged(s)
+    return np.asarray(s, x.real.dtype)
 
 
 def pinv(x: Array, atol: float, rtol: float, hermitian: bool) -> Array:
@@ -272,51 +319,72 @@ def lu_packed(x: Array, check: bool) -> tuple[Array, Array]:
     packed, pivots = np.array(x), np.zeros((*x.shape[:-2], count), np.int32)
     if not x.size:
         return packed, pivots
-    getrf = get_lapack_funcs("getrf", (x,))
-    for place in np.ndindex(x.shape[:-2]):
-        packed[place], exchanged, _ = getrf(x[place])
-        pivots[place] = exchanged + 1
-        if check and not np.diagonal(packed[place]).all():
-            number = int((np.diagonal(packed[place]) == 0).argmax()) + 1
-            raise RuntimeError(
-                f"torch.linalg.lu_factor: U[{number},{number}] is zero and using it on lu_solve would result in a division by zero. "
-                "If you still want to perform the factorization, consider calling linalg.lu(A, pivot) or linalg.lu_factor_ex(A, pivot)"
-            )
+    if many(x):
+        packed, pivots = factored(x)
+    else:
+        getrf = get_lapack_funcs("getrf", (x,))
+        for place in np.ndindex(x.shape[:-2]):
+            packed[place], exchanged, _ = getrf(x[place])
+            pivots[place] = exchanged + 1
+    diagonal = np.diagonal(packed, axis1=-2, axis2=-1)
+    if check and not diagonal.all():
+        number = int(np.flatnonzero((diagonal == 0).reshape(-1))[0]) % count + 1
+        raise RuntimeError(
+            f"torch.linalg.lu_factor: U[{number},{number}] is zero and using it on lu_solve would result in a division by zero. "
+            "If you still want to perform the factorization, consider calling linalg.lu(A, pivot) or linalg.lu_factor_ex(A, pivot)"
+        )
     return packed, pivots
 
 
 def permutation_matrix(pivots: Array, rows: int, like: Any) -> Array:
     """The matrices P with A = P L U, of the dtype `like`, from row exchanges counted from 1."""
-    out = np.zeros((*pivots.shape[:-1], rows, rows), like)
-    for place in np.ndindex(pivots.shape[:-1]):
-        order = np.arange(rows)
-        for i, j in enumerate(np.maximum(pivots[place] - 1, 0)):
-            order[[i, j]] = order[[j, i]]
-        out[place][order, np.arange(rows)] = 1
-    return out
+    count = int(np.prod(pivots.shape[:-1]))
+    out = np.zeros((count, rows, rows), like)
+    if out.size:
+        out[np.arange(count)[:, None], row_order(pivots.reshape(count, -1), rows), np.arange(rows)] = 1
+    return out.reshape(*pivots.shape[:-1], rows, rows)
 
 
 def matrix_exp(x: Array) -> Array:
     """The exponentials of matrices."""
-    from scipy.linalg import expm
-
     if not x.size:
         return np.array(x)
-    if not np.isfinite(x).all():
-        return np.full(x.shape, np.nan, x.dtype)
-    return np.asarray(expm(x)).astype(x.dtype, copy=False)
+    finite = np.isfinite(x).all((-2, -1), keepdims=True)
+    return exponential(x) if finite.all() else np.where(finite, exponential(np.where(finite, x, 0)), np.nan)
 
 
-def least_squares(a: Array, b: Array, rcond: float) -> tuple[Array, Array, Array]:
-    """(solutions of smallest length of min |a @ X - b|, ranks, singular values)."""
-    m, n = a.shape[-2:]
-    lead = a.shape[:-2]
+def least_squares(a: Array, b: Array, rcond: float, values: bool) -> tuple[Array, Array, Array]:
+    """(solutions of smallest length of min |a @ X - b|, ranks, singular values: zeros unless `values`)."""
+    (m, n), lead = a.shape[-2:], a.shape[:-2]
+    sizes, rank = np.zeros((*lead, min(m, n)), a.real.dtype), np.zeros(lead, np.int64)
+    if not a.size:
+        return np.zeros((*lead, n, b.shape[-1]), a.dtype), rank, sizes
+    if max(m, n) <= 32 and len(lead):  # of the whole stack at once
+        u, sizes, vh = svd(a, False)
+        kept = sizes > rcond * np.max(sizes, axis=-1, keepdims=True)
+        inverse = np.where(kept, np.divide(1, np.where(kept, sizes, 1)), 0).astype(sizes.dtype)
+        inner = np.multiply(inverse[..., None], np.matmul(adjoint(u), b))
+        return np.matmul(adjoint(vh), inner), kept.sum(-1), sizes
     solution = np.zeros((*lead, n, b.shape[-1]), a.dtype)
-    rank, values = np.zeros(lead, np.int64), np.zeros((*lead, min(m, n)), a.real.dtype)
-    if a.size:
-        for place in np.ndindex(lead):
-            solution[place], _, rank[place], values[place] = np.linalg.lstsq(a[place], b[place], rcond=rcond)
-    return solution, rank, values
+    for place in np.ndindex(lead):
+        if values:
+            solution[place], _, rank[place], sizes[place] = np.linalg.lstsq(a[place], b[place], rcond=rcond)
+        else:
+            solution[place], rank[place] = _by_pivoted_qr(a[place], b[place], rcond)
+    return solution, rank, sizes
+
+
+def _by_pivoted_qr(a: Array, b: Array, rcond: float) -> tuple[Array, int]:
+    """(solution of smallest length, rank) by LAPACK's gelsy."""
+    from scipy.linalg.lapack import get_lapack_funcs
+
+    m, n = a.shape
+    gelsy, query = get_lapack_funcs(("gelsy", "gelsy_lwork"), (a, b))
+    right = np.zeros((max(m, n), b.shape[1]), a.dtype)
+    right[:m] = b
+    work = int(query(m, n, b.shape[1], rcond)[0].real)
+    _, x, _, rank, _ = gelsy(a, right, np.zeros((n, 1), np.int32), rcond, work)
+    return x[:n], rank
 
 
 def check_phase(g: Array, phase: Array, what: str) -> Array:

@@ -72,14 +72,18 @@ LATER = {
             "unique_positions bincount histc take"
         ),
         "folded_scatters": "scatter_reduce",
+        "elementwise": "relu leaky_relu choose hypot floor_divide trunc_divide fmod remainder check_divisor nan_to_num lerp",
         "convolutions": "convolution convolution_weight",
         "pools": "max_pool sum_pool spread_pool",
         "polynomials": "polynomial airy_ai",
-        "tails": "gaussian erfc ndtr erfcx_slope normal_hazard normal_excess erfinv_slope ndtri_slope lgamma",
+        "tails": (
+            "gaussian erfc ndtr log_ndtr erfcx_slope normal_hazard normal_excess erfinv_slope ndtri_slope lgamma "
+            "gamma_density bessel_ratio"
+        ),
         "special": "special digamma polygamma xlogy logit sinc_slope frexp spherical_j0 signbit",
         "matrices": (
-            "matrix_inverse matrix_solve determinant slogdet cofactors cofactors_along cholesky_factor cholesky_info cholesky_solved solve_triangular eigh eig svd "
-            "pinv qr lu_info lu_packed permutation_matrix matrix_exp least_squares check_phase"
+            "matrix_inverse matrix_solve determinant slogdet cofactors cofactors_along cholesky_factor cholesky_info cholesky_solved "
+            "solve_triangular eigh eig svd singular_values hermitian_eigenvalues eigenvalues pinv qr lu_info lu_packed permutation_matrix matrix_exp least_squares check_phase"
         ),
         "matrix_factors": "ldl_packed ldl_solved reflections",
         "fourier": "fft_c2c fft_r2c fft_c2r",
@@ -183,7 +187,9 @@ def sign(x: Array) -> Array:
     """-1, 0 or 1; 0 for nan."""
     if x.dtype.kind == "b":
         return np.array(x)
-    return np.subtract(np.greater(x, 0), np.less(x, 0), dtype=x.dtype)
+    if type(x) is not np.ndarray or x.size < 1024:
+        return np.subtract(np.greater(x, 0), np.less(x, 0), dtype=x.dtype)
+    return np.subtract(np.greater(x, 0).view(np.int8), np.less(x, 0).view(np.int8)).astype(x.dtype)
 
 
 def round(x: Array, decimals: int) -> Array:  # noqa: A001
@@ -200,7 +206,7 @@ def sigmoid(x: Array) -> Array:
         return np.reciprocal(np.add(np.exp(t), 1))
     np.exp(t, out=t)
     np.add(t, 1, out=t)
-    return np.reciprocal(t, out=t)
+    return np.divide(1, t, out=t) if t.dtype.kind == "f" else np.reciprocal(t, out=t)  # reciprocal is slower
 
 
 def rsqrt(x: Array) -> Array:
@@ -228,7 +234,7 @@ def keep(mask: Array, x: Array) -> Array:
     whole = np.dtype(f"i{x.dtype.itemsize}")
     bits = mask.view(np.int8).astype(whole)
     np.negative(bits, out=bits)
-    return np.bitwise_and(x.view(whole), bits).view(x.dtype)
+    return np.bitwise_and(x.view(whole), bits, out=bits if bits.shape == x.shape else None).view(x.dtype)
 
 
 def drop(mask: Array, x: Array) -> Array:
@@ -238,54 +244,16 @@ def drop(mask: Array, x: Array) -> Array:
     whole = np.dtype(f"i{x.dtype.itemsize}")
     bits = mask.view(np.int8).astype(whole)
     np.subtract(bits, 1, out=bits)
-    return np.bitwise_and(x.view(whole), bits).view(x.dtype)
+    return np.bitwise_and(x.view(whole), bits, out=bits if bits.shape == x.shape else None).view(x.dtype)
 
 
 def clamp(x: Array, low: Any, high: Any) -> Array:
     """x within [low, high]; None is no bound."""
+    if type(x) is np.ndarray and x.size >= 2048 and x.dtype.kind == "f":  # maximum with a number is slow
+        return np.clip(x, -np.inf if low is None else low, np.inf if high is None else high)
     if low is not None:
         x = np.maximum(x, low)
     return x if high is None else np.minimum(x, high)
-
-
-# Whole quotients and remainders: NumPy answers 0 to an integer division by zero
-
-
-def check_divisor(x: Any, y: Any) -> None:
-    """Raise RuntimeError for a division of integers by zero."""
-    if np.result_type(x, y).kind in "iu" and not np.all(y):
-        raise RuntimeError("ZeroDivisionError: integer division or remainder by zero")
-
-
-def floor_divide(x: Any, y: Any) -> Array:
-    """The quotient rounded down; for floating operands inf or nan where y is 0."""
-    check_divisor(x, y)
-    found = np.floor_divide(x, y)
-    if found.dtype.kind != "f":
-        return found
-    return np.where(np.equal(y, 0), np.divide(x, y), found)
-
-
-def trunc_divide(x: Any, y: Any) -> Array:
-    """The quotient rounded toward zero."""
-    check_divisor(x, y)
-    if np.result_type(x, y).kind == "f":
-        return np.trunc(np.divide(x, y))
-    found = np.floor_divide(x, y)
-    return np.add(found, np.logical_and(np.less(found, 0), np.not_equal(np.remainder(x, y), 0)))
-
-
-def remainder(x: Any, y: Any) -> Array:
-    """The remainder with the sign of y; a remainder of 0.0 has the sign of x."""
-    check_divisor(x, y)
-    found = np.remainder(x, y)
-    return np.where(np.equal(found, 0), np.fmod(x, y), found) if found.dtype.kind == "f" else found
-
-
-def fmod(x: Any, y: Any) -> Array:
-    """The remainder with the sign of x."""
-    check_divisor(x, y)
-    return np.fmod(x, y)
 
 
 # Folds over axes

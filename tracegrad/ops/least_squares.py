@@ -18,6 +18,7 @@ from tracegrad.ir.types import Type, broadcast
 from tracegrad.ops.checks import real_type
 from tracegrad.ops.matrices import MatrixFunction, check_equation, mH, needs_matrices
 from tracegrad.ops.results import named_result
+from tracegrad.ops.spectral_values import hermitian_eigenvalues, singular_values
 
 
 class LinalgPinvNode(MatrixFunction):
@@ -91,7 +92,7 @@ class LinalgPinvLimited(LinalgPinvNode):
 def matrix_sizes(F: Ops, x: Any, hermitian: bool) -> Value:
     """The singular values, for hermitian the sizes of the eigenvalues, without a derivative.  Shape: (*p, n, m) -> (*p, k)."""
     x = F.detach(x)
-    return F.abs(F.linalg_eigh_node(x, upper=False)[0]) if hermitian else F.linalg_svd_node(x, full=False)[1]
+    return F.abs(hermitian_eigenvalues(F, x, False)) if hermitian else singular_values(F, x)
 
 
 def is_number(value: Any) -> bool:
@@ -163,25 +164,25 @@ class Pinverse(Composite):
 
 
 class LeastSquares(MatrixFunction):
-    """(shortest X that minimises |a @ X - b|, ranks, singular values).  Shapes: (*p, n, m), (*p, n, k) -> (*p, m, k), (*p,), (*p, min(n, m))."""
+    """(shortest X that minimises |a @ X - b|, ranks, singular values or zeros).  Shapes: (*p, n, m), (*p, n, k) -> (*p, m, k), (*p,), (*p, min(n, m))."""
 
-    inputs, outputs, attrs = ("a", "b"), ("solution", "rank", "singular_values"), ("rcond",)
+    inputs, outputs, attrs = ("a", "b"), ("solution", "rank", "singular_values"), ("rcond", "values")
     nondiff_outputs, holomorphic, linear = ("rank", "singular_values"), False, ("b",)
     torch_name, pole = "LinalgLstsqBackward0", "where the rank changes"
-    numpy, jax = "K.least_squares({a}, {b}, {rcond})", "K.least_squares({a}, {b}, {rcond})"
+    numpy, jax = "K.least_squares({a}, {b}, {rcond}, {values})", "K.least_squares({a}, {b}, {rcond}, {values})"
     samples = (
-        [A(4, 2), A(4, 3), 1e-15],
-        [A(2, 4), A(2, 1), 1e-15],
-        [A(3, 3), A(3, 2), 1e-15],
-        [A(2, 3, 2), A(2, 3, 1), 1e-15],
+        [A(4, 2), A(4, 3), 1e-15, True],
+        [A(2, 4), A(2, 1), 1e-15, True],
+        [A(3, 3), A(3, 2), 1e-15, True],
+        [A(2, 3, 2), A(2, 3, 1), 1e-15, True],
     )
 
     @staticmethod
-    def infer(a: Type, b: Type, rcond: float) -> tuple[Type, Type, Type]:
+    def infer(a: Type, b: Type, rcond: float, values: bool) -> tuple[Type, Type, Type]:
         """The dtype of a; int64; the dtype of a's parts."""
         lead, (m, n) = a.shape[:-2], a.shape[-2:]
-        values = Type((*lead, min(m, n)), real_type(a).dtype)
-        return Type((*lead, n, b.shape[-1]), a.dtype), Type(lead, I64), values
+        sizes = Type((*lead, min(m, n)), real_type(a).dtype)
+        return Type((*lead, n, b.shape[-1]), a.dtype), Type(lead, I64), sizes
 
     @staticmethod
     def grad_a(F: Ops, g_solution: Value, a: Value, b: Value, rcond: float) -> Value:
@@ -217,7 +218,7 @@ class LinalgLstsq(Composite):
         check_equation("torch.linalg.lstsq", Type((*a.shape[:-1], a.shape[-2]), a.dtype), F.type(right), True)
         m, n = a.shape[-2:]
         limit = max(m, n) * float(np.finfo(a.dtype).eps) if rcond is None else float(rcond)
-        solution, rank, values = F.least_squares(A, right, rcond=limit)
+        solution, rank, values = F.least_squares(A, right, rcond=limit, values=driver in ("gelsd", "gelss"))
         nothing = F.zeros(Type((0,), F.type(values).dtype))
         residuals = nothing
         if m > n and driver not in (None, "gelsy"):

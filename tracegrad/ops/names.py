@@ -10,7 +10,7 @@ DEFINED: dict[str, str] = {
     ),
     "angles": (
         "acos acosh arccos arccosh arcsin arcsinh arctan arctan2 arctanh asin asinh atan atan2 atanh cosh deg2rad exp2 "
-        "hypot log10 log2 rad2deg sinh "
+        "hypot log10 log2 rad2deg rest_of_square sinh "
     ),
     "arithmetic": (
         "add div divide mul multiply neg negative positive pow reciprocal rsub square sub subtract true_divide "
@@ -126,9 +126,12 @@ DEFINED: dict[str, str] = {
         "special_modified_bessel_i0 special_modified_bessel_i1 special_modified_bessel_k0 special_modified_bessel_k1 "
         "special_scaled_modified_bessel_k0 special_scaled_modified_bessel_k1 special_spherical_bessel_j0 "
     ),
-    "spectra": (
-        "check_phase linalg_eig linalg_eig_node linalg_eigh linalg_eigh_node linalg_eigvals linalg_eigvalsh linalg_svd "
-        "linalg_svd_node linalg_svdvals svd "
+    "special_slopes": (
+        "bessel_ratio erfcx_slope erfinv_slope gamma_density gaussian ndtri_slope normal_excess normal_hazard "
+    ),
+    "spectra": "check_phase linalg_eig linalg_eig_node linalg_eigh linalg_eigh_node linalg_svd linalg_svd_node svd",
+    "spectral_values": (
+        "eigenvalues hermitian_eigenvalues linalg_eigvals linalg_eigvalsh linalg_svdvals singular_values "
     ),
     "spread": "linalg_vector_norm norm std var",
     "standardise": "standardise",

@@ -16,6 +16,7 @@ from tracegrad.ir.types import Type, many_axes, one_axis, size_of
 from tracegrad.ops.checks import needs_floating, real_type
 from tracegrad.ops.least_squares import check_tolerances, matrix_sizes, size_limit
 from tracegrad.ops.matrices import needs_matrices, needs_square
+from tracegrad.ops.spectral_values import singular_values
 from tracegrad.ops.spread import wider
 
 
@@ -92,7 +93,7 @@ def _by_singular_values(F: Ops, x: Any, order: Any, rows: int, columns: int, kee
     rank = len(F.shape(x))
     others = tuple(i for i in range(rank) if i not in (rows, columns))
     turned = x if (*others, rows, columns) == tuple(range(rank)) else F.permute(x, dims=(*others, rows, columns))
-    values = F.linalg_svd_node(turned, full=False)[1]
+    values = singular_values(F, turned)
     last = len(others)
     if order == "nuc":
         found = F.sum(values, dim=(last,), keepdim=False)
@@ -187,7 +188,7 @@ class LinalgCond(Composite):
         if 0 in t.shape:
             return F.full(shape=t.shape[:-2], value=0, dtype=real_type(t).dtype)
         if p is None or p in (2, -2):
-            values = F.linalg_svd_node(input, full=False)[1]
+            values = singular_values(F, input)
             last, count = len(t.shape) - 2, min(t.shape[-2:])
             ends = [F.slice(values, dim=last, start=i, stop=i + 1, step=1) for i in (0, count - 1)]
             quotient = F.div(*ends) if p != -2 else F.div(ends[1], ends[0])

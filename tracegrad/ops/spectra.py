@@ -54,7 +54,7 @@ def _identity(F: Ops, x: Value) -> Value:
     return F.eye(n=n, m=n, dtype=F.type(x).dtype)
 
 
-def _diagonal(F: Ops, x: Value) -> Value:
+def matrix_diagonal(F: Ops, x: Value) -> Value:
     last = len(F.shape(x)) - 1
     return F.diagonal(x, offset=0, dim1=last - 1, dim2=last)
 
@@ -111,7 +111,7 @@ class LinalgEighNode(MatrixFunction):
         inner = F.matmul(turned, g_eigenvectors)
         if d.kind == "c":
             what = _PHASE.format("linalg_eigh_backward", "eigenvectors")
-            inner = F.check_phase(inner, F.imag(_diagonal(F, inner)), what=what)
+            inner = F.check_phase(inner, F.imag(matrix_diagonal(F, inner)), what=what)
         inner = F.mul(F.sub(inner, mH(F, inner)), 0.5)
         inner = _quotient(F, inner, F.as_dtype(_differences(F, eigenvalues), d))
         inner = _on_diagonal(F, inner, F.as_dtype(g_eigenvalues, d))
@@ -122,10 +122,11 @@ class LinalgEighNode(MatrixFunction):
         v, d = eigenvectors, x_type.dtype
         inner = F.matmul(mH(F, v), F.matmul(t_x, v))
         change = F.div(_hollow(F, inner), F.as_dtype(_differences(F, eigenvalues), d))
-        return F.real(_diagonal(F, inner)) if d.kind == "c" else _diagonal(F, inner), F.matmul(v, change)
+        return F.real(matrix_diagonal(F, inner)) if d.kind == "c" else matrix_diagonal(F, inner), F.matmul(v, change)
 
 
-def _upper(operation: str, letter: Any) -> bool:
+def reads_upper(operation: str, letter: Any) -> bool:
+    """Whether UPLO says that the upper triangle is read.  Raises RuntimeError unless it is "L" or "U"."""
     if not isinstance(letter, str) or letter.upper() not in ("L", "U"):
         raise ShapeError(explain(operation, f"Expected UPLO argument to be 'L' or 'U', but got {letter}"))
     return letter.upper() == "U"
@@ -139,19 +140,8 @@ class LinalgEigh(Composite):
     @staticmethod
     def call(F: Ops, A: Any, UPLO: str = "L") -> Any:  # noqa: N803
         """Reads the lower triangle, or the upper one for UPLO="U"."""
-        found = F.linalg_eigh_node(A, upper=_upper("linalg.eigh", UPLO))
+        found = F.linalg_eigh_node(A, upper=reads_upper("linalg.eigh", UPLO))
         return named_result("linalg_eigh", ("eigenvalues", "eigenvectors"), found)
-
-
-class LinalgEigvalsh(Composite):
-    """The eigenvalues of Hermitian matrices, ascending.  Shape: (*p, n, n) -> (*p, n)."""
-
-    function, method, samples = False, False, ()
-
-    @staticmethod
-    def call(F: Ops, A: Any, UPLO: str = "L") -> Value:  # noqa: N803
-        """Reads the lower triangle, or the upper one for UPLO="U"."""
-        return F.linalg_eigh_node(A, upper=_upper("linalg.eigvalsh", UPLO))[0]
 
 
 class LinalgEigNode(MatrixFunction):
@@ -176,7 +166,7 @@ class LinalgEigNode(MatrixFunction):
         v = eigenvectors
         turned, d = mH(F, v), F.type(v).dtype
         inner = F.matmul(turned, g_eigenvectors)
-        diagonal = _diagonal(F, inner)
+        diagonal = matrix_diagonal(F, inner)
         inner = F.check_phase(inner, F.imag(diagonal), what=_PHASE.format("linalg_eig_backward", "eigenvectors"))
         scale = F.as_dtype(F.real(diagonal), d)
         inner = F.sub(inner, F.matmul(turned, F.mul(v, F.unsqueeze(scale, dim=len(F.shape(scale)) - 1))))
@@ -189,8 +179,8 @@ class LinalgEigNode(MatrixFunction):
         v, d = eigenvectors, F.type(eigenvectors).dtype
         inner = F.linalg_solve_node(v, F.matmul(F.as_dtype(t_x, d), v), left=True, check=False)
         change = F.matmul(v, F.div(_hollow(F, inner), _differences(F, eigenvalues)))
-        along = F.as_dtype(F.real(_diagonal(F, F.matmul(mH(F, v), change))), d)  # the length stays 1
-        return _diagonal(F, inner), F.sub(change, F.mul(v, F.unsqueeze(along, dim=len(F.shape(along)) - 1)))
+        along = F.as_dtype(F.real(matrix_diagonal(F, F.matmul(mH(F, v), change))), d)  # the length stays 1
+        return matrix_diagonal(F, inner), F.sub(change, F.mul(v, F.unsqueeze(along, dim=len(F.shape(along)) - 1)))
 
 
 class LinalgEig(Composite):
@@ -202,17 +192,6 @@ class LinalgEig(Composite):
     def call(F: Ops, A: Any) -> Any:  # noqa: N803
         """(eigenvalues, eigenvectors), in no order."""
         return named_result("linalg_eig", ("eigenvalues", "eigenvectors"), F.linalg_eig_node(A))
-
-
-class LinalgEigvals(Composite):
-    """The eigenvalues, complex, in no order.  Shape: (*p, n, n) -> (*p, n)."""
-
-    function, method, samples = False, False, ()
-
-    @staticmethod
-    def call(F: Ops, A: Any) -> Value:  # noqa: N803
-        """The eigenvalues."""
-        return F.linalg_eig_node(A)[0]
 
 
 class LinalgSvdNode(MatrixFunction):
@@ -257,13 +236,13 @@ class LinalgSvdNode(MatrixFunction):
         in_u, in_v = F.sub(in_u, mH(F, in_u)), F.sub(in_v, mH(F, in_v))
         if d.kind == "c":
             what = _PHASE.format("svd_backward", "singular vectors")
-            in_u = F.check_phase(in_u, F.imag(_diagonal(F, F.add(in_u, in_v))), what=what)
+            in_u = F.check_phase(in_u, F.imag(matrix_diagonal(F, F.add(in_u, in_v))), what=what)
         gaps = _gaps(F, S, d)
         inner = F.add(F.mul(_quotient(F, in_u, gaps), across), F.mul(down, _quotient(F, in_v, gaps)))
         middle = F.as_dtype(g_S, d)
         if d.kind == "c":
             turn = _quotient(F, in_u, F.mul(F.expand(across, shape=F.shape(in_u)), 2.0))
-            middle = F.add(middle, _diagonal(F, turn))
+            middle = F.add(middle, matrix_diagonal(F, turn))
         found = F.matmul(U, F.matmul(_on_diagonal(F, inner, middle), Vh))
         if m > k:
             scaled = _quotient(F, g_U, F.expand(across, shape=F.shape(g_U)))
@@ -285,7 +264,7 @@ class LinalgSvdNode(MatrixFunction):
         inner = F.matmul(mH(F, U), F.matmul(t_x, mH(F, Vh)))
         back = mH(F, inner)
         gaps = _gaps(F, S, d)
-        diagonal = _diagonal(F, inner)
+        diagonal = matrix_diagonal(F, inner)
         in_u = F.div(_hollow(F, F.add(F.mul(inner, across), F.mul(down, back))), gaps)
         in_v = F.div(_hollow(F, F.add(F.mul(down, inner), F.mul(back, across))), gaps)
         if d.kind == "c":
@@ -322,17 +301,6 @@ class LinalgSvd(Composite):
     def call(F: Ops, A: Any, full_matrices: bool = True, *, driver: Any = None) -> Any:  # noqa: N803
         """Singular values descending; U and Vh have k columns and rows for full_matrices=False.  Derivatives do not see the others."""
         return named_result("linalg_svd", ("U", "S", "Vh"), F.linalg_svd_node(A, full=bool(full_matrices)))
-
-
-class LinalgSvdvals(Composite):
-    """The singular values, descending.  Shape: (*p, n, m) -> (*p, min(n, m))."""
-
-    function, method, samples = False, False, ()
-
-    @staticmethod
-    def call(F: Ops, A: Any, *, driver: Any = None) -> Value:  # noqa: N803
-        """The singular values."""
-        return F.linalg_svd_node(A, full=False)[1]
 
 
 class Svd(Composite):
