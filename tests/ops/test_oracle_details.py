@@ -144,7 +144,7 @@ PLACES = [
 @pytest.mark.parametrize("number", [2, 2.5, True])
 @pytest.mark.parametrize("name, args", PLACES)
 def test_a_number_is_taken_where_torch_takes_it(name, args, number):
-    if name == "pow" and args == ("n", "n") or (name == "floor_divide" and args == ("n", "n")):
+    if (name == "pow" and args == ("n", "n")) or (name == "floor_divide" and args == ("n", "n")):
         pytest.skip("torch computes with Python's numbers there, or refuses for another reason")
 
     def outcome(t):
@@ -180,3 +180,37 @@ def test_an_unknown_reduction_is_refused_by_the_triplet_loss():
     for t in (torch, tg):
         with pytest.raises(ValueError, match="abc is not a valid value for reduction"):
             t.nn.functional.triplet_margin_with_distance_loss(*[t.ones(3, 4)] * 3, reduction="abc")
+
+
+PAIRS = ["gcd", "lcm", "nextafter", "hypot", "lerp", "addcdiv", "maximum", "fmod", "copysign", "atan2"]
+
+
+@pytest.mark.parametrize("second", ["float64", "float32", "int64", "int32", "bool"])
+@pytest.mark.parametrize("first", ["float64", "float32", "int64", "uint8", "bool"])
+@pytest.mark.parametrize("name", PAIRS)
+def test_operands_of_two_dtypes_are_taken_or_refused_as_in_torch(name, first, second):
+    def program(t, x, y):
+        if name == "lerp":
+            return t.lerp(x, y, 0.3)
+        return t.addcdiv(x, y, y + 1) if name == "addcdiv" else getattr(t, name)(x, y)
+
+    check(torch, program, drawn(first, 2, 3), drawn(second, 3), orders=0)
+
+
+@pytest.mark.parametrize("name", ["clamp", "clamp_min", "clamp_max"])
+def test_a_complex_bound_is_refused(name):
+    check(torch, lambda t, x: getattr(t, name)(x, 1j), drawn("float64", 3), orders=0)
+
+
+@pytest.mark.parametrize("name", ["var", "std"])
+def test_the_derivative_without_degrees_of_freedom_is_torchs(name):
+    check(torch, lambda t, x: getattr(t, name)(x, correction=7), drawn("float64", 4), orders=1)
+
+
+def test_renorm_refuses_whole_numbers():
+    check(torch, lambda t, x: t.renorm(x, 2, 0, 1.0), drawn("int64", 2, 3), orders=0)
+
+
+@pytest.mark.parametrize("dim", [0, 2])
+def test_the_extremes_of_an_empty_tensor_along_another_axis_are_empty(dim):
+    check(torch, lambda t, x: t.aminmax(x, dim=dim), np.zeros((2, 0, 3)), orders=0)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tracegrad.errors import ArgumentError, explain
 from tracegrad.ir.op import Op
 
-NUMBERS = frozenset((bool, int, float, complex))
+NUMBERS = (bool, int, float, complex, np.generic)
 FIRST = frozenset("input x1 real abs y x v sorted_sequence LU_data condition".split())
 # functions that take a number first
 NUMBER_FIRST = frozenset(
@@ -33,6 +35,8 @@ def takes_number(op: type[Op], position: int, name: str) -> bool:
         return name not in FIRST or op.name in NUMBER_FIRST or (op.name.startswith("special_") and len(op.operands) > 1)
     if name == "other":
         return op.name not in OTHER
+    if op.name == "lerp" and name == "end":
+        return False
     if name in ("index", "source"):
         return op.name not in INDEX
     return name not in ALWAYS or (op.composite and op.name in ("quantile", "scatter"))
@@ -47,7 +51,7 @@ def refuse_number(operation: str, name: str, position: int, value: Any) -> None:
 def checked(op: type[Op], names: tuple[str, ...], operands: tuple[Any, ...]) -> tuple[Any, ...]:
     """The operands of a public function on their way to the general path.  Raises TypeError for a number in the place of a Tensor."""
     for i, (name, value) in enumerate(zip(names, operands, strict=False)):
-        if type(value) in NUMBERS and not takes_number(op, i, name):
+        if isinstance(value, NUMBERS) and not takes_number(op, i, name):
             refuse_number(op.name, name, i, value)
     return operands
 
@@ -55,7 +59,7 @@ def checked(op: type[Op], names: tuple[str, ...], operands: tuple[Any, ...]) -> 
 def check_lines(op: type[Op], names: tuple[str, ...], first: int, last: int) -> list[str]:
     """Lines of a generated function that check its parameters from place `first` up to `last`."""
     return [
-        f"if type({name}) is not Tensor and type({name}) in NUMBERS: REFUSE_NUMBER({op.name!r}, {name!r}, {i}, {name})"
+        f"if type({name}) is not Tensor and isinstance({name}, NUMBERS): REFUSE_NUMBER({op.name!r}, {name!r}, {i}, {name})"
         for i, name in enumerate(names)
         if first <= i < last and not takes_number(op, i, name)
     ]

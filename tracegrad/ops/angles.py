@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
+from tracegrad.dtypes import NumpyDType
+from tracegrad.errors import NotSupportedError, explain
 from tracegrad.ir.families import Elementwise
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
@@ -45,6 +47,24 @@ class Cosh(_Floating):
         return F.mul(g, F.sinh(x))
 
 
+class RestOfSquare(_Real):
+    """1 - x**2 of real numbers, with all digits also near -1 and 1.  Shape: (*a) -> (*a)."""
+
+    function, method, inplace = False, False, False
+    numpy, jax = "np.multiply(np.subtract(1, {x}), np.add({x}, 1))", "jnp.multiply(1 - {x}, {x} + 1)"
+    samples = ([A(2, 3)], [A()], [A(0, 4)])
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value) -> Value:
+        return F.mul(g, F.mul(x, -2.0))
+
+
+def _rest_of_square(F: Ops, x: Value) -> Value:
+    """1 - x**2; for complex numbers in the form whose root has the right branch."""
+    rest: Value = F.sub(1.0, F.square(x)) if F.is_complex(x) else F.rest_of_square(x)
+    return rest
+
+
 class Asin(_Floating):
     """The angle in [-pi/2, pi/2] whose sine is x.  Shape: (*a) -> (*a)."""
 
@@ -53,7 +73,7 @@ class Asin(_Floating):
 
     @staticmethod
     def grad_x(F: Ops, g: Value, x: Value) -> Value:
-        return F.div(g, F.sqrt(F.sub(1.0, F.square(x))))
+        return F.div(g, F.sqrt(_rest_of_square(F, x)))
 
 
 class Acos(_Floating):
@@ -64,7 +84,7 @@ class Acos(_Floating):
 
     @staticmethod
     def grad_x(F: Ops, g: Value, x: Value) -> Value:
-        return F.neg(F.div(g, F.sqrt(F.sub(1.0, F.square(x)))))
+        return F.neg(F.div(g, F.sqrt(_rest_of_square(F, x))))
 
 
 class Atan(_Floating):
@@ -99,7 +119,7 @@ class Acosh(_Floating):
     def grad_x(F: Ops, g: Value, x: Value) -> Value:
         if F.is_complex(x):  # the root of a product would take the other branch for a negative real part
             return F.div(g, F.mul(F.sqrt(F.sub(x, 1.0)), F.sqrt(F.add(x, 1.0))))
-        return F.div(g, F.sqrt(F.sub(F.square(x), 1.0)))
+        return F.div(g, F.sqrt(F.neg(F.rest_of_square(x))))
 
 
 class Atanh(_Floating):
@@ -110,7 +130,7 @@ class Atanh(_Floating):
 
     @staticmethod
     def grad_x(F: Ops, g: Value, x: Value) -> Value:
-        return F.div(g, F.sub(1.0, F.square(x)))
+        return F.div(g, _rest_of_square(F, x))
 
 
 class Deg2rad(_Real):
@@ -183,24 +203,37 @@ class Atan2(_Real):
 
     @staticmethod
     def grad_x(F: Ops, g: Value, x: Value, y: Value) -> Value:
-        return F.mul(g, F.div(y, F.add(F.square(x), F.square(y))))
+        return F.mul(g, _over_square(F, y, F.hypot(x, y)))
 
     @staticmethod
     def grad_y(F: Ops, g: Value, x: Value, y: Value) -> Value:
-        return F.neg(F.mul(g, F.div(x, F.add(F.square(x), F.square(y)))))
+        return F.neg(F.mul(g, _over_square(F, x, F.hypot(x, y))))
+
+
+def _over_square(F: Ops, x: Value, r: Value) -> Value:
+    """x / r**2 without underflow or overflow of the square; 0 where r is 0."""
+    slope: Value = F.where(F.eq(r, 0), 0.0, F.div(F.div(x, r), r))
+    return slope
 
 
 class Hypot(_Real):
-    """sqrt(x**2 + y**2) without overflow.  Shapes: (*a), (*b) -> broadcast(a, b)."""
+    """sqrt(x**2 + y**2) without overflow.  Shapes: (*a), (*b) -> broadcast(a, b).  Derivative 0 where both are 0, as norm's."""
 
     inputs, pole = ("x", "y"), "x = y = 0"
-    numpy, jax = "np.hypot({x}, {y})", "jnp.hypot({x}, {y})"
+
+    @classmethod
+    def check_operands(cls, x: NumpyDType, y: NumpyDType) -> None:
+        """NotImplementedError for two whole numbers."""
+        if x.kind in "biu" and y.kind in "biu":
+            raise NotSupportedError(explain("hypot_cpu", "not implemented for whole numbers", x=x, y=y))
+
+    numpy, jax = "K.hypot({x}, {y})", "jnp.hypot({x}, {y})"
     samples = ([A(2, 3), A(3, lo=0.3)], [A(2, 1, lo=0.3), A(3)], [A(), A(lo=0.5)], [A(0, 3), A(3)])
 
     @staticmethod
     def grad_x(F: Ops, g: Value, x: Value, out: Value) -> Value:
-        return F.mul(g, F.div(x, out))
+        return F.mul(g, F.where(F.eq(out, 0), 0.0, F.div(x, out)))
 
     @staticmethod
     def grad_y(F: Ops, g: Value, y: Value, out: Value) -> Value:
-        return F.mul(g, F.div(y, out))
+        return F.mul(g, F.where(F.eq(out, 0), 0.0, F.div(y, out)))

@@ -12,7 +12,7 @@ from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A, I
 from tracegrad.ir.types import Shape, Type, one_axis, size_of
-from tracegrad.ops.checks import is_number, whole
+from tracegrad.ops.checks import is_number, needs_floating, whole
 from tracegrad.ops.masks import read_mask
 from tracegrad.ops.slicing import Diagonal, DiagonalBackward
 
@@ -316,6 +316,7 @@ class Renorm(Composite):
             raise ShapeError(explain("renorm", f"expected maxnorm to be >= 0 but got {maxnorm}"))
         if ndim < 2:
             raise ShapeError(explain("renorm", f"input needs at least 2 dimensions, got {ndim} dimensions"))
+        needs_floating("renorm", F.type(input).dtype, "Expected a floating point or complex tensor as input")
         axis = one_axis("renorm", ndim, dim)
         size = F.linalg_vector_norm(input, ord=float(p), dim=tuple(d for d in range(ndim) if d != axis), keepdim=True)
         factor = F.where(F.gt(size, float(maxnorm)), F.div(float(maxnorm), F.add(size, 1e-7)), F.ones(F.type(size)))

@@ -19,6 +19,7 @@ from tracegrad.ops.checks import is_number, not_for
 from tracegrad.ops.results import named_result
 
 _PAIRS = ([A(2, 3), A(3)], [A(2, 1), A(1, 3)], [A(), A(4)], [A(0, 3), A(3)])
+_WHOLE_PAIRS = ([I(2, 3, below=20), I(3, below=20)], [I(below=9), I(below=9)])
 _INT32 = np.dtype(np.int32)
 
 
@@ -100,6 +101,14 @@ class Copysign(_Pair):
         return F.zeros(F.type(g))
 
 
+def _part(F: Ops, x: Value, y: Value, scale: float) -> Value:
+    """The part of exp(scale x) in the sum with exp(scale y); 0 where both are -inf."""
+    apart = F.sub(x, y)
+    part: Value = F.sigmoid(apart if scale == 1 else F.mul(apart, scale))
+    nothing = F.logical_and(F.eq(x, -math.inf), F.eq(y, -math.inf))
+    return part if F.is_complex(x) else F.where(nothing, 0.0, part)
+
+
 class Logaddexp(_Pair):
     """log(exp(x) + exp(y)), without overflow.  Shapes: (*a), (*b) -> broadcast(a, b)."""
 
@@ -117,11 +126,11 @@ class Logaddexp(_Pair):
 
     @staticmethod
     def grad_x(F: Ops, g: Value, x: Value, y: Value) -> Value:
-        return F.mul(g, F.sigmoid(F.sub(x, y)))
+        return F.mul(g, _part(F, x, y, 1.0))
 
     @staticmethod
     def grad_y(F: Ops, g: Value, x: Value, y: Value) -> Value:
-        return F.mul(g, F.sigmoid(F.sub(y, x)))
+        return F.mul(g, _part(F, y, x, 1.0))
 
 
 class Logaddexp2(_Pair):
@@ -142,11 +151,11 @@ class Logaddexp2(_Pair):
 
     @staticmethod
     def grad_x(F: Ops, g: Value, x: Value, y: Value) -> Value:
-        return F.mul(g, F.sigmoid(F.mul(F.sub(x, y), math.log(2))))
+        return F.mul(g, _part(F, x, y, math.log(2)))
 
     @staticmethod
     def grad_y(F: Ops, g: Value, x: Value, y: Value) -> Value:
-        return F.mul(g, F.sigmoid(F.mul(F.sub(y, x), math.log(2))))
+        return F.mul(g, _part(F, y, x, math.log(2)))
 
 
 class _Whole(_Pair, family=True):
@@ -159,18 +168,16 @@ class _Whole(_Pair, family=True):
     def checked(cls, F: Any, x: Any, y: Any, kinds: str) -> Any:
         """The operator on two tensors.  Raises NotImplementedError for dtypes of these kinds."""
         cls.check_pair(F, x, y)
-        not_for(f"{cls.name}_cpu", F.type(x), kinds)
+        pair = (F.type(x), F.type(y))
+        groups = [[t.dtype for t in pair if bool(t.shape) is wanted] for wanted in (True, False)]
+        not_for(f"{cls.name}_cpu", Type((), dtypes.result_dtype(groups[0], groups[1], [])), kinds)
         return getattr(F, cls.name)(x, y)
 
 
 class Gcd(_Whole):
     """The greatest common divisor.  Shapes: (*a), (*b) -> broadcast(a, b), integers."""
 
-    numpy, jax, samples = (
-        "np.gcd({x}, {y})",
-        "jnp.gcd({x}, {y})",
-        ([I(2, 3, below=20), I(3, below=20)], [I(below=9), I(below=9)]),
-    )
+    numpy, jax, samples = "np.gcd({x}, {y})", "jnp.gcd({x}, {y})", _WHOLE_PAIRS
 
     @staticmethod
     def call(F: Ops, input: Any, other: Any) -> Value:  # noqa: A002
@@ -181,11 +188,7 @@ class Gcd(_Whole):
 class Lcm(_Whole):
     """The least common multiple.  Shapes: (*a), (*b) -> broadcast(a, b), integers."""
 
-    numpy, jax, samples = (
-        "np.lcm({x}, {y})",
-        "jnp.lcm({x}, {y})",
-        ([I(2, 3, below=20), I(3, below=20)], [I(below=9), I(below=9)]),
-    )
+    numpy, jax, samples = "np.lcm({x}, {y})", "jnp.lcm({x}, {y})", _WHOLE_PAIRS
 
     @staticmethod
     def call(F: Ops, input: Any, other: Any) -> Value:  # noqa: A002

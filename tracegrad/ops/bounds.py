@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad import dtypes
-from tracegrad.errors import ArgumentError, ShapeError, explain
+from tracegrad.errors import ArgumentError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.families import Elementwise
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
@@ -80,6 +80,8 @@ class ClampMax(Clamp):
 def _clamped(F: Ops, operation: str, x: Any, low: Any, high: Any) -> Any:
     if low is None and high is None:
         raise ShapeError(explain(operation, "At least one of 'min' or 'max' must not be None"))
+    if isinstance(low, complex) or isinstance(high, complex):
+        raise NotSupportedError(explain(operation, "clamp is not supported for complex types", min=low, max=high))
     if (low is None or is_number(low)) and (high is None or is_number(high)):
         own = F.type(x).dtype
         if own.kind not in "fV":

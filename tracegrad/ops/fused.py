@@ -51,7 +51,7 @@ class Lerp(Elementwise):
     """x + weight * (end - x), exact at both ends.  Shapes: (*a), (*b), (*c) -> broadcast(a, b, c).  x and end have one dtype."""
 
     inputs, inplace = ("x", "end", "weight"), True
-    numpy = "np.where(np.abs({weight}) < 0.5, {x} + {weight} * ({end} - {x}), {end} - ({end} - {x}) * (1 - {weight}))"
+    numpy = "K.lerp({x}, {end}, {weight})"
     jax = "jnp.where(jnp.abs({weight}) < 0.5, {x} + {weight} * ({end} - {x}), {end} - ({end} - {x}) * (1 - {weight}))"
     public = ("input", "end", "weight")
     samples = ([A(2, 3), A(3), 0.25], [A(2, 3), A(3), A(2, 1, lo=0, hi=1)], [A(), A(), 0.75], [A(0, 2), A(2), A()])
@@ -69,7 +69,8 @@ class Lerp(Elementwise):
 
     @classmethod
     def check_operands(cls, x: NumpyDType, end: NumpyDType, weight: NumpyDType) -> None:
-        """RuntimeError if the ends have different dtypes."""
+        """RuntimeError if the ends have different dtypes, or are whole numbers."""
+        not_for("lerp_kernel", Type((), x), "biu")
         if x != end:
             raise DTypeError(
                 explain("lerp", f"expected dtype {from_numpy(x)} for `end` but got dtype {from_numpy(end)}")
@@ -77,7 +78,7 @@ class Lerp(Elementwise):
 
     @staticmethod
     def grad_x(F: Ops, g: Value, weight: Value) -> Value:
-        return F.mul(g, 1 - weight if is_number(weight) else F.rsub(weight, 1.0))
+        return F.mul(g, 1 - weight if isinstance(weight, (int, float, complex)) else F.rsub(weight, 1.0))
 
     @staticmethod
     def grad_end(F: Ops, g: Value, weight: Value) -> Value:
@@ -136,6 +137,12 @@ class Addcdiv(Elementwise):
             raise DTypeError(explain(cls.name, "Integer division with addcdiv is no longer supported", "Use addcmul"))
         return result
 
+    @classmethod
+    def check_operands(cls, x: NumpyDType, a: NumpyDType, b: NumpyDType) -> None:
+        """RuntimeError for a quotient of whole numbers."""
+        if a.kind in "biu" and b.kind in "biu":
+            raise DTypeError(explain(cls.name, "Integer division with addcdiv is no longer supported", "Use addcmul"))
+
     @staticmethod
     def call(F: Ops, input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Value:  # noqa: A002
         """input + value * tensor1 / tensor2."""
@@ -159,7 +166,7 @@ class NanToNum(Elementwise):
 
     masks = "selects"
     attrs, inplace, quiet, real_only = ("number", "posinf", "neginf"), True, True, True
-    numpy = "np.nan_to_num({x}, nan={number}, posinf={posinf}, neginf={neginf})"
+    numpy = "K.nan_to_num({x}, {number}, {posinf}, {neginf})"
     jax = "jnp.nan_to_num({x}, nan={number}, posinf={posinf}, neginf={neginf})"
     samples = ([A(2, 3), 0.0, None, None], [A(), 1.0, 2.0, -2.0], [A(0, 2), 0.0, None, None])
 

@@ -54,7 +54,10 @@ def _variance_slope(F: Ops, g: Value, x: Value, x_type: Type, dim: Dim, correcti
     """The derivative of the variance times g, whose folded axes are kept."""
     degrees = folded_count(x_type.shape, dim) - correction
     deviation = F.sub(x, F.mean(x, dim=dim, keepdim=True))
-    return F.mul(F.as_dtype(F.mul(g, 2 / degrees if degrees else math.inf), x_type.dtype), deviation)
+    if degrees <= 0:  # as torch has it
+        slope = F.where(F.eq(deviation, 0), math.nan, F.add(F.zeros(x_type), math.inf))
+        return F.mul(F.as_dtype(g, x_type.dtype), slope)
+    return F.mul(F.as_dtype(F.mul(g, 2 / degrees), x_type.dtype), deviation)
 
 
 class Var(_Spread):

@@ -271,7 +271,7 @@ class Aminmax(Composite):
         axes = None if dim is None else many_axes("aminmax", len(shape), one_axis("aminmax", len(shape), dim))
         if axes is not None:
             has_elements("aminmax", F.type(input), axes)
-        if not size_of(shape):
+        elif not size_of(shape):
             raise ShapeError(
                 explain("aminmax", "cannot compute aminmax over an empty dimension as the operation has no identity.")
             )
