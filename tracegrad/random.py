@@ -20,4 +20,9 @@ def fork_rng(devices: Iterable[Any] | None = None, enabled: bool = True, device_
             set_rng_state(before)
 
 
-__all__ = ["default_generator", "fork_rng", "get_rng_state", "initial_seed", "manual_seed", "seed", "set_rng_state"]
+def thread_safe_generator() -> Any:
+    """None: torch gives a generator of its own to the threads of a DataLoader alone."""
+    return None
+
+
+__all__ = ["default_generator", "fork_rng", "get_rng_state", "initial_seed", "manual_seed", "seed", "set_rng_state", "thread_safe_generator"]

@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad.devices import CPU, check_device
+from tracegrad.config import local
+from tracegrad.devices import CPU
+from tracegrad.devices import device as torch_device
 from tracegrad.dtypes import TorchClass
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.errors import ArgumentError, ArgumentValueError, DataError, explain
+from tracegrad.errors import ArgumentError, ArgumentValueError, DataError, TraceError, explain
 
 Array = np.ndarray[Any, Any]
 
@@ -26,7 +28,8 @@ class Generator(metaclass=TorchClass):
     _shown = "torch._C.Generator"
 
     def __init__(self, device: Any = None) -> None:
-        check_device("Generator", device)
+        if device is not None and torch_device(device).type != "cpu":
+            raise DataError(explain("Generator", f"there are generators for the CPU only, not for {device}"))
         self._lock = threading.Lock()
         self._seed, self._counter = 67280421310721, 0
 
@@ -37,6 +40,7 @@ class Generator(metaclass=TorchClass):
 
     def manual_seed(self, seed: Any) -> Generator:
         """Start anew from `seed`.  Raises ValueError for one that does not fit into 64 bits."""
+        _refuse_recorded("manual_seed")
         value = int(seed)
         if not -(2**63) <= value < 2**64:
             raise ArgumentValueError(explain("manual_seed", f"Overflow: the seed {value} does not fit into 64 bits"))
@@ -71,6 +75,9 @@ class Generator(metaclass=TorchClass):
         """Another generator in the same state."""
         return _restored(self._seed, self._counter)
 
+    def __repr__(self) -> str:
+        return f"<torch._C.Generator object at {hex(id(self))}>"
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (self._seed, self._counter)
 
@@ -84,6 +91,13 @@ class Generator(metaclass=TorchClass):
         with self._lock:
             self._seed, self._counter = seed, counter
         return self
+
+
+def _refuse_recorded(operation: str) -> None:
+    """Raises TraceError where a replay would not seed again."""
+    if local.trace is not None and not local.trace.reads:
+        problem = f"{operation} changes the random generator while the function is being recorded; a replay would not"
+        raise TraceError(explain(local.trace.what, problem, "Call it before the compiled function"))
 
 
 def _restored(seed: int, counter: int) -> Generator:
@@ -117,4 +131,5 @@ def get_rng_state() -> Tensor:
 
 def set_rng_state(new_state: Tensor) -> None:
     """Continue the global random generator from a state that get_rng_state gave."""
+    _refuse_recorded("set_rng_state")
     default_generator.set_state(new_state)

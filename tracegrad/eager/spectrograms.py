@@ -19,7 +19,7 @@ _NO_WINDOW = (
     "A window was not provided. A rectangular window will be applied, which is known to cause spectral leakage. "
     "Other windows such as torch.hann_window or torch.hamming_window are recommended to reduce spectral leakage."
 )
-_warned: list[bool] = []
+_warned: set[str] = set()  # once for each of the two, as in torch
 
 
 def stft(
@@ -45,7 +45,7 @@ def stft(
     if center and align_to_window is not None:
         raise ShapeError(explain("stft", "align_to_window should only be set when center = false"))
     hop, length = _lengths(n_fft, hop_length, win_length)
-    _warn_without(window)
+    _warn_without("stft", window)
     kind, single = input._data.dtype.kind, input._data.ndim == 1
     x = T.unsqueeze(input, dim=0) if single else input
     if center:
@@ -104,7 +104,7 @@ def istft(
     if not isinstance(input, Tensor):
         raise ArgumentError(explain("istft", f"argument 'input' must be Tensor, not {type(input).__name__}"))
     hop, taken = _lengths(n_fft, hop_length, win_length)
-    _warn_without(window)
+    _warn_without("istft", window)
     if input._data.dtype.kind != "c":
         problem = "istft requires a complex-valued input tensor matching the output from stft with return_complex=True."
         raise DTypeError(explain("istft", problem, got=input.dtype))
@@ -174,9 +174,9 @@ def _lengths(n_fft: int, hop_length: int | None, win_length: int | None) -> tupl
     return n_fft // 4 if hop_length is None else hop_length, n_fft if win_length is None else win_length
 
 
-def _warn_without(window: Any) -> None:
-    if window is None and not _warned:
-        _warned.append(True)
+def _warn_without(operation: str, window: Any) -> None:
+    if window is None and operation not in _warned:
+        _warned.add(operation)
         warnings.warn(_NO_WINDOW, UserWarning, stacklevel=3)
 
 
