@@ -17,6 +17,7 @@ from tracegrad.ir.node import Node
 from tracegrad.ir.op import REGISTRY
 from tracegrad.ir.text import safe_name, unique_name
 from tracegrad.passes.decompose import decompose
+from tracegrad.passes.widen import widen
 
 _VARIABLE = re.compile(r"v[0-9]+\Z")
 _BUILTINS = frozenset(dir(builtins))
@@ -32,7 +33,7 @@ def to_python(graph: Graph, name: str = "compiled") -> str:
     if not name.isidentifier() or not name.isascii() or keyword.iskeyword(name) or name in ("np", "K"):
         raise ArgumentValueError(explain("to_python", f"{name!r} cannot be the name of a function"))
     _refuse_custom(graph)
-    graph = decompose(graph, "numpy")
+    graph = decompose(widen(graph), "numpy")
     kernels = KernelSource()
     names: dict[Node, str] = {node: f"v{i}" for i, node in enumerate(graph.nodes)}
     # parameters are named once the kernels are known, so that no name is taken twice
@@ -92,11 +93,14 @@ def plain_calls(expression: str, kernels: KernelSource) -> str:
 def _head(graph: Graph, name: str, kernels: KernelSource) -> list[str]:
     count = len(graph.nodes)
     needs = "NumPy and SciPy" if kernels.uses_scipy else "NumPy"
+    has_bfloat16 = any(t.dtype.kind == "V" for node in (*graph.leaves, *graph.nodes) for t in node.types)
+    needs += " and ml_dtypes" if has_bfloat16 else ""
     lines = [
         f'"""{name}: a program of {count} operation{"" if count == 1 else "s"}, written by tracegrad.  Needs {needs} only."""',
         "",
         "from __future__ import annotations",
         "",
+        *(["import ml_dtypes  # NumPy's bfloat16"] if has_bfloat16 else []),
         *kernels.imports(),
     ]
     for source in kernels.sources:

@@ -57,7 +57,8 @@ class Place(Op):
     def statements(target: str, operands: tuple[str, ...], node: Node) -> list[str]:
         """One line per part: which slices these are is known here, so no loop is left for the run."""
         shape, dim, starts, steps = node.attrs
-        lines = [f"{target} = np.zeros({shape}, np.{node.dtype.name})"]
+        dtype = f"np.{node.dtype.name}" if node.dtype.kind != "V" else "np.dtype('bfloat16')"
+        lines = [f"{target} = np.zeros({shape}, {dtype})"]
         for i, (name, part, start, step) in enumerate(zip(operands, node.inputs, starts, steps, strict=True)):
             stop = start + step * (part.shape[dim] - 1) + 1 if part.shape[dim] else start
             text = f"{start}:{stop}" + (f":{step}" if step != 1 else "")

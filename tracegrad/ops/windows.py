@@ -78,6 +78,7 @@ class AsStrided(Movement):
 class PutStrided(Movement):
     """Zeros of `shape` to which x is added where as_strided reads; elements read twice get both.  Shape: (*a) -> shape."""
 
+    stored = False  # elements that are shown twice are added up
     attrs, function, method, quiet = ("shape", "strides", "offset", "layout"), False, False, False
     torch_name = "AsStridedBackward0"
     numpy = jax = "K.put_strided({x}, {shape}, {strides}, {offset}, {layout})"
@@ -174,6 +175,7 @@ class Unfold(Movement):
 class PutUnfolded(Movement):
     """Zeros of `shape` to which the windows x are added in their places.  Shape: (*a, count, *b, length) -> shape."""
 
+    stored = False  # elements that are shown twice are added up
     attrs, function, method, quiet = ("shape", "dim", "length", "step"), False, False, False
     numpy = jax = "K.put_unfolded({x}, {shape}, {dim}, {length}, {step})"
     torch_name = "UnfoldBackwardBackward0"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tracegrad.dtypes import F32
 from tracegrad.ir.builder import Builder, projections
 from tracegrad.ir.graph import Graph
-from tracegrad.ir.half import calculates_in_half, wide
+from tracegrad.ir.half import calculates_in_half, is_half
 from tracegrad.ir.node import Node
 from tracegrad.ir.types import Type
 from tracegrad.passes.rewrite import remake, transform
@@ -42,7 +42,7 @@ def in_float32(F: Builder, node: Node) -> Node:
     """The node on operands in float32."""
     op = node.op
     assert op is not None
-    inputs = tuple(wide(F, i) if isinstance(i, Node) else i for i in node.inputs)
+    inputs = tuple(F.as_dtype(i, F32) if isinstance(i, Node) and is_half(i.dtype) else i for i in node.inputs)
     made = remake(op, inputs, node.attrs, node.extra)
     if op.value_dependent:
         made.shape = node.shape  # the type rule alone cannot know it; the recording does
