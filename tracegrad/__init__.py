@@ -15,7 +15,16 @@ gc.disable()  # what an import makes lives for good: looking for garbage in betw
 
 import tracegrad.ops
 from tracegrad import dtypes as _dtypes
-from tracegrad.devices import contiguous_format, device, layout, memory_format, preserve_format, strided
+from tracegrad.devices import (
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    device,
+    layout,
+    memory_format,
+    preserve_format,
+    strided,
+)
 from tracegrad.dtypes import dtype, finfo, get_default_dtype, iinfo, set_default_dtype
 from tracegrad.eager import methods as _methods
 
@@ -83,6 +92,11 @@ _LAZY = {
     **{
         name: ("tracegrad.nn.more_torch_names", name)
         for name in "affine_grid_generator ctc_loss grid_sampler grid_sampler_2d grid_sampler_3d gru gru_cell lstm lstm_cell rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell".split()
+    },
+    **{
+        name: ("tracegrad.nn.native_functions", name)
+        for name in "_weight_norm alpha_dropout_ binary_cross_entropy_with_logits conv_tbc convolution embedding_bag embedding_renorm_ feature_alpha_dropout_ "
+        "feature_dropout_ native_batch_norm native_dropout native_group_norm native_layer_norm norm_except_dim poisson_nll_loss".split()
     },
     "compile": ("tracegrad.compiler", "compile"),
     "capture": ("tracegrad.compiler", "capture"),

@@ -92,3 +92,23 @@ def test_the_adaptive_softmax_is_that_of_torch(text):
         return m(x, classes).output, m(x, classes).loss, m(y, t.tensor(7)).loss, m.log_prob(x), m.predict(x)
 
     assert_same(torch, function, draw(0, 5, 4), draw(1, 4), orders=1)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "mode='bilinear'",
+        "mode='bicubic'",
+        "mode='bilinear',antialias=True",
+        "mode='bilinear',align_corners=True",
+        "mode='nearest'",
+    ],
+)
+@pytest.mark.parametrize("size", [(3, 4), (13, 9), (7, 2)])
+def test_bytes_are_resampled_in_whole_numbers_as_in_torch(options, size):
+    x = np.random.default_rng(0).integers(0, 256, (2, 3, 7, 8)).astype("uint8")
+    assert_same(torch, evaluated(f"interpolate(x,size={size},{options})"), x, orders=0)
+
+
+def test_other_whole_numbers_are_refused_as_in_torch():
+    assert_same(torch, evaluated("interpolate(x,size=3)"), np.zeros((2, 3, 7, 8), int), orders=0)

@@ -81,8 +81,9 @@ def _operands(x: Any, targets: Any, rows: Any, columns: Any, blank: int) -> tupl
 def _listed(lengths: Any) -> Any:
     if not isinstance(lengths, Tensor):
         return [int(v) for v in lengths]
-    flat = T.reshape(T.cast(lengths, dtype=I64), shape=(lengths._data.size,))
-    return flat if local.trace is not None and lengths._node is not None else flat.tolist()  # type: ignore[attr-defined]
+    if local.trace is None or lengths._node is None:
+        return [int(v) for v in lengths._data.ravel()]
+    return T.reshape(T.cast(lengths, dtype=I64), shape=(lengths._data.size,))
 
 
 def _check_lengths(name: str, lengths: list[int], most: int | None) -> None:

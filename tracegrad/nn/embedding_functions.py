@@ -117,6 +117,10 @@ def embedding_bag(
         raise DataError(explain("embedding_bag", problem))
     starts = _starts(input, offsets, include_last_offset)
     flat = T.reshape(input, shape=(input._data.size,))
+    if starts[-1] < flat._data.size:  # behind the last offset is no bag
+        flat = T.slice(flat, dim=0, start=0, stop=starts[-1], step=1)
+        if per_sample_weights is not None:
+            per_sample_weights = T.slice(per_sample_weights, dim=0, start=0, stop=starts[-1], step=1)
     rows = embedding(flat, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq)
     count = len(starts) - 1
     bags = np.repeat(np.arange(count), np.diff(starts))

@@ -6,9 +6,11 @@ import math
 from typing import Any
 
 from tracegrad.autograd.modes import no_grad
-from tracegrad.eager.creation import eye, rand, randn
+from tracegrad.eager.creation import eye as identity
+from tracegrad.eager.creation import rand, randn
 from tracegrad.eager.tensor import Tensor
-from tracegrad.errors import ArgumentValueError, explain
+from tracegrad.errors import ArgumentValueError, DataError, explain
+from tracegrad.nn.more_init import dirac_, old_name, orthogonal_, sparse_, trunc_normal_
 
 _GAINS = {
     "linear": 1.0,
@@ -38,7 +40,9 @@ def uniform_(tensor: Any, a: float = 0.0, b: float = 1.0, generator: Any = None)
 
 
 def normal_(tensor: Any, mean: float = 0.0, std: float = 1.0, generator: Any = None) -> Tensor:
-    """Fill with normal values."""
+    """Fill with normal values.  Raises RuntimeError for a negative std."""
+    if std < 0:
+        raise DataError(explain("normal_", f"normal expects std >= 0.0, but found std {std}"))
     return _write(tensor, _drawn(randn, tensor, generator) * std + mean)
 
 
@@ -65,7 +69,7 @@ def eye_(tensor: Any) -> Tensor:
         raise ArgumentValueError(
             explain("eye_", "Only tensors with 2 dimensions are supported", shape=list(tensor.shape))
         )
-    return _write(tensor, eye(*tensor.shape, dtype=tensor.dtype))
+    return _write(tensor, identity(*tensor.shape, dtype=tensor.dtype))
 
 
 def xavier_uniform_(tensor: Any, gain: float = 1.0, generator: Any = None) -> Tensor:
@@ -129,16 +133,37 @@ def _fan(tensor: Any, mode: str) -> int:
     return _fans(tensor)[mode == "fan_out"]
 
 
+# the old names, which warn
+uniform, normal, constant, eye, dirac = (old_name(f) for f in (uniform_, normal_, constant_, eye_, dirac_))
+xavier_uniform, xavier_normal = old_name(xavier_uniform_), old_name(xavier_normal_)
+kaiming_uniform, kaiming_normal = old_name(kaiming_uniform_), old_name(kaiming_normal_)
+orthogonal, sparse = old_name(orthogonal_), old_name(sparse_)
+
 __all__ = [
     "calculate_gain",
+    "constant",
     "constant_",
+    "dirac",
+    "dirac_",
+    "eye",
     "eye_",
+    "kaiming_normal",
     "kaiming_normal_",
+    "kaiming_uniform",
     "kaiming_uniform_",
+    "normal",
     "normal_",
     "ones_",
+    "orthogonal",
+    "orthogonal_",
+    "sparse",
+    "sparse_",
+    "trunc_normal_",
+    "uniform",
     "uniform_",
+    "xavier_normal",
     "xavier_normal_",
+    "xavier_uniform",
     "xavier_uniform_",
     "zeros_",
 ]

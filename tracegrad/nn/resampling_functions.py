@@ -86,13 +86,21 @@ def _step(mode: str, d: int, antialias: bool) -> str:
 
 def _scaled(x: Any, mode: str, sizes: Any, factors: Any, corners: bool, antialias: bool) -> Any:
     given, own = x, tuple(x.shape[2:])
+    whole = x._data.dtype.kind not in "fV"
+    if whole and not (x._data.dtype == np.uint8 and (mode.startswith("nearest") or len(own) == 2)):
+        raise NotSupportedError(explain("interpolate", f"not implemented for {x.dtype}", mode=mode))
+    whole = whole and not mode.startswith("nearest")
     small = len(sizes) == 2 and sum(sizes) <= _SMALL
     single = small or x._data.dtype != np.float64  # torch finds the nearest positions in the precision of the values
-    for i in reversed(range(len(sizes))) if antialias else range(len(sizes)):
+    for i in reversed(range(len(sizes))) if antialias or whole else range(len(sizes)):
         if own[i] == sizes[i] and (factors[i] is None or factors[i] == 1):
             continue
         pace = _pace(own[i], sizes[i], factors[i], corners)
-        if antialias:
+        if whole:
+            shares = _shares(mode, own[i], sizes[i], pace) if antialias else None
+            taps = None if antialias else _taps(mode, own[i], sizes[i], pace, corners, single, small)
+            x = _in_whole_numbers(x, 2 + i, _dense(taps, own[i]) if shares is None else shares)
+        elif antialias:
             x = _by_matrix(x, 2 + i, _shares(mode, own[i], sizes[i], pace))
         else:
             x = _resampled(x, 2 + i, _taps(mode, own[i], sizes[i], pace, corners, single, small))
@@ -213,6 +221,24 @@ def _shares(mode: str, own: int, made: int, pace: float) -> Any:
     shares = np.where((at >= first[:, None]) & (at < last[:, None]), shares, 0.0)
     total = shares.sum(1, keepdims=True)
     return shares / np.where(total == 0, 1.0, total)
+
+
+def _dense(taps: Any, own: int) -> Any:
+    """The matrix (made, own) of weighted positions."""
+    made = len(taps[0][0])
+    shares = np.zeros((made, own))
+    for at, weight in taps:
+        np.add.at(shares, (np.arange(made), at), weight)
+    return shares
+
+
+def _in_whole_numbers(x: Any, dim: int, shares: Any) -> Any:
+    """Bytes weighted by whole numbers of at most 15 bits, as torch does, rounded and held within a byte."""
+    bits = next(p for p in range(23) if p == 22 or int(0.5 + shares.max() * 2.0 ** (p + 1)) >= 1 << 15)
+    scaled = shares * 2.0**bits
+    weights = np.trunc(scaled + np.where(scaled < 0, -0.5, 0.5)).astype(np.int64)
+    total = T.add(_by_matrix(T.cast(x, dtype=I64), dim, weights), (1 << bits) // 2)
+    return T.cast(T.clamp(T.bitwise_right_shift(total, bits), min=0, max=255), dtype=x._data.dtype)
 
 
 def _by_matrix(x: Any, dim: int, shares: Any) -> Any:
