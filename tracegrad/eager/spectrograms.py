@@ -19,7 +19,7 @@ _NO_WINDOW = (
     "A window was not provided. A rectangular window will be applied, which is known to cause spectral leakage. "
     "Other windows such as torch.hann_window or torch.hamming_window are recommended to reduce spectral leakage."
 )
-_warned: set[str] = set()  # once for each of the two, as in torch
+_warned: set[str] = set()  # each is told once, as in torch
 
 
 def stft(
@@ -69,7 +69,7 @@ def stft(
         onesided = not is_complex
     if onesided and is_complex:
         raise ShapeError(explain("stft", "Cannot have onesided output if window or input is complex"))
-    if not center and align_to_window is False:
+    if align_to_window:
         x = _zeros_around(x, (n_fft - length) // 2)
     pieces = T.unfold(x, dim=1, length=n_fft, step=hop)
     if whole is not None:
@@ -81,6 +81,7 @@ def stft(
         found = T.fft_r2c(pieces, dim=(2,), scale=scale, onesided=onesided)
     found = T.transpose(found, dim0=1, dim1=2)
     if not return_complex:
+        _warn("real", "stft with return_complex=False is deprecated. Take torch.view_as_real of the complex output")
         found = T.view_as_real(found)
     return T.squeeze(found, dim=(0,)) if single else found  # type: ignore[no-any-return]
 
@@ -175,9 +176,14 @@ def _lengths(n_fft: int, hop_length: int | None, win_length: int | None) -> tupl
 
 
 def _warn_without(operation: str, window: Any) -> None:
-    if window is None and operation not in _warned:
-        _warned.add(operation)
-        warnings.warn(_NO_WINDOW, UserWarning, stacklevel=3)
+    if window is None:
+        _warn(operation, _NO_WINDOW)
+
+
+def _warn(reason: str, text: str) -> None:
+    if reason not in _warned:
+        _warned.add(reason)
+        warnings.warn(text, UserWarning, stacklevel=4)
 
 
 def _whole_window(operation: str, window: Any, n_fft: int, length: int, like: Tensor) -> Any:
