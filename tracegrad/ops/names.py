@@ -65,6 +65,7 @@ DEFINED: dict[str, str] = {
     "least_squares": "least_squares linalg_lstsq linalg_pinv linalg_pinv_limited linalg_pinv_node pinverse",
     "linalg": "addmm batched_matmul bmm dot ger matmul mm mv outer row_product",
     "losses": "binary_cross_entropy_with_logits mse_loss nll_loss",
+    "low_rank": "lobpcg pca_lowrank svd_lowrank",
     "masks": "index_mask index_mask_backward mask_put masked_fill masked_select masked_select_node",
     "matrices": (
         "inverse linalg_inv linalg_inv_ex linalg_inv_node linalg_matrix_exp linalg_solve linalg_solve_ex "

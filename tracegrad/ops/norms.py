@@ -77,6 +77,8 @@ class MatrixNorm(Composite):
             raise ShapeError(explain("linalg.matrix_norm", f"Order {ord} not supported"))
         first, second = (rows, columns) if abs(ord) == 1 else (columns, rows)
         sums = F.linalg_vector_norm(x, ord=1.0, dim=(first,), keepdim=True)
+        if ord > 0 and not F.shape(sums)[second]:
+            return F.sum(sums, dim=tuple(sorted((rows, columns))), keepdim=bool(keepdim))  # 0
         extreme = (F.amax if ord > 0 else F.amin)(sums, dim=(second,), keepdim=True)
         if keepdim:
             return extreme
@@ -95,7 +97,7 @@ def _by_singular_values(F: Ops, x: Any, order: Any, rows: int, columns: int, kee
     turned = x if (*others, rows, columns) == tuple(range(rank)) else F.permute(x, dims=(*others, rows, columns))
     values = singular_values(F, turned)
     last = len(others)
-    if order == "nuc":
+    if order == "nuc" or (order > 0 and not F.shape(values)[last]):
         found = F.sum(values, dim=(last,), keepdim=False)
     else:
         found = (F.amax if order > 0 else F.amin)(values, dim=(last,), keepdim=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tracegrad.dtypes import BOOL
 from tracegrad.errors import DTypeError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.families import Composite
 from tracegrad.ir.prelude import Ops, Value
@@ -11,7 +12,7 @@ from tracegrad.ir.samples import A
 from tracegrad.ir.types import Type
 from tracegrad.ops.checks import is_floating
 from tracegrad.ops.factors import columns
-from tracegrad.ops.matrices import MatrixFunction, mH, needs_matrices
+from tracegrad.ops.matrices import MatrixFunction, mH, needs_matrices, over_matrices
 from tracegrad.ops.results import named_result
 
 
@@ -96,7 +97,11 @@ class LinalgHouseholderProduct(Composite):
             problem = "input.shape[-1] must be greater than or equal to tau.shape[-1]"
             raise ShapeError(explain(operation, problem))
         eye = F.expand(F.eye(n=m, m=n, dtype=t.dtype), shape=t.shape)
-        result = _reflected(F, _packed(F, A), tau, eye, reversed(range(count)), False)
+        if count:
+            result = _reflected(F, _packed(F, A), tau, eye, reversed(range(count)), False)
+        else:  # the identity, which depends on both with derivative 0
+            nothing = over_matrices(F, F.sum(tau, dim=(len(F.shape(tau)) - 1,), keepdim=False))
+            result = F.add(F.where(F.full(shape=(), value=False, dtype=BOOL), A, eye), nothing)
         return F.named(result, called="LinalgHouseholderProductBackward0")
 
 
