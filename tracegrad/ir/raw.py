@@ -74,7 +74,7 @@ class RawOps(Ops):
                 return K.keep(c, x)
         elif type(x) is float and type(y) is np.ndarray and y.size >= _LARGE and x == 0:
             return K.drop(c, y)
-        return np.where(c, x, y)
+        return K.choose(c, x, y) if type(c) is np.ndarray and c.size >= _LARGE else np.where(c, x, y)
 
     def unreduce(self, g: Any, *, shape: tuple[int, ...], dim: Sequence[int] | None) -> Any:
         """g, the result of a reduction, as an array that broadcasts against shape."""

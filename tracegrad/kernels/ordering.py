@@ -113,8 +113,15 @@ def linear_recurrence(a: Array, b: Array, dim: int) -> Array:
     """s[i] = a[i] * s[i - 1] + b[i] along an axis with s[-1] = 0, by doubling."""
     if not b.ndim:
         return np.array(b)
+    n = b.shape[dim]
+    if b.size >= 64 * n:  # long rows: one step after the other over whole rows
+        factors, found = np.ascontiguousarray(np.moveaxis(a, dim, 0)), np.array(np.moveaxis(b, dim, 0), order="C")
+        product = np.empty(found.shape[1:], found.dtype)
+        for i in range(1, n):
+            np.add(found[i], np.multiply(factors[i], found[i - 1], out=product), out=found[i])
+        return np.ascontiguousarray(np.moveaxis(found, 0, dim))
     a, s = np.moveaxis(np.array(a), dim, 0), np.moveaxis(np.array(b), dim, 0)
-    step, n = 1, s.shape[0]
+    step = 1
     while step < n:
         s[step:] = np.add(s[step:], np.multiply(a[step:], s[:-step]))
         a[step:] = np.multiply(a[step:], a[:-step])
@@ -132,7 +139,7 @@ def cumprod(x: Array, dim: int) -> Array:
 def logaddexp(x: Array, y: Array) -> Array:
     """log(exp(x) + exp(y)) without overflow; of complex numbers the larger real part plus the principal logarithm of 1 + exp(difference)."""
     if np.result_type(x, y).kind != "c":
-        return np.asarray(np.logaddexp(x, y))
+        return _real_logaddexp(x, y)
     x, y = np.broadcast_arrays(x, y)
     below = np.less(np.real(x), np.real(y))
     low, high = np.where(below, x, y), np.where(below, y, x)
@@ -141,6 +148,20 @@ def logaddexp(x: Array, y: Array) -> Array:
     found = np.where(np.isposinf(level) & equal, np.log(np.exp(low) + np.exp(high)), found)
     found = np.where(np.isneginf(level) & equal, low, found)
     return np.where(np.isnan(x) | np.isnan(y), complex(np.nan, np.nan), found).astype(x.dtype, copy=False)
+
+
+def _real_logaddexp(x: Any, y: Any) -> Array:
+    """The greater one plus log1p(exp(-distance)): NumPy's ufunc has no vector instructions."""
+    if max(np.size(x), np.size(y)) < 1024:
+        return np.asarray(np.logaddexp(x, y))
+    found, more = np.maximum(x, y), np.subtract(x, y)
+    np.absolute(more, out=more)
+    np.negative(more, out=more)
+    np.exp(more, out=more)
+    np.log1p(more, out=more)
+    if not np.isfinite(found).all():
+        np.copyto(more, 0, where=np.isinf(found))  # equal infinities have no distance
+    return np.add(found, more, out=found)
 
 
 def logcumsumexp(x: Array, dim: int) -> Array:
