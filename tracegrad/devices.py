@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tracegrad.dtypes import TorchClass
-from tracegrad.errors import ArgumentError, DataError, DeviceError, NotSupportedError, explain
+from tracegrad.errors import ArgumentError, DataError, DeviceError, NotSupportedError, ShapeError, explain
 
 KINDS = ("cpu", "cuda", "mps", "xpu", "meta", "hpu", "mtia", "xla", "vulkan", "ipu", "maia")
 
@@ -85,7 +85,8 @@ class layout(_Named):  # noqa: N801  (torch's name)
 
 
 class memory_format(_Named):  # noqa: N801  (torch's name)
-    """Which axis changes fastest in a copy: `contiguous_format` (the last one) or `preserve_format` (as in the original)."""
+    """Which axis changes fastest in a copy: that of the original (`preserve_format`), the last one (`contiguous_format`), or that of
+    the channels (`channels_last` for four axes, `channels_last_3d` for five)."""
 
     _shown = "torch.memory_format"
     __slots__ = ()
@@ -93,11 +94,32 @@ class memory_format(_Named):  # noqa: N801  (torch's name)
 
 strided = layout("strided")
 contiguous_format, preserve_format = memory_format("contiguous_format"), memory_format("preserve_format")
-_NAMED = {found.name: found for found in (strided, contiguous_format, preserve_format)}
+channels_last, channels_last_3d = memory_format("channels_last"), memory_format("channels_last_3d")
+_NAMED = {f.name: f for f in (strided, contiguous_format, preserve_format, channels_last, channels_last_3d)}
+_CHANNELS_LAST = {channels_last: (0, 2, 3, 1), channels_last_3d: (0, 2, 3, 4, 1)}
 
 
 def _by_name(name: str) -> _Named:
     return _NAMED[name]
+
+
+def axis_order(operation: str, wanted: Any, ndim: int) -> tuple[int, ...] | None:
+    """The axes in memory, the fastest at the end, that a memory format asks for: () for row-major, None to keep those of the original.
+
+    Raises RuntimeError where the format is for another number of axes, TypeError for what is no format.
+    """
+    if wanted is None or wanted is preserve_format:
+        return None
+    if wanted is contiguous_format:
+        return ()
+    if not isinstance(wanted, memory_format):
+        problem = f"argument 'memory_format' must be torch.memory_format, not {type(wanted).__name__}"
+        raise ArgumentError(explain(operation, problem))
+    order = _CHANNELS_LAST[wanted]
+    if len(order) != ndim:
+        problem = f"required rank {len(order)} tensor to use {wanted.name} format"
+        raise ShapeError(explain(operation, problem, axes=ndim))
+    return order
 
 
 def check_device(operation: str, wanted: Any) -> None:

@@ -12,10 +12,11 @@ import numpy as np
 
 from tracegrad import dtypes
 from tracegrad.config import local
-from tracegrad.devices import CPU, check_device, device
+from tracegrad.devices import CPU, axis_order, check_device, device, preserve_format
 from tracegrad.eager.complex_values import CONJUGATED
 from tracegrad.eager.data import element_type
 from tracegrad.eager.dispatch import T
+from tracegrad.eager.memory_formats import suggested_format
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import ArgumentError, ArgumentValueError, DataError, DeviceError, DifferentiationError, explain
 
@@ -165,14 +166,28 @@ def to(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         )
     check_device("to", where)
     target = element_type("to", dtype) or self._data.dtype
-    if kwargs.get("copy") or (len(given) > 1 and given[1]):
-        return _cast(self, target)
-    return _converted(self, target)
+    copy = kwargs.get("copy") or (len(given) > 1 and given[1])
+    if kwargs.get("memory_format") is not None:
+        return _in_format(self, target, kwargs["memory_format"], bool(copy))
+    return _cast(self, target) if copy else _converted(self, target)
+
+
+def _in_format(self: Tensor, target: Any, wanted: Any, copy: bool = False) -> Tensor:
+    """self in a dtype and a memory format; self itself where it has both."""
+    if (
+        self._data.dtype == target
+        and not copy
+        and (wanted is preserve_format or suggested_format(self._data) is wanted)
+    ):
+        return self
+    order = axis_order("to", wanted, self._data.ndim)
+    made = _cast(self, target)
+    return made if order is None else T.row_major(made, order)  # type: ignore[no-any-return]
 
 
 def cpu(self: Tensor, memory_format: Any = None) -> Tensor:
-    """self: tensors live on the CPU."""
-    return self
+    """self, or a copy in another memory format: tensors live on the CPU."""
+    return self if memory_format is None else _in_format(self, self._data.dtype, memory_format)
 
 
 def cuda(self: Tensor, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Tensor:  # noqa: A002
@@ -198,6 +213,8 @@ def type_as(self: Tensor, other: Tensor) -> Tensor:
 
 def _shorthand(name: str, target: dtypes.dtype) -> Any:
     def convert(self: Tensor, memory_format: Any = None) -> Tensor:
+        if memory_format is not None:
+            return _in_format(self, target.numpy, memory_format)
         return _converted(self, target.numpy)
 
     convert.__name__ = convert.__qualname__ = name

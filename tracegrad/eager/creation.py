@@ -11,7 +11,7 @@ import numpy as np
 
 from tracegrad import dtypes
 from tracegrad.config import local
-from tracegrad.devices import check_device, contiguous_format
+from tracegrad.devices import axis_order, check_device, preserve_format
 from tracegrad.eager.data import array_of, as_leaf, as_tensor, asarray, element_type, from_numpy, tensor
 from tracegrad.eager.dispatch import NUMBERS, T
 from tracegrad.eager.generator import (
@@ -111,8 +111,13 @@ def ones(
 
 def empty(*size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False, requires_grad: bool = False,
           memory_format: Any = None, **named: Any) -> Tensor:  # fmt: skip
-    """A tensor of the given size; the values are zero."""
-    return _uniform("empty", size, 0, out, dtype, device, requires_grad, named)
+    """A tensor of the given size; the values are zero.  memory_format may be contiguous_format or one of the channels-last formats."""
+    made = _uniform("empty", size, 0, out, dtype, device, requires_grad, named)
+    if memory_format is None:
+        return made
+    if memory_format is preserve_format:
+        raise ShapeError(explain("empty", "unsupported memory format option Preserve"))
+    return T.row_major(made, axis_order("empty", memory_format, made._data.ndim))  # type: ignore[no-any-return]
 
 
 def _size(operation: str, size: tuple[Any, ...], named: dict[str, Any]) -> tuple[int, ...]:
@@ -191,8 +196,11 @@ def _like(operation: str, t: Any, dtype: Any, device: Any) -> Any:
 
 
 def _placed(made: Tensor, like: Tensor, memory_format: Any) -> Tensor:
-    """The new tensor in memory of the order that `like` has, unless row-major memory is asked for."""
-    if like._data.flags.c_contiguous or local.trace is not None or memory_format is contiguous_format:
+    """The new tensor in memory of the order that `like` has, unless another one is asked for."""
+    order = axis_order("like", memory_format, like._data.ndim)
+    if order is not None:
+        return T.row_major(made, order)  # type: ignore[no-any-return]
+    if like._data.flags.c_contiguous or local.trace is not None:
         return made
     data = dense_like(like._data, made._data.dtype)
     data[...] = made._data
@@ -558,7 +566,8 @@ def randint_like(
     """Integers in [low, high) (in [0, low) without high), with input's shape and dtype (or dtype)."""
     d = dtypes.from_numpy(_like("randint_like", input, dtype, device))
     first, last = (0, low) if high is None else (low, high)
-    return randint(first, last, tuple(input._data.shape), dtype=d, requires_grad=requires_grad)
+    made = randint(first, last, tuple(input._data.shape), dtype=d)
+    return as_leaf("randint_like", _placed(made, input, memory_format), requires_grad)
 
 
 __all__ = [

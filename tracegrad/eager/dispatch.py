@@ -43,9 +43,13 @@ class TensorOps(Ops):
         """Shape of x; () for a Python number."""
         return x._data.shape if isinstance(x, Tensor) else type_of(x).shape
 
-    def row_major(self, x: Any) -> Any:
-        """x, just made, with its elements row by row in memory; a recording has no order of its own."""
-        if local.trace is None and not x._data.flags.c_contiguous:
+    def row_major(self, x: Any, axes: tuple[int, ...] = ()) -> Any:
+        """x, just made, with its elements row by row in memory (of the axes in this order); a recording has no order of its own."""
+        if axes and local.trace is None:
+            laid = np.empty([x._data.shape[d] for d in axes], x._data.dtype).transpose(np.argsort(axes))
+            laid[...] = x._data
+            x._data = laid
+        elif local.trace is None and not x._data.flags.c_contiguous:
             x._data = np.ascontiguousarray(x._data)
         return x
 

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from tracegrad.devices import contiguous_format, preserve_format
 from tracegrad.eager import views
 from tracegrad.eager.clock import owner
 from tracegrad.eager.conversions import leave
 from tracegrad.eager.generate import public_function
+from tracegrad.eager.memory_formats import lies_as
 from tracegrad.eager.tensor import Tensor
-from tracegrad.errors import AxisError, explain
+from tracegrad.errors import AxisError, ShapeError, explain
 from tracegrad.ir.types import one_axis
 from tracegrad.kernels.windows import offset_of
 
@@ -109,16 +111,23 @@ def numel(self: Tensor) -> int:
 
 
 def is_contiguous(self: Tensor, memory_format: Any = None) -> bool:
-    """Whether the elements lie in memory in row-major order."""
-    return self._data.flags.c_contiguous
+    """Whether the elements lie in memory in row-major order, or as memory_format says."""
+    if memory_format is None:
+        return self._data.flags.c_contiguous
+    return lies_as(self._data, memory_format)
 
 
 def contiguous(self: Tensor, memory_format: Any = None) -> Tensor:
-    """self if it is contiguous, else a contiguous copy."""
-    if self._data.flags.c_contiguous:
+    """self if it is contiguous, else a contiguous copy; memory_format names another order than row-major."""
+    if memory_format is None and self._data.flags.c_contiguous:
         return self
-    made: Tensor = public_function("clone")(self)
-    made._data = np.ascontiguousarray(made._data)
+    wanted = contiguous_format if memory_format is None else memory_format
+    if lies_as(self._data, wanted):
+        return self
+    if wanted is preserve_format:
+        problem = "preserve memory format is unsupported by the contiguous operator"
+        raise ShapeError(explain("contiguous", problem))
+    made: Tensor = public_function("clone")(self, memory_format=wanted)
     return made
 
 

@@ -95,8 +95,8 @@ class TypedStorage(UntypedStorage):
 
 
 def bfloat16(self: Tensor, memory_format: Any = None) -> Tensor:
-    """Raises NotImplementedError: there are no such tensors."""
-    return self.to(dtypes.bfloat16)  # type: ignore[attr-defined,no-any-return]
+    """self as bfloat16; self itself when it has that dtype."""
+    return self.to(dtypes.bfloat16, memory_format=memory_format)  # type: ignore[attr-defined,no-any-return]
 
 
 def storage(self: Tensor) -> TypedStorage:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad.config import local, set_grad_enabled
+from tracegrad.devices import axis_order
 from tracegrad.eager.clock import moved, owner, set_apart, touch, version
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.facts import UntypedStorage
@@ -129,7 +130,12 @@ def resize_(self: Tensor, *size: Any, memory_format: Any = None) -> Tensor:
         raise ShapeError(explain("resize_", f"the size {list(shape)} has negative entries"))
     if local.trace is not None:
         raise NotSupportedError(explain("resize_", "a recording has no memory to resize", "Use reshape"))
-    resize(self, shape)
+    order = axis_order("resize_", memory_format, len(shape))
+    if memory_format is not None and order is None:
+        raise ShapeError(explain("resize_", "Unsupported memory format Preserve"))
+    resize(self, shape if not order else tuple(shape[d] for d in order))
+    if order:
+        self._data = self._data.transpose(np.argsort(order))
     touch(self)
     return self
 

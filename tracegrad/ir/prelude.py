@@ -80,8 +80,8 @@ class Ops:
         """Ones of a type."""
         return self.full(shape=like.shape, value=1, dtype=like.dtype)
 
-    def row_major(self, x: Any) -> Any:
-        """x, just made, with its elements row by row in memory, where that can be seen."""
+    def row_major(self, x: Any, axes: tuple[int, ...] = ()) -> Any:
+        """x, just made, with its elements row by row in memory (after its axes are put into this order), where that can be seen."""
         return x
 
     def as_dtype(self, x: Any, dtype: Any) -> Any:

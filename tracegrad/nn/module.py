@@ -329,7 +329,13 @@ class Module:
             raise ArgumentError(
                 explain("to", "nn.Module.to only accepts floating point or complex dtypes", got=probe[0])
             )
-        return self._convert(lambda t: t.to(*args, **kwargs) if t.is_floating_point() or not probe else t)
+        wanted = kwargs.pop("memory_format", None)
+
+        def convert(t: Tensor) -> Tensor:
+            t = t.to(*args, **kwargs) if t.is_floating_point() or not probe else t
+            return t if wanted is None or t.dim() not in (4, 5) else t.to(memory_format=wanted)
+
+        return self._convert(convert)
 
     def float(self: Self) -> Self:
         """to(float32)."""
@@ -452,7 +458,7 @@ def _register(table: dict[int, Any], hook: Callable[..., Any]) -> RemovableHandl
 def _replace_values(p: Tensor, fn: Callable[[Tensor], Tensor]) -> None:
     """Give a parameter converted values, and its gradient likewise, without changing the object."""
     converted, gradient = fn(p.detach()), p.grad
-    if converted._data.dtype == p._data.dtype:
+    if converted._data.dtype == p._data.dtype and converted._data.strides == p._data.strides:
         return
     followed = p.requires_grad
     p.grad = None

@@ -39,6 +39,7 @@ class LeakyRelu(NumericActivation):
     """x where it is positive, else slope * x.  Shape: (*a) -> (*a).  Derivative `slope` at 0."""
 
     masks, attrs, onnx = "each", ("slope",), "LeakyRelu"
+    numpy = "K.leaky_relu({x}, {slope})"
     samples = ([A(2, 3), 0.01], [A(), 0.2], [A(0, 4), 0.01], [A(5, lo=-1e3, hi=1e3), 0.1])
 
     @staticmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tracegrad.devices import contiguous_format
+from tracegrad.devices import axis_order
 from tracegrad.dtypes import NumpyDType
 from tracegrad.errors import DTypeError, explain
 from tracegrad.ir.families import Elementwise, Movement
@@ -159,9 +159,10 @@ class Clone(Elementwise):
 
     @staticmethod
     def call(F: Ops, input: Any, *, memory_format: Any = None) -> Value:  # noqa: A002
-        """A copy, in memory of the order that input has unless memory_format is contiguous_format."""
+        """A copy, in memory of the order that input has unless memory_format asks for another one."""
+        order = axis_order("clone", memory_format, len(F.shape(input)))
         made = F.clone(input)
-        return F.row_major(made) if memory_format is contiguous_format else made
+        return made if order is None else F.row_major(made, order)
 
     @staticmethod
     def grad_x(F: Ops, g: Value) -> Value:

@@ -185,7 +185,7 @@ class Relu(Elementwise):
     masks = "selects"
     real_only = True
     idempotent, quiet, inplace = True, True, True
-    numpy, jax, onnx = "np.maximum({x}, 0)", "jnp.maximum({x}, 0)", "Relu"
+    numpy, jax, onnx = "K.relu({x})", "jnp.maximum({x}, 0)", "Relu"
     samples = ([A(2, 3)], [A()], [A(0, 4)])
 
     @classmethod
