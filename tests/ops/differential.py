@@ -52,8 +52,10 @@ def run(t: Any, program: Any, arrays: Any, orders: int) -> list[list[Any]]:
     return found
 
 
-def check(torch: Any, program: Any, *arrays: np.ndarray[Any, Any], orders: int = 2, names: bool = True) -> None:
-    """Everything equals torch's, or the same class is raised."""
+def check(
+    torch: Any, program: Any, *arrays: np.ndarray[Any, Any], orders: int = 2, names: bool = True, least: float = 1e-7
+) -> None:
+    """Everything equals torch's within the tolerance, which is `least` or that of the dtypes, or the same class is raised."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's own, about names that it will remove
@@ -68,7 +70,7 @@ def check(torch: Any, program: Any, *arrays: np.ndarray[Any, Any], orders: int =
             return
         raise AssertionError(f"torch raises {type(theirs).__name__}: {theirs}") from theirs
     got = run(tg, program, arrays, orders)
-    tolerance = max([1e-7, *(DERIVED.get(a.dtype, 0) for a in arrays)])
+    tolerance = max([least, *(DERIVED.get(a.dtype, 0) for a in arrays)])
     for order, (ours, theirs) in enumerate(zip(got, wanted, strict=False)):
         assert len(ours) == len(theirs)
         for (a, a_dtype, a_name), (b, b_dtype, b_name) in zip(ours, theirs, strict=True):

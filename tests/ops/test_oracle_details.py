@@ -11,16 +11,22 @@ from tests.ops.oracle import same_class
 
 torch = pytest.importorskip("torch")
 
-RANDOM = np.random.default_rng(5)
+SOURCES = [np.random.default_rng(5)]
+
+
+@pytest.fixture(autouse=True)
+def same_numbers_for_every_test():
+    """Each test draws from the start, whichever ran before it."""
+    SOURCES[0] = np.random.default_rng(5)
 
 
 def drawn(dtype: str, *shape: int) -> np.ndarray:
     """Values of a dtype: whole numbers from 0 to 4, or reals and complex numbers from -2 to 2."""
-    d = np.dtype(dtype)
+    d, random = np.dtype(dtype), SOURCES[0]
     if d.kind in "biu":
-        return RANDOM.integers(0, 5, shape).astype(d)
-    real = RANDOM.uniform(-2, 2, shape)
-    return (real + 1j * RANDOM.uniform(-2, 2, shape) if d.kind == "c" else real).astype(d)
+        return random.integers(0, 5, shape).astype(d)
+    real = random.uniform(-2, 2, shape)
+    return (real + 1j * random.uniform(-2, 2, shape) if d.kind == "c" else real).astype(d)
 
 
 HOLOMORPHIC = "acos acosh asin asinh atan atanh cosh sinh log2 log10 exp2 sinc".split()
@@ -214,3 +220,49 @@ def test_renorm_refuses_whole_numbers():
 @pytest.mark.parametrize("dim", [0, 2])
 def test_the_extremes_of_an_empty_tensor_along_another_axis_are_empty(dim):
     check(torch, lambda t, x: t.aminmax(x, dim=dim), np.zeros((2, 0, 3)), orders=0)
+
+
+LOSSES = {
+    "smooth_l1_loss": 2, "huber_loss": 2, "binary_cross_entropy": 2, "hinge_embedding_loss": 2, "kl_div": 2, "mse_loss": 2, "l1_loss": 2, "soft_margin_loss": 2,
+    "multilabel_soft_margin_loss": 2, "poisson_nll_loss": 2, "cosine_embedding_loss": 3, "margin_ranking_loss": 3, "linear": 2,
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:reduction:UserWarning")
+@pytest.mark.parametrize("reduction", ["mean", "none", "sum"])
+@pytest.mark.parametrize("dtype", ["int64", "uint8", "bool"])
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_loss_takes_or_refuses_whole_numbers_as_torch(name, dtype, reduction):
+    def program(t, x, y):
+        given = (x, y) if LOSSES[name] == 2 else (x, y, t.ones(2) if name.startswith("cosine") else t.ones(2, 3))
+        function = getattr(t.nn.functional, name)
+        return function(*given) if name == "linear" else function(*given, reduction=reduction)
+
+    check(torch, program, drawn(dtype, 2, 3), drawn(dtype, 2, 3), orders=0, names=False, least=1e-5)
+
+
+REFUSED = {
+    "a margin loss of three axes": lambda t, x: t.nn.functional.multilabel_margin_loss(x[None], x[None].long()),
+    "a number's likelihood": lambda t, x: t.nn.functional.nll_loss(x[0, 0], t.tensor(0)),
+    "whole likelihoods": lambda t, x: t.nn.functional.nll_loss(x.long(), t.tensor([0, 1])),
+    "one probability too few": lambda t, x: t.nn.functional.cross_entropy(x, x[:1]),
+    "targets of another dtype": lambda t, x: t.nn.functional.cross_entropy(x, x[:, 0]),
+    "triplets of other ranks": lambda t, x: t.nn.functional.triplet_margin_loss(x, x[0], x),
+    "a target with a derivative": lambda t, x: t.nn.functional.soft_margin_loss(x, t.ones(2, 3).requires_grad_()),
+    "an unsigned hardtanh": lambda t, x: t.nn.functional.hardtanh(x.abs().byte()),
+    "a threshold of masks": lambda t, x: t.nn.functional.threshold(x > 0, 0, 1),
+    "a whole prelu": lambda t, x: t.nn.functional.prelu(x.long(), t.tensor([1])),
+    "a complex glu": lambda t, x: t.nn.functional.glu(t.complex(x, x), 0),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_torch_refuses_is_refused(case):
+    with pytest.raises((RuntimeError, ValueError)):
+        REFUSED[case](torch, torch.ones(2, 3))
+    check(torch, REFUSED[case], drawn("float64", 2, 3), orders=0)
+
+
+@pytest.mark.filterwarnings("ignore:reduction:UserWarning")
+def test_a_negative_probability_has_no_divergence():
+    check(torch, lambda t, x: t.nn.functional.kl_div(x, x), np.array([-0.5, 0.5, 0.0]), orders=0, names=False)

@@ -7,11 +7,13 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from tracegrad.dtypes import F32
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.rounding_once import rounds_once
 from tracegrad.eager.tensor import Tensor
-from tracegrad.errors import ArgumentValueError, DataError, ShapeError, explain
+from tracegrad.errors import ArgumentValueError, DataError, DifferentiationError, DTypeError, ShapeError, explain
 from tracegrad.nn.norm_functions import cosine_similarity, pairwise_distance
+from tracegrad.ops.checks import not_for
 from tracegrad.ops.losses import reduction_of, warn_of_broadcast
 
 
@@ -40,6 +42,8 @@ def smooth_l1_loss(
     chosen = _paired("smooth_l1_loss", input, target, size_average, reduce, reduction)
     if beta < 0:
         raise ShapeError(explain("smooth_l1_loss", "smooth_l1_loss does not support negative values for beta."))
+    if beta and not T.is_floating(target):
+        not_for("smooth_l1_cpu", T.type(input), "biu")
     difference = T.sub(input, target)
     distance = T.abs(difference)
     if beta == 0:
@@ -61,6 +65,7 @@ def huber_loss(
     chosen = _paired("huber_loss", input, target, None, None, reduction)
     if delta <= 0:
         raise ShapeError(explain("huber_loss", "huber_loss does not support non-positive values for delta."))
+    not_for("huber_cpu", T.type(input), "biu")
     difference = T.sub(input, target)
     distance = T.abs(difference)
     far = T.mul(T.sub(distance, 0.5 * delta), float(delta))
@@ -87,6 +92,7 @@ def binary_cross_entropy(
     if target._data.dtype != input._data.dtype:
         problem = f"Found dtype {target.dtype} but expected {input.dtype}"
         raise ShapeError(explain("binary_cross_entropy", problem))
+    not_for("binary_cross_entropy", T.type(input), "biu")
     values = input._data
     if not ((values >= 0) & (values <= 1)).all():
         raise DataError(explain("binary_cross_entropy", "all elements of input should be between 0 and 1"))
@@ -108,12 +114,14 @@ def kl_div(
     if reduction == "mean":
         text = "reduction: 'mean' divides the total loss by both the batch size and the support size.'batchmean' divides only by the batch size, and aligns with the KL div math definition.'mean' will be changed to behave the same as 'batchmean' in the next major release."
         warnings.warn(text, UserWarning, stacklevel=2)
+    if not (T.is_floating(input) and T.is_floating(target)):
+        raise DTypeError(explain("kl_div", "Integral inputs not supported."))
     by_batch = reduction == "batchmean"
     chosen = reduction_of("kl_div", size_average, reduce, "sum" if by_batch else reduction)
     if log_target:
         loss = T.mul(T.exp(target), T.sub(target, input))
     else:
-        safe = T.where(T.gt(target, 0), target, 1.0)
+        safe = T.where(T.eq(target, 0), 1.0, target)  # nan for a negative "probability"
         loss = T.sub(T.where(T.eq(target, 0), 0.0, T.mul(target, T.log(safe))), T.mul(target, input))
     total = _reduced(loss, chosen)
     return T.div(total, float(input.shape[0])) if by_batch and input.ndim else total
@@ -178,8 +186,9 @@ def hinge_embedding_loss(
 ) -> Any:
     """input where target is 1, max(0, margin - input) where it is -1."""
     chosen = reduction_of("hinge_embedding_loss", size_average, reduce, reduction)
-    far = T.where(T.eq(target, 1), 0.0, T.clamp_min(T.rsub(input, float(margin)), min=0.0, max=None))
-    near = T.where(T.eq(target, -1), 0.0, input)
+    margin, zero = (margin, 0.0) if T.is_floating(input) else (int(margin), 0)  # torch stays with whole numbers
+    far = T.where(T.eq(target, 1), zero, T.clamp_min(T.rsub(input, margin), min=zero, max=None))
+    near = T.where(T.eq(target, -1), zero, input)
     return _reduced(T.add(far, near), chosen)
 
 
@@ -217,7 +226,8 @@ def cosine_embedding_loss(
     if target.ndim > 1 or input1.ndim != target.ndim + 1 or input2.ndim != input1.ndim:
         problem = f"{target.ndim}D target tensor expects {target.ndim + 1}D input tensors, but found inputs with sizes {list(input1.shape)} and {list(input2.shape)}"
         raise ShapeError(explain("cosine_embedding_loss", problem))
-    cosine = cosine_similarity(input1, input2, dim=target.ndim)
+    pair = [v if T.is_floating(v) else T.as_dtype(v, F32) for v in (input1, input2)]
+    cosine = cosine_similarity(*pair, dim=target.ndim)
     near = T.where(T.eq(target, 1), T.rsub(cosine, 1.0), 0.0)
     far = T.where(T.eq(target, -1), T.clamp_min(T.sub(cosine, float(margin)), min=0.0, max=None), 0.0)
     return _reduced(T.add(near, far), chosen)
@@ -232,6 +242,9 @@ def soft_margin_loss(
 ) -> Any:
     """log(1 + exp(-target * input))."""
     chosen = reduction_of("soft_margin_loss", size_average, reduce, reduction)
+    if target.requires_grad:
+        problem = "The function 'soft_margin_loss' is not differentiable with respect to argument 'target'. This input cannot have requires_grad True."
+        raise DifferentiationError(explain("soft_margin_loss", problem, "Give target.detach()"))
     return _reduced(T.neg(T.log_sigmoid(T.mul(target, input))), chosen, "SoftMarginLossBackward0")
 
 
@@ -296,6 +309,9 @@ def multilabel_margin_loss(
     chosen = reduction_of("multilabel_margin_loss", size_average, reduce, reduction)
     if target.shape != input.shape:
         raise ShapeError(explain("multilabel_margin_loss", f"inconsistent target size {list(target.shape)}"))
+    if input.ndim > 2 or (input.ndim == 2 and not input.shape[1]):
+        problem = f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(input.shape)}"
+        raise ShapeError(explain("multilabel_margin_loss", problem))
     x, t = ((v if v.ndim == 2 else T.reshape(v, shape=(1, v._data.size))) for v in (input, target))
     c = x.shape[1]
     ended = T.gt(T.cumsum(T.as_dtype(T.lt(t, 0), t._data.dtype), dim=1), 0)
@@ -327,6 +343,9 @@ def triplet_margin_loss(
     chosen = reduction_of("triplet_margin_loss", size_average, reduce, reduction)
     if margin <= 0:
         raise ArgumentValueError(explain("triplet_margin_loss", f"margin must be greater than 0, got {margin}"))
+    if not anchor.ndim == positive.ndim == negative.ndim:
+        problem = "The anchor, positive, and negative tensors are expected to have the same number of dimensions"
+        raise ShapeError(explain("triplet_margin_loss", problem))
 
     def distance(x: Any, y: Any) -> Any:
         return pairwise_distance(x, y, p, eps)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tracegrad.errors import DataError, ShapeError, explain
+from tracegrad.errors import DataError, DTypeError, ShapeError, explain
 from tracegrad.ir.families import Composite, Elementwise
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
@@ -150,6 +150,8 @@ class Hardtanh(Elementwise):
         """torch.nn.functional.hardtanh."""
         whole = F.type(input).dtype.kind in "iu"
         low, high = (int(v) if whole else float(v) for v in (min_val, max_val))
+        if F.type(input).dtype.kind == "u" and low < 0:
+            raise DTypeError(explain("hardtanh", "cannot do hardtanh on an unsigned type with negative limits"))
         return F.hardtanh(input, low=low, high=high)
 
     @staticmethod
@@ -185,6 +187,7 @@ class Threshold(Elementwise):
     @staticmethod
     def call(F: Ops, input: Any, threshold: float, value: float) -> Value:  # noqa: A002
         """torch.nn.functional.threshold."""
+        not_for("threshold_cpu", F.type(input), "b")
         return F.threshold(input, level=threshold, value=value)
 
     @staticmethod
@@ -302,6 +305,7 @@ class Prelu(Composite):
         x, w = F.type(input), F.type(weight)
         if x.dtype != w.dtype:
             raise ShapeError(explain("prelu", f"Type promoting not supported. Got {x} and {w}"))
+        not_for("prelu_cpu", x, "biuc")
         count = 1
         for size in w.shape:
             count *= size

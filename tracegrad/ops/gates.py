@@ -42,23 +42,20 @@ class Gelu(Activation):
 
     @staticmethod
     def grad_x(F: Ops, g: Value, x: Value, approximate: str) -> Value:
+        gate = _gelu_gate(F, x, approximate)
         if approximate == "none":
-            density = F.mul(F.exp(F.mul(F.square(x), -0.5)), 1 / math.sqrt(2 * math.pi))
-            return F.mul(g, F.add(_gelu_gate(F, x, approximate), F.mul(x, density)))
-        bent = F.tanh(_gelu_inner(F, x))
-        slope = F.mul(F.add(F.mul(F.square(x), 3 * _CUBE), 1.0), 0.5 * _TANH_SCALE)
-        tail = F.mul(F.mul(F.rsub(F.square(bent), 1.0), slope), x)
-        return F.mul(g, F.add(F.mul(F.add(bent, 1.0), 0.5), tail))
-
-
-def _gelu_inner(F: Ops, x: Value) -> Value:
-    inner: Value = F.mul(F.mul(x, F.add(F.mul(F.square(x), _CUBE), 1.0)), _TANH_SCALE)
-    return inner
+            density = F.mul(F.gaussian(x, scale=0.5), 1 / math.sqrt(2 * math.pi))
+            return F.mul(g, F.add(gate, F.mul(x, density)))
+        slope = F.mul(F.add(F.mul(F.square(x), 3 * _CUBE), 1.0), 2 * _TANH_SCALE)
+        return F.mul(g, F.mul(gate, F.add(F.mul(F.mul(F.rsub(gate, 1.0), slope), x), 1.0)))
 
 
 def _gelu_gate(F: Ops, x: Value, approximate: str) -> Value:
-    bent = F.erf(F.mul(x, math.sqrt(0.5))) if approximate == "none" else F.tanh(_gelu_inner(F, x))
-    gate: Value = F.mul(F.add(bent, 1.0), 0.5)
+    """ndtr, or its approximation (1 + tanh(u)) / 2, which is sigmoid(2 u): both have digits left far below 0."""
+    if approximate == "none":
+        return F.special_ndtr(x)
+    inner = F.mul(F.mul(x, F.add(F.mul(F.square(x), _CUBE), 1.0)), 2 * _TANH_SCALE)
+    gate: Value = F.sigmoid(inner)
     return gate
 
 
@@ -119,7 +116,7 @@ class Glu(Composite):
         x = F.type(input)
         if not x.shape:
             raise ShapeError(explain("glu", "glu does not support 0-dimensional tensors"))
-        not_for("glu_cpu", x, "biu")
+        not_for("glu_cpu", x, "biuc")
         axis = one_axis("glu", len(x.shape), dim)
         size = x.shape[axis]
         if size % 2:

@@ -185,14 +185,16 @@ class NllLoss(Op):
     ) -> Value:
         """The negative log likelihood.  Raises ValueError when the batch sizes differ, IndexError for a class out of range."""
         chosen = reduction_of("nll_loss", size_average, reduce, reduction)
+        if not F.is_floating(input) or not F.shape(input):
+            if not F.shape(input):
+                raise ArgumentValueError(explain("nll_loss", "Expected 1 or more dimensions (got 0)"))
+            not_for("nll_loss", F.type(input), "biu")
         return F.nll_loss(input, target, weight, reduction=chosen, ignore_index=ignore_index)
 
     @staticmethod
     def infer(x: Type, target: Type, weight: Type | None, reduction: str, ignore_index: int) -> Type:
         """The target's shape or a scalar."""
         not_for("nll_loss", x, "biu")
-        if target.dtype.kind not in "iu":
-            raise DTypeError(explain("nll_loss", "expected scalar type Long for the target", target=target))
         axis = _class_axis(x)
         if x.shape[:1] != target.shape[:1] and axis:
             raise ArgumentValueError(
@@ -203,6 +205,8 @@ class NllLoss(Op):
                     target=target,
                 )
             )
+        if target.dtype.kind not in "iu":
+            raise DTypeError(explain("nll_loss", "expected target dtype to be Long or Byte", target=target))
         if (*x.shape[:axis], *x.shape[axis + 1 :]) != target.shape:
             raise ShapeError(
                 explain("nll_loss", "the target must have the input's shape without the class axis", x=x, target=target)

@@ -8,6 +8,7 @@ from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Type, broadcast, size_of
+from tracegrad.ops.checks import not_for
 
 
 class Linear(Op):
@@ -35,6 +36,7 @@ class Linear(Op):
     @staticmethod
     def infer(x: Type, weight: Type, bias: Type | None) -> Type:
         """The last axis of x replaced by the rows of weight."""
+        not_for("addmm_impl_cpu_", x, "b")
         types = (x, weight) if bias is None else (x, weight, bias)
         if any(t.dtype != x.dtype for t in types):
             raise DTypeError(
