@@ -77,7 +77,11 @@ def test_a_sum_of_many_small_numbers_does_not_stagnate(dtype):
 
 @HALF
 def test_the_gradient_of_a_broadcast_value_is_summed_in_float32(dtype):
-    for spread in (lambda x: x.expand(3000, 1), lambda x: x.repeat(3000, 1), lambda x: x * tg.ones(3000, 1, dtype=dtype)):
+    for spread in (
+        lambda x: x.expand(3000, 1),
+        lambda x: x.repeat(3000, 1),
+        lambda x: x * tg.ones(3000, 1, dtype=dtype),
+    ):
         x = tg.ones(1, dtype=dtype, requires_grad=True)
         spread(x).sum().backward()
         assert x.grad.dtype is dtype
@@ -158,7 +162,9 @@ def test_a_compiled_program_has_the_bits_of_the_eager_one(dtype):
     assert f"%x: {short}[3]" in str(compiled.graph)
 
 
-@pytest.mark.parametrize("text", ["graph(%x: bf16[2]) {\n  %1: bf16[2] = mul(%x, 0.5)\n  %2: f32[2] = cast(%1, dtype=f32)\n  return %2\n}"])
+@pytest.mark.parametrize(
+    "text", ["graph(%x: bf16[2]) {\n  %1: bf16[2] = mul(%x, 0.5)\n  %2: f32[2] = cast(%1, dtype=f32)\n  return %2\n}"]
+)
 def test_texts_and_documents_name_bf16(text):
     from tracegrad.export.json_format import from_json, to_json
     from tracegrad.ir.parse import parse

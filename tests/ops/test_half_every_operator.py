@@ -140,7 +140,9 @@ def test_compiled_derivatives_have_the_bits_of_eager_ones(op, number):
         graph = vjp_graph(graph, wanted, chosen)
     except DifferentiationError:
         pytest.skip("the operator refuses to be differentiated")
-    assert_near(run(graph, [*case.arrays, *given])[-len(wanted) :], gradients(case, wanted, chosen, given), "bfloat16", 1)
+    assert_near(
+        run(graph, [*case.arrays, *given])[-len(wanted) :], gradients(case, wanted, chosen, given), "bfloat16", 1
+    )
     compiled = backend("numpy")(optimise(graph, level="O1"))
     assert_near(compiled(*case.arrays, *given), run(graph, [*case.arrays, *given]), "bfloat16", 0)
     again = widen(widen(graph))
