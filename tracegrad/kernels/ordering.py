@@ -28,11 +28,51 @@ def sort(x: Array, dim: int, descending: bool) -> tuple[Array, Array]:
     return (np.take_along_axis(x, found, dim) if x.ndim else np.array(x)), found
 
 
+def _rows(x: Array, dim: int) -> Array | None:
+    """x with axis dim last, as rows; None where sorting is as quick, and where there are nan."""
+    if x.shape[dim] < 64 or x.size < 1024 or (x.dtype.kind == "f" and np.isnan(np.maximum.reduce(x, axis=None))):
+        return None
+    return np.ascontiguousarray(np.moveaxis(x, dim, -1)).reshape(-1, x.shape[dim])
+
+
+def _few(x: Array, k: int, dim: int, largest: bool) -> Array | None:
+    """The positions of the first k along an axis in order, found without sorting the rest; None where rows have equals at the edge."""
+    rows = _rows(x, dim) if k and 8 * k <= x.shape[dim] else None
+    if rows is None:
+        return None
+    n = rows.shape[1]
+    at = n - k if largest else k - 1
+    edge = np.partition(rows, at, axis=1)[:, at : at + 1]
+    places = np.flatnonzero(np.greater_equal(rows, edge) if largest else np.less_equal(rows, edge))
+    if places.size != k * len(rows):
+        return None
+    found = np.remainder(places.reshape(-1, k), n)
+    ranks = order(np.take_along_axis(rows, found, 1), 1, largest)
+    found = np.take_along_axis(found, ranks, 1).reshape(*x.shape[:dim], *x.shape[dim + 1 :], k)
+    return np.ascontiguousarray(np.moveaxis(found, -1, dim))
+
+
+def _ranked(x: Array, rank: int, dim: int) -> Array | None:
+    """The position of the element of a rank along an axis, which is kept with size 1, equal elements in their order; None where sorting is as quick."""
+    rows = _rows(x, dim)
+    if rows is None:
+        return None
+    value = np.partition(rows, rank, axis=1)[:, rank : rank + 1]
+    same = np.equal(rows, value)
+    before = np.subtract(rank, np.count_nonzero(np.less(rows, value), axis=1, keepdims=True))
+    if before.any():  # of equal elements not the first
+        same = np.greater(np.cumsum(same, axis=1), before)
+    found = same.argmax(1).reshape((*x.shape[:dim], *x.shape[dim + 1 :]))
+    return np.expand_dims(found, dim)
+
+
 def topk(x: Array, k: int, dim: int, largest: bool) -> tuple[Array, Array]:
     """The k largest or smallest elements along an axis in order, and their positions."""
     if not x.ndim:
         return np.array(x), np.zeros((), np.int64)
-    found = np.take(order(x, dim, largest), np.arange(k), dim)
+    found = _few(x, k, dim, largest)
+    if found is None:
+        found = np.take(order(x, dim, largest), np.arange(k), dim)
     return np.take_along_axis(x, found, dim), found
 
 
@@ -46,13 +86,17 @@ def kthvalue(x: Array, k: int, dim: int, keepdim: bool) -> tuple[Array, Array]:
     """The k-th smallest element along an axis, counted from 1, and its position."""
     if not x.ndim:
         return np.array(x), np.zeros((), np.int64)
-    return _pick(x, np.take(order(x, dim, False), [k - 1], dim), dim, keepdim)
+    found = _ranked(x, k - 1, dim)
+    return _pick(x, np.take(order(x, dim, False), [k - 1], dim) if found is None else found, dim, keepdim)
 
 
 def median_dim(x: Array, dim: int, keepdim: bool, skip: bool) -> tuple[Array, Array]:
     """The lower median along an axis and its position; nan and its first position where there is one, unless nan are to be skipped."""
     if not x.ndim:
         return np.array(x), np.zeros((), np.int64)
+    found = _ranked(x, (x.shape[dim] - 1) // 2, dim)
+    if found is not None:
+        return _pick(x, found, dim, keepdim)
     ranks, n, missing = order(x, dim, False), x.shape[dim], np.isnan(x)
     count = np.subtract(n, np.add.reduce(missing, axis=dim, keepdims=True))
     middle = np.floor_divide(np.maximum(np.subtract(count, 1), 0), 2)
@@ -88,7 +132,7 @@ def _running(x: Array, better: Array, values: Array, dim: int) -> tuple[Array, A
     shape = [1] * x.ndim
     shape[dim] = x.shape[dim]
     place = np.arange(x.shape[dim]).reshape(shape)
-    return values, np.maximum.accumulate(np.where(better, place, 0), axis=dim)
+    return values, accumulated(np.maximum, np.multiply(better, place), dim)
 
 
 def cummax(x: Array, dim: int) -> tuple[Array, Array]:
@@ -96,7 +140,7 @@ def cummax(x: Array, dim: int) -> tuple[Array, Array]:
     if not x.ndim:
         return np.array(x), np.zeros((), np.int64)
     x = np.asarray(x, order="C")
-    values = np.maximum.accumulate(x, axis=dim)
+    values = accumulated(np.maximum, x, dim)
     return _running(x, np.logical_or(np.equal(x, values), np.isnan(x)), values, dim)
 
 
@@ -105,7 +149,7 @@ def cummin(x: Array, dim: int) -> tuple[Array, Array]:
     if not x.ndim:
         return np.array(x), np.zeros((), np.int64)
     x = np.asarray(x, order="C")
-    values = np.minimum.accumulate(x, axis=dim)
+    values = accumulated(np.minimum, x, dim)
     return _running(x, np.logical_or(np.equal(x, values), np.isnan(x)), values, dim)
 
 
@@ -129,11 +173,24 @@ def linear_recurrence(a: Array, b: Array, dim: int) -> Array:
     return np.moveaxis(s, 0, dim)
 
 
+def accumulated(step: Any, x: Array, dim: int) -> Array:
+    """step folded over the elements up to and with each position of an axis; with many rows step by step over all of them, which is quicker."""
+    x = np.asarray(x, order="C")
+    n = x.shape[dim]
+    if x.size < 256 * n or n < 2:
+        found: Array = step.accumulate(x, axis=dim)
+        return found
+    rows = np.array(np.moveaxis(x, dim, 0), order="C")
+    for i in range(1, n):
+        step(rows[i], rows[i - 1], out=rows[i])
+    return np.ascontiguousarray(np.moveaxis(rows, 0, dim))
+
+
 def cumprod(x: Array, dim: int) -> Array:
     """Products up to and with each position of an axis."""
     if x.dtype == np.float16:
         return cumprod(x.astype(np.float32), dim).astype(np.float16)
-    return np.multiply.accumulate(np.asarray(x, order="C"), axis=dim) if x.ndim else np.array(x)
+    return accumulated(np.multiply, x, dim) if x.ndim else np.array(x)
 
 
 def logaddexp(x: Array, y: Array) -> Array:
