@@ -40,8 +40,7 @@ class dtype(metaclass=TorchClass):  # noqa: N801  (torch's name)
         if name == "numpy":
             if self is bfloat16:
                 return _load_bfloat16()
-            problem = f"there are no tensors of {self!r}: NumPy has no such arithmetic"
-            raise NotSupportedError(explain("dtype", problem, "Use float32 or int64"))
+            raise NotSupportedError(explain("dtype", f"there are no tensors of {self!r}", "Use int32 or int64"))
         raise AttributeError(f"'torch.dtype' object has no attribute {name!r}")
 
     def to_real(self) -> dtype:
