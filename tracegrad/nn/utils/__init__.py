@@ -1,115 +1,49 @@
-"""torch.nn.utils: gradients held within bounds, and parameters as one vector."""
+"""torch.nn.utils: gradients held within bounds, parameters as one vector, reparametrized weights, packed sequences."""
 
-from __future__ import annotations
-
-import math
-from collections.abc import Iterable
-from typing import Any
-
-from tracegrad.autograd.modes import no_grad
-from tracegrad.eager.creation import tensor
-from tracegrad.eager.dispatch import T
-from tracegrad.eager.tensor import Tensor
-from tracegrad.errors import ArgumentError, DataError, explain
-from tracegrad.nn.utils import rnn
-
-_EPSILON = 1e-6
-
-
-def get_total_norm(
-    tensors: Tensor | Iterable[Tensor],
-    norm_type: float = 2.0,
-    error_if_nonfinite: bool = False,
-    foreach: bool | None = None,  # noqa: ARG001  (torch's argument; there is one way here)
-) -> Tensor:
-    """The norm of the norms of the tensors, a 0-d tensor; 0 for none.  Raises RuntimeError if it is not finite and that is asked for."""
-    listed = _listed(tensors)
-    if not listed:
-        return tensor(0.0)
-    p = float(norm_type)
-    total: Any = T.stack(*(t.norm(p) for t in listed), dim=0)  # type: ignore[attr-defined]
-    total = total.norm(p)
-    if error_if_nonfinite and not math.isfinite(total.item()):
-        problem = f"The total norm of order {p} for gradients from `parameters` is non-finite, so it cannot be clipped"
-        raise DataError(explain("clip_grad_norm_", problem, "Set error_if_nonfinite=False to scale by it all the same"))
-    return total  # type: ignore[no-any-return]
+from tracegrad.nn.utils import clip_grad, convert_parameters, fusion, parametrizations, parametrize, rnn
+from tracegrad.nn.utils.clip_grad import (
+    clip_grad_norm,
+    clip_grad_norm_,
+    clip_grad_value_,
+    clip_grads_with_norm_,
+    get_total_norm,
+)
+from tracegrad.nn.utils.convert_parameters import parameters_to_vector, vector_to_parameters
+from tracegrad.nn.utils.fusion import (
+    fuse_conv_bn_eval,
+    fuse_conv_bn_weights,
+    fuse_linear_bn_eval,
+    fuse_linear_bn_weights,
+)
+from tracegrad.nn.utils.hooked_norms import remove_spectral_norm, remove_weight_norm, spectral_norm, weight_norm
 
 
-def clip_grads_with_norm_(
-    parameters: Tensor | Iterable[Tensor],
-    max_norm: float,
-    total_norm: Tensor,
-    foreach: bool | None = None,  # noqa: ARG001
-) -> None:
-    """Multiply the gradients in place by min(max_norm / (total_norm + 1e-6), 1)."""
-    with no_grad():
-        factor: Any = float(max_norm) / (total_norm + _EPSILON)  # type: ignore[operator]
-        factor = factor.clamp(max=1.0)
-        for g in _gradients(parameters):
-            g.mul_(factor.to(g.dtype))
-
-
-def clip_grad_norm_(
-    parameters: Tensor | Iterable[Tensor],
-    max_norm: float,
-    norm_type: float = 2.0,
-    error_if_nonfinite: bool = False,
-    foreach: bool | None = None,
-) -> Tensor:
-    """Scale the gradients in place so that their total norm is at most max_norm.  Returns the norm they had, a 0-d tensor.
-
-    Raises RuntimeError for a norm that is not finite, if error_if_nonfinite.
-    """
-    listed = _listed(parameters)
-    with no_grad():
-        total = get_total_norm(_gradients(listed), norm_type, error_if_nonfinite, foreach)
-        clip_grads_with_norm_(listed, max_norm, total, foreach)
-    return total
-
-
-def clip_grad_value_(
-    parameters: Tensor | Iterable[Tensor],
-    clip_value: float,
-    foreach: bool | None = None,  # noqa: ARG001
-) -> None:
-    """Clamp every element of the gradients to [-clip_value, clip_value], in place."""
-    bound = float(clip_value)
-    with no_grad():
-        for g in _gradients(parameters):
-            g.clamp_(-bound, bound)
-
-
-def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
-    """The elements of all parameters in one axis.  Shapes: *(a) -> (sum of sizes,).  Differentiable."""
-    made: Tensor = T.cat(*(T.reshape(p, shape=(p._data.size,)) for p in parameters), dim=0)
-    return made
-
-
-def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
-    """Give the parameters the values of consecutive pieces of vec, through `.data`.  Raises TypeError unless vec is a Tensor."""
-    if not isinstance(vec, Tensor):
-        raise ArgumentError(explain("vector_to_parameters", f"expected torch.Tensor, but got: {type(vec).__name__}"))
-    start = 0
-    for p in parameters:
-        size = p._data.size
-        p.data = vec[start : start + size].view_as(p).data  # type: ignore[index]
-        start += size
-
-
-def _listed(tensors: Tensor | Iterable[Tensor]) -> list[Tensor]:
-    return [tensors] if isinstance(tensors, Tensor) else list(tensors)
-
-
-def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Any]:
-    return [p.grad for p in _listed(parameters) if p.grad is not None]
+def skip_init(module_cls, *args, **kwargs):  # type: ignore[no-untyped-def]
+    """A module of a class; its parameters are drawn all the same, which scripts cannot tell from memory left as it was."""
+    return module_cls(*args, **kwargs)
 
 
 __all__ = [
+    "clip_grad",
+    "clip_grad_norm",
     "clip_grad_norm_",
     "clip_grad_value_",
     "clip_grads_with_norm_",
+    "convert_parameters",
+    "fuse_conv_bn_eval",
+    "fuse_conv_bn_weights",
+    "fuse_linear_bn_eval",
+    "fuse_linear_bn_weights",
+    "fusion",
     "get_total_norm",
     "parameters_to_vector",
+    "parametrizations",
+    "parametrize",
+    "remove_spectral_norm",
+    "remove_weight_norm",
     "rnn",
+    "skip_init",
+    "spectral_norm",
     "vector_to_parameters",
+    "weight_norm",
 ]
