@@ -472,6 +472,8 @@ def randint(*bounds: Any, low: Any = None, high: Any = None, size: Any = None, g
             explain("randint", "takes (high, size) or (low, high, size) with size a tuple of ints", got=bounds)
         )
     first, last = (_whole_bound(v) for v in (0 if low is None else low, high))
+    if not -(2**63) <= first < 2**63 or last >= 2**63:
+        raise ArgumentValueError(explain("randint", "Overflow when unpacking long", low=first, high=last))
     d = element_type("randint", dtype) or dtypes.I64
     if first >= last:
         raise DataError(explain("randint", f"expects 'from' to be less than 'to', but got from={first} >= to={last}"))

@@ -134,7 +134,7 @@ def poisson(input: Tensor, generator: Any = None) -> Tensor:  # noqa: A002
     """
     rates = _of_tensor("poisson", "input", input)
     _floating("poisson", rates)
-    if local.trace is None and (rates._data < 0).any():
+    if local.trace is None and not (rates._data >= 0).all():
         raise DataError(explain("poisson", "invalid Poisson rate, expected rate to be non-negative"))
     drawn = draw("random_uniform", dtypes.F64, rates._data.shape, generator)
     return _without_slope(T.poisson_counts(drawn, rates), "PoissonBackward0", input)
@@ -173,6 +173,8 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = _MISSING, *, generator: 
     if bool(tensors) != (size is _MISSING) or (tensors and dtype is not None):
         raise ArgumentError(explain("normal", "two numbers need a size, and a tensor takes neither size nor dtype"))
     if isinstance(std, Tensor):
+        if std._data.dtype.kind == "c":
+            raise DTypeError(explain("normal", "expects standard deviation to be non-complex", std=std.dtype))
         if local.trace is None and std._data.dtype.kind in "fV" and np.any(std._data < 0):
             raise DataError(explain("normal", "normal expects all elements of std >= 0.0"))
     elif std < 0:
@@ -184,6 +186,7 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = _MISSING, *, generator: 
     if d.kind not in "fcV" or any(v._data.dtype.kind not in "fcV" for v in tensors):
         raise NotSupportedError(explain("normal", "not implemented for integers and bools", dtype=dtypes.from_numpy(d)))
     centre, spread = (v.detach() if isinstance(v, Tensor) else v for v in (mean, std))  # type: ignore[attr-defined]
+    spread = T.cast(spread, dtype=d) if isinstance(spread, Tensor) and spread._data.dtype != d else spread
     drawn = T.add(T.mul(draw_numbers("random_normal", d, shape, generator), spread), centre)
     kind = 1 + (2 if isinstance(mean, Tensor) and isinstance(std, Tensor) else isinstance(std, Tensor))
     made = _without_slope(drawn, f"NormalBackward{kind}", *tensors)

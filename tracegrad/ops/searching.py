@@ -13,7 +13,7 @@ from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Type, many_axes, one_axis, size_of
-from tracegrad.ops.checks import is_number
+from tracegrad.ops.checks import is_number, whole
 from tracegrad.ops.index import IndexOne
 from tracegrad.ops.masks import UNKNOWN, read_mask
 
@@ -250,6 +250,7 @@ class Bincount(Composite):
             raise NotSupportedError(
                 explain("bincount", "not implemented for this dtype", "Convert it to int64", input=t)
             )
+        minlength = whole("bincount", "minlength", minlength)
         if minlength < 0:
             raise ShapeError(explain("bincount", "minlength should be >= 0", minlength=minlength))
         if len(t.shape) != 1 or (size_of(t.shape) and bool((read_mask(input) < 0).any())):
@@ -305,6 +306,7 @@ class Histc(Composite):
         t = F.type(input)
         if t.dtype.kind not in "fV":
             raise NotSupportedError(explain("histc", "not implemented for this dtype", input=t))
+        bins = whole("histc", "bins", bins)
         if bins <= 0:
             raise ShapeError(explain("histc", "bins must be > 0", bins=bins))
         if max < min:
