@@ -59,7 +59,7 @@ from tracegrad.kernels.random import (  # noqa: F401
     random_permutation,
     random_uniform,
 )
-from tracegrad.kernels.windows import as_strided, concatenated, copied, put_strided, put_unfolded, unfold  # noqa: F401
+from tracegrad.kernels.windows import as_strided, concatenated, copied, put_strided, put_unfolded, strided_or_zero, unfold  # noqa: F401
 
 Array = np.ndarray[Any, Any]
 
@@ -75,6 +75,7 @@ LATER = {
         "elementwise": "relu leaky_relu choose hypot floor_divide trunc_divide fmod remainder check_divisor nan_to_num lerp",
         "convolutions": "convolution convolution_weight",
         "pools": "max_pool sum_pool spread_pool",
+        "rows": "standardise",
         "polynomials": "polynomial airy_ai",
         "tails": (
             "gaussian erfc ndtr log_ndtr erfcx_slope normal_hazard normal_excess erfinv_slope ndtri_slope lgamma "
@@ -303,6 +304,9 @@ def cumsum(x: Array, dim: int) -> Array:
 def vector_norm(x: Array, order: float, dim: Any, keepdim: bool) -> Array:
     """The p-norm over axes; order inf, -inf, 0: maximum, minimum, count of |x|."""
     if order == 2:
+        if x.size >= 2048 and x.dtype.kind == "f" and dim == (x.ndim - 1,) and x.shape[-1] <= 4096:
+            root = np.sqrt(np.einsum("...i,...i->...", x, x))  # no array of squares, and short rows are not slow
+            return root[..., None] if keepdim else np.asarray(root)
         return np.sqrt(np.add.reduce(squared_size(x), axis=dim, keepdims=keepdim), order="C")
     size = np.absolute(x)
     if order == 1:

@@ -16,6 +16,7 @@ class Standardise(Op):
     """(x - mean) / sqrt(variance + eps) with mean and variance over the axes dim.  Shape: (*a) -> (*a)."""
 
     attrs, function, method, real_only = ("dim", "eps"), False, False, True
+    numpy = "K.standardise({x}, {dim}, {eps})"
     samples = (
         [A(2, 3), (1,), 1e-5],
         [A(2, 3, 4), (0, 2), 1e-5],

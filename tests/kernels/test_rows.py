@@ -1,0 +1,50 @@
+"""Kernels over rows agree with the formulas in double precision."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tracegrad.kernels import numpy_kernels as K
+from tracegrad.kernels.rows import standardise
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("shape", "dim"),
+    [
+        ((300, 20), (1,)),
+        ((300, 20), (0,)),
+        ((4, 6, 50, 3), (2, 3)),
+        ((4, 6, 50), (0, 2)),
+        ((2, 9000), (1,)),
+        ((5,), ()),
+        ((7, 1), (1,)),
+    ],
+)
+def test_standardise_is_its_formula(shape: tuple[int, ...], dim: tuple[int, ...], dtype: type) -> None:
+    x = (np.random.default_rng(0).standard_normal(shape) * 3 + 100).astype(dtype)
+    for laid in (x, np.asfortranarray(x)):
+        found, wide = standardise(laid, dim, 1e-5), x.astype(np.float64)
+        center = wide.mean(dim, keepdims=True)
+        wanted = (wide - center) / np.sqrt(((wide - center) ** 2).mean(dim, keepdims=True) + 1e-5)
+        np.testing.assert_allclose(found, wanted, atol=2e-4 if dtype is np.float32 else 1e-12)
+        assert found.dtype == dtype
+        assert found.flags.c_contiguous
+
+
+def test_no_elements_are_standardised_to_none() -> None:
+    assert standardise(np.empty((0, 3)), (1,), 1e-5).shape == (0, 3)
+    assert standardise(np.empty((3, 0)), (1,), 1e-5).shape == (3, 0)
+
+
+@pytest.mark.parametrize("keepdim", [False, True])
+@pytest.mark.parametrize("shape", [(3000,), (300, 16), (5, 30, 40), (2, 5000)])
+def test_norms_of_rows_are_roots_of_sums_of_squares(shape: tuple[int, ...], keepdim: bool) -> None:
+    x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    found = K.vector_norm(x, 2.0, (len(shape) - 1,), keepdim)
+    wanted = np.sqrt((x.astype(np.float64) ** 2).sum(-1, keepdims=keepdim))
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+    assert found.shape == wanted.shape
+    assert isinstance(found, np.ndarray)
+    assert found.dtype == np.float32
