@@ -266,3 +266,39 @@ def test_what_torch_refuses_is_refused(case):
 @pytest.mark.filterwarnings("ignore:reduction:UserWarning")
 def test_a_negative_probability_has_no_divergence():
     check(torch, lambda t, x: t.nn.functional.kl_div(x, x), np.array([-0.5, 0.5, 0.0]), orders=0, names=False)
+
+
+TARGETS = {
+    "too few": [0, 1, 2, 0, 1], "too many": [0] * 7, "one number": 1, "one": [1], "probabilities": [[0] * 3] * 6, "right": [0, 1, 2, 0, 1, 2], "a matrix": [[0, 0]] * 5,
+    "fractions": [0.0, 1.0, 2.0, 0.0, 1.0, 2.0], "a column": [[0]] * 6,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("function", ["nll_loss", "cross_entropy"])
+@pytest.mark.parametrize("rows", [True, False])
+@pytest.mark.parametrize("dtype", ["int64", "int32", "uint8"])
+@pytest.mark.parametrize("case", TARGETS)
+def test_a_likelihood_takes_the_targets_that_torch_takes(case, dtype, rows, function):
+    target = np.array(TARGETS[case])
+    target = target if target.dtype.kind == "f" else target.astype(dtype)
+
+    def program(t, x):
+        return getattr(t.nn.functional, function)(x if rows else x[0], t.tensor(target), reduction="none")
+
+    # torch's own backward of one row against one class in a list fails
+    check(torch, program, drawn("float64", 6, 3), orders=int(rows or case != "one"))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("shape", [(2, 3, 4), (2, 3, 4, 2), (2, 3, 2, 2, 2)])
+def test_a_likelihood_of_images_has_torchs_name(shape, reduction):
+    def program(t, x):
+        target = t.zeros((shape[0], *shape[2:]), dtype=t.int64)
+        return t.nn.functional.nll_loss(x, target, reduction=reduction)
+
+    check(torch, program, drawn("float64", *shape), orders=1)
+
+
+@pytest.mark.parametrize("shape", [(2, 4), (2, 3), (2,), (1, 4), (2, 1), (2, 4, 1), (3, 4)])
+def test_the_target_of_images_has_one_class_for_each_place(shape):
+    check(torch, lambda t, x: t.nn.functional.nll_loss(x, t.zeros(shape, dtype=t.int64)), drawn("float64", 2, 3, 4))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from tracegrad.dtypes import I64
 from tracegrad.errors import ArgumentValueError, DTypeError, ShapeError, explain
 from tracegrad.ir.families import common_dtype
+from tracegrad.ir.node import Node
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A, I
@@ -164,13 +166,21 @@ class NllLoss(Op):
     real_only = True
     inputs, attrs, nondiff = ("x", "target", "weight?"), ("reduction", "ignore_index"), ("target", "weight")
     function, method = False, False
-    torch_name = "NllLossBackward0"
     samples = (
         [A(4, 3), I(4, below=3), None, "mean", -100],
         [A(4, 3), I(4, below=3), A(3, lo=0.5), "mean", 1],
         [A(4, 3, 2), I(4, 2, below=3), None, "sum", -100],
         [A(3), I(below=3), None, "none", -100],
     )
+
+    @staticmethod
+    def torch_name(node: Node) -> str:
+        """torch has images as a case of their own, and turns other inputs of more than two axes into images."""
+        x = node.inputs[0]
+        axes = len(x.shape if isinstance(x, (Node, Type)) else x)
+        if axes < 3:
+            return "NllLossBackward0"
+        return "ViewBackward0" if axes != 4 and node.attrs[0] == "none" else "NllLoss2DBackward0"
 
     @staticmethod
     def call(
@@ -185,32 +195,36 @@ class NllLoss(Op):
     ) -> Value:
         """The negative log likelihood.  Raises ValueError when the batch sizes differ, IndexError for a class out of range."""
         chosen = reduction_of("nll_loss", size_average, reduce, reduction)
-        if not F.is_floating(input) or not F.shape(input):
-            if not F.shape(input):
-                raise ArgumentValueError(explain("nll_loss", "Expected 1 or more dimensions (got 0)"))
-            not_for("nll_loss", F.type(input), "biu")
+        if len(F.shape(input)) == 1 and F.shape(target) == (1,):
+            target = F.reshape(target, shape=())
+        # asked here, since the kernel would take some targets of another shape
+        types = (F.type(input), F.type(target), None if weight is None else F.type(weight))
+        NllLoss.infer(*types, chosen, ignore_index)
         return F.nll_loss(input, target, weight, reduction=chosen, ignore_index=ignore_index)
 
     @staticmethod
     def infer(x: Type, target: Type, weight: Type | None, reduction: str, ignore_index: int) -> Type:
         """The target's shape or a scalar."""
         not_for("nll_loss", x, "biu")
+        if not x.shape:
+            raise ArgumentValueError(explain("nll_loss", "Expected 1 or more dimensions (got 0)"))
         axis = _class_axis(x)
-        if x.shape[:1] != target.shape[:1] and axis:
-            raise ArgumentValueError(
-                explain(
-                    "nll_loss",
-                    f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({target.shape[0] if target.shape else 1})",
-                    x=x,
-                    target=target,
-                )
-            )
-        if target.dtype.kind not in "iu":
-            raise DTypeError(explain("nll_loss", "expected target dtype to be Long or Byte", target=target))
-        if (*x.shape[:axis], *x.shape[axis + 1 :]) != target.shape:
-            raise ShapeError(
-                explain("nll_loss", "the target must have the input's shape without the class axis", x=x, target=target)
-            )
+        if axis and x.shape[:1] != target.shape[:1]:
+            count = target.shape[0] if target.shape else 0
+            problem = f"Expected input batch_size ({x.shape[0]}) to match target batch_size ({count})."
+            raise ArgumentValueError(explain("nll_loss", problem, x=x, target=target))
+        wanted = (*x.shape[:axis], *x.shape[axis + 1 :])
+        if len(x.shape) < 3 and len(target.shape) > 1:
+            problem = "0D or 1D target tensor expected, multi-target not supported"
+            raise ShapeError(explain("nll_loss", problem, x=x, target=target))
+        if target.dtype != I64 and target.dtype.char != "B":
+            problem = f"expected target dtype to be Long or Byte, but got {target.dtype}"
+            raise DTypeError(explain("nll_loss", problem, target=target))
+        if wanted != target.shape:
+            problem = f"Expected target size {list(wanted)}, got {list(target.shape)}"
+            if not axis:
+                problem = f"For 1D input, 1D target must have size 1, but got target size: {target.shape[0]}"
+            raise (ShapeError if axis else ArgumentValueError)(explain("nll_loss", problem, x=x, target=target))
         if weight is not None and weight.shape != (x.shape[axis],):
             raise ShapeError(
                 explain("nll_loss", "weight must be defined for all classes, or for none", x=x, weight=weight)
