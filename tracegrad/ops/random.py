@@ -110,7 +110,7 @@ class RandomPermutation(Random):
 class Counts(Elementwise, family=True):
     """Counts of a distribution with parameters of every element, from uniform numbers u.  No derivative."""
 
-    nondiff_outputs, function, method, quiet, promotion = ("out",), False, False, True, ""
+    nondiff_outputs, function, method, quiet, promotion, real_only = ("out",), False, False, True, "", True
 
     @classmethod
     def infer(cls, u: Type, *parameters: Type) -> Type:
