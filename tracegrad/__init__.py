@@ -96,7 +96,7 @@ _LAZY = {
     **{
         name: ("tracegrad.nn.native_functions", name)
         for name in "_weight_norm alpha_dropout_ binary_cross_entropy_with_logits conv_tbc convolution embedding_bag embedding_renorm_ feature_alpha_dropout_ "
-        "feature_dropout_ native_batch_norm native_dropout native_group_norm native_layer_norm norm_except_dim poisson_nll_loss".split()
+        "feature_dropout_ native_batch_norm native_dropout native_dropout_backward native_group_norm native_layer_norm norm_except_dim poisson_nll_loss".split()
     },
     "compile": ("tracegrad.compiler", "compile"),
     "capture": ("tracegrad.compiler", "capture"),

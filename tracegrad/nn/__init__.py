@@ -35,7 +35,7 @@ from tracegrad.nn.adaptive_softmax import AdaptiveLogSoftmaxWithLoss
 from tracegrad.nn.attentions import MultiheadAttention
 from tracegrad.nn.containers import ModuleDict, ModuleList, Sequential
 from tracegrad.nn.convolutions import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
-from tracegrad.nn.label_losses import CTCLoss, NLLLoss2d
+from tracegrad.nn.label_losses import CTCLoss, LinearCrossEntropyLoss, LinearCrossEntropyOptions, NLLLoss2d
 from tracegrad.nn.layers import Flatten, Identity, Linear, LogSoftmax, ReLU, Sigmoid, Softmax, Softplus, Tanh
 from tracegrad.nn.lookups import Bilinear, Embedding, EmbeddingBag
 from tracegrad.nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, NLLLoss
@@ -209,6 +209,8 @@ __all__ = [
     "LayerNorm",
     "LeakyReLU",
     "Linear",
+    "LinearCrossEntropyLoss",
+    "LinearCrossEntropyOptions",
     "LocalResponseNorm",
     "LogSigmoid",
     "LogSoftmax",

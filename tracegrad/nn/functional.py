@@ -56,6 +56,7 @@ from tracegrad.nn.fractional_functions import (
     lp_pool3d,
 )
 from tracegrad.nn.grid_functions import affine_grid, grid_sample
+from tracegrad.nn.linear_loss_functions import kept_index, logits_of
 from tracegrad.nn.loss_functions import (
     binary_cross_entropy,
     cosine_embedding_loss,
@@ -217,6 +218,24 @@ def cross_entropy(
     return _smoothed(logs, target, weight, ignore_index, chosen, label_smoothing, axis, nll)
 
 
+def linear_cross_entropy(
+    input: Tensor,  # noqa: A002
+    linear_weight: Tensor,
+    target: Tensor,
+    *,
+    linear_bias: Tensor | None = None,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    options: Any = None,
+) -> Tensor:
+    """cross_entropy(linear(input, linear_weight, linear_bias), target).  Shapes: (n, k), (c, *d, k), (n, *d) -> (); without n too."""
+    logits = logits_of(input, linear_weight, linear_bias)
+    more: dict[str, Any] = {"ignore_index": kept_index(ignore_index, target), "label_smoothing": label_smoothing}
+    return cross_entropy(logits, target, weight, reduction=reduction, **more)
+
+
 def l1_loss(
     input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
 ) -> Tensor:  # noqa: A002
@@ -350,6 +369,7 @@ __all__ = [
     "leaky_relu",
     "leaky_relu_",
     "linear",
+    "linear_cross_entropy",
     "local_response_norm",
     "log_softmax",
     "logsigmoid",

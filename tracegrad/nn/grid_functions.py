@@ -10,7 +10,7 @@ from collections.abc import Callable
 from itertools import product
 from typing import Any
 
-from tracegrad.dtypes import I64
+from tracegrad.dtypes import I64, bfloat16, float16
 from tracegrad.eager.creation import linspace
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.rounding_once import rounds_once
@@ -58,6 +58,9 @@ def grid_sampler(
     """grid_sample with numbers for the modes: 0 bilinear, 1 nearest, 2 bicubic; 0 zeros, 1 border, 2 reflection."""
     check_tensors("grid_sampler", input=input, grid=grid)
     _check_shapes(input, grid, interpolation_mode)
+    given = input.dtype
+    if given in (float16, bfloat16):
+        input, grid = input.float(), grid.float()  # type: ignore[attr-defined]  # noqa: A001
     d = input.ndim - 2
     n, channels, *sizes = input.shape
     lead = tuple(grid.shape[1:-1])
@@ -69,6 +72,7 @@ def grid_sampler(
     total = _sampled(table, places, tuple(sizes), interpolation_mode, padding_mode, align_corners)
     made = T.reshape(total, shape=(n, *lead, channels))
     made = T.row_major(T.permute(made, dims=(0, d + 1, *range(1, d + 1))))
+    made = made if made.dtype == given else made.to(given)
     return T.named(made, called=f"GridSampler{d}DBackward0")
 
 

@@ -90,6 +90,12 @@ def native_dropout(input: Tensor, p: float, train: bool | None) -> Any:  # noqa:
     return T.named(x, called="NativeDropoutBackward0"), kept
 
 
+def native_dropout_backward(grad_output: Tensor, mask: Tensor, scale: float) -> Any:
+    """grad_output where mask holds, times scale."""
+    check_tensors("native_dropout_backward", grad_output=grad_output, mask=mask)
+    return T.mul(T.mul(grad_output, T.cast(mask, dtype=grad_output._data.dtype)), scale)
+
+
 def alpha_dropout_(input: Tensor, p: float, train: bool) -> Any:  # noqa: A002
     """alpha_dropout in input's memory."""
     return functional.alpha_dropout(input, p, train, inplace=True)
@@ -225,6 +231,7 @@ __all__ = [
     "feature_dropout_",
     "native_batch_norm",
     "native_dropout",
+    "native_dropout_backward",
     "native_group_norm",
     "native_layer_norm",
     "norm_except_dim",
