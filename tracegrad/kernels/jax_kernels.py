@@ -6,7 +6,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from tracegrad.kernels import numpy_kernels, random
 from tracegrad.kernels.jax_complex_numbers import angle, complex_of, polar, put_part, sgn, squared_size, view_dtype  # noqa: F401  (kernels under one name)
@@ -16,7 +15,7 @@ from tracegrad.kernels.jax_matrices import *  # noqa: F403  (kernels under one n
 from tracegrad.kernels.jax_ordering import *  # noqa: F403  (kernels under one name)
 from tracegrad.kernels.jax_polynomials import airy_ai, polynomial  # noqa: F401
 from tracegrad.kernels.jax_special import *  # noqa: F403  (kernels under one name)
-from tracegrad.kernels.windows import layout_positions, strided_positions
+from tracegrad.kernels.jax_windows import *  # noqa: F403  (kernels under one name)
 
 Array = Any
 
@@ -347,39 +346,3 @@ def place(
     for x, start, step in zip(xs, starts, steps, strict=True):
         out = out.at[(*(slice(None),) * dim, slice(start, start + step * x.shape[dim], step))].add(x)
     return out
-
-
-def strided_view(x: Array, shape: tuple[int, ...], strides: tuple[int, ...], offset: int) -> Array:
-    """The elements offset + sum(i * strides) of x in row-major order."""
-    return x.reshape(-1)[strided_positions(shape, strides, offset)]
-
-
-def copy_slices(x: Array, part: Array, strides: tuple[int, ...], offset: int) -> Array:
-    """x with the elements offset + sum(i * strides), in row-major order, replaced by those of part."""
-    return x.reshape(-1).at[strided_positions(part.shape, strides, offset)].set(part).reshape(x.shape)
-
-
-def as_strided(x: Array, size: tuple[int, ...], stride: tuple[int, ...], offset: int, layout: tuple[int, ...]) -> Array:
-    """The elements offset + sum(i * stride) of x, as if it lay in memory with the strides `layout`."""
-    return x.reshape(-1)[layout_positions(x.shape, layout, size, stride, offset)]
-
-
-def put_strided(
-    g: Array, shape: tuple[int, ...], stride: tuple[int, ...], offset: int, layout: tuple[int, ...]
-) -> Array:
-    """Zeros of `shape` to which g is added where as_strided read it."""
-    positions = layout_positions(shape, layout, g.shape, stride, offset)
-    return jnp.zeros(int(np.prod(shape)), g.dtype).at[positions].add(g).reshape(shape)
-
-
-def unfold(x: Array, dim: int, size: int, step: int) -> Array:
-    """The windows along axis dim, with their elements on a new last axis."""
-    count = (x.shape[dim] - size) // step + 1
-    positions = np.arange(count)[:, None] * step + np.arange(size)
-    return jnp.moveaxis(jnp.take(x, positions, dim), dim + 1, -1)
-
-
-def put_unfolded(g: Array, shape: tuple[int, ...], dim: int, size: int, step: int) -> Array:
-    """Zeros of `shape` to which the windows g are added in their places."""
-    positions = np.arange(g.shape[dim])[:, None] * step + np.arange(size)
-    return jnp.zeros(shape, g.dtype).at[(*_whole(dim), positions)].add(jnp.moveaxis(g, -1, dim + 1))

@@ -59,7 +59,15 @@ from tracegrad.kernels.random import (  # noqa: F401
     random_permutation,
     random_uniform,
 )
-from tracegrad.kernels.windows import as_strided, concatenated, copied, put_strided, put_unfolded, unfold  # noqa: F401
+from tracegrad.kernels.windows import (  # noqa: F401
+    as_strided,
+    concatenated,
+    copied,
+    put_strided,
+    put_unfolded,
+    strided_or_zero,
+    unfold,
+)
 
 Array = np.ndarray[Any, Any]
 

@@ -80,14 +80,20 @@ def strided_positions(shape: Shape, strides: Shape, offset: int) -> Array:
 
 
 def layout_positions(own: Shape, layout: Shape, shape: Shape, strides: Shape, offset: int) -> Array:
-    """The row-major positions, in a value of shape `own` that lies in memory with the strides `layout`, of the elements that a view by strides shows."""
+    """The row-major positions, in a value of shape `own` that lies in memory with the strides `layout`, of the elements that a view by strides shows.
+
+    An element of the memory that is none of the value's has the position -1.
+    """
     positions = strided_positions(shape, strides, offset)
-    if not layout or not positions.size:
+    if not positions.size:
         return positions
-    places = strided_positions(own, layout, 0)
-    numbers = np.full(places.max() + 1, -1)
+    places = strided_positions(own, layout, 0) if layout else np.arange(math.prod(own))
+    numbers = np.full(places.max(initial=-1) + 1, -1)
     numbers[places.reshape(-1)] = np.arange(places.size)
-    return numbers[positions]
+    inside = (positions >= 0) & (positions < numbers.size)
+    if inside.all():
+        return numbers[positions]
+    return np.where(inside, numbers[np.where(inside, positions, 0)] if numbers.size else -1, -1)
 
 
 def offset_of(data: Array) -> int:
@@ -129,10 +135,18 @@ def as_strided(x: Array, size: Shape, stride: Shape, offset: int, layout: Shape)
     return x.reshape(-1)[layout_positions(x.shape, layout, size, stride, offset)]
 
 
+def strided_or_zero(x: Array, size: Shape, stride: Shape, offset: int, layout: Shape) -> Array:
+    """The elements that as_strided shows, with zeros for what lies outside of x."""
+    positions = layout_positions(x.shape, layout, size, stride, offset)
+    return np.append(x.reshape(-1), x.dtype.type(0))[positions]
+
+
 def put_strided(g: Array, shape: Shape, stride: Shape, offset: int, layout: Shape) -> Array:
     """Zeros of `shape` to which g is added where as_strided read it; elements read twice get both."""
     out = np.zeros(shape, g.dtype)
-    np.add.at(out.reshape(-1), layout_positions(shape, layout, g.shape, stride, offset), g)
+    positions = layout_positions(shape, layout, g.shape, stride, offset)
+    shown = positions >= 0
+    np.add.at(out.reshape(-1), positions[shown], g[shown])
     return out
 
 

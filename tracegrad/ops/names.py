@@ -144,7 +144,7 @@ DEFINED: dict[str, str] = {
         "cholesky cholesky_info cholesky_inverse cholesky_node cholesky_solve cholesky_solve_node linalg_cholesky "
         "linalg_cholesky_ex linalg_solve_triangular linalg_solve_triangular_node triangular_solve "
     ),
-    "windows": "as_strided put_strided put_unfolded read_again unfold written_base",
+    "windows": "as_strided put_strided put_unfolded read_again strided_or_zero unfold written_base",
 }
 
 # methods of tensors

@@ -8,9 +8,11 @@ from tracegrad.errors import IndexingError, NotSupportedError, ShapeError, expla
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Shape, Type, one_axis, size_of
+from tracegrad.kernels.windows import offset_of, within
 from tracegrad.ops.checks import whole
 from tracegrad.ops.overwrite import CopySlices
 from tracegrad.ops.slicing import Diagonal, position
+from tracegrad.ops.windows import check_memory
 
 
 class SelectScatter(CopySlices):
@@ -98,20 +100,25 @@ class AsStridedScatter(SelectScatter):
     def call(F: Ops, input: Any, src: Any, size: Any, stride: Any, storage_offset: int | None = None) -> Value:  # noqa: A002
         """A copy of input whose elements storage_offset + sum(i * stride) hold src.
 
-        Raises RuntimeError when src has another shape, NotSupportedError for an input that is not row-major and for strides that show an element twice.
+        Raises RuntimeError when src has another shape, NotSupportedError for strides that show an element twice.
         """
         shape, strides = tuple(int(n) for n in size), tuple(int(n) for n in stride)
         data = getattr(input, "_data", input)
-        if not data.flags.c_contiguous:
-            raise NotSupportedError(
-                explain("as_strided_scatter", "the input must be contiguous", "Call contiguous() first")
-            )
+        own = offset_of(data)
+        offset = 0 if storage_offset is None else int(storage_offset) - own
+        layout = () if data.flags.c_contiguous else tuple(s // data.itemsize for s in data.strides)
+        check_memory(data, shape, strides, own + offset)
         if _repeats(shape, strides):
             raise NotSupportedError(
                 explain("as_strided_scatter", "these strides show an element twice", stride=list(strides))
             )
         part = _part(F, "as_strided_scatter", input, src, shape)
-        return F.as_strided_scatter(input, part, strides=strides, offset=int(storage_offset or 0))
+        if not layout and within(data.shape, layout, shape, strides, offset):
+            return F.as_strided_scatter(input, part, strides=strides, offset=offset)
+        places = {"shape": data.shape, "strides": strides, "offset": offset, "layout": layout}
+        there = F.put_strided(F.ones(Type(shape, data.dtype)), **places)  # what the input does not show is not written
+        made = F.where(F.ne(there, 0), F.put_strided(part, **places), input)
+        return F.named(made, called="AsStridedScatterBackward0")
 
 
 def _axis(operation: str, shape: Shape, dim: int) -> int:

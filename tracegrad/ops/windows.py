@@ -43,7 +43,7 @@ class AsStrided(Movement):
         own = offset_of(data)
         offset = (own if storage_offset is None else int(storage_offset)) - own
         layout = () if data.flags.c_contiguous else tuple(s // data.itemsize for s in data.strides)
-        _check_memory(data, shape, strides, own + offset)
+        check_memory(data, shape, strides, own + offset)
         if not within(data.shape, layout, shape, strides, offset):
             base = _base(input)
             if base is not input:  # elements of the base that input does not show
@@ -75,6 +75,28 @@ class AsStrided(Movement):
         return F.as_strided(x, shape=(size, *shape), strides=strides, offset=offset, layout=layout)
 
 
+class StridedOrZero(AsStrided):
+    """as_strided as a copy, with zeros for elements that are none of x's: how a derivative reads.  Shape: (*a) -> shape."""
+
+    view, function, method, torch_name = False, False, False, "AsStridedBackward0"
+    numpy = jax = "K.strided_or_zero({x}, {shape}, {strides}, {offset}, {layout})"
+
+    @staticmethod
+    def infer(x: Type, shape: Shape, strides: Shape, offset: int, layout: Shape) -> Type:
+        """The given shape."""
+        return Type(shape, x.dtype)
+
+    @staticmethod
+    def batch(
+        F: Ops, size: int, batched: Any, x: Value, shape: Shape, strides: Shape, offset: int, layout: Shape
+    ) -> Value:
+        rows = [
+            F.strided_or_zero(F.select(x, dim=0, index=i), shape=shape, strides=strides, offset=offset, layout=layout)
+            for i in range(size)
+        ]
+        return F.stack(*rows, dim=0)
+
+
 class PutStrided(Movement):
     """Zeros of `shape` to which x is added where as_strided reads; elements read twice get both.  Shape: (*a) -> shape."""
 
@@ -97,7 +119,7 @@ class PutStrided(Movement):
 
     @staticmethod
     def grad_x(F: Ops, g: Value, x_type: Type, strides: Shape, offset: int, layout: Shape) -> Value:
-        return F.as_strided(g, shape=x_type.shape, strides=strides, offset=offset, layout=layout)
+        return F.strided_or_zero(g, shape=x_type.shape, strides=strides, offset=offset, layout=layout)
 
     @staticmethod
     def batch(
@@ -227,7 +249,8 @@ def _check_strides(shape: Shape, strides: Shape, offset: Any) -> None:
         raise ShapeError(explain("as_strided", "Tensor: invalid storage offset", storage_offset=offset))
 
 
-def _check_memory(data: Array, shape: Shape, strides: Shape, offset: int) -> None:
+def check_memory(data: Array, shape: Shape, strides: Shape, offset: int) -> None:
+    """Raise RuntimeError where a view by strides leaves the memory of an array."""
     if 0 in shape:
         return
     memory = memory_of(data)
