@@ -11,7 +11,7 @@ from tracegrad.dtypes import I64
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.rounding_once import rounds_once
 from tracegrad.eager.tensor import Tensor
-from tracegrad.errors import NotSupportedError, ShapeError, explain
+from tracegrad.errors import ArgumentValueError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.types import size_of
 from tracegrad.nn.conv_functions import check_tensors, tuple_of
 
@@ -156,6 +156,17 @@ def _bounds(own: int, made: int) -> tuple[Any, Any]:
     return i * own // made, -((-(i + 1) * own) // made)
 
 
+def _check_wanted(operation: str, x: Any, output_size: Any, d: int) -> None:
+    """Raise ValueError for an input of too few axes, RuntimeError for negative sizes, as torch does for sizes of more than one axis."""
+    if d == 1 or not isinstance(output_size, (tuple, list)):
+        return
+    if isinstance(x, Tensor) and x.ndim <= len(output_size):
+        raise ArgumentValueError(explain(operation, f"Input dimension should be at least {len(output_size) + 1}"))
+    if any(m is not None and m < 0 for m in output_size):
+        problem = f"Trying to create tensor with negative dimension: {list(output_size)}"
+        raise ShapeError(explain(operation, problem))
+
+
 def _wanted(operation: str, x: Any, output_size: Any, d: int) -> Shape:
     if not isinstance(output_size, (tuple, list)):
         output_size = (output_size,) * d
@@ -168,6 +179,7 @@ def _adaptive_avg_pool(d: int) -> Callable[..., Any]:
     operation = f"adaptive_avg_pool{d}d"
 
     def function(input: Tensor, output_size: Any) -> Any:  # noqa: A002
+        _check_wanted(operation, input, output_size, d)
         x, had_batch = _planes(operation, input, d)
         if x._data.dtype.kind not in "fcV":
             raise NotSupportedError(explain(operation, "not implemented for 'Long'", input=T.type(x)))
@@ -212,6 +224,7 @@ def _adaptive_max_pool(d: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
     operation = f"adaptive_max_pool{d}d"
 
     def with_indices(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:  # noqa: A002
+        _check_wanted(operation, input, output_size, d)
         x, had_batch = _planes(operation, input, d)
         sizes = _wanted(operation, x, output_size, d)
         own = tuple(x.shape[2:])
