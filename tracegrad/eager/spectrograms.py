@@ -50,15 +50,7 @@ def stft(
     x = T.unsqueeze(input, dim=0) if single else input
     if center:
         x = _continued(x, n_fft // 2, pad_mode)
-    known = x._data.ndim == 2 and kind in "fc" and x._data.dtype.itemsize >= 4
-    total = x._data.shape[-1] if x._data.ndim else 0
-    if not (known and 0 < n_fft <= total and hop > 0 and 0 < length <= n_fft):
-        problem = "expected a floating point signal of 1 or 2 axes, 0 < n_fft <= its length, hop_length > 0 and 0 < win_length <= n_fft"
-        raise ShapeError(
-            explain(
-                "stft", problem, n_fft=n_fft, hop_length=hop, win_length=length, shape=list(x.shape), dtype=input.dtype
-            )
-        )
+    _check_signal(x, n_fft, hop, length)
     whole = _whole_window("stft", window, n_fft, length, x)
     is_complex = kind == "c" or (whole is not None and whole._data.dtype.kind == "c")
     if return_complex is None:
@@ -169,6 +161,15 @@ def _laid_out(weighted: Any, pieces: Any, window: Any, hop: int, center: bool, l
         warnings.warn("The length of signal is shorter than the length parameter. Result is being padded with zeros in the tail.", UserWarning, stacklevel=3)  # fmt: skip
         found = T.cat(found, T.full(shape=(batch, stop - total), value=0, dtype=found._data.dtype), dim=1)
     return found
+
+
+def _check_signal(x: Tensor, n_fft: int, hop: int, length: int) -> None:
+    known = x._data.ndim == 2 and x._data.dtype.kind in "fc" and x._data.dtype.itemsize >= 4
+    total = x._data.shape[-1] if x._data.ndim else 0
+    if not (known and 0 < n_fft <= total and hop > 0 and 0 < length <= n_fft):
+        problem = "expected a floating point signal of 1 or 2 axes, 0 < n_fft <= its length, hop_length > 0 and 0 < win_length <= n_fft"
+        given = {"n_fft": n_fft, "hop_length": hop, "win_length": length, "shape": list(x.shape), "dtype": x.dtype}
+        raise ShapeError(explain("stft", problem, **given))
 
 
 def _lengths(n_fft: int, hop_length: int | None, win_length: int | None) -> tuple[int, int]:
