@@ -79,7 +79,8 @@ def _with_positions(*shapes: Any, bound: Callable[[int], int], count: Callable[[
 
 UNARY: dict[str, tuple[float, float]] = {
     **dict.fromkeys(
-        ("abs", "neg", "exp", "exp2", "expm1", "sin", "cos", "sinh", "cosh", "tanh", "atan", "asinh", "sigmoid"), (-3, 3)
+        ("abs", "neg", "exp", "exp2", "expm1", "sin", "cos", "sinh", "cosh", "tanh", "atan", "asinh", "sigmoid"),
+        (-3, 3),
     ),
     **dict.fromkeys(("square", "floor", "round", "trunc", "sign", "reciprocal"), (-3, 3)),
     **dict.fromkeys(("log", "log2", "log10", "log1p", "sqrt", "rsqrt"), (0.1, 9)),
@@ -95,8 +96,22 @@ BINARY: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
     "floor_divide": ((-9, 9), (0.5, 2)),
     "copysign": ((-3, 3), (-3, 3)),
 }
-JAX_NAMES = {"neg": "negative", "sub": "subtract", "mul": "multiply", "div": "divide", "asin": "arcsin", "acos": "arccos"}
-JAX_NAMES |= {"atan": "arctan", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh", "atan2": "arctan2", "pow": "power"}
+JAX_NAMES = {
+    "neg": "negative",
+    "sub": "subtract",
+    "mul": "multiply",
+    "div": "divide",
+    "asin": "arcsin",
+    "acos": "arccos",
+}
+JAX_NAMES |= {
+    "atan": "arctan",
+    "asinh": "arcsinh",
+    "acosh": "arccosh",
+    "atanh": "arctanh",
+    "atan2": "arctan2",
+    "pow": "power",
+}
 IN_NN = ("sigmoid",)
 IN_LAX = ("rsqrt",)
 
@@ -126,12 +141,22 @@ def elementwise() -> Iterator[Case]:
     yield Case("elementwise", "clamp", lambda lib, x: x.clamp(-1, 1), wide, lambda np, lax, nn, x: np.clip(x, -1, 1))
     yield Case("elementwise", "lerp", lambda lib, x, y: lib.lerp(x, y, 0.3), _flat((-3, 3), (-3, 3)))
     yield Case("elementwise", "addcmul", lambda lib, *xs: lib.addcmul(*xs), _flat((-3, 3), (-3, 3), (-3, 3)))
-    yield Case("elementwise", "gt", lambda lib, x, y: x > y, _flat((-3, 3), (-3, 3)), lambda np, lax, nn, x, y: x > y, None, False)
+    yield Case(
+        "elementwise",
+        "gt",
+        lambda lib, x, y: x > y,
+        _flat((-3, 3), (-3, 3)),
+        lambda np, lax, nn, x, y: x > y,
+        None,
+        False,
+    )
     yield Case("elementwise", "isnan", _named("isnan"), wide, _jax_named("isnan"), None, False)
     yield Case("elementwise", "nan_to_num", _named("nan_to_num"), wide, _jax_named("nan_to_num"))
     yield Case("elementwise", "where", lambda lib, x, y: lib.where(x > 0, x, y), _flat((-3, 3), (-3, 3)),
                lambda np, lax, nn, x, y: np.where(x > 0, x, y))  # fmt: skip
-    yield Case("elementwise", "broadcast add", _named("add"), _normal(_rows, lambda n: (_square(n),)), _jax_named("add"))
+    yield Case(
+        "elementwise", "broadcast add", _named("add"), _normal(_rows, lambda n: (_square(n),)), _jax_named("add")
+    )
     yield Case("elementwise", "to f64", lambda lib, x: x.to(lib.float64), wide, None, None)
 
 
@@ -146,7 +171,12 @@ def activations() -> Iterator[Case]:
     yield Case("activation", "glu", lambda lib, x: lib.nn.functional.glu(x, 1), ROWS)
     for name in ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy_with_logits"):
         yield Case("loss", name, lambda lib, x, y, f=name: getattr(lib.nn.functional, f)(x, y), _flat((-3, 3), (0, 1)))
-    yield Case("loss", "binary_cross_entropy", lambda lib, x, y: lib.nn.functional.binary_cross_entropy(x, y), _flat((0.1, 0.9), (0, 1)))
+    yield Case(
+        "loss",
+        "binary_cross_entropy",
+        lambda lib, x, y: lib.nn.functional.binary_cross_entropy(x, y),
+        _flat((0.1, 0.9), (0, 1)),
+    )
     classes = _with_positions(_rows, bound=_square, count=lambda n: (_square(n),))
     yield Case("loss", "cross_entropy", lambda lib, x, i: lib.nn.functional.cross_entropy(x, i), classes)
     yield Case("loss", "nll_loss", lambda lib, x, i: lib.nn.functional.nll_loss(x, i), classes)
@@ -198,8 +228,18 @@ def ordering() -> Iterator[Case]:
     yield Case("ordering", "sort f64", lambda lib, x: lib.sort(x)[0], _normal(_rows, dtype=np.float64))
     whole = _with_positions(bound=lambda n: n, count=_rows)
     yield Case("ordering", "sort int64", lambda lib, x: lib.sort(x)[0], whole, None, None, False)
-    yield Case("ordering", "argsort", lambda lib, x: lib.argsort(x, 1), ROWS, lambda np, lax, nn, x: np.argsort(x, 1), None, False)
-    yield Case("ordering", "topk 5", lambda lib, x: lib.topk(x, 5, 1)[0], ROWS, lambda np, lax, nn, x: lax.top_k(x, 5)[0])
+    yield Case(
+        "ordering",
+        "argsort",
+        lambda lib, x: lib.argsort(x, 1),
+        ROWS,
+        lambda np, lax, nn, x: np.argsort(x, 1),
+        None,
+        False,
+    )
+    yield Case(
+        "ordering", "topk 5", lambda lib, x: lib.topk(x, 5, 1)[0], ROWS, lambda np, lax, nn, x: lax.top_k(x, 5)[0]
+    )
     yield Case("ordering", "topk all", lambda lib, x: lib.topk(x, 100)[0] if len(x) > 99 else x.clone(), VECTOR)
     yield Case("ordering", "kthvalue", lambda lib, x: lib.kthvalue(x, 3, 1)[0], ROWS)
     yield Case("ordering", "median 1", lambda lib, x: lib.median(x, 1)[0], ROWS)

@@ -16,7 +16,13 @@ SPECIAL = {
     "ndtr": ("ndtr", (-3, 3)), "ndtri": ("ndtri", (0.1, 0.9)), "log_ndtr": ("log_ndtr", (-3, 3)), "entr": ("entr", (0.1, 3)),
     "expit": ("expit", (-3, 3)), "logit": ("logit", (0.1, 0.9)), "exp2": ("exp2", (-3, 3)), "expm1": ("expm1", (-3, 3)), "log1p": ("log1p", (0.1, 3)),
 }  # fmt: skip
-SPECIAL_PAIRS = {"xlogy": "xlogy", "xlog1py": "xlog1py", "gammainc": "gammainc", "gammaincc": "gammaincc", "zeta": "zeta"}
+SPECIAL_PAIRS = {
+    "xlogy": "xlogy",
+    "xlog1py": "xlog1py",
+    "gammainc": "gammainc",
+    "gammaincc": "gammaincc",
+    "zeta": "zeta",
+}
 
 
 def special() -> Iterator[Case]:
@@ -33,15 +39,43 @@ def special() -> Iterator[Case]:
 def positions() -> Iterator[Case]:
     """Gathering, scattering and masks."""
     same = _with_positions(_rows, bound=_square, count=_rows)
-    yield Case("positions", "gather 1", lambda lib, x, i: lib.gather(x, 1, i), same, lambda np, lax, nn, x, i: np.take_along_axis(x, i, 1))
-    yield Case("positions", "gather 0", lambda lib, x, i: lib.gather(x, 0, i), same, lambda np, lax, nn, x, i: np.take_along_axis(x, i, 0))
+    yield Case(
+        "positions",
+        "gather 1",
+        lambda lib, x, i: lib.gather(x, 1, i),
+        same,
+        lambda np, lax, nn, x, i: np.take_along_axis(x, i, 1),
+    )
+    yield Case(
+        "positions",
+        "gather 0",
+        lambda lib, x, i: lib.gather(x, 0, i),
+        same,
+        lambda np, lax, nn, x, i: np.take_along_axis(x, i, 0),
+    )
     yield Case("positions", "take_along_dim", lambda lib, x, i: lib.take_along_dim(x, i, 1), same)
     two = _with_positions(_rows, _rows, bound=_square, count=_rows)
     yield Case("positions", "scatter_add 1", lambda lib, x, y, i: x.scatter_add(1, i, y), two)
     yield Case("positions", "scatter_add 0", lambda lib, x, y, i: x.scatter_add(0, i, y), two)
     yield Case("positions", "scatter", lambda lib, x, y, i: x.scatter(1, i, y), two)
-    yield Case("positions", "scatter_reduce amax", lambda lib, x, y, i: x.scatter_reduce(1, i, y, "amax"), two, None, None, False)
-    yield Case("positions", "scatter_reduce mean", lambda lib, x, y, i: x.scatter_reduce(1, i, y, "mean"), two, None, None, False)
+    yield Case(
+        "positions",
+        "scatter_reduce amax",
+        lambda lib, x, y, i: x.scatter_reduce(1, i, y, "amax"),
+        two,
+        None,
+        None,
+        False,
+    )
+    yield Case(
+        "positions",
+        "scatter_reduce mean",
+        lambda lib, x, y, i: x.scatter_reduce(1, i, y, "mean"),
+        two,
+        None,
+        None,
+        False,
+    )
     rows = _with_positions(_rows, bound=_square, count=lambda n: (_square(n),))
     yield Case("positions", "index_select 0", lambda lib, x, i: lib.index_select(x, 0, i), rows)
     yield Case("positions", "index_select 1", lambda lib, x, i: lib.index_select(x, 1, i), rows)
@@ -56,7 +90,9 @@ def positions() -> Iterator[Case]:
     yield Case("positions", "x[i] flat", lambda lib, x, y, i: x[i], flat)
     few = _with_positions(lambda n: (n,), lambda n: (n,), bound=lambda n: 10, count=lambda n: (n,))
     yield Case("positions", "index_add few rows", lambda lib, x, y, i: x.index_add(0, i, y), few)
-    words = _with_positions(lambda n: (max(n // 640, 8), 64), bound=lambda n: max(n // 640, 8), count=lambda n: (8, max(n // 512, 1)))
+    words = _with_positions(
+        lambda n: (max(n // 640, 8), 64), bound=lambda n: max(n // 640, 8), count=lambda n: (8, max(n // 512, 1))
+    )
     yield Case("positions", "embedding", lambda lib, w, i: lib.nn.functional.embedding(i, w), words)
     yield Case("positions", "masked_fill", lambda lib, x, i: x.masked_fill(i > 5, 0.0), same)
     yield Case("positions", "masked_select", lambda lib, x, i: x.masked_select(i > 5), same)
@@ -68,19 +104,42 @@ def positions() -> Iterator[Case]:
 def shapes() -> Iterator[Case]:
     """Elements moved."""
     pair = _normal(lambda n: (_square(n) // 2, _square(n)), lambda n: (_square(n) // 2, _square(n)))
-    yield Case("shapes", "cat 0", lambda lib, x, y: lib.cat((x, y), 0), pair, lambda np, lax, nn, x, y: np.concatenate((x, y), 0))
-    yield Case("shapes", "cat 1", lambda lib, x, y: lib.cat((x, y), 1), pair, lambda np, lax, nn, x, y: np.concatenate((x, y), 1))
+    yield Case(
+        "shapes",
+        "cat 0",
+        lambda lib, x, y: lib.cat((x, y), 0),
+        pair,
+        lambda np, lax, nn, x, y: np.concatenate((x, y), 0),
+    )
+    yield Case(
+        "shapes",
+        "cat 1",
+        lambda lib, x, y: lib.cat((x, y), 1),
+        pair,
+        lambda np, lax, nn, x, y: np.concatenate((x, y), 1),
+    )
     for dim in (0, 2):
         yield Case("shapes", f"stack {dim}", lambda lib, x, y, d=dim: lib.stack((x, y), d), pair)
     for mode in ("constant", "reflect", "replicate", "circular"):
         yield Case("shapes", f"pad {mode}", lambda lib, x, m=mode: lib.nn.functional.pad(x[None], (2, 3), m), ROWS)
     yield Case("shapes", "roll", lambda lib, x: lib.roll(x, 3, 1), ROWS, lambda np, lax, nn, x: np.roll(x, 3, 1))
     for dim in (0, 1):
-        yield Case("shapes", f"flip {dim}", lambda lib, x, d=dim: lib.flip(x, (d,)), ROWS, lambda np, lax, nn, x, d=dim: np.flip(x, d))
+        yield Case(
+            "shapes",
+            f"flip {dim}",
+            lambda lib, x, d=dim: lib.flip(x, (d,)),
+            ROWS,
+            lambda np, lax, nn, x, d=dim: np.flip(x, d),
+        )
     yield Case("shapes", "repeat", lambda lib, x: x[: len(x) // 4].repeat(4, 1), ROWS)
     yield Case("shapes", "repeat_interleave", lambda lib, x: x[: len(x) // 4].repeat_interleave(4, 0), ROWS)
     yield Case("shapes", "t contiguous", lambda lib, x: x.t().contiguous(), ROWS)
-    yield Case("shapes", "permute contiguous", lambda lib, x: x.permute(0, 2, 3, 1).contiguous(), _normal(lambda n: (4, 16, max(n // 1024, 1), 16)))
+    yield Case(
+        "shapes",
+        "permute contiguous",
+        lambda lib, x: x.permute(0, 2, 3, 1).contiguous(),
+        _normal(lambda n: (4, 16, max(n // 1024, 1), 16)),
+    )
     yield Case("shapes", "clone", lambda lib, x: x.clone(), ROWS)
 
 
@@ -89,7 +148,12 @@ def products() -> Iterator[Case]:
     side = lambda n: max(int(n**0.5) // 2, 4)  # noqa: E731
     square = _normal(lambda n: (side(n), side(n)), lambda n: (side(n), side(n)))
     yield Case("products", "matmul", lambda lib, x, y: x @ y, square, lambda np, lax, nn, x, y: x @ y)
-    yield Case("products", "matmul f64", lambda lib, x, y: x @ y, _normal(lambda n: (side(n), side(n)), lambda n: (side(n), side(n)), dtype=np.float64))
+    yield Case(
+        "products",
+        "matmul f64",
+        lambda lib, x, y: x @ y,
+        _normal(lambda n: (side(n), side(n)), lambda n: (side(n), side(n)), dtype=np.float64),
+    )
     yield Case("products", "matmul transposed", lambda lib, x, y: x.t() @ y.t(), square)
     yield Case("products", "mv", lambda lib, x, y: x @ y, _normal(_rows, lambda n: (_square(n),)))
     stacks = _normal(lambda n: (max(n // 4096, 1), 64, 64), lambda n: (max(n // 4096, 1), 64, 64))
@@ -112,8 +176,18 @@ def products() -> Iterator[Case]:
     for p in (2.0, 1.0):
         yield Case("distances", f"cdist {p:g}", lambda lib, x, y, p=p: lib.cdist(x, y, p), points)
     yield Case("distances", "pdist", lambda lib, x: lib.nn.functional.pdist(x), _normal(lambda n: (side(n), 16)))
-    yield Case("distances", "cosine_similarity", lambda lib, x, y: lib.nn.functional.cosine_similarity(x, y), _normal(_rows, _rows))
-    yield Case("distances", "pairwise_distance", lambda lib, x, y: lib.nn.functional.pairwise_distance(x, y), _normal(_rows, _rows))
+    yield Case(
+        "distances",
+        "cosine_similarity",
+        lambda lib, x, y: lib.nn.functional.cosine_similarity(x, y),
+        _normal(_rows, _rows),
+    )
+    yield Case(
+        "distances",
+        "pairwise_distance",
+        lambda lib, x, y: lib.nn.functional.pairwise_distance(x, y),
+        _normal(_rows, _rows),
+    )
     side3 = _normal(*[lambda n: (2, 8, max(int(n**0.5) // 8, 4), 64)] * 3)
     yield Case("products", "attention", lambda lib, *xs: lib.nn.functional.scaled_dot_product_attention(*xs), side3)
 
@@ -128,19 +202,61 @@ def layers() -> Iterator[Case]:
     for d in (1, 2, 3):
         kernel = (3,) * d
         both = _normal(_images(d), lambda n, k=kernel: (16, 16, *k), lambda n: (16,))
-        yield Case("convolution", f"conv{d}d", lambda lib, x, w, b, d=d: getattr(lib.nn.functional, f"conv{d}d")(x, w, b, padding=1), both)
+        yield Case(
+            "convolution",
+            f"conv{d}d",
+            lambda lib, x, w, b, d=d: getattr(lib.nn.functional, f"conv{d}d")(x, w, b, padding=1),
+            both,
+        )
         yield Case("convolution", f"conv_transpose{d}d",
                    lambda lib, x, w, b, d=d: getattr(lib.nn.functional, f"conv_transpose{d}d")(x, w, b, padding=1), both)  # fmt: skip
     image = _normal(_images(2), lambda n: (16, 16, 3, 3))
-    yield Case("convolution", "conv2d stride 2", lambda lib, x, w: lib.nn.functional.conv2d(x, w, stride=2, padding=1), image)
+    yield Case(
+        "convolution", "conv2d stride 2", lambda lib, x, w: lib.nn.functional.conv2d(x, w, stride=2, padding=1), image
+    )
     yield Case("convolution", "conv2d dilation 2", lambda lib, x, w: lib.nn.functional.conv2d(x, w, dilation=2), image)
-    yield Case("convolution", "conv2d 1x1", lambda lib, x, w: lib.nn.functional.conv2d(x, w), _normal(_images(2), lambda n: (16, 16, 1, 1)))
-    yield Case("convolution", "conv2d groups 4", lambda lib, x, w: lib.nn.functional.conv2d(x, w, groups=4), _normal(_images(2), lambda n: (16, 4, 3, 3)))
-    yield Case("convolution", "conv2d depthwise", lambda lib, x, w: lib.nn.functional.conv2d(x, w, groups=16), _normal(_images(2), lambda n: (16, 1, 3, 3)))
-    yield Case("convolution", "conv2d 3 channels", lambda lib, x, w: lib.nn.functional.conv2d(x, w), _normal(_images(2, 3), lambda n: (32, 3, 5, 5)))
-    yield Case("convolution", "conv2d 64 channels", lambda lib, x, w: lib.nn.functional.conv2d(x, w, padding=1), _normal(_images(2, 64), lambda n: (64, 64, 3, 3)))
-    yield Case("convolution", "unfold", lambda lib, x: lib.nn.functional.unfold(x, 3), _normal(lambda n: (4, 4, *(max(int((n / 144) ** 0.5), 6),) * 2)))
-    yield Case("convolution", "fold", lambda lib, x: lib.nn.functional.fold(x, (32, 32), 3), _normal(lambda n: (4, max(n // 32400, 1) * 9, 900)))
+    yield Case(
+        "convolution",
+        "conv2d 1x1",
+        lambda lib, x, w: lib.nn.functional.conv2d(x, w),
+        _normal(_images(2), lambda n: (16, 16, 1, 1)),
+    )
+    yield Case(
+        "convolution",
+        "conv2d groups 4",
+        lambda lib, x, w: lib.nn.functional.conv2d(x, w, groups=4),
+        _normal(_images(2), lambda n: (16, 4, 3, 3)),
+    )
+    yield Case(
+        "convolution",
+        "conv2d depthwise",
+        lambda lib, x, w: lib.nn.functional.conv2d(x, w, groups=16),
+        _normal(_images(2), lambda n: (16, 1, 3, 3)),
+    )
+    yield Case(
+        "convolution",
+        "conv2d 3 channels",
+        lambda lib, x, w: lib.nn.functional.conv2d(x, w),
+        _normal(_images(2, 3), lambda n: (32, 3, 5, 5)),
+    )
+    yield Case(
+        "convolution",
+        "conv2d 64 channels",
+        lambda lib, x, w: lib.nn.functional.conv2d(x, w, padding=1),
+        _normal(_images(2, 64), lambda n: (64, 64, 3, 3)),
+    )
+    yield Case(
+        "convolution",
+        "unfold",
+        lambda lib, x: lib.nn.functional.unfold(x, 3),
+        _normal(lambda n: (4, 4, *(max(int((n / 144) ** 0.5), 6),) * 2)),
+    )
+    yield Case(
+        "convolution",
+        "fold",
+        lambda lib, x: lib.nn.functional.fold(x, (32, 32), 3),
+        _normal(lambda n: (4, max(n // 32400, 1) * 9, 900)),
+    )
     for d in (1, 2, 3):
         for kind in ("max", "avg"):
             for k, stride in ((2, 2), (3, 2), (3, 1)):
@@ -154,16 +270,35 @@ def layers() -> Iterator[Case]:
     for mode in ("nearest", "bilinear", "bicubic"):
         yield Case("interpolate", mode, lambda lib, x, m=mode: lib.nn.functional.interpolate(x, scale_factor=2, mode=m),
                    _normal(lambda n: _images(2)(n // 4)))  # fmt: skip
-    yield Case("interpolate", "pixel_shuffle", lambda lib, x: lib.nn.functional.pixel_shuffle(x, 2), _normal(_images(2)))
+    yield Case(
+        "interpolate", "pixel_shuffle", lambda lib, x: lib.nn.functional.pixel_shuffle(x, 2), _normal(_images(2))
+    )
     side = _normal(_rows, lambda n: (_square(n),), lambda n: (_square(n),))
     yield Case("normalise", "layer_norm", lambda lib, x, w, b: lib.nn.functional.layer_norm(x, x.shape[1:], w, b), side)
-    yield Case("normalise", "rms_norm", lambda lib, x, w, b: lib.nn.functional.rms_norm(x, x.shape[1:], w), _normal(_rows, lambda n: (_square(n),), lambda n: (1,)), None, None, False)
+    yield Case(
+        "normalise",
+        "rms_norm",
+        lambda lib, x, w, b: lib.nn.functional.rms_norm(x, x.shape[1:], w),
+        _normal(_rows, lambda n: (_square(n),), lambda n: (1,)),
+        None,
+        None,
+        False,
+    )
     images = _normal(_images(2), lambda n: (16,), lambda n: (16,))
-    yield Case("normalise", "batch_norm", lambda lib, x, w, b: lib.nn.functional.batch_norm(x, None, None, w, b, True), images)
+    yield Case(
+        "normalise", "batch_norm", lambda lib, x, w, b: lib.nn.functional.batch_norm(x, None, None, w, b, True), images
+    )
     yield Case("normalise", "group_norm", lambda lib, x, w, b: lib.nn.functional.group_norm(x, 4, w, b), images)
-    yield Case("normalise", "instance_norm", lambda lib, x, w, b: lib.nn.functional.instance_norm(x, weight=w, bias=b), images)
+    yield Case(
+        "normalise", "instance_norm", lambda lib, x, w, b: lib.nn.functional.instance_norm(x, weight=w, bias=b), images
+    )
     yield Case("normalise", "normalize", lambda lib, x: lib.nn.functional.normalize(x), ROWS)
-    yield Case("normalise", "local_response_norm", lambda lib, x: lib.nn.functional.local_response_norm(x, 5), _normal(_images(2)))
+    yield Case(
+        "normalise",
+        "local_response_norm",
+        lambda lib, x: lib.nn.functional.local_response_norm(x, 5),
+        _normal(_images(2)),
+    )
 
 
 def chance() -> Iterator[Case]:
@@ -189,13 +324,27 @@ def linear_algebra() -> Iterator[Case]:
         x = _rng().standard_normal((count, 32, 32))
         return [x @ x.swapaxes(1, 2) + 32 * np.eye(32)]
 
-    chosen = {"inv": None, "cholesky": None, "det": None, "eigh": 0, "svd": 1, "qr": 0, "slogdet": 1, "matrix_exp": None, "lu": 1}
+    chosen = {
+        "inv": None,
+        "cholesky": None,
+        "det": None,
+        "eigh": 0,
+        "svd": 1,
+        "qr": 0,
+        "slogdet": 1,
+        "matrix_exp": None,
+        "lu": 1,
+    }
     for name, i in chosen.items():  # of several results the one whose derivative does not depend on a gauge
         yield Case("linalg", name, lambda lib, x, f=name, i=i: getattr(lib.linalg, f)(x) if i is None else getattr(lib.linalg, f)(x)[i],
                    lambda n: stacked(n // 10), None, None, name != "lu")  # fmt: skip
     yield Case("linalg", "solve", lambda lib, x: lib.linalg.solve(x, x), lambda n: stacked(n // 10))
-    yield Case("linalg", "solve_triangular", lambda lib, x: lib.linalg.solve_triangular(x, x, upper=True), lambda n: stacked(n // 10))
-
+    yield Case(
+        "linalg",
+        "solve_triangular",
+        lambda lib, x: lib.linalg.solve_triangular(x, x, upper=True),
+        lambda n: stacked(n // 10),
+    )
 
 
 LAYERS = (special, positions, shapes, products, layers, chance, linear_algebra)

@@ -4,8 +4,11 @@
 
 A NAME selects the operators whose family or name contains it.  One line an operator: how many times as long as PyTorch (JAX, jitted; SciPy's
 ufunc) tracegrad takes, forward and backward.  Backward is the derivative alone, of a graph that is kept; for JAX it is the jitted pullback, which
-computes as much of the forward function as it needs.  `--over 2` prints only what takes more than twice as long as PyTorch.
+computes as much of the forward function as it needs.  Ratios are those of the fastest rounds: long calls are rarely left alone on a shared machine.
+`--over 2` prints only what takes more than twice as long as PyTorch.
 """
+
+# ruff: noqa: E402  (libraries read the number of threads when they are imported)
 
 from __future__ import annotations
 
@@ -20,8 +23,8 @@ import argparse
 import gc
 import importlib.util
 import json
-import statistics
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +55,9 @@ def eager(lib: Any, case: Case, arrays: list[Any]) -> tuple[Callable[[], object]
     leaves = [lib.from_numpy(a).requires_grad_(a.dtype.kind == "f") for a in arrays]
     wanted = [x for x in leaves if x.requires_grad]
     out = case.run(lib, *leaves)
-    g = lib.from_numpy(np.random.default_rng(1).uniform(0.5, 1, tuple(out.shape)).astype(str(out.dtype).rpartition(".")[2]))
+    g = lib.from_numpy(
+        np.random.default_rng(1).uniform(0.5, 1, tuple(out.shape)).astype(str(out.dtype).rpartition(".")[2])
+    )
     return forward, lambda: lib.autograd.grad(out, wanted, g, retain_graph=True, allow_unused=True)
 
 
@@ -93,7 +98,7 @@ def calls(case: Case, size: int, against: list[str]) -> tuple[Calls, Calls]:
             if case.scipy is not None:
                 import scipy.special
 
-                forward[name] = lambda f=getattr(scipy.special, case.scipy): f(*arrays)
+                forward[name] = partial(getattr(scipy.special, case.scipy), *arrays)
             continue
         if name == "jax":
             if case.jax is None or any(a.dtype == np.float64 for a in arrays):
@@ -118,15 +123,12 @@ LIBRARIES: dict[str, Callable[[], Any]] = {"tracegrad": lambda: tg, "torch": _to
 
 
 def measured(functions: Calls, rounds: int, round_s: float) -> dict[str, float]:
-    """How many times as long as each other library tracegrad takes, and under its own name its microseconds."""
+    """How many times as long as each other library tracegrad takes, by the fastest rounds, and under its own name its microseconds."""
     if "tracegrad" not in functions:
         return {}
     times = alternate(functions, rounds, round_s)
-    own = times.pop("tracegrad")
-    found = {"tracegrad": statistics.median(own) * 1e6}
-    for name, other in times.items():
-        found[name] = statistics.median(a / b for a, b in zip(own, other, strict=True))
-    return found
+    own = min(times.pop("tracegrad"))
+    return {"tracegrad": own * 1e6, **{name: own / min(other) for name, other in times.items()}}
 
 
 def line(case: Case, there: dict[str, float], back: dict[str, float], against: list[str]) -> str:
@@ -149,14 +151,18 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="families or parts of names; all without any")
     parser.add_argument("--size", type=int, default=1_000_000, help="elements of the largest operand")
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--quick", action="store_true", help="1,000 elements and one short round: whether everything runs")
+    parser.add_argument(
+        "--quick", action="store_true", help="1,000 elements and one short round: whether everything runs"
+    )
     parser.add_argument("--against", default="torch,jax,scipy", help="of these what is installed")
     parser.add_argument("--over", type=float, default=0.0, help="only lines with a larger ratio to PyTorch")
     parser.add_argument("--json", type=Path, help="also write the ratios to this file")
     options = parser.parse_args()
-    size, rounds, round_s = (1000, 1, 1e-5) if options.quick else (options.size, options.rounds, 0.02)
-    against = [name for name in options.against.split(",") if importlib.util.find_spec(name)]
-    print(f"tracegrad's time in units of the other's, {size:,} elements, median of {rounds} alternating rounds; ∂: backward")
+    size, rounds, round_s = (1000, 1, 1e-5) if options.quick else (options.size, options.rounds, 0.005)
+    against = [name for name in options.against.split(",") if name and importlib.util.find_spec(name)]
+    print(
+        f"tracegrad's time in units of the other's, {size:,} elements, the fastest of {rounds} alternating rounds; ∂: backward"
+    )
     print(header(against))
     every: dict[str, Any] = {}
     for case in cases(options.names):
