@@ -59,13 +59,14 @@ def matrix_inverse(x: Array, check: bool) -> Array:
             raise
         if check:
             raise _where_singular("linalg.inv", x) from None
-    out = np.full(x.shape, np.nan, x.dtype)
-    for place in np.ndindex(x.shape[:-2]):
-        try:
-            out[place] = np.linalg.inv(x[place])
-        except np.linalg.LinAlgError:
-            continue
-    return out
+    return _by_factors(x, np.eye(x.shape[-1], dtype=x.dtype))
+
+
+def _by_factors(a: Array, b: Array) -> Array:
+    """X with a @ X = b by LU factors: inf and nan where a is singular."""
+    packed, pivots = lu_packed(a, False)
+    exchanged = np.matmul(permutation_matrix(pivots, a.shape[-1], a.dtype).swapaxes(-1, -2), b)
+    return substituted(packed, substituted(packed, exchanged, False, True), True, False)
 
 
 def matrix_solve(a: Array, b: Array, left: bool, check: bool) -> Array:
@@ -79,7 +80,7 @@ def matrix_solve(a: Array, b: Array, left: bool, check: bool) -> Array:
             raise
         if check:
             raise _where_singular("linalg.solve", a) from None
-    return np.matmul(matrix_inverse(a, False), b)
+    return _by_factors(a, b)
 
 
 def determinant(x: Array) -> Array:

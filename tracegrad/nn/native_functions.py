@@ -11,6 +11,7 @@ from tracegrad.eager.creation import ones, rand, tensor, zeros
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ShapeError, explain
+from tracegrad.ir.types import one_axis
 from tracegrad.nn import functional
 from tracegrad.nn.conv_functions import check_tensors
 from tracegrad.nn.embedding_functions import _shorten, _starts
@@ -209,6 +210,7 @@ def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Any:  # noqa: A002
     check_tensors("norm_except_dim", v=v)
     if dim == -1:
         return T.named(v.norm(pow), called="NormBackward0")  # type: ignore[attr-defined]
+    dim = one_axis("norm_except_dim", v.ndim, dim)
     others = tuple(i for i in range(v.ndim) if i != dim)
     made = v.norm(pow, others, keepdim=True) if others else v.abs()  # type: ignore[attr-defined]
     return T.named(made, called="ViewBackward0" if dim in (0, v.ndim - 1) else "TransposeBackward0")

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from tracegrad.dtypes import int32
-from tracegrad.errors import DifferentiationError, NotSupportedError, ShapeError, explain
+from tracegrad.errors import DifferentiationError, DTypeError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.families import Composite
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A, I
-from tracegrad.ir.types import Type
+from tracegrad.ir.types import Type, size_of
 from tracegrad.ops.matrices import MatrixFunction, mH, needs_matrices, needs_square
 from tracegrad.ops.results import named_result
 
@@ -172,12 +172,23 @@ class LuUnpack(Composite):
         """(P, L, U); what is not asked for has no elements."""
         t = F.type(LU_data)
         nothing = F.zeros(Type((0,), t.dtype))
-        p = F.permutation_matrix(LU_pivots, rows=t.shape[-2], dtype=t.dtype) if unpack_pivots else nothing
-        pair = (nothing, nothing)
-        if unpack_data:
-            lower, upper = unpacked(F, LU_data)
-            pair = (F.named(lower, called="LuUnpackBackward0"), F.named(upper, called="LuUnpackBackward0"))
-        return named_result("lu_unpack", ("P", "L", "U"), (p, *pair))
+        if unpack_pivots:
+            _needs_pivots("torch.lu_unpack", F.type(LU_pivots))
+            nothing = F.permutation_matrix(LU_pivots, rows=t.shape[-2], dtype=t.dtype)
+        pair = unpacked(F, LU_data) if unpack_data else (no_elements(F, LU_data), no_elements(F, LU_data))
+        return named_result(
+            "lu_unpack", ("P", "L", "U"), (nothing, *(F.named(v, called="LuUnpackBackward0") for v in pair))
+        )
+
+
+def no_elements(F: Ops, x: Any) -> Value:
+    """A vector without elements that depends on x.  Shape: (*a) -> (0,)."""
+    return F.slice(F.reshape(x, shape=(size_of(F.shape(x)),)), dim=0, start=0, stop=0, step=1)
+
+
+def _needs_pivots(operation: str, pivots: Type) -> None:
+    if pivots.dtype != int32.numpy:
+        raise DTypeError(explain(operation, "pivots should be a Tensor of scalar type torch.int32", pivots=pivots))
 
 
 def lu_solved(F: Ops, packed: Any, pivots: Any, b: Any, left: bool = True, adjoint: bool = False) -> Value:
@@ -186,6 +197,7 @@ def lu_solved(F: Ops, packed: Any, pivots: Any, b: Any, left: bool = True, adjoi
         return mH(F, lu_solved(F, packed, pivots, mH(F, b), True, not adjoint))
     t = F.type(packed)
     needs_square("linalg.lu_solve", t, "LU")
+    _needs_pivots("linalg.lu_solve", F.type(pivots))
     p = F.permutation_matrix(pivots, rows=t.shape[-2], dtype=t.dtype)
     if adjoint:
         half = _solve(F, mH(F, packed), b, upper=False, left=True)

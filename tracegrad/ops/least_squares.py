@@ -16,6 +16,7 @@ from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Type, broadcast
 from tracegrad.ops.checks import real_type
+from tracegrad.ops.factors import no_elements
 from tracegrad.ops.matrices import MatrixFunction, check_equation, mH, needs_matrices
 from tracegrad.ops.results import named_result
 from tracegrad.ops.spectral_values import hermitian_eigenvalues, singular_values
@@ -220,7 +221,8 @@ class LinalgLstsq(Composite):
         limit = max(m, n) * float(np.finfo(a.dtype).eps) if rcond is None else float(rcond)
         solution, rank, values = F.least_squares(A, right, rcond=limit, values=driver in ("gelsd", "gelss"))
         nothing = F.zeros(Type((0,), F.type(values).dtype))
-        residuals = nothing
+        residuals = no_elements(F, solution)
+        residuals = F.named(F.abs(residuals) if a.dtype.kind == "c" else residuals, called="LinalgLstsqBackward0")
         if m > n and driver not in (None, "gelsy"):
             difference = F.abs(F.sub(F.matmul(A, solution), right))
             residuals = F.named(

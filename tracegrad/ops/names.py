@@ -79,7 +79,7 @@ DEFINED: dict[str, str] = {
     "normalise": "log_softmax logsumexp softmax",
     "norms": (
         "frobenius_norm linalg_cond linalg_diagonal linalg_matrix_rank linalg_norm linalg_tensorinv linalg_tensorsolve "
-        "linalg_vander matrix_norm norm_except_dim nuclear_norm vander vector_norm "
+        "linalg_vander matrix_norm nuclear_norm vander vector_norm "
     ),
     "ordering": (
         "argsort kthvalue kthvalue_dim median median_all median_dim mode mode_dim msort nanmedian sort sort_dim topk "

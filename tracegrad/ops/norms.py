@@ -63,7 +63,9 @@ class MatrixNorm(Composite):
         if len(F.shape(input)) < 2:
             raise ShapeError(explain("linalg.matrix_norm", "The input tensor A must have at least 2 dimensions"))
         x = _floating(F, "linalg.matrix_norm", input, dtype)
-        if not isinstance(dim, Sequence) or len(dim) != 2:
+        if not isinstance(dim, Sequence):
+            raise ArgumentError(explain("linalg.matrix_norm", f"argument 'dim' must be tuple of ints, not {dim}"))
+        if len(dim) != 2:
             raise ShapeError(explain("linalg.matrix_norm", f"dim must be a 2-tuple. Got {dim}"))
         rank = len(F.shape(x))
         rows, columns = (one_axis("linalg.matrix_norm", rank, d) for d in dim)
@@ -119,12 +121,11 @@ class LinalgNorm(Composite):
         """Without ord the 2-norm of all elements of dim; with ord the matrix norm over two axes, the vector norm over one."""
         rank = len(F.shape(input))
         axes = None if dim is None else (dim,) if isinstance(dim, int) else tuple(dim)
-        if ord is not None:
-            if axes is not None and len(axes) not in (1, 2):
-                raise ShapeError(explain("linalg.norm", "If dim is specified, it must be of length 1 or 2", dim=dim))
-            if axes is None and rank not in (1, 2) and not isinstance(ord, str):
-                problem = f"If dim is not specified but ord is, the input must be 1D or 2D. Got {rank}D"
-                raise ShapeError(explain("linalg.norm", problem))
+        if axes is not None and len(axes) not in (1, 2):
+            raise ShapeError(explain("linalg.norm", "If dim is specified, it must be of length 1 or 2", dim=dim))
+        if ord is not None and axes is None and rank not in (1, 2) and not isinstance(ord, str):
+            problem = f"If dim is not specified but ord is, the input must be 1D or 2D. Got {rank}D"
+            raise ShapeError(explain("linalg.norm", problem))
         if isinstance(ord, str) or (ord is not None and (len(axes) if axes is not None else rank) == 2):
             if axes is None and rank > 2:
                 problem = f"If dim is not specified but ord is, the input must be 1D or 2D. Got {rank}D"
@@ -161,22 +162,6 @@ class NuclearNorm(Composite):
         return F.matrix_norm(input, "nuc", tuple(dim), keepdim)
 
 
-class NormExceptDim(Composite):
-    """The norms of all slices along dim, which weight_norm divides by.  Shape: (*a) -> a with 1s but for dim; dim=-1: ()."""
-
-    method, samples = False, ([A(2, 3, 4)], [A(2, 3, 4), 2, 1])
-
-    @staticmethod
-    def call(F: Ops, v: Any, pow: int = 2, dim: int = 0) -> Value:  # noqa: A002
-        """The norm of order `pow` over all axes but dim."""
-        if dim == -1:
-            return F.named(F.norm(v, pow), called="NormBackward0")
-        axis = one_axis("norm_except_dim", len(F.shape(v)), dim)
-        others = tuple(i for i in range(len(F.shape(v))) if i != axis)
-        called = "ViewBackward0" if axis in (0, len(F.shape(v)) - 1) else "TransposeBackward0"
-        return F.named(F.norm(v, pow, others, True), called=called)
-
-
 class LinalgCond(Composite):
     """The condition numbers of matrices: norm(A) * norm(inv(A)).  Shape: (*p, n, m) -> (*p).  inf for singular matrices."""
 
@@ -196,6 +181,10 @@ class LinalgCond(Composite):
             quotient = F.div(*ends) if p != -2 else F.div(ends[1], ends[0])
             return F.named(F.reshape(quotient, shape=t.shape[:-2]), called="SqueezeBackward1")
         needs_square("linalg.cond", t)
+        if p == "nuc":  # by its definition: the inverse of a singular matrix has no singular values
+            values = singular_values(F, input)
+            last = len(t.shape) - 2
+            return F.mul(*(F.sum(v, dim=(last,), keepdim=False) for v in (values, F.reciprocal(values))))
         product = F.mul(F.matrix_norm(input, p), F.matrix_norm(F.linalg_inv_node(input, check=False), p))
         return F.named(F.where(F.isnan(product), math.inf, product), called="NanToNumBackward0")
 

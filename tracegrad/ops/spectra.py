@@ -292,6 +292,13 @@ def _gaps(F: Ops, values: Value, dtype: Any) -> Value:
     return F.where(F.ne(_identity(F, found), 0), 1.0, found)
 
 
+def needs_no_driver(driver: Any) -> None:
+    """Raise RuntimeError for a driver: torch has them for CUDA only."""
+    if driver is not None:
+        problem = "keyword argument `driver=` is only supported on CUDA inputs with cuSOLVER backend."
+        raise ShapeError(explain("torch.linalg.svd", problem, driver=driver))
+
+
 class LinalgSvd(Composite):
     """(U, S, Vh) with A = U diag(S) Vh.  Shape: (*p, n, m) -> (*p, n, n), (*p, k), (*p, m, m), k = min(n, m)."""
 
@@ -300,6 +307,7 @@ class LinalgSvd(Composite):
     @staticmethod
     def call(F: Ops, A: Any, full_matrices: bool = True, *, driver: Any = None) -> Any:  # noqa: N803
         """Singular values descending; U and Vh have k columns and rows for full_matrices=False.  Derivatives do not see the others."""
+        needs_no_driver(driver)
         return named_result("linalg_svd", ("U", "S", "Vh"), F.linalg_svd_node(A, full=bool(full_matrices)))
 
 

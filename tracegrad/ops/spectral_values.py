@@ -13,7 +13,7 @@ from tracegrad.ir.samples import A, S
 from tracegrad.ir.types import Type
 from tracegrad.ops.checks import real_type
 from tracegrad.ops.matrices import MatrixFunction, mH, needs_matrices, needs_square
-from tracegrad.ops.spectra import matrix_diagonal, reads_upper
+from tracegrad.ops.spectra import matrix_diagonal, needs_no_driver, reads_upper
 
 
 def _scaled(F: Ops, x: Value, values: Value) -> Value:
@@ -121,6 +121,7 @@ class LinalgSvdvals(Composite):
     @staticmethod
     def call(F: Ops, A: Any, *, driver: Any = None) -> Value:  # noqa: N803
         """The singular values."""
+        needs_no_driver(driver)
         return singular_values(F, A)
 
 
