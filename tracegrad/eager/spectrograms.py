@@ -11,6 +11,7 @@ import numpy as np
 from tracegrad import dtypes
 from tracegrad.config import local
 from tracegrad.eager.dispatch import T
+from tracegrad.eager.generate import public_function
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import ArgumentError, DataError, DTypeError, ShapeError, explain
 
@@ -72,10 +73,13 @@ def stft(
     else:
         found = T.fft_r2c(pieces, dim=(2,), scale=scale, onesided=onesided)
     found = T.transpose(found, dim0=1, dim1=2)
+    if single:
+        found = T.squeeze(found, dim=(0,))
+    found = T.named(found, called="SqueezeBackward4" if single else "TransposeBackward1")
     if not return_complex:
         _warn("real", "stft with return_complex=False is deprecated. Take torch.view_as_real of the complex output")
         found = T.view_as_real(found)
-    return T.squeeze(found, dim=(0,)) if single else found  # type: ignore[no-any-return]
+    return found  # type: ignore[no-any-return]
 
 
 def istft(
@@ -133,11 +137,10 @@ def istft(
     whole = _whole_window("istft", window, n_fft, taken, pieces)
     if whole is None:
         whole = T.ones(T.type(T.select(T.select(pieces, dim=0, index=0), dim=0, index=0)))
-    found = _laid_out(T.mul(pieces, whole), pieces, whole, hop, center, length)
-    return T.squeeze(found, dim=(0,)) if single else found  # type: ignore[no-any-return]
+    return _laid_out(T.mul(pieces, whole), pieces, whole, hop, center, length, single)  # type: ignore[no-any-return]
 
 
-def _laid_out(weighted: Any, pieces: Any, window: Any, hop: int, center: bool, length: int | None) -> Any:
+def _laid_out(weighted: Any, pieces: Any, window: Any, hop: int, center: bool, length: int | None, single: bool) -> Any:
     """The weighted pieces (batch, count, n) added in their places, divided by what the squared windows add up to there."""
     batch, count, n = pieces._data.shape
     total = n + hop * (count - 1)
@@ -157,9 +160,13 @@ def _laid_out(weighted: Any, pieces: Any, window: Any, hop: int, center: bool, l
     if local.trace is None and weights._data.size and np.abs(weights._data).min() <= 1e-11:
         raise DataError(explain("istft", "window overlap add min: the squared windows add up to 0 somewhere"))
     found = T.div(sums, weights)
+    if single:
+        found = public_function("squeeze")(found, 0)
     if stop > total:
         warnings.warn("The length of signal is shorter than the length parameter. Result is being padded with zeros in the tail.", UserWarning, stacklevel=3)  # fmt: skip
-        found = T.cat(found, T.full(shape=(batch, stop - total), value=0, dtype=found._data.dtype), dim=1)
+        shape = found._data.shape[:-1]
+        zeros = T.full(shape=(*shape, stop - total), value=0, dtype=found._data.dtype)
+        found = T.named(T.cat(found, zeros, dim=len(shape)), called="ConstantPadNdBackward0")
     return found
 
 
