@@ -344,5 +344,6 @@ def place(
     """Zeros of `shape` to which each part is added in a slice of axis dim."""
     out = jnp.zeros(shape, xs[0].dtype)
     for x, start, step in zip(xs, starts, steps, strict=True):
-        out = out.at[(*(slice(None),) * dim, slice(start, start + step * x.shape[dim], step))].add(x)
+        part = out.at[(*(slice(None),) * dim, slice(start, start + step * x.shape[dim], step))]
+        out = part.max(x) if out.dtype == bool else part.add(x)
     return out
