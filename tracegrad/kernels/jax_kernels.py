@@ -15,6 +15,23 @@ from tracegrad.kernels.jax_matrices import *  # noqa: F403  (kernels under one n
 from tracegrad.kernels.jax_ordering import *  # noqa: F403  (kernels under one name)
 from tracegrad.kernels.jax_polynomials import airy_ai, polynomial  # noqa: F401
 from tracegrad.kernels.jax_special import *  # noqa: F403  (kernels under one name)
+from tracegrad.kernels.jax_tails import (  # noqa: F401
+    bessel_ratio,
+    digamma,
+    erfc,
+    erfcx_slope,
+    erfinv,
+    erfinv_slope,
+    gamma_density,
+    gaussian,
+    lgamma,
+    log_ndtr,
+    logit,
+    ndtr,
+    ndtri_slope,
+    normal_excess,
+    normal_hazard,
+)
 from tracegrad.kernels.jax_windows import *  # noqa: F403  (kernels under one name)
 
 Array = Any

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tracegrad.kernels import special as host
+from tracegrad.kernels.jax_tails import digamma
 
 Array = Any
 _RENAMED = {"psi": "digamma"}
@@ -17,8 +18,6 @@ _RENAMED = {"psi": "digamma"}
 
 def special(name: str, *xs: Any) -> Array:
     """A function of jax.scipy.special, or SciPy's called from the program where JAX has none."""
-    if name == "erfcx":
-        return _erfcx(*xs)
     found = getattr(jax.scipy.special, _RENAMED.get(name, name), None)
     if found is not None:
         return found(*xs)
@@ -27,22 +26,6 @@ def special(name: str, *xs: Any) -> Array:
     return jax.pure_callback(
         lambda *arrays: host.special(name, *map(np.asarray, arrays)), made, *xs, vmap_method="broadcast_all"
     )
-
-
-def _erfcx(x: Array) -> Array:
-    """erfc(x) exp(x**2); by its asymptotic series where erfc would underflow."""
-    bound, terms = (9.0, 15) if x.dtype == np.float64 else (5.0, 10)
-    far = x > bound
-    large, series = jnp.where(far, x, bound), jnp.ones_like(x)
-    for k in range(terms, 0, -1):
-        series = 1 - series * (2 * k - 1) / (2 * large * large)
-    near = jnp.where(far, 0, x)
-    return jnp.where(far, series / (large * float(np.sqrt(np.pi))), jnp.exp(near * near) * jax.scipy.special.erfc(near))
-
-
-def digamma(x: Array) -> Array:
-    """The logarithmic derivative of gamma; -inf at 0, inf at -0, nan at the other poles."""
-    return jnp.where(x == 0, jnp.copysign(jnp.inf, -x).astype(x.dtype), jax.scipy.special.digamma(x))
 
 
 def polygamma(x: Array, n: int) -> Array:
@@ -57,11 +40,6 @@ def polygamma(x: Array, n: int) -> Array:
 def xlogy(x: Any, y: Any) -> Array:
     """x * log(y); 0 where x is 0, unless y is nan."""
     return jnp.where(jnp.isnan(y), jnp.asarray(y, jnp.result_type(x, y)), jax.scipy.special.xlogy(x, y))
-
-
-def logit(x: Array, eps: Any) -> Array:
-    """log(x / (1 - x)) of x within [eps, 1 - eps]."""
-    return jax.scipy.special.logit(x if eps is None else jnp.clip(x, eps, 1 - eps))
 
 
 def sinc_slope(x: Array, n: int) -> Array:

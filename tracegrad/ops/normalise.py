@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from tracegrad import dtypes
@@ -15,7 +16,7 @@ from tracegrad.ops.checks import is_floating, not_for
 
 
 class Logsumexp(Reduction):
-    """log(sum(exp(x))) over the axes dim, without overflow.  Shape: (*a) -> a without dim (1s there if keepdim).  No elements, or all -inf: -inf."""
+    """log(sum(exp(x))) over the axes dim, without overflow.  Shape: (*a) -> a without dim (1s there if keepdim).  No elements, or all -inf: -inf, with derivative 0."""
 
     masks = "folds"
     onnx = "ReduceLogSumExp"
@@ -46,8 +47,8 @@ class Logsumexp(Reduction):
 
     @staticmethod
     def grad_x(F: Ops, g: Value, x: Value, out: Value, x_type: Type, dim: Any) -> Value:
-        g, out = (F.unreduce(v, shape=x_type.shape, dim=dim) for v in (g, out))
-        return F.mul(g, F.exp(F.sub(x, out)))
+        g, out = (F.unreduce(v, shape=x_type.shape, dim=dim) for v in (g, F.where(F.eq(out, -math.inf), 0.0, out)))
+        return F.mul(g, F.exp(F.sub(x, out)))  # all -inf: exp(-inf - 0) = 0
 
 
 class _Proportion(Op, family=True):

@@ -36,31 +36,31 @@ class OfNamespace(Special, family=True):
 class Erfc(Special):
     """1 - erf(x), exact also where that is small.  Shape: (*a) -> (*a)."""
 
-    numpy = jax = "K.special('erfc', {x})"
+    numpy = jax = "K.erfc({x})"
     samples = (*_ANY, [A(3, lo=5, hi=20)])
 
     @staticmethod
     def grad_x(F: Ops, g: Value, x: Value) -> Value:
-        return F.mul(g, F.mul(F.exp(F.neg(F.square(x))), -2 / math.sqrt(math.pi)))
+        return F.mul(g, F.mul(F.gaussian(x, scale=1.0), -2 / math.sqrt(math.pi)))
 
 
 class Erfinv(Special):
     """The number whose erf is x; infinite at -1 and 1, nan outside.  Shape: (*a) -> (*a)."""
 
     pole = "x = -1, 1"
-    numpy = jax = "K.special('erfinv', {x})"
+    numpy, jax = "K.special('erfinv', {x})", "K.erfinv({x})"
     samples = ([A(2, 3, lo=-0.9, hi=0.9)], [A(lo=-0.9, hi=0.9)], [A(0, 4)])
 
     @staticmethod
-    def grad_x(F: Ops, g: Value, out: Value) -> Value:
-        return F.mul(g, F.mul(F.exp(F.square(out)), math.sqrt(math.pi) / 2))
+    def grad_x(F: Ops, g: Value, x: Value) -> Value:
+        return F.mul(g, F.erfinv_slope(x))
 
 
 class Lgamma(Special):
     """log |gamma(x)|; inf at 0, -1, -2 ...  Shape: (*a) -> (*a)."""
 
     pole = "x = 0, -1, -2 ..."
-    numpy = jax = "K.special('gammaln', {x})"
+    numpy = jax = "K.lgamma({x})"
     samples = (*_POSITIVE, [A(3, lo=-0.9, hi=-0.1)])
 
     @staticmethod
@@ -181,12 +181,6 @@ class SpecialI0e(OfNamespace):
         return F.mul(g, F.sub(F.special_i1e(x), F.mul(F.sign(x), out)))
 
 
-def _per(F: Ops, out: Value, x: Value) -> Value:
-    """out / x of a function that is x / 2 near 0."""
-    near = F.eq(x, 0)
-    return F.where(near, 0.5, F.div(out, F.where(near, 1.0, x)))
-
-
 class SpecialI1(OfNamespace):
     """Modified Bessel function of the first kind, order 1.  Shape: (*a) -> (*a)."""
 
@@ -194,8 +188,14 @@ class SpecialI1(OfNamespace):
     numpy = jax = "K.special('i1', {x})"
 
     @staticmethod
-    def grad_x(F: Ops, g: Value, x: Value, out: Value) -> Value:
-        return F.mul(g, F.sub(F.i0(x), _per(F, out, x)))
+    def grad_x(F: Ops, g: Value, x: Value) -> Value:
+        return F.mul(g, F.sub(F.i0(x), F.bessel_ratio(x, order=1)))
+
+
+def _per(F: Ops, out: Value, x: Value) -> Value:
+    """out / x of a function that is x / 2 near 0."""
+    near = F.eq(x, 0)
+    return F.where(near, 0.5, F.div(out, F.where(near, 1.0, x)))
 
 
 class SpecialI1e(OfNamespace):
@@ -224,11 +224,11 @@ class SpecialNdtr(OfNamespace):
     """The area under the normal density up to x.  Shape: (*a) -> (*a)."""
 
     torch_name, samples = "MulBackward1", _ANY
-    numpy = jax = "K.special('ndtr', {x})"
+    numpy = jax = "K.ndtr({x})"
 
     @staticmethod
     def grad_x(F: Ops, g: Value, x: Value) -> Value:
-        return F.mul(g, F.mul(F.exp(F.mul(F.square(x), -0.5)), 1 / math.sqrt(2 * math.pi)))
+        return F.mul(g, F.mul(F.gaussian(x, scale=0.5), 1 / math.sqrt(2 * math.pi)))
 
 
 class SpecialNdtri(OfNamespace):
@@ -238,19 +238,19 @@ class SpecialNdtri(OfNamespace):
     numpy = jax = "K.special('ndtri', {x})"
 
     @staticmethod
-    def grad_x(F: Ops, g: Value, out: Value) -> Value:
-        return F.mul(g, F.mul(F.exp(F.mul(F.square(out), 0.5)), math.sqrt(2 * math.pi)))
+    def grad_x(F: Ops, g: Value, x: Value) -> Value:
+        return F.mul(g, F.ndtri_slope(x))
 
 
 class SpecialLogNdtr(OfNamespace):
     """log of ndtr, also where that underflows.  Shape: (*a) -> (*a)."""
 
     samples = (*_ANY, [A(3, lo=-30, hi=-5)])
-    numpy = jax = "K.special('log_ndtr', {x})"
+    numpy = jax = "K.log_ndtr({x})"
 
     @staticmethod
     def grad_x(F: Ops, g: Value, x: Value) -> Value:
-        return F.mul(F.div(g, F.special_erfcx(F.mul(x, -math.sqrt(0.5)))), math.sqrt(2 / math.pi))
+        return F.mul(g, F.normal_hazard(x))
 
 
 class SpecialErfcx(OfNamespace):
@@ -260,5 +260,5 @@ class SpecialErfcx(OfNamespace):
     numpy = jax = "K.special('erfcx', {x})"
 
     @staticmethod
-    def grad_x(F: Ops, g: Value, x: Value, out: Value) -> Value:
-        return F.mul(g, F.sub(F.mul(F.mul(x, out), 2.0), 2 / math.sqrt(math.pi)))
+    def grad_x(F: Ops, g: Value, x: Value) -> Value:
+        return F.mul(g, F.erfcx_slope(x, order=1))

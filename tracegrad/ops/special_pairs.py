@@ -124,7 +124,7 @@ class Igamma(Special):
 
     @staticmethod
     def grad_x(F: Ops, g: Value, a: Value, x: Value) -> Value:
-        return F.mul(g, F.exp(F.sub(F.mul(F.sub(a, 1.0), F.log(x)), F.add(x, F.lgamma(a)))))
+        return F.mul(g, F.gamma_density(a, x))
 
 
 class Igammac(Igamma):
