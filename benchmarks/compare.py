@@ -24,7 +24,10 @@ class Ratio(NamedTuple):
 
 
 def alternate(
-    functions: Mapping[str, Callable[[], object]], rounds: int = 31, round_s: float = 0.02
+    functions: Mapping[str, Callable[[], object]],
+    rounds: int = 31,
+    round_s: float = 0.02,
+    timer: Callable[[], float] = timeit.default_timer,
 ) -> dict[str, list[float]]:
     """Seconds per call of each function in each round; within a round the functions take turns.
 
@@ -33,13 +36,13 @@ def alternate(
     numbers = {}
     for name, function in functions.items():
         function()
-        once = min(timeit.repeat(function, number=3, repeat=3)) / 3
+        once = min(timeit.repeat(function, timer=timer, number=3, repeat=3)) / 3
         numbers[name] = max(1, int(round_s / max(once, 1e-7)))
     times: dict[str, list[float]] = {name: [] for name in functions}
     gc.collect()
     for _ in range(rounds):
         for name, function in functions.items():
-            times[name].append(timeit.timeit(function, number=numbers[name]) / numbers[name])
+            times[name].append(timeit.timeit(function, timer=timer, number=numbers[name]) / numbers[name])
     return times
 
 

@@ -4,7 +4,8 @@
 
 A NAME selects the operators whose family or name contains it.  One line an operator: how many times as long as PyTorch (JAX, jitted; SciPy's
 ufunc) tracegrad takes, forward and backward.  Backward is the derivative alone, of a graph that is kept; for JAX it is the jitted pullback, which
-computes as much of the forward function as it needs.  Ratios are those of the fastest rounds: long calls are rarely left alone on a shared machine.
+computes as much of the forward function as it needs.  Times are the process's own (everything runs in one thread), and ratios those of the fastest
+rounds: on a shared machine a long call is rarely left alone.
 `--over 2` prints only what takes more than twice as long as PyTorch.
 """
 
@@ -23,6 +24,7 @@ import argparse
 import gc
 import importlib.util
 import json
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -126,7 +128,7 @@ def measured(functions: Calls, rounds: int, round_s: float) -> dict[str, float]:
     """How many times as long as each other library tracegrad takes, by the fastest rounds, and under its own name its microseconds."""
     if "tracegrad" not in functions:
         return {}
-    times = alternate(functions, rounds, round_s)
+    times = alternate(functions, rounds, round_s, time.process_time)
     own = min(times.pop("tracegrad"))
     return {"tracegrad": own * 1e6, **{name: own / min(other) for name, other in times.items()}}
 
