@@ -72,10 +72,7 @@ def multi_head_attention_forward(
     check_tensors(_NAME, query=query, key=key, value=value)
     batched = _check_axes(query, key, value, key_padding_mask, attn_mask, num_heads)
     if not batched:
-        same = key is query, value is key
-        query = T.unsqueeze(query, dim=1)
-        key = query if same[0] else T.unsqueeze(key, dim=1)
-        value = key if same[1] else T.unsqueeze(value, dim=1)
+        query, key, value = _as_batch(query, key, value)
         key_padding_mask = None if key_padding_mask is None else T.unsqueeze(key_padding_mask, dim=0)
     padding = canonical_mask(key_padding_mask, "key_padding_mask", attn_mask, query._data.dtype)
     mask = _attention_mask(attn_mask, padding, query, is_causal, need_weights)
@@ -85,8 +82,7 @@ def multi_head_attention_forward(
     length, count, size = query.shape
     mask = _with_batch(mask, length, key.shape[0], count * num_heads)
     if bias_k is not None and bias_v is not None:
-        require(static_k is None, "bias cannot be added to static key.")
-        require(static_v is None, "bias cannot be added to static value.")
+        require(static_k is None and static_v is None, "bias cannot be added to static key or value.")
         k, v = (T.cat(x, T.broadcast_to(b, shape=(1, count, size)), dim=0) for x, b in ((k, bias_k), (v, bias_v)))
         mask, padding = _widened(mask), _widened(padding)
     else:
@@ -100,11 +96,18 @@ def multi_head_attention_forward(
     chance, causal = dropout_p if training else 0.0, is_causal and padding is None
     heads, weights = _attended(q, k, v, mask, chance, need_weights, causal, (count, num_heads))
     made = T.reshape(T.permute(heads, dims=(2, 0, 1, 3)), shape=(length * count, size))
-    return _finished(T.linear(made, out_proj_weight, out_proj_bias), weights, average_attn_weights, count, batched)
+    made = T.reshape(T.linear(made, out_proj_weight, out_proj_bias), shape=(length, count, out_proj_weight.shape[0]))
+    return _finished(made, weights, average_attn_weights, batched)
 
 
-def _finished(made: Any, weights: Any, average: bool, count: int, batched: bool) -> tuple[Any, Any]:
-    made = T.reshape(made, shape=(made.shape[0] // max(count, 1), count, made.shape[1]))
+def _as_batch(query: Any, key: Any, value: Any) -> tuple[Any, Any, Any]:
+    """The three as batches of one; what was one tensor stays one, so that it is projected once."""
+    q = T.unsqueeze(query, dim=1)
+    k = q if key is query else T.unsqueeze(key, dim=1)
+    return q, k, k if value is key else T.unsqueeze(value, dim=1)
+
+
+def _finished(made: Any, weights: Any, average: bool, batched: bool) -> tuple[Any, Any]:
     if weights is not None and average:
         weights = T.mean(weights, dim=(1,), keepdim=False)
     if batched:
