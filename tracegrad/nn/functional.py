@@ -114,6 +114,7 @@ from tracegrad.nn.pool_functions import (
 )
 from tracegrad.nn.resampling_functions import interpolate, upsample, upsample_bilinear, upsample_nearest
 from tracegrad.nn.shape_functions import channel_shuffle, fold, pad, pixel_shuffle, pixel_unshuffle, unfold
+from tracegrad.nn.time_convolutions import conv_tbc
 from tracegrad.ops.losses import reduction_of
 
 _linear = operator_function("linear")
@@ -327,6 +328,7 @@ __all__ = [
     "conv1d",
     "conv2d",
     "conv3d",
+    "conv_tbc",
     "conv_transpose1d",
     "conv_transpose2d",
     "conv_transpose3d",

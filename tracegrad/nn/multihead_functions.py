@@ -89,15 +89,18 @@ def multi_head_attention_forward(
         require(bias_k is None and bias_v is None, "bias_k and bias_v are given together or not at all")
     q, k, v = (_heads(x, count, num_heads, size, fixed) for x, fixed in ((q, None), (k, static_k), (v, static_v)))
     if add_zero_attn:
-        zeros = T.full(shape=(count * num_heads, 1, size // num_heads), value=0, dtype=k._data.dtype)
-        k, v = T.cat(k, zeros, dim=1), T.cat(v, zeros, dim=1)
-        mask, padding = _widened(mask), _widened(padding)
+        k, v, mask, padding = _longer(k), _longer(v), _widened(mask), _widened(padding)
     mask = _merged(mask, padding, count, num_heads, k.shape[1])
     chance, causal = dropout_p if training else 0.0, is_causal and padding is None
     heads, weights = _attended(q, k, v, mask, chance, need_weights, causal, (count, num_heads))
     made = T.reshape(T.permute(heads, dims=(2, 0, 1, 3)), shape=(length * count, size))
     made = T.reshape(T.linear(made, out_proj_weight, out_proj_bias), shape=(length, count, out_proj_weight.shape[0]))
     return _finished(made, weights, average_attn_weights, batched)
+
+
+def _longer(x: Any) -> Any:
+    """Keys or values with one more, of zeros."""
+    return T.cat(x, T.full(shape=(x.shape[0], 1, x.shape[2]), value=0, dtype=x._data.dtype), dim=1)
 
 
 def _as_batch(query: Any, key: Any, value: Any) -> tuple[Any, Any, Any]:

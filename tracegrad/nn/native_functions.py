@@ -15,6 +15,7 @@ from tracegrad.ir.types import one_axis
 from tracegrad.nn import functional
 from tracegrad.nn.conv_functions import check_tensors
 from tracegrad.nn.embedding_functions import _shorten, _starts
+from tracegrad.nn.time_convolutions import conv_tbc
 from tracegrad.nn.torch_names import _word
 
 
@@ -193,16 +194,6 @@ def convolution(
         function = getattr(functional, f"conv_transpose{d}d")
         return function(input, weight, bias, stride, padding, output_padding, groups, dilation)
     return getattr(functional, f"conv{d}d")(input, weight, bias, stride, padding, dilation, groups)
-
-
-def conv_tbc(input: Tensor, weight: Tensor, bias: Tensor, pad: int = 0) -> Any:  # noqa: A002
-    """A convolution over time of (time, batch, channels).  Shapes: (t, b, i), (k, i, o), (o,) -> (t + 2 pad - k + 1, b, o)."""
-    check_tensors("conv_tbc", input=input, weight=weight, bias=bias)
-    if input.ndim != 3 or weight.ndim != 3 or bias.ndim != 1:
-        raise ShapeError(explain("conv_tbc", "Input and weight must have 3 dims, bias must have 1 dim"))
-    x, w = T.permute(input, dims=(1, 2, 0)), T.permute(weight, dims=(2, 1, 0))
-    made = T.permute(functional.conv1d(x, w, bias, padding=pad), dims=(2, 0, 1))
-    return T.named(T.row_major(made), called="ConvTbcBackward0")
 
 
 def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Any:  # noqa: A002
