@@ -177,7 +177,8 @@ def full(
                 explain("full", f"{fill_value} cannot be converted to {dtypes.from_numpy(d)} without overflow")
             )
         number = array_of(fill_value, d)
-        if isinstance(fill_value, float) and math.isfinite(fill_value) and not np.isfinite(number):
+        beyond = isinstance(fill_value, float) and math.isfinite(fill_value) and not dtypes.is_half(number.dtype)
+        if beyond and not np.isfinite(number):
             raise DTypeError(
                 explain(
                     "full",

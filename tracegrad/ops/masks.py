@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad.config import local
-from tracegrad.dtypes import BOOL, I64, finfo, from_numpy
+from tracegrad.dtypes import BOOL, HALF_CHARACTERS, I64, finfo, from_numpy
 from tracegrad.errors import ArgumentValueError, DTypeError, IndexingError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.families import Composite, Elementwise
 from tracegrad.ir.node import Node
@@ -205,9 +205,9 @@ class MaskedFill(Elementwise):
                 )
             )
         if given.weak:
-            return F.masked_fill(input, mask, number_of(wanted.dtype, value))
+            return F.masked_fill(input, mask, _fitting(wanted.dtype, value))
         if given.dtype != wanted.dtype and local.trace is None and hasattr(value, "_data"):
-            number_of(wanted.dtype, value._data.item())  # a value that the dtype cannot hold is an error
+            _fitting(wanted.dtype, value._data.item())  # a value that the dtype cannot hold is an error
         return F.masked_fill(input, mask, F.as_dtype(value, wanted.dtype))
 
     @staticmethod
@@ -220,6 +220,14 @@ class MaskedFill(Elementwise):
 
 
 SMALL = 65504.0  # numbers up to here fit into every floating dtype
+
+
+def _fitting(dtype: Any, value: Any) -> Any:
+    """number_of; RuntimeError for a number beyond the largest one of a half-precision dtype, too."""
+    number = number_of(dtype, value)
+    if dtype.char in HALF_CHARACTERS and math.isfinite(number) and abs(number) > finfo(from_numpy(dtype)).max:
+        raise DTypeError(explain("masked_fill", f"value {value} cannot be converted to type {dtype} without overflow"))
+    return number
 
 
 def number_of(dtype: Any, value: Any) -> Any:
@@ -240,6 +248,7 @@ def number_of(dtype: Any, value: Any) -> Any:
         dtype.kind in "fV"
         and not -SMALL <= value <= SMALL
         and math.isfinite(value)
+        and dtype.char not in HALF_CHARACTERS  # there torch writes inf, except under a mask
         and abs(value) > finfo(from_numpy(dtype)).max
     ):
         raise DTypeError(explain("fill", f"value {value} cannot be converted to type {dtype} without overflow"))
