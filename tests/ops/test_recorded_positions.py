@@ -91,3 +91,29 @@ def test_index_add_to_numbers_under_vmap():
     x, source = tg.tensor([1.0, 2.0]), tg.tensor([3.0, 5.0])
     made = tg.func.vmap(lambda x, s: x.index_add(0, tg.tensor([0]), s, alpha=2))(x, source)
     assert made.tolist() == [7.0, 12.0]
+
+
+INDICES = ["k", "(k, k)", "(0, k)", "(k, slice(None), i)", "(slice(None), k)", "(i, k)", "(None, k)", "(..., k, slice(0, 2))", "True", "(True, 0)", "(0, True)", "False"]  # fmt: skip
+
+
+@pytest.mark.parametrize("backend", ["numpy", "jax"])
+@pytest.mark.parametrize("index", INDICES)
+def test_positions_of_no_axes_and_bools_are_read_and_written(index, backend):
+    if backend == "jax":
+        pytest.importorskip("jax")
+    x, k, i = tg.arange(24.0).reshape(2, 3, 4), tg.tensor(1), tg.tensor([0, 1])
+    code = compile(index, "<index>", "eval")
+
+    def read(x, k, i):
+        return x[eval(code, {"k": k, "i": i})] * 2
+
+    def write(x, k, i):
+        y = x * 1
+        y[eval(code, {"k": k, "i": i})] = -1.0
+        y[eval(code, {"k": k, "i": i})] += 3.0
+        return y
+
+    for program in (read, write):
+        assert tg.compile(program, backend=backend)(x, k, i).tolist() == program(x, k, i).tolist()
+        both = tg.func.vmap(program, in_dims=(0, 0, None))(tg.stack([x, x + 1]), tg.tensor([1, 0]), i)
+        assert both.tolist() == [program(x, k, i).tolist(), program(x + 1, tg.tensor(0), i).tolist()]

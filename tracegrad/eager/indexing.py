@@ -134,8 +134,11 @@ def _slice_bounds(index: slice, size: int) -> tuple[int, int, int]:
     return start, stop, step
 
 
-def _split(x: Tensor, items: tuple[Any, ...]) -> tuple[Tensor, Advanced]:
-    """x after the numbers, slices and new axes, and the positions and masks that remain, by axis of that view."""
+def _split(x: Tensor, items: tuple[Any, ...], copies: list[Any] | None = None) -> tuple[Tensor, Advanced]:
+    """x after the numbers, slices and new axes, and the positions and masks that remain, by axis of that view.
+
+    A recording reads at a 0-d tensor by a copy; `copies` gets what a write has to put back: the value before, the axis, the position and the copy.
+    """
     parts = [i if i is None or i is Ellipsis or type(i) in (int, slice, bool) else _part(i) for i in items]
     taken = sum(_axes_taken(i) for i in parts)
     ndim = x._data.ndim
@@ -170,7 +173,9 @@ def _split(x: Tensor, items: tuple[Any, ...]) -> tuple[Tensor, Advanced]:
             advanced.append((dim, _one_mask(part)))
             dim += 1
         elif not part._data.ndim:
-            x = _at_scalar(x, dim, part)
+            before, x = x, _at_scalar(x, dim, part)
+            if copies is not None:
+                copies.append((before, dim, part, x))
         else:
             advanced.append((dim, part))
             dim += max(_axes_taken(part), 1)
@@ -252,6 +257,8 @@ def _one_mask(part: Any) -> Tensor:
     """True, False or a 0-d bool tensor as a mask over an axis of size 1."""
     if isinstance(part, Tensor):
         return T.reshape(part, shape=(1,))  # type: ignore[no-any-return]
+    if local.trace is not None:  # as positions: a recording does not read masks
+        return T.full(shape=(int(part),), value=0, dtype=I64)  # type: ignore[no-any-return]
     return T.full(shape=(1,), value=part, dtype=BOOL)  # type: ignore[no-any-return]
 
 
@@ -310,7 +317,17 @@ def set_item(self: Tensor, index: Any, value: Any) -> None:
         value = handle(np.array(number, d), None) if local.trace is None else T.full(shape=(), value=number, dtype=d)
     if index is False:
         return
-    view, advanced = _split(self, (None,) if index is True else _items(index))
+    if local.trace is not None:
+        copies: list[Any] = []
+        _write(*_split(self, _items(index), copies), value)
+        for before, dim, part, made in reversed(copies):
+            inplace.write(before, T.index_put(before, made, part, dims=(dim,), accumulate=False), "index_put_")
+        return
+    _write(*_split(self, (None,) if index is True else _items(index)), value)
+
+
+def _write(view: Tensor, advanced: Advanced, value: Tensor) -> None:
+    """Write a value where an index that _split has taken apart leads."""
     if advanced:
         _write_positions(view, advanced, value)
         return
