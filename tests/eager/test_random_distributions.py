@@ -127,3 +127,17 @@ def test_the_derivative_of_a_draw_is_zero(draw):
 def test_positions_have_no_derivative():
     x = tg.rand(5, requires_grad=True)
     assert not tg.multinomial(x, 2).requires_grad
+
+
+@pytest.mark.parametrize("dtype", [tg.float16, tg.float32, tg.float64], ids=str)
+def test_exponential_numbers_are_never_zero(dtype, monkeypatch):
+    monkeypatch.setattr("tracegrad.eager.fills._uniform", lambda t, *_: tg.zeros(t.shape, dtype=t.dtype))
+    assert bool((tg.empty(3, dtype=dtype).exponential_(2.0) > 0).all())
+
+
+@pytest.mark.parametrize(("dtype", "bits"), [(tg.float16, 11), (tg.float32, 24), (tg.bfloat16, 8)], ids=str)
+def test_uniform_numbers_are_below_one_and_multiples_of_a_power_of_two(dtype, bits):
+    tg.manual_seed(27)
+    drawn = tg.rand(20_000, dtype=dtype).double()
+    assert float(drawn.max()) < 1
+    assert tg.equal(drawn * 2**bits, (drawn * 2**bits).round())

@@ -54,7 +54,9 @@ def exponential_(self: Tensor, lambd: float = 1, *, generator: Any = None) -> Te
     _continuous(self, "exponential_", "Exponential distribution")
     if not lambd > 0:
         raise DataError(explain("exponential_", f"exponential_ expects lambda > 0.0, but found lambda={lambd}"))
-    drawn = T.mul(T.log1p(T.neg(_uniform(self, "exponential_", generator))), -1.0 / lambd)
+    least = 2.0**-8 if self._data.dtype.kind == "V" else float(np.finfo(self._data.dtype).eps) / 2
+    waits = T.neg(T.log1p(T.neg(_uniform(self, "exponential_", generator))))
+    drawn = T.mul(T.clamp(waits, min=least, max=None), 1.0 / lambd)  # never 0, of which Gumbel numbers are logarithms
     return assign(self, drawn, "exponential", "exponential_")
 
 
@@ -125,7 +127,7 @@ def random_(self: Tensor, *bounds: Any, generator: Any = None, to: Any = None, *
 def _all_of(d: Any) -> int:
     """One more than the largest integer up to which the dtype holds all of them."""
     if d.kind in "fV":
-        return int(2 ** (np.finfo(d).nmant + 1) + 1)
+        return int(2 ** (8 if d.kind == "V" else np.finfo(d).nmant + 1) + 1)
     return 2 if d.kind == "b" else int(np.iinfo(d).max) if d.itemsize == 8 else int(np.iinfo(d).max) + 1
 
 

@@ -56,10 +56,12 @@ def wide_words(xp: Any, key: Any, count: int) -> Any:
 
 
 def uniform(xp: Any, key: Any, shape: tuple[int, ...], dtype: Any) -> Any:
-    """Uniform numbers in [0, 1) with as many bits as the dtype holds exactly: 11, 24 or 53."""
+    """Uniform numbers in [0, 1) with as many bits as the dtype holds exactly: 8 (bfloat16), 11, 24 or 53."""
     d, count = np.dtype(dtype), _size(shape)
     if d.itemsize == 8:
         return ((wide_words(xp, key, count) >> 11).astype(d) * 2.0**-53).reshape(shape)
+    if d.kind == "V":
+        return ((words(xp, key, count) >> 24).astype(np.float32) * np.float32(2.0**-8)).astype(d).reshape(shape)
     bits = 24 if d.itemsize == 4 else 11
     return ((words(xp, key, count) >> (32 - bits)).astype(d) * d.type(2.0**-bits)).reshape(shape)
 
