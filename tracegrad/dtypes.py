@@ -49,7 +49,11 @@ class dtype(metaclass=TorchClass):  # noqa: N801  (torch's name)
 
     def to_complex(self) -> dtype:
         """The complex dtype with parts of this floating dtype.  Raises RuntimeError where there is none."""
-        found = self if self.is_complex else {"bfloat16": complex64, "float32": complex64, "float64": complex128}.get(self.name)
+        found = (
+            self
+            if self.is_complex
+            else {"bfloat16": complex64, "float32": complex64, "float64": complex128}.get(self.name)
+        )
         if found is None:
             raise DTypeError(explain("to_complex", "there is no complex dtype with such parts", got=self))
         return found

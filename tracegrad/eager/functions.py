@@ -132,9 +132,7 @@ class TypedTensor:
         return f"<class 'torch.{self.__name__}'>"
 
 
-TYPED = {
-    made.__name__: made for made in (TypedTensor(dtypes.BY_NAME[name]) for name in dtypes.TORCH_CLASS)
-}
+TYPED = {made.__name__: made for made in (TypedTensor(dtypes.BY_NAME[name]) for name in dtypes.TORCH_CLASS)}
 globals().update(TYPED)
 FUNCTIONS = {
     f.__name__: f

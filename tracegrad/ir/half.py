@@ -36,7 +36,7 @@ def wide_type(t: Any) -> Any:
 
 def has_half(values: tuple[Any, ...]) -> bool:
     """Whether one of the arrays (some may be numbers or None) is of half precision."""
-    for v in values:
+    for v in values:  # noqa: SIM110  (every operator of the general path asks)
         if type(v) is np.ndarray and v.dtype.char in HALF_CHARACTERS:
             return True
     return False
@@ -55,7 +55,7 @@ def rounded_array(value: Any, t: Type) -> Any:
 def calculates_in_half(node: Node) -> bool:
     """Whether the rules of this node meet half-precision values that they should meet in float32."""
     op = node.op
-    if op is None or not any(is_half(t.dtype) for t in node.types) and not any(map(_is_half_input, node.inputs)):
+    if op is None or not (any(is_half(t.dtype) for t in node.types) or any(map(_is_half_input, node.inputs))):
         return False
     return widens(op) and op.name != "project"
 

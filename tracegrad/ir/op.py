@@ -155,7 +155,7 @@ class Op:
     pure: ClassVar[bool] = True
     value_dependent: ClassVar[bool] = False
     quiet: ClassVar[bool] = False
-    stored: ClassVar[bool] = False  # half-precision values are taken as they are: the kernel and the rules move them only
+    stored: ClassVar[bool] = False  # half-precision values are taken as they are stored
     real_only: ClassVar[bool | type[Exception]] = False
     holomorphic: ClassVar[bool] = True  # False: the rules are right for complex values as they stand
     pole: ClassVar[str] = ""

@@ -114,7 +114,9 @@ class Rsub(Sub):
     @staticmethod
     def call(F: Ops, input: Any, other: Any, *, alpha: Any = 1) -> Value:  # noqa: A002
         """other - alpha * input."""
-        return F.rsub(input if alpha == 1 else scaled(F, "rsub", F.type(other).dtype, F.type(input).dtype, input, alpha), other)
+        return F.rsub(
+            input if alpha == 1 else scaled(F, "rsub", F.type(other).dtype, F.type(input).dtype, input, alpha), other
+        )
 
     @staticmethod
     def grad_x(F: Ops, g: Value) -> Value:
