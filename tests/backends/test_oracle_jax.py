@@ -65,3 +65,9 @@ def test_random_numbers_equal_the_eager_ones():
     want = f(tg.zeros(5)).numpy()
     tg.manual_seed(3)
     np.testing.assert_array_equal(tg.compile(f, backend="jax")(tg.zeros(5)).numpy(), want)
+
+
+def test_bool_parts_are_put_in_place():
+    x = tg.tensor([[True, False], [True, True]])
+    padded = tg.compile(lambda v: tg.constant_pad_nd(v, (1, 1)), backend="jax")(x)
+    assert tg.equal(padded, tg.constant_pad_nd(x, (1, 1)))
