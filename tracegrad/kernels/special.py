@@ -23,7 +23,10 @@ def special(name: str, *xs: Any) -> Array:
 def digamma(x: Array) -> Array:
     """The logarithmic derivative of gamma; -inf at 0, inf at -0, nan at the other poles."""
     found = np.asarray(special("psi", x))
-    return np.where(np.equal(x, 0), np.copysign(np.asarray(np.inf, x.dtype), np.negative(x)), found)
+    poles = np.equal(x, 0)
+    if poles.any():
+        found = np.where(poles, np.copysign(np.asarray(np.inf, x.dtype), np.negative(x)), found)
+    return found
 
 
 def polygamma(x: Array, n: int) -> Array:
