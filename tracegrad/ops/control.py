@@ -160,6 +160,8 @@ class Clone(Elementwise):
     @staticmethod
     def call(F: Ops, input: Any, *, memory_format: Any = None) -> Value:  # noqa: A002
         """A copy, in memory of the order that input has unless memory_format asks for another one."""
+        if memory_format is None:
+            return F.clone(input)
         order = axis_order("clone", memory_format, len(F.shape(input)))
         made = F.clone(input)
         return made if order is None else F.row_major(made, order)
