@@ -104,9 +104,12 @@ class Copysign(_Pair):
 def _part(F: Ops, x: Value, y: Value, scale: float) -> Value:
     """The part of exp(scale x) in the sum with exp(scale y); 0 where both are -inf."""
     apart = F.sub(x, y)
+    if F.is_complex(x):  # no exponential is larger than 1
+        ahead = F.ge(F.real(apart), 0)
+        less = F.exp(F.where(ahead, F.neg(apart), apart))
+        return F.div(F.where(ahead, F.ones(F.type(less)), less), F.add(less, 1.0))
     part: Value = F.sigmoid(apart if scale == 1 else F.mul(apart, scale))
-    nothing = F.logical_and(F.eq(x, -math.inf), F.eq(y, -math.inf))
-    return part if F.is_complex(x) else F.where(nothing, 0.0, part)
+    return F.where(F.logical_and(F.eq(x, -math.inf), F.eq(y, -math.inf)), 0.0, part)
 
 
 class Logaddexp(_Pair):
