@@ -49,6 +49,11 @@ def test_ldl_solve_solves_and_has_the_derivative_by_the_right_side(shape, kind, 
     tg.testing.assert_close(stacked[1], 2 * program(x, b))
 
 
+def test_a_zero_block_is_refused():
+    with pytest.raises(RuntimeError, match="zero"):
+        tg.linalg.ldl_factor(tg.zeros(2, 2))
+
+
 def test_ldl_factors_have_no_derivative():
     x = tg.eye(2).requires_grad_()
     with pytest.raises(RuntimeError, match="not implemented"):
@@ -73,7 +78,7 @@ def test_ldl_solve_refuses_what_torch_refuses(packed, pivots, dtype, right):
     )
 
 
-@pytest.mark.parametrize("x", [np.zeros((2, 2)), np.ones((3,)), np.ones((2, 3)), np.ones((2, 2), np.int64)], ids=str)
+@pytest.mark.parametrize("x", [np.ones((3,)), np.ones((2, 3)), np.ones((2, 2), np.int64)], ids=str)
 def test_ldl_factor_refuses_what_torch_refuses(x):
     check(torch, lambda t, v: t.linalg.ldl_factor(v), x, orders=0)
 
