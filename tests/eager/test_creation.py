@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -29,6 +31,36 @@ def test_small_draws_are_the_beginning_of_large_ones(key):
     large = kernels.words(np, key, 1000)
     for count in (0, 1, 3, 4, 5, kernels.SMALL, kernels.SMALL + 1):
         np.testing.assert_array_equal(kernels.words(np, key, count), large[:count])
+
+
+@pytest.mark.parametrize("key", [(0, 0), (-1, -5), (2**40 + 3, 2**35)])
+@pytest.mark.parametrize("count", [0, 5, 17, 19, 4 * kernels._PART - 1, 4 * kernels._PART + 7])
+def test_what_is_drawn_in_parts_equals_the_plain_text(key, count):
+    key, plain = np.array(key, np.int64), SimpleNamespace(**vars(np))
+    for dtype in (np.float16, np.float32, np.float64):
+        drawn = kernels.random_uniform(key, (count,), dtype)
+        assert drawn.dtype == dtype
+        np.testing.assert_array_equal(drawn, kernels.uniform(plain, key, (count,), dtype))
+    for low, high in ((0, 10), (-5, 4), (0, 1), (0, 2**32), (-(2**63), 2**63 - 1)):
+        drawn = kernels.random_integers(key, low, high, (count,), np.int64)
+        np.testing.assert_array_equal(drawn, kernels.integers(plain, key, low, high, (count,), np.int64))
+    order = kernels.random_permutation(key, count, np.int64)
+    np.testing.assert_array_equal(order, kernels.permutation(plain, key, count, np.int64))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_normal_numbers_in_parts_equal_the_plain_text_to_a_unit(dtype):
+    plain, count = SimpleNamespace(**vars(np)), 2 * kernels._PART + 3
+    drawn = kernels.random_normal(KEY, (count,), dtype)
+    wanted = kernels.normal(plain, KEY, (count,), dtype)
+    assert drawn.dtype == dtype
+    np.testing.assert_array_max_ulp(drawn, wanted, 1)
+
+
+def test_equal_numbers_of_a_permutation_keep_their_order(monkeypatch):
+    monkeypatch.setattr(kernels, "_wide", lambda key, n: np.arange(n, dtype=np.uint64) % 3)
+    order = kernels.random_permutation(KEY, 300, np.int64)
+    np.testing.assert_array_equal(order, np.argsort(np.arange(300) % 3, kind="stable"))
 
 
 def test_a_seed_gives_the_same_numbers_again():
