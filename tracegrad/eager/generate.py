@@ -17,6 +17,7 @@ import numpy as np
 
 from tracegrad.config import GENERATED, local
 from tracegrad.dtypes import F32, F64
+from tracegrad.eager.argument_types import refuse_arguments, refuse_flag
 from tracegrad.eager.dispatch import T, general
 from tracegrad.eager.function_text import backward_source, has_fast_path, operator_source
 from tracegrad.eager.late import late
@@ -142,13 +143,8 @@ def _missing(function: str, name: str) -> None:
     raise ArgumentError(f"{function}() missing 1 required positional argument: {name!r}")
 
 
-def _refuse_input(function: str, value: Any) -> None:
-    """Raise TypeError unless value is a Tensor."""
-    if not isinstance(value, Tensor):
-        raise ArgumentError(explain(function, f"argument 'input' must be Tensor, not {type(value).__name__}")) from None
-
-
-GENERATED.update(ABSENT=_ABSENT, RENAMED=_renamed, MISSING=_missing, REFUSE_INPUT=_refuse_input)
+GENERATED.update(ABSENT=_ABSENT, RENAMED=_renamed, MISSING=_missing)
+GENERATED.update(REFUSE_ARGUMENTS=refuse_arguments, REFUSE_FLAG=refuse_flag)
 GENERATED.update(NUMBERS=NUMBERS, REFUSE_NUMBER=refuse_number, CHECKED=checked)
 
 
@@ -197,16 +193,15 @@ def _forwarding(op: type[Op]) -> str:
         passed.append(f"{name}={name}")
     head += [f"{alias}=ABSENT" for alias in aliases.values()]
     lines += check_lines(op, positional, 1, len(positional))
-    call = f"return CALL_{op.name}({', '.join(passed)})"
-    if positional[:1] == ("input",):
-        lines += [
-            f"try: {call}",
-            "except (AttributeError, TypeError):",
-            f"    REFUSE_INPUT({op.name!r}, input)",
-            "    raise",
-        ]
-    else:
-        lines.append(call)
+    flags = [n for n in (*positional, *keyword) if function.__annotations__.get(n) == "bool"]
+    lines += [f"if {n} is not False and {n} is not True: REFUSE_FLAG({op.name!r}, {n!r}, {n})" for n in flags]
+    given = "".join(f"{n}, " for n in (*positional, *keyword))
+    lines += [
+        f"try: return CALL_{op.name}({', '.join(passed)})",
+        "except Exception:",
+        f"    REFUSE_ARGUMENTS({op.name!r}, CALL_{op.name}, {(*positional, *keyword)!r}, ({given}))",
+        "    raise",
+    ]
     return f"def {op.name}({', '.join(head)}):\n" + "".join(f"    {line}\n" for line in lines)
 
 
