@@ -74,7 +74,7 @@ def _fast_lines(op: type[Op], shown: tuple[str, ...], slow: str, attrs: str, str
     lines = [
         f"if MODE and (local.trace is not None or MODE >= WATCHED and local.watch is not None): {slow}",
         *_unpack(op, shown, values, nodes, slow, strict),
-        f"try: r = {kernel_call(op, names)}",
+        f"try: {_type_rule(op, values)}r = {kernel_call(op, names)}",
         f"except Exception: {slow}",
     ]
     followed = [n for n, rule in zip(nodes, op.rules, strict=True) if rule is not None]
@@ -92,6 +92,17 @@ def _fast_lines(op: type[Op], shown: tuple[str, ...], slow: str, attrs: str, str
     if op.view:
         lines.append(f"link({shown[0]}, t, OP_{op.name}, {attrs})")
     return [*lines, "return t"]
+
+
+def _type_rule(op: type[Op], values: list[str]) -> str:
+    """The statement that asks the type rule of an operator whose kernel would take what the rule refuses."""
+    if not op.strict:
+        return ""
+    types = [
+        f"None if {v} is None else Type({v}.shape, {v}.dtype)" if i.endswith("?") else f"Type({v}.shape, {v}.dtype)"
+        for v, i in zip(values, op.inputs, strict=True)
+    ]
+    return f"OP_{op.name}.infer({', '.join([*types, *op.attrs])}); "
 
 
 def _single_lines(op: type[Op], untracked: str, inputs: str, attrs: str, saved: str) -> list[str]:

@@ -155,6 +155,7 @@ class Op:
     pure: ClassVar[bool] = True
     value_dependent: ClassVar[bool] = False
     quiet: ClassVar[bool] = False
+    strict: ClassVar[bool] = False  # the kernel takes more than infer: eagerly infer is asked before it runs
     stored: ClassVar[bool] = False  # half-precision values are taken as they are stored
     real_only: ClassVar[bool | type[Exception]] = False
     holomorphic: ClassVar[bool] = True  # False: the rules are right for complex values as they stand

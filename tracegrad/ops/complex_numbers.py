@@ -292,6 +292,7 @@ class ViewAsComplex(Movement):
     Raises RuntimeError where the memory of x does not have the parts of each value side by side.
     """
 
+    strict = True
     view, holomorphic, method, quiet, torch_name = True, False, False, True, "ViewAsComplexBackward0"
     numpy, jax = "K.view_as_complex({x})", "jax.lax.complex({x}[..., 0], {x}[..., 1])"
     samples = ([A(2, 3, 2)], [A(2)], [A(0, 4, 2)])

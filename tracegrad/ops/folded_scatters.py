@@ -213,6 +213,12 @@ class IndexReduce(Composite):
             )
         IndexSelect.infer(F.type(input), F.type(index), axis)
         count = size_of(F.shape(index))
+        own = F.shape(input)
+        if len(shape) != len(own) or any(n != m for d, (n, m) in enumerate(zip(shape, own, strict=True)) if d != axis):
+            problem = "source tensor shape must match self tensor shape, excluding the specified dimension"
+            raise ShapeError(
+                explain("index_reduce", f"{problem}. Got self.shape = {list(own)} source.shape = {list(shape)}")
+            )
         if shape and shape[axis] != count:
             raise ShapeError(
                 explain(

@@ -23,6 +23,7 @@ class LdlNode(MatrixFunction):
     A positive exchange k is with row k, a negative one belongs to a block of two rows.  As in torch there is no derivative: backward raises RuntimeError.
     """
 
+    strict = True
     outputs, nondiff_outputs, attrs = ("LD", "pivots", "info"), ("pivots", "info"), ("hermitian", "check")
     torch_name, holomorphic = "torch::autograd::NotImplemented", False
     numpy, jax = "K.ldl_packed({x}, {hermitian}, {check})", "K.ldl_packed({x}, {hermitian}, {check})"

@@ -61,6 +61,7 @@ def pinv_cotangent(F: Ops, x: Value, p: Value, g: Value) -> Value:
 class LinalgPinvLimited(LinalgPinvNode):
     """Moore-Penrose inverses; singular values up to `limit` count as 0.  Shapes: (*p, n, m), (*p) -> (*p, m, n).  The rank must not change."""
 
+    strict = True
     inputs, attrs, nondiff, promotion = ("x", "limit"), ("hermitian",), ("limit",), "none"
     numpy, jax = (
         "K.pinv({x}, {limit}[..., None], 0.0, {hermitian})",

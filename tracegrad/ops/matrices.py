@@ -36,7 +36,15 @@ class MatrixFunction(Op, family=True):
 
 
 # what torch refuses for half precision by a check of its own; elsewhere it finds no implementation
-_REFUSING = ("linalg.inv", "linalg.pinv", "linalg.slogdet", "logdet", "linalg.lstsq", "linalg.matrix_power", "linalg.matrix_rank")
+_REFUSING = (
+    "linalg.inv",
+    "linalg.pinv",
+    "linalg.slogdet",
+    "logdet",
+    "linalg.lstsq",
+    "linalg.matrix_power",
+    "linalg.matrix_rank",
+)
 
 
 def needs_matrices(operation: str, x: Type, name: str = "A", error: type[Exception] = DTypeError) -> None:
@@ -226,6 +234,7 @@ class LinalgSolveEx(Composite):
 class LinalgMatrixExp(MatrixFunction):
     """The exponentials of square matrices.  Shape: (*p, n, n) -> (*p, n, n)."""
 
+    strict = True
     public = ("input",)
     numpy, jax = "K.matrix_exp({x})", "K.matrix_exp({x})"
     samples = ([A(3, 3)], [A(2, 2, 2)], [A(1, 1)], [A(0, 0)])

@@ -315,6 +315,7 @@ def _test(F: Ops, operation: str, x: Any, dim: Any, keepdim: bool) -> Value:
 class Trace(Op):
     """Sum of the diagonal of a matrix.  Shape: (n, m) -> ().  Whole numbers are summed as int64; refuses bools."""
 
+    strict = True
     linear, samples = ("x",), ([A(3, 3)], [A(2, 4)], [A(0, 3)])
     numpy, jax = "K.trace({x})", "K.trace({x})"
 

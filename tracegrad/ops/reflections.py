@@ -129,8 +129,8 @@ class Ormqr(Composite):
             if len(t.shape) < 2:
                 raise ShapeError(explain("torch.ormqr", f"{name} must have at least 2 dimensions", got=t))
         size, count = b.shape[-2 if left else -1], F.shape(tau)[-1]
-        if count > min(size, a.shape[-1]):
-            problem = "tau.shape[-1] must be at most min(other.shape[-2 if left else -1], input.shape[-1])"
+        if count != min(size, a.shape[-1]):
+            problem = f"tau.shape[-1] must be equal to min(other.shape[{-2 if left else -1}], input.shape[-1])"
             raise ShapeError(explain("torch.ormqr", problem, tau=F.type(tau)))
         if size != a.shape[-2]:
             problem = f"other.shape[{-2 if left else -1}] must be equal to input.shape[-2]"

@@ -20,6 +20,7 @@ from tracegrad.ops.results import named_result
 class LinalgSolveTriangularNode(MatrixFunction):
     """X with a @ X = b (left) or X @ a = b for triangular a, of which one triangle is read.  Shapes: (*p, n, n), (*q, n, k) -> (*broadcast(p, q), n, k)."""
 
+    strict = True
     inputs, attrs, linear = ("a", "b"), ("upper", "left", "unitriangular"), ("b",)
     torch_name, pole = "LinalgSolveTriangularBackward0", "zeros on the diagonal"
     numpy = "K.solve_triangular({a}, {b}, {upper}, {left}, {unitriangular})"
@@ -190,6 +191,7 @@ class CholeskySolveNode(MatrixFunction):
     One triangle of the factor is read, but the derivative is that of L L^H with all of L, as in torch.
     """
 
+    strict = True
     inputs, attrs, linear, holomorphic = ("b", "factor"), ("upper", "called"), ("b",), False
     pole = "zeros on the diagonal"
     numpy, jax = "K.cholesky_solved({b}, {factor}, {upper})", "K.cholesky_solved({b}, {factor}, {upper})"
