@@ -123,8 +123,25 @@ def _convolved(x: Any, weight: Any, bias: Any, is_batched: bool, attrs: tuple[An
     types = (T.type(x), T.type(weight), None if bias is None else T.type(bias))
     check_convolution(*types, *attrs)
     names = ("stride", "padding", "dilation", "transposed", "output_padding", "groups")
-    out = T.convolution(x, weight, bias, **dict(zip(names, attrs, strict=True)))
+    chosen = dict(zip(names, attrs, strict=True))
+    if x._data.dtype.kind == "c":
+        out = _complex_convolution(x, weight, bias, chosen)
+    else:
+        out = T.convolution(x, weight, bias, **chosen)
     return out if is_batched else T.squeeze(out, dim=0)
+
+
+def _complex_convolution(x: Any, weight: Any, bias: Any, attrs: dict[str, Any]) -> Any:
+    """A convolution of complex values as four of real ones."""
+    a, b, v, w = T.real(x), T.imag(x), T.real(weight), T.imag(weight)
+
+    def product(p: Any, q: Any) -> Any:
+        return T.convolution(p, q, None, **attrs)
+
+    out = T.complex(T.sub(product(a, v), product(b, w)), T.add(product(a, w), product(b, v)))
+    if bias is not None:
+        out = T.add(out, T.reshape(bias, shape=(bias.shape[0], *(1,) * (x.ndim - 2))))
+    return T.named(out, called="ConvolutionBackward0")
 
 
 conv1d, conv2d, conv3d = _conv(1), _conv(2), _conv(3)

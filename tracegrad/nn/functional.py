@@ -8,7 +8,7 @@ from typing import Any
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.generate import operator_function, public_function
 from tracegrad.eager.tensor import Tensor
-from tracegrad.errors import ArgumentValueError, explain
+from tracegrad.errors import DataError, explain
 from tracegrad.nn.activation_functions import (
     alpha_dropout,
     celu,
@@ -206,12 +206,13 @@ def cross_entropy(
     """
     chosen = reduction_of("cross_entropy", size_average, reduce, reduction)
     if not 0.0 <= label_smoothing <= 1.0:
-        raise ArgumentValueError(
-            explain("cross_entropy", f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
-        )
+        problem = f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}"
+        raise DataError(explain("cross_entropy", problem))
     axis = 1 if input.ndim > 1 else 0
     logs = T.log_softmax(input, dim=axis)
     if target.shape == input.shape and target._data.dtype.kind in "fV":
+        if ignore_index >= 0:
+            raise DataError(explain("cross_entropy", "ignore_index is not supported for floating point target"))
         return _against_probabilities(logs, target, weight, chosen, label_smoothing, axis)
     nll: Tensor = nll_loss(logs, target, weight, ignore_index=ignore_index, reduction=chosen)
     if not label_smoothing:
@@ -268,13 +269,15 @@ def _against_probabilities(logs: Any, target: Any, weight: Any, reduction: str, 
     classes = logs._data.shape[axis]
     if smoothing:
         target = target * (1 - smoothing) + smoothing / classes
-    terms = -(logs * target)
+    terms = logs * target
     if weight is not None:
         terms = terms * _along(weight, axis, logs.ndim)
-    loss = terms.sum(axis)
-    if reduction != "mean":
-        return _reduced(loss, reduction)
-    mean: Tensor = T.named(loss.sum() / max(logs._data.size // max(classes, 1), 1), called="DivBackward1")
+    if reduction == "none":
+        return -terms.sum(axis)  # type: ignore[no-any-return]
+    loss: Tensor = -terms.sum()
+    if reduction == "sum":
+        return loss
+    mean: Tensor = T.named(loss / max(logs._data.size // max(classes, 1), 1), called="DivBackward1")
     return mean
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, NoReturn
 
+from tracegrad.dtypes import bfloat16, dtype, float16, float32, float64
+from tracegrad.eager.creation import zeros
 from tracegrad.eager.tensor import Parameter, Tensor
 from tracegrad.errors import ShapeError, explain
 from tracegrad.nn.convolutions import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
@@ -21,11 +23,16 @@ class UninitializedParameter(Parameter):
 
     __slots__ = ()
     _shown = "torch.nn.parameter.UninitializedParameter"
+    is_unknown = True
 
     @property
     def shape(self) -> NoReturn:  # type: ignore[override]
         """Raises RuntimeError."""
         raise ShapeError(explain("UninitializedParameter", _PROBLEM))
+
+    def detach(self) -> Any:
+        """This parameter: there are no values to share."""
+        return self
 
     def materialize(self, values: Tensor) -> None:
         """Become an ordinary Parameter with these values."""
@@ -40,19 +47,57 @@ class UninitializedBuffer(Tensor):
     """A buffer whose shape is not known yet.  Its shape and values raise RuntimeError."""
 
     __slots__ = ()
+    is_unknown = True
 
     @property
     def shape(self) -> NoReturn:  # type: ignore[override]
         """Raises RuntimeError."""
         raise ShapeError(explain("UninitializedBuffer", _PROBLEM))
 
+    def detach(self) -> Any:
+        """This buffer: there are no values to share."""
+        return self
+
     def __repr__(self) -> str:
         return "<UninitializedBuffer>"
+
+    def to(self, *args: Any, **kwargs: Any) -> Any:
+        """This buffer, which becomes one of the dtype."""
+        probe = [a for a in (*args, *kwargs.values()) if isinstance(a, dtype)]
+        if probe:
+            self._data = self._data.astype(probe[0].numpy)
+        return self
+
+    def float(self) -> Any:
+        """to(float32)."""
+        return self.to(float32)
+
+    def double(self) -> Any:
+        """to(float64)."""
+        return self.to(float64)
+
+    def half(self) -> Any:
+        """to(float16)."""
+        return self.to(float16)
+
+    def bfloat16(self) -> Any:
+        """to(bfloat16)."""
+        return self.to(bfloat16)
 
 
 def is_lazy(value: Any) -> bool:
     """Whether a parameter or buffer has no shape yet."""
     return isinstance(value, (UninitializedParameter, UninitializedBuffer))
+
+
+def _materialized(table: dict[str, Any], name: str, values: Any) -> None:
+    """Give an uninitialized parameter or buffer of a table these values, in its own dtype."""
+    own = table[name]
+    values = values.to(own.dtype)
+    if isinstance(own, UninitializedParameter):
+        own.materialize(values)
+    else:
+        table[name] = values
 
 
 class _Lazy(Module):
@@ -81,6 +126,14 @@ class _Lazy(Module):
         """Whether the first input has not come yet."""
         return any(is_lazy(v) for v in (*self._parameters.values(), *self._buffers.values()))
 
+    def _before_load(self, state_dict: Any, prefix: str) -> None:
+        """Take the shapes of what will be loaded."""
+        for table in (self._parameters, self._buffers):
+            for name, own in table.items():
+                given = state_dict.get(prefix + name)
+                if is_lazy(own) and given is not None and not is_lazy(given):
+                    _materialized(table, name, zeros(tuple(given.shape)))
+
     def _features(self, x: Any) -> int:
         if not self.axes:
             return int(x.shape[-1])
@@ -98,10 +151,10 @@ def _made_for(module: Any, inputs: Any) -> None:
     args, kwargs = module.__dict__.pop("_options")
     fresh = module.eager(module._features(inputs[0]), *args, **kwargs)
     module.__dict__.pop("_maker").remove()
-    for name, value in fresh._parameters.items():
-        if value is not None:
-            module._parameters[name].materialize(value.detach())
-    module._buffers.update(fresh._buffers)
+    for table, made in ((module._parameters, fresh._parameters), (module._buffers, fresh._buffers)):
+        for name, value in made.items():
+            if is_lazy(table[name]):  # else a state dict has been loaded
+                _materialized(table, name, value.detach())
     kept = {k: v for k, v in fresh.__dict__.items() if not k.startswith("_") and k != "training"}
     module.__dict__.update(kept)
     module.__class__ = module.eager

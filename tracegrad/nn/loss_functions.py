@@ -7,11 +7,20 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from tracegrad.dtypes import F32
+from tracegrad.dtypes import F32, I64
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.rounding_once import rounds_once
 from tracegrad.eager.tensor import Tensor
-from tracegrad.errors import ArgumentValueError, DataError, DifferentiationError, DTypeError, ShapeError, explain
+from tracegrad.errors import (
+    ArgumentError,
+    ArgumentValueError,
+    DataError,
+    DifferentiationError,
+    DTypeError,
+    ShapeError,
+    explain,
+)
+from tracegrad.ir.types import broadcast
 from tracegrad.nn.norm_functions import cosine_similarity, pairwise_distance
 from tracegrad.ops.checks import not_for
 from tracegrad.ops.losses import reduction_of, warn_of_broadcast
@@ -44,6 +53,8 @@ def smooth_l1_loss(
         raise ShapeError(explain("smooth_l1_loss", "smooth_l1_loss does not support negative values for beta."))
     if beta and not T.is_floating(target):
         not_for("smooth_l1_cpu", T.type(input), "biu")
+    for value in (input, target):
+        not_for("smooth_l1_cpu", T.type(value), "c")
     difference = T.sub(input, target)
     distance = T.abs(difference)
     if beta == 0:
@@ -63,9 +74,13 @@ def huber_loss(
 ) -> Any:
     """(input - target)^2 / 2 up to a distance of delta, delta (|input - target| - delta / 2) from there on."""
     chosen = _paired("huber_loss", input, target, None, None, reduction)
+    if not isinstance(delta, (int, float)):
+        raise ArgumentError(explain("huber_loss", f"delta must be a float or int, got: {type(delta)}"))
     if delta <= 0:
         raise ShapeError(explain("huber_loss", "huber_loss does not support non-positive values for delta."))
-    not_for("huber_cpu", T.type(input), "biu")
+    not_for("huber_cpu", T.type(input), "biuc")
+    if T.is_complex(target):
+        raise DTypeError(explain("huber_loss", "target must be real", target=T.type(target)))
     difference = T.sub(input, target)
     distance = T.abs(difference)
     far = T.mul(T.sub(distance, 0.5 * delta), float(delta))
@@ -96,6 +111,8 @@ def binary_cross_entropy(
     values = input._data
     if not ((values >= 0) & (values <= 1)).all():
         raise DataError(explain("binary_cross_entropy", "all elements of input should be between 0 and 1"))
+    if not ((target._data >= 0) & (target._data <= 1)).all():
+        raise DataError(explain("binary_cross_entropy", "all elements of target should be between 0 and 1"))
     loss = T.binary_cross_entropy(input, target)
     if weight is not None:
         loss = T.mul(loss, weight)
@@ -116,6 +133,8 @@ def kl_div(
         warnings.warn(text, UserWarning, stacklevel=2)
     if not (T.is_floating(input) and T.is_floating(target)):
         raise DTypeError(explain("kl_div", "Integral inputs not supported."))
+    if T.is_complex(input) or T.is_complex(target):
+        raise DTypeError(explain("kl_div", "Complex inputs not supported."))
     by_batch = reduction == "batchmean"
     chosen = reduction_of("kl_div", size_average, reduce, "sum" if by_batch else reduction)
     if log_target:
@@ -161,9 +180,10 @@ def gaussian_nll_loss(
     """(log var + (input - target)^2 / var) / 2, var at least eps.  Raises ValueError for a negative or misshaped var."""
     variance: Any = var if isinstance(var, Tensor) else T.full(shape=tuple(input.shape), value=var, dtype=input._data.dtype)  # fmt: skip
     if variance.shape != input.shape:
+        pairs = list(zip(input.shape, variance.shape, strict=False))
         if tuple(input.shape[:-1]) == tuple(variance.shape):
             variance = T.unsqueeze(variance, dim=variance.ndim)
-        elif not (tuple(input.shape[:-1]) == tuple(variance.shape[:-1]) and variance.shape[-1:] == (1,)):
+        elif input.ndim != variance.ndim or [v for n, v in pairs if n != v] != [1]:
             raise ArgumentValueError(explain("gaussian_nll_loss", "var is of incorrect size"))
     if reduction not in ("none", "mean", "sum"):
         raise ArgumentValueError(explain("gaussian_nll_loss", f"{reduction} is not valid"))
@@ -245,6 +265,11 @@ def soft_margin_loss(
     if target.requires_grad:
         problem = "The function 'soft_margin_loss' is not differentiable with respect to argument 'target'. This input cannot have requires_grad True."
         raise DifferentiationError(explain("soft_margin_loss", problem, "Give target.detach()"))
+    if broadcast("soft_margin_loss", tuple(input.shape), tuple(target.shape)) != tuple(input.shape):
+        problem = f"output with shape {list(input.shape)} doesn't match the shape of the target {list(target.shape)}"
+        raise ShapeError(explain("soft_margin_loss", problem))
+    if not T.is_floating(input):
+        raise DTypeError(explain("soft_margin_loss", "input must be of a floating dtype", input=T.type(input)))
     return _reduced(T.neg(T.log_sigmoid(T.mul(target, input))), chosen, "SoftMarginLossBackward0")
 
 
@@ -265,6 +290,13 @@ def multilabel_soft_margin_loss(
     return _reduced(T.div(T.sum(loss, dim=(last,), keepdim=False), float(input.shape[last])), chosen)
 
 
+def _labels(operation: str, input: Tensor, target: Tensor) -> None:  # noqa: A002
+    """Raise for an input that is not floating, and a target that is not int64."""
+    not_for(operation, T.type(input), "biu")
+    if target._data.dtype != I64:
+        raise DTypeError(explain(operation, f"expected scalar type Long but found {target.dtype}"))
+
+
 def multi_margin_loss(
     input: Tensor,  # noqa: A002
     target: Tensor,
@@ -283,7 +315,8 @@ def multi_margin_loss(
         raise ArgumentValueError(explain("multi_margin_loss", "weight must be one-dimensional"))
     x = input if input.ndim == 2 else T.reshape(input, shape=(1, input._data.size))
     n, c = x.shape
-    if target._data.size != n:
+    _labels("multi_margin_loss", input, target)
+    if target._data.size != n or target.ndim > 1:
         raise ShapeError(explain("multi_margin_loss", f"inconsistent target size, expected {n} but got {list(target.shape)}"))  # fmt: skip
     if ((target._data < 0) | (target._data >= c)).any():
         raise DataError(explain("multi_margin_loss", "target out of range"))
@@ -312,8 +345,11 @@ def multilabel_margin_loss(
     if input.ndim > 2 or (input.ndim == 2 and not input.shape[1]):
         problem = f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(input.shape)}"
         raise ShapeError(explain("multilabel_margin_loss", problem))
+    _labels("multilabel_margin_loss", input, target)
     x, t = ((v if v.ndim == 2 else T.reshape(v, shape=(1, v._data.size))) for v in (input, target))
     c = x.shape[1]
+    if ((target._data < -1) | (target._data >= c)).any():
+        raise DataError(explain("multilabel_margin_loss", "argument #2 'target' is out of range"))
     ended = T.gt(T.cumsum(T.as_dtype(T.lt(t, 0), t._data.dtype), dim=1), 0)
     at = T.where(ended, 0, t)
     classes = T.arange(start=0, step=1, count=c, dtype=t._data.dtype)

@@ -381,6 +381,9 @@ class Module:
                 module.state_dict(destination=found, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
         return found
 
+    def _before_load(self, state_dict: Mapping[str, Any], prefix: str) -> None:
+        """What a module does before values are copied into it; lazy ones take the shapes."""
+
     def load_state_dict(
         self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
     ) -> IncompatibleKeys:
@@ -389,6 +392,8 @@ class Module:
             raise ArgumentError(
                 explain("load_state_dict", f"Expected state_dict to be dict-like, got {type(state_dict).__name__}")
             )
+        for name, module in self.named_modules():
+            module._before_load(state_dict, f"{name}." if name else "")
         own = self.state_dict(keep_vars=True)
         missing, unexpected = [k for k in own if k not in state_dict], [k for k in state_dict if k not in own]
         problems = []
@@ -396,7 +401,7 @@ class Module:
             problems.append("Missing key(s) in state_dict: " + ", ".join(f'"{k}"' for k in missing) + ". ")
         if strict and unexpected:
             problems.append("Unexpected key(s) in state_dict: " + ", ".join(f'"{k}"' for k in unexpected) + ". ")
-        fitting = [k for k in own if k in state_dict]
+        fitting = [k for k in own if k in state_dict and not _both_unknown(own[k], state_dict[k])]
         for k in fitting:
             if tuple(state_dict[k].shape) != tuple(own[k].shape):
                 have, want = (list(t.shape) for t in (state_dict[k], own[k]))
@@ -447,6 +452,11 @@ class Module:
         extra = self.extra_repr()
         lines = [f"({name}): {_indented(repr(module))}" for name, module in self._modules.items()]
         return _framed(self._get_name(), extra, lines)
+
+
+def _both_unknown(own: Any, given: Any) -> bool:
+    """Whether neither a parameter nor what is loaded into it has a shape yet."""
+    return getattr(own, "is_unknown", False) and getattr(given, "is_unknown", False)
 
 
 def _register(table: dict[int, Any], hook: Callable[..., Any]) -> RemovableHandle:

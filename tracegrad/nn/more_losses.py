@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tracegrad.eager.tensor import Tensor
+from tracegrad.errors import ArgumentError, explain
 from tracegrad.nn import functional
 from tracegrad.nn.losses import _Loss
 from tracegrad.nn.norms import PairwiseDistance
@@ -30,6 +31,8 @@ class HuberLoss(_Loss):
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction=reduction)
+        if not isinstance(delta, (int, float)):
+            raise ArgumentError(explain("HuberLoss", f"delta must be a float or int, got: {type(delta)}"))
         self.delta = delta
 
     def forward(self, input: Tensor, target: Tensor) -> Any:  # noqa: A002

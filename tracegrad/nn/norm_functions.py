@@ -63,7 +63,9 @@ def layer_norm(
     """input with mean 0 and variance 1 over its last axes, times weight, plus bias.  Raises RuntimeError for shapes that do not fit."""
     _floating("layer_norm", input)
     dim = _trailing("layer_norm", input, normalized_shape, weight, bias)
-    return _scaled(T.standardise(_wide(input), dim=dim, eps=float(eps)), weight, bias, None, "NativeLayerNormBackward0", input)
+    return _scaled(
+        T.standardise(_wide(input), dim=dim, eps=float(eps)), weight, bias, None, "NativeLayerNormBackward0", input
+    )
 
 
 def rms_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None, eps: float | None = None) -> Any:  # noqa: A002
@@ -93,16 +95,21 @@ def batch_norm(
     Raises ValueError for one value per channel in training, RuntimeError for statistics or weights of another size.
     """
     _floating("batch_norm", input)
-    if input.ndim < 2:
-        raise ShapeError(explain("batch_norm", "expected input with at least 2 dimensions", input=T.type(input)))
-    channels = input.shape[1]
+    channels = input.shape[1] if input.ndim > 1 else 0
     if training:
-        _check_counts("batch_norm", input)
+        _check_counts("batch_norm", channels, input)
+        if eps <= 0:
+            problem = f"batch_norm eps must be positive during training, but got {eps}"
+            raise ArgumentValueError(explain("batch_norm", problem))
     given = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
     for name, value in given.items():
         if value is not None and value._data.size != channels:
             problem = f"{name} should contain {channels} elements not {value._data.size}"
             raise ShapeError(explain("batch_norm", problem))
+    if not input._data.size:
+        return _nothing_normalised(input, weight, bias)
+    if input.ndim < 2:
+        raise ShapeError(explain("batch_norm", "expected input with at least 2 dimensions", input=T.type(input)))
     x, dim = _wide(input), (0, *range(2, input.ndim))
     shape = (1, channels, *(1,) * (input.ndim - 2))
     if training:
@@ -119,8 +126,16 @@ def batch_norm(
     return _scaled(made, weight, bias, shape, "NativeBatchNormBackward0", input)
 
 
-def _check_counts(operation: str, input: Any) -> None:  # noqa: A002
-    channels = input.shape[1]
+def _nothing_normalised(x: Any, weight: Any, bias: Any) -> Any:
+    """An empty batch, which leaves the running statistics as they are."""
+    made = T.clone(x)
+    for value, step in ((weight, T.mul), (bias, T.add)):
+        if value is not None:
+            made = step(made, T.as_dtype(T.reshape(value, shape=(-1, *(1,) * (x.ndim - 2))), x._data.dtype))
+    return made
+
+
+def _check_counts(operation: str, channels: int, input: Any) -> None:  # noqa: A002
     if channels and input._data.size // channels == 1:
         problem = f"Expected more than 1 value per channel when training, got input size {list(input.shape)}"
         raise ArgumentValueError(explain(operation, problem))

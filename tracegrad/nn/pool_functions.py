@@ -35,8 +35,15 @@ def _name(kind: str, d: int) -> str:
     return f"{kind}{d}DBackward0" if d > 1 else "SqueezeBackward1"
 
 
-def _single(x: Any, had_batch: bool) -> Any:
-    return x if had_batch else T.squeeze(x, dim=0)
+def _single(x: Any, had_batch: bool, called: str = "") -> Any:
+    """x without the axis that the input did not have, with torch's name for the whole."""
+    x = x if had_batch else T.squeeze(x, dim=0)
+    return T.named(x, called=called) if called else x
+
+
+def _is_absent(stride: Any) -> bool:
+    """Whether a stride is left out, which an empty list means too."""
+    return stride is None or (isinstance(stride, (list, tuple)) and not stride)
 
 
 def _sizes(operation: str, own: Shape, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape, ceil: bool) -> Shape:  # fmt: skip
@@ -76,13 +83,12 @@ def _max_pool(d: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
     ) -> Any:
         x, had_batch = _planes(operation, input, d)
         kernel = tuple_of(operation, "kernel_size", kernel_size, d)
-        given = {"stride": kernel if stride is None or stride == [] else stride, "padding": padding, "dilation": dilation}  # fmt: skip
+        given = {"stride": kernel if _is_absent(stride) else stride, "padding": padding, "dilation": dilation}
         t, p, w = (tuple_of(operation, name, value, d) for name, value in given.items())
         sizes = _sizes(operation, tuple(x.shape[2:]), kernel, t, p, w, ceil_mode)
         values, indices = T.max_pool(x, kernel=kernel, stride=t, padding=p, dilation=w, sizes=sizes)
-        if d == 1:
-            values = T.named(values, called="SqueezeBackward1")
-        return _single(values, had_batch), _single(indices, had_batch)
+        values = _single(values, had_batch, "SqueezeBackward1" if d == 1 else f"MaxPool{d}DWithIndicesBackward0")
+        return values, _single(indices, had_batch)
 
     def function(
         input: Tensor,  # noqa: A002
@@ -116,21 +122,24 @@ def _avg_pool(d: int) -> Callable[..., Any]:
         divisor_override: int | None = None,
     ) -> Any:
         x, had_batch = _planes(operation, input, d)
-        if x._data.dtype.kind not in "fcV":
-            raise NotSupportedError(explain(operation, "not implemented for 'Long'", input=T.type(x)))
+        if x._data.dtype.kind not in "fcV" and x._data.dtype != I64:
+            raise NotSupportedError(explain(operation, "not implemented for this dtype", input=T.type(x)))
         if divisor_override is not None and not divisor_override:
             raise ShapeError(explain(operation, "divisor must be not zero"))
         kernel = tuple_of(operation, "kernel_size", kernel_size, d)
-        t = tuple_of(operation, "stride", kernel if stride is None or stride == [] else stride, d)
+        t = tuple_of(operation, "stride", kernel if _is_absent(stride) else stride, d)
         p = tuple_of(operation, "padding", padding, d)
         own = tuple(x.shape[2:])
         sizes = _sizes(operation, own, kernel, t, p, (1,) * d, ceil_mode)
         total = T.sum_pool(x, kernel=kernel, stride=t, padding=p, sizes=sizes)
         if divisor_override is not None:
-            mean = T.div(total, float(divisor_override))
+            count: Any = divisor_override
         else:
-            mean = T.div(total, _counts(own, kernel, t, p, sizes, count_include_pad, x._data.dtype))
-        return _single(T.named(mean, called=_name("AvgPool", d)), had_batch)
+            count = _counts(own, kernel, t, p, sizes, count_include_pad, x._data.dtype)
+        if x._data.dtype == I64:  # torch divides whole numbers
+            return _single(T.div_trunc(total, int(count) if isinstance(count, float) else count), had_batch)
+        mean = T.div(total, float(count) if isinstance(count, int) else count)
+        return _single(mean, had_batch, _name("AvgPool", d))
 
     function.__name__ = function.__qualname__ = operation
     function.__doc__ = f"The means of windows over the last {d} axes."
@@ -198,7 +207,7 @@ def _adaptive_avg_pool(d: int) -> Callable[..., Any]:
             mean = x
             for i, (n, m) in enumerate(zip(own, sizes, strict=True)):
                 mean = _along(mean, i + 2, _means(n, m, x._data.dtype))
-        return _single(T.named(mean, called=called), had_batch)
+        return _single(mean, had_batch, called)
 
     function.__name__ = function.__qualname__ = operation
     function.__doc__ = f"Means of as many windows as output_size says, over the last {d} axes."
@@ -234,8 +243,7 @@ def _adaptive_max_pool(d: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
             found = T.max_pool(x, kernel=kernel, stride=kernel, padding=none, dilation=ones, sizes=sizes)
         else:
             found = _uneven_maxima(x, own, sizes)
-        values = T.named(found[0], called=_name("AdaptiveMaxPool", d))
-        return _single(values, had_batch), _single(found[1], had_batch)
+        return _single(found[0], had_batch, _name("AdaptiveMaxPool", d)), _single(found[1], had_batch)
 
     def function(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:  # noqa: A002
         found = with_indices(input, output_size)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from tracegrad.eager.tensor import Tensor
+from tracegrad.errors import ArgumentValueError, explain
 from tracegrad.nn import functional
 from tracegrad.nn.module import Module
 
@@ -89,22 +90,34 @@ class ReplicationPad3d(_Pad):
     axes, mode = 3, "replicate"
 
 
-class CircularPad1d(_Pad):
+class _CircularPad(_Pad):
+    mode = "circular"
+
+    def forward(self, input: Tensor) -> Any:  # noqa: A002
+        """input with elements around its last axes.  Raises ValueError for other numbers of axes."""
+        d = self.axes
+        if input.ndim not in (d + 1, d + 2):
+            problem = f"expected {d + 1}D or {d + 2}D input (got {input.ndim}D input)"
+            raise ArgumentValueError(explain(type(self).__name__, problem))
+        return super().forward(input)
+
+
+class CircularPad1d(_CircularPad):
     """functional.pad in mode 'circular' over an axis."""
 
-    axes, mode = 1, "circular"
+    axes = 1
 
 
-class CircularPad2d(_Pad):
+class CircularPad2d(_CircularPad):
     """functional.pad in mode 'circular' over two axes."""
 
-    axes, mode = 2, "circular"
+    axes = 2
 
 
-class CircularPad3d(_Pad):
+class CircularPad3d(_CircularPad):
     """functional.pad in mode 'circular' over three axes."""
 
-    axes, mode = 3, "circular"
+    axes = 3
 
 
 class ConstantPad1d(_ConstantPad):

@@ -35,7 +35,9 @@ class RNNBase(Module):
         dtype: Any = None,
     ) -> None:
         super().__init__()
-        _check_options(type(self).__name__, mode, hidden_size, num_layers, dropout, proj_size)
+        name = type(self).__name__
+        _check_classes(name, (input_size, hidden_size), (bias, batch_first))
+        _check_options(name, mode, input_size, hidden_size, num_layers, dropout, proj_size)
         self.mode, self.input_size, self.hidden_size, self.num_layers = mode, input_size, hidden_size, num_layers
         self.bias, self.batch_first, self.dropout = bias, batch_first, float(dropout)
         self.bidirectional, self.proj_size = bidirectional, proj_size
@@ -156,15 +158,26 @@ class RNNBase(Module):
         return made, (tuple(finals) if self.mode == "LSTM" else finals[0])
 
 
-def _check_options(name: str, mode: str, hidden_size: Any, num_layers: int, dropout: Any, proj_size: int) -> None:
-    """Raise TypeError or ValueError for options that torch refuses."""
-    if not isinstance(hidden_size, int):
-        raise ArgumentError(explain(name, f"hidden_size should be of type int, got: {type(hidden_size).__name__}"))
+def _check_classes(name: str, sizes: tuple[Any, Any], switches: tuple[Any, Any]) -> None:
+    """Raise TypeError for sizes that are no ints and switches that are no bools."""
+    given = zip(("input_size", "hidden_size", "bias", "batch_first"), (*sizes, *switches), strict=True)
+    for i, (what, value) in enumerate(given):
+        wanted = int if i < 2 else bool
+        if not isinstance(value, wanted):
+            problem = f"{what} should be of type {wanted.__name__}, got: {type(value).__name__}"
+            raise ArgumentError(explain(name, problem))
+
+
+def _check_options(
+    name: str, mode: str, input_size: int, hidden_size: int, num_layers: int, dropout: Any, proj_size: int
+) -> None:
+    """Raise ValueError for options that torch refuses."""
     problem = None
     if isinstance(dropout, bool) or not 0 <= dropout <= 1:
         problem = "dropout should be a number in range [0, 1] representing the probability of an element being zeroed"
-    elif hidden_size <= 0 or num_layers <= 0:
-        problem = f"{'hidden_size' if hidden_size <= 0 else 'num_layers'} must be greater than zero"
+    elif min(input_size, hidden_size, num_layers) <= 0:
+        absent = "input_size" if input_size <= 0 else "hidden_size" if hidden_size <= 0 else "num_layers"
+        problem = f"{absent} must be greater than zero"
     elif proj_size < 0:
         problem = "proj_size should be a positive integer or zero to disable projections"
     elif proj_size >= hidden_size:

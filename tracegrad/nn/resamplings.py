@@ -68,7 +68,7 @@ class _FractionalMaxPool(Module):
     ) -> None:
         super().__init__()
         self.kernel_size, self.output_size, self.return_indices = kernel_size, output_size, return_indices
-        self._random_samples = _random_samples
+        self.register_buffer("_random_samples", _random_samples)
         many = isinstance(output_ratio, (tuple, list)) or output_ratio is None
         self.output_ratio = output_ratio if many else (output_ratio,) * self.axes
         if output_size is None and output_ratio is None:

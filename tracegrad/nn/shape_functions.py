@@ -12,6 +12,7 @@ from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import NotSupportedError, ShapeError, explain
 from tracegrad.ir.types import size_of
 from tracegrad.nn.conv_functions import check_tensors, tuple_of
+from tracegrad.ops.checks import not_for
 from tracegrad.ops.pools import padded
 
 _MODES = {"reflect": "ReflectionPad", "replicate": "ReplicationPad", "circular": ""}
@@ -36,6 +37,11 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
     if mode not in _MODES or not 1 <= len(amounts) <= 3 or input.ndim not in (len(amounts) + 1, len(amounts) + 2):
         problem = "Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now"
         raise NotSupportedError(explain("pad", problem if mode in _MODES else f"Unrecognised padding mode {mode}"))
+    if mode != "circular":
+        not_for("pad", T.type(input), "b")
+        if 0 in input.shape[-len(amounts) - 1 :]:
+            problem = "Expected a tensor with possibly 0 batch size and other non-zero dimensions for input"
+            raise ShapeError(explain("pad", problem, input=T.type(input)))
     return _repeated(input, amounts, mode)
 
 
@@ -59,6 +65,10 @@ def _repeated(input: Any, amounts: list[tuple[int, int]], mode: str) -> Any:  # 
     for i, (front, behind) in enumerate(amounts):
         axis = x.ndim - 1 - i
         size = x.shape[axis]
+        if mode == "circular" and min(front, behind) < 0:  # torch cuts first: what is cut off is not repeated
+            start, size = max(-front, 0), size + min(front, 0) + min(behind, 0)
+            x = T.slice(x, dim=axis, start=start, stop=start + max(size, 0), step=1)
+            front, behind = max(front, 0), max(behind, 0)
         limit = {"reflect": size - 1, "circular": size, "replicate": max(front, behind, 0)}[mode]
         if max(front, behind) > limit:
             problem = f"Padding size should be less than the corresponding input dimension, but got: padding ({front}, {behind}) at dimension {axis} of input {list(x.shape)}"
@@ -78,6 +88,7 @@ def _repeated(input: Any, amounts: list[tuple[int, int]], mode: str) -> Any:  # 
 def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:  # noqa: A002
     """The windows of images as columns.  Shape: (n, c, h, w) -> (n, c * prod(kernel_size), number of windows); without n too."""
     check_tensors("unfold", input=input)
+    not_for("im2col", T.type(input), "iu")
     kernel, w, p, t = _windows(kernel_size, dilation, padding, stride)
     if input.ndim not in (3, 4) or 0 in input.shape[-3:]:
         problem = f"Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input, but got: {list(input.shape)}"

@@ -110,6 +110,10 @@ class BinaryCrossEntropyWithLogits(Op):
                     f"Target size ({list(F.shape(target))}) must be the same as input size ({list(F.shape(input))})",
                 )
             )
+        not_for("log_sigmoid_cpu", F.type(input), "biu")
+        if not F.is_floating(target):
+            problem = "target must be of a floating dtype"
+            raise DTypeError(explain("binary_cross_entropy_with_logits", problem, target=F.type(target)))
         return F.binary_cross_entropy_with_logits(input, target, weight, pos_weight, reduction=chosen)
 
     @staticmethod
@@ -198,8 +202,10 @@ class NllLoss(Op):
         if len(F.shape(input)) == 1 and F.shape(target) == (1,):
             target = F.reshape(target, shape=())
         # asked here, since the kernel would take some targets of another shape
-        types = (F.type(input), F.type(target), None if weight is None else F.type(weight))
-        NllLoss.infer(*types, chosen, ignore_index)
+        x, t = F.type(input), F.type(target)
+        usual = len(x.shape) == 2 and x.shape[:1] == t.shape and t.dtype is I64 and x.dtype.kind == "f"
+        if weight is not None or not usual:
+            NllLoss.infer(x, t, None if weight is None else F.type(weight), chosen, ignore_index)
         return F.nll_loss(input, target, weight, reduction=chosen, ignore_index=ignore_index)
 
     @staticmethod
@@ -248,8 +254,11 @@ class NllLoss(Op):
         factor, at = _class_weights(F, x_type, target, weight, ignore_index)
         axis, shape = _class_axis(x_type), F.shape(target)
         if reduction == "mean":
-            g = F.div(g, F.sum(factor, dim=None, keepdim=False))
+            total = F.sum(factor, dim=None, keepdim=False)
+            g = F.div(g, F.clamp_min(total, min=1.0, max=None) if weight is None else total)  # a count may be 0
         parts = F.neg(F.mul(factor, g))
+        if weight is not None and reduction == "mean":
+            parts = F.where(F.ne(target, ignore_index), parts, 0.0)  # g is nan where nothing counts
         return F.scatter_add(
             F.zeros(x_type),
             F.reshape(at, shape=_with_axis(shape, axis)),

@@ -1,0 +1,71 @@
+"""Rare arguments of layers and their functions: printed values, names and error classes are torch's."""
+
+import warnings
+
+import pytest
+
+import tracegrad as tg
+
+torch = pytest.importorskip("torch")
+
+VALUES = {
+    "an integer image has integer means": "F.avg_pool1d(torch.arange(-5, 7).reshape(1, 1, 12), 3, 2, 1)",
+    "integer means of windows of different sizes": "F.avg_pool2d(torch.arange(-9, 9).reshape(2, 3, 3), 2, 1, 1, count_include_pad=False)",
+    "integer means with a divisor": "F.avg_pool3d(torch.arange(-5, 7).reshape(1, 3, 2, 2), 2, 1, divisor_override=-3)",
+    "an empty stride is no stride": "F.avg_pool2d(torch.arange(16.).reshape(1, 1, 4, 4), [2, 2], [], [0], False, True, -2)",
+    "a circular padding cuts before it repeats": "F.pad(torch.arange(16.).reshape(1, 1, 4, 4), [-1, 1, -2, 1], 'circular')",
+    "a circular padding cuts behind": "F.pad(torch.arange(4.).reshape(1, 4), [2, -1], 'circular')",
+    "nothing is normalised": "F.batch_norm(torch.ones(0), torch.ones(0), torch.ones(0), training=True)",
+    "an empty batch has torch's name": "F.batch_norm(torch.ones(0, 3, 2, requires_grad=True), None, None, torch.ones(3), training=True)",
+    "an empty batch leaves the statistics": "(lambda m: (m(torch.ones(0, 2)), m.running_mean, m.running_var))(nn.BatchNorm1d(2, affine=False))",
+    "one variance for all rows": "F.gaussian_nll_loss(torch.ones(3, 2, 4), torch.zeros(3, 2, 4), torch.full((3, 1, 4), 0.5))",
+    "the sum against probabilities": "F.cross_entropy(torch.ones(2, 3, requires_grad=True), torch.ones(2, 3), reduction='sum')",
+    "single losses against probabilities": "F.cross_entropy(torch.ones(2, 3, requires_grad=True), torch.ones(2, 3), reduction='none')",
+    "no gradient where all classes are ignored": "grad(lambda x: F.cross_entropy(x, torch.tensor([1, 1]), ignore_index=1))",
+    "nor with weights": "grad(lambda x: F.cross_entropy(x, torch.tensor([1, 1]), torch.tensor([1., 2, 3]), ignore_index=1))",
+    "nan with weights of 0": "grad(lambda x: F.cross_entropy(x, torch.tensor([1, 1]), torch.tensor([1., 0, 3])))",
+    "the mean of one image": "F.adaptive_avg_pool2d(torch.ones(2, 4, 4, requires_grad=True), 2)",
+    "the maxima of one image": "F.max_pool2d(torch.ones(2, 4, 4, requires_grad=True), 2)",
+    "a lazy layer takes shapes from a state": "(lambda m: (m.load_state_dict(nn.Linear(4, 3).state_dict()), m, m.weight.shape, m(torch.ones(4)).shape, m))(nn.LazyLinear(3))",
+    "a lazy layer of another dtype": "(lambda m: (m(torch.ones(1, 2).double()).dtype, m))(nn.LazyLinear(3).double())",
+    "lazy statistics of another dtype": "(lambda m: (m(torch.ones(2, 3).double()).dtype, m.running_mean))(nn.LazyBatchNorm1d().double())",
+    "the state of a lazy layer": "nn.LazyLinear(3).state_dict()",
+    "a lazy state is no change": "nn.LazyLinear(3).load_state_dict(nn.LazyLinear(3).state_dict())",
+    "samples are part of the state": "nn.FractionalMaxPool2d(2, output_ratio=0.5, _random_samples=torch.full((1, 1, 2), 0.5)).state_dict()",
+    "complex convolutions": "F.conv1d(z(1, 2, 5), z(3, 2, 2), z(3), 2, 1)",
+    "complex convolutions turned around": "F.conv_transpose2d(z(1, 2, 2, 3), z(2, 1, 2, 2), z(2), 2, groups=2)",
+    "the gradient of complex convolutions": "grad(lambda x: F.conv1d(torch.complex(x, x * x)[None], z(3, 2, 2)).abs().sum())",
+}  # fmt: skip
+REFUSED = """nn.BatchNorm1d(2,eps=0.)(torch.ones(3,2)) nn.BatchNorm2d(2,eps=-1.)(torch.ones(3,2,2,2)) F.pad(torch.ones(1,4),[-2,3],'circular')
+F.batch_norm(torch.ones(3),torch.ones(3),torch.ones(3)) F.gaussian_nll_loss(torch.ones(3,2),torch.zeros(3,2),torch.ones(1))
+F.cross_entropy(torch.ones(2,3),torch.ones(2,3),ignore_index=1) F.cross_entropy(torch.ones(2,3),torch.tensor([0,1]),label_smoothing=1.5)
+nn.HuberLoss(delta=1j) F.huber_loss(torch.ones(2),torch.ones(2),delta='a') nn.RNN(3,5,bias=1) nn.GRU(3,5,batch_first=0) nn.LSTM(2.,3) nn.RNN(-1,5) nn.LSTM(0,3) nn.GRU(2,3.)
+nn.CircularPad1d(3)(torch.ones(2,3,4,5)) nn.CircularPad2d(3)(torch.ones(2,3)) nn.CircularPad3d(3)(torch.ones(2,3)) nn.Linear(2,3).load_state_dict(nn.LazyLinear(3).state_dict())
+F.avg_pool1d(torch.ones(1,1,4).int(),2) F.avg_pool3d(torch.ones(1,1,2,2,2).bool(),2)""".split()
+
+
+def result(t, text):
+    def grad(function):
+        x = t.linspace(-1, 1, 6).reshape(2, 3).requires_grad_()
+        return t.autograd.grad(function(x), x)
+
+    def z(*shape):
+        count = t.Size(shape).numel()
+        return t.complex(t.linspace(-1, 1, count), t.linspace(0, 2, count)).reshape(shape)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return eval(text, {"torch": t, "nn": t.nn, "F": t.nn.functional, "grad": grad, "z": z})  # noqa: S307
+
+
+@pytest.mark.parametrize("text", VALUES.values(), ids=VALUES)
+def test_a_rare_argument_has_torchs_result(text):
+    assert repr(result(tg, text)) == repr(result(torch, text))
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_what_torch_refuses_is_refused_with_its_class(text):
+    with pytest.raises(Exception) as theirs:  # noqa: PT011
+        result(torch, text)
+    with pytest.raises(theirs.type):
+        result(tg, text)
