@@ -9,6 +9,7 @@ import numpy as np
 
 from tracegrad import dtypes
 from tracegrad.config import local
+from tracegrad.dtypes import F32, F64
 from tracegrad.eager.inference import InferenceTensor, of_kind, refuse_saving
 from tracegrad.eager.marked import InvalidView
 from tracegrad.eager.tensor import Parameter, Tensor, handle
@@ -53,6 +54,21 @@ class TensorOps(Ops):
             x._data = np.ascontiguousarray(x._data)
         return x
 
+    def step(self, x: Any, called: str) -> Any:
+        """x as a step of torch's name; x itself where nothing is remembered."""
+        return x if x._node is None else self.named(x, called=called)
+
+    def plain_sum(self, x: Any, y: Any, called: str) -> Any:
+        """x + y as a step of torch's name where both are of float32 or of float64 and x has the sizes of y's last axes; None otherwise."""
+        if not isinstance(x, Tensor):
+            return None
+        a, b = x._data, y._data
+        d = a.dtype
+        if (d is not F32 and d is not F64) or b.dtype is not d or b.shape[b.ndim - a.ndim :] != a.shape:
+            return None
+        total = self.add(x, y)
+        return total if total._node is None else self.named(total, called=called)
+
     def is_floating(self, x: Any) -> bool:
         """Whether x has a floating or complex dtype."""
         return (x._data.dtype if isinstance(x, Tensor) else type_of(x).dtype).kind in "fcV"
@@ -96,12 +112,12 @@ def general(op: type[Op], args: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
         refuse_complex(op, operands)
     if op.promotion:
         operands = promote_operands(op, operands)
-    types = tuple(None if a is None else type_of(a._data if isinstance(a, Tensor) else a) for a in operands)
+    types = tuple([None if a is None else T.type(a) for a in operands])
     result = op.type_rule(types, attrs)
-    values = tuple(a._data if isinstance(a, Tensor) else a for a in operands)
+    values = tuple([a._data if isinstance(a, Tensor) else a for a in operands])
     computed = compute(op, values, attrs)
     arrays = tuple(computed) if op.several() else (computed,)
-    arrays = tuple(a if type(a) is np.ndarray else np.asarray(a) for a in arrays)
+    arrays = tuple([a if type(a) is np.ndarray else np.asarray(a) for a in arrays])
     if not op.value_dependent:
         check_result(op, arrays, result_types(result))
     if local.trace is not None:
@@ -324,7 +340,8 @@ def promote_operands(op: type[Op], operands: list[Any]) -> list[Any]:
     elif op.promotion == "number" and target.kind == "b":
         target = dtypes.I64
     elif op.promotion == "compare" and target.kind in "iu":
-        if not all(_fits(operands[i], target) for i in places if not isinstance(operands[i], Tensor)):
+        low, high = _range(target)
+        if not all(low <= operands[i] <= high for i in places if not isinstance(operands[i], Tensor)):
             target = dtypes.I64  # 200 < 300 is true for uint8 as well
     out = list(operands)
     for i in places:
@@ -352,17 +369,11 @@ def _range(d: Any) -> tuple[int, int]:
     return (0, 2**bits - 1) if d.kind == "u" else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
 
-def _fits(value: Any, d: Any) -> bool:
-    low, high = _range(d)
-    return low <= value <= high
-
-
 def _wrapped(op: type[Op], value: int, target: Any) -> int:
     """A Python int as the integer dtype holds it: arithmetic is modulo 2**bits.  RuntimeError where torch wants the number itself to fit."""
     low, high = _range(target)
-    if (
-        low <= value <= high or not -(2**63) <= value < 2**63
-    ):  # NumPy raises OverflowError for what no integer dtype holds
+    # NumPy raises OverflowError for what no integer dtype holds
+    if low <= value <= high or not -(2**63) <= value < 2**63:
         return value
     if op.name == "pow" and value < 0:  # the kernel refuses it
         return value
@@ -384,10 +395,5 @@ def check_result(op: type[Op], arrays: tuple[Any, ...], types: tuple[Type, ...])
     for array, want in zip(arrays, types, strict=True):
         if array.shape != want.shape or array.dtype != want.dtype:
             got = Type(array.shape, array.dtype)
-            raise VerifyError(
-                explain(
-                    op.name,
-                    f"the type rule says {want} but the NumPy kernel gave {got}",
-                    "This is a fault of tracegrad; please report it",
-                )
-            )
+            problem = f"the type rule says {want} but the NumPy kernel gave {got}"
+            raise VerifyError(explain(op.name, problem, "This is a fault of tracegrad; please report it"))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad.dtypes import F32, HALF_CHARACTERS
+from tracegrad.dtypes import F32, F64, HALF_CHARACTERS
 from tracegrad.ir.node import Node, input_type, make_node
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops
@@ -54,14 +54,17 @@ def rounded_array(value: Any, t: Type) -> Any:
 
 def calculates_in_half(node: Node) -> bool:
     """Whether the rules of this node meet half-precision values that they should meet in float32."""
-    op = node.op
-    if op is None or not (any(is_half(t.dtype) for t in node.types) or any(map(_is_half_input, node.inputs))):
+    op, d = node.op, node.dtype
+    if op is None:
         return False
-    return widens(op) and op.name != "project"
-
-
-def _is_half_input(value: Any) -> bool:
-    return type(value) in (Node, Type) and is_half(value.dtype)
+    if d is not F32 and d is not F64 and any(is_half(t.dtype) for t in node.types):
+        return widens(op) and op.name != "project"
+    for value in node.inputs:
+        if type(value) is Node or type(value) is Type:
+            d = value.dtype
+            if d is not F32 and d is not F64 and is_half(d):
+                return widens(op) and op.name != "project"
+    return False
 
 
 def wide_node(node: Node) -> Node:

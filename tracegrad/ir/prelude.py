@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from tracegrad.errors import ShapeError, explain
 from tracegrad.ir.types import Shape, Type, type_of
 
 
@@ -51,6 +52,8 @@ class Ops:
         have = self.shape(x)
         if have == shape:
             return x
+        if not shape:
+            return self.sum(x, dim=None, keepdim=False)
         lead = len(have) - len(shape)
         axes = tuple(range(lead)) + tuple(lead + i for i, size in enumerate(shape) if size == 1 and have[lead + i] != 1)
         total = self.sum(x, dim=axes, keepdim=True) if axes else x
@@ -79,6 +82,21 @@ class Ops:
     def ones(self, like: Type) -> Any:
         """Ones of a type."""
         return self.full(shape=like.shape, value=1, dtype=like.dtype)
+
+    def step(self, x: Any, called: str) -> Any:
+        """x as a step of torch's name in the backward graph, if it has a history."""
+        return self.named(x, called=called)
+
+    def plain_sum(self, x: Any, y: Any, called: str) -> Any:
+        """x + y as a step of torch's name where x has y's floating dtype and the sizes of its last axes; None where that is not seen at a glance."""
+        return None
+
+    def add_within(self, x: Any, y: Any) -> Any:
+        """x + y of x's shape, where nobody else holds x.  Raises ShapeError if y broadcasts it."""
+        made = self.add(x, y)
+        if made.shape != x.shape:
+            raise ShapeError(explain("add", "the second operand does not fit into the first", x=x.shape, y=y.shape))
+        return made
 
     def row_major(self, x: Any, axes: tuple[int, ...] = ()) -> Any:
         """x, just made, with its elements row by row in memory (after its axes are put into this order), where that can be seen."""

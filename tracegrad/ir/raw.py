@@ -57,6 +57,10 @@ class RawOps(Ops):
         """x summed over broadcast axes, in one kernel."""
         return K.sum_to(x, shape)
 
+    def add_within(self, x: Any, y: Any) -> Any:
+        """x + y, written over x."""
+        return np.add(x, y, out=x) if type(x) is np.ndarray else super().add_within(x, y)
+
     def is_complex(self, x: Any) -> bool:
         """Whether x has a complex dtype."""
         return x.dtype.kind == "c" if type(x) is np.ndarray else isinstance(x, (complex, np.complexfloating))
@@ -69,12 +73,14 @@ class RawOps(Ops):
 
     def where(self, c: Any, x: Any, y: Any) -> Any:
         """x where c holds, y elsewhere; what rules write most, with the number 0 on one side, by a kernel of its own."""
+        if type(c) is np.ndarray and c.size < _LARGE:
+            return np.where(c, x, y)
         if type(y) is float:
             if type(x) is np.ndarray and x.size >= _LARGE and y == 0:
                 return K.keep(c, x)
         elif type(x) is float and type(y) is np.ndarray and y.size >= _LARGE and x == 0:
             return K.drop(c, y)
-        return K.choose(c, x, y) if type(c) is np.ndarray and c.size >= _LARGE else np.where(c, x, y)
+        return K.choose(c, x, y) if type(c) is np.ndarray else np.where(c, x, y)
 
     def unreduce(self, g: Any, *, shape: tuple[int, ...], dim: Sequence[int] | None) -> Any:
         """g, the result of a reduction, as an array that broadcasts against shape."""

@@ -55,7 +55,7 @@ def choose(c: Array, x: Any, y: Any) -> Array:
 
 def hypot(x: Any, y: Any) -> Array:
     """sqrt(x * x + y * y); in float64 no square of a float32 overflows."""
-    if not (large(x) and large(y) and x.dtype == y.dtype == np.float32):
+    if type(x) is not np.ndarray or x.size < _LARGE or not (large(y) and x.dtype == y.dtype == np.float32):
         return np.hypot(x, y)
     if not (np.isfinite(np.maximum.reduce(x, axis=None)) and np.isfinite(np.maximum.reduce(y, axis=None))):
         return np.hypot(x, y)
@@ -88,7 +88,7 @@ def check_divisor(x: Any, y: Any) -> None:
 
 def floor_divide(x: Any, y: Any) -> Array:
     """The quotient rounded down; for floating operands inf or nan where y is 0."""
-    exact = quotients(x, y, np.floor)
+    exact = quotients(x, y, np.floor) if type(x) is np.ndarray and x.size >= _LARGE else None
     if exact is not None:
         return exact[2].astype(np.float32)
     check_divisor(x, y)
@@ -109,7 +109,7 @@ def trunc_divide(x: Any, y: Any) -> Array:
 
 def fmod(x: Any, y: Any) -> Array:
     """The remainder with the sign of x, also where it is 0."""
-    exact = quotients(x, y, np.trunc)
+    exact = quotients(x, y, np.trunc) if type(x) is np.ndarray and x.size >= _LARGE else None
     if exact is None:
         check_divisor(x, y)
         return np.fmod(x, y)
@@ -123,7 +123,11 @@ def fmod(x: Any, y: Any) -> Array:
 
 def remainder(x: Any, y: Any) -> Array:
     """The remainder with the sign of y; a remainder of 0.0 has the sign of x."""
-    if not (large(x) and large(y) and x.dtype == y.dtype == np.float32 and x.shape == y.shape):
+    if (
+        type(x) is not np.ndarray
+        or x.size < _LARGE
+        or not (large(y) and x.dtype == y.dtype == np.float32 and x.shape == y.shape)
+    ):
         check_divisor(x, y)
         found = np.remainder(x, y)
         return np.where(np.equal(found, 0), np.fmod(x, y), found) if found.dtype.kind == "f" else found
@@ -135,7 +139,7 @@ def remainder(x: Any, y: Any) -> Array:
 
 def nan_to_num(x: Any, number: float, posinf: Any, neginf: Any) -> Array:
     """x with nan and infinities replaced by numbers."""
-    if large(x) and np.isfinite(x).all():
+    if x.size >= _LARGE and large(x) and np.isfinite(x).all():
         return np.array(x)
     return np.nan_to_num(x, nan=number, posinf=posinf, neginf=neginf)
 

@@ -83,7 +83,7 @@ LATER = {
         "elementwise": "relu leaky_relu choose hypot floor_divide trunc_divide fmod remainder check_divisor nan_to_num lerp",
         "convolutions": "convolution convolution_weight",
         "pools": "max_pool sum_pool spread_pool",
-        "rows": "standardise",
+        "rows": "standardise standardise_backward softmax_backward log_softmax_backward",
         "polynomials": "polynomial airy_ai",
         "tails": (
             "gaussian erfc ndtr log_ndtr erfcx_slope normal_hazard normal_excess erfinv_slope ndtri_slope lgamma "
@@ -215,7 +215,9 @@ def sigmoid(x: Array) -> Array:
         return np.reciprocal(np.add(np.exp(t), 1))
     np.exp(t, out=t)
     np.add(t, 1, out=t)
-    return np.divide(1, t, out=t) if t.dtype.kind == "f" else np.reciprocal(t, out=t)  # reciprocal is slower
+    if t.size >= 1024 and t.dtype.kind == "f":  # reciprocal has no vector instructions
+        return np.divide(1, t, out=t)
+    return np.reciprocal(t, out=t)
 
 
 def rsqrt(x: Array) -> Array:

@@ -51,15 +51,14 @@ def sum_pool(x: Array, kernel: Shape, stride: Shape, padding: Shape, sizes: Shap
     """The sums of windows over the last axes of x, which is padded by zeros; axis by axis."""
     first = x.ndim - len(kernel)
     for i, (k, t, p, n) in enumerate(zip(kernel, stride, padding, sizes, strict=True)):
-        last = x.swapaxes(first + i, -1)
-        wide = around(last, (p,), ((n - 1) * t + k,), 0)
+        last, reach = x.swapaxes(first + i, -1), (n - 1) * t + 1
+        wide = last if not p and reach + k - 1 <= last.shape[-1] else around(last, (p,), (reach + k - 1,), 0)
         if k > _MANY:
             total = np.add.reduce(windows(wide, (k,), (t,), (1,), (n,)), axis=-1)
         else:
-            parts = pieces(wide, (k,), (t,), (1,), (n,))
-            total = next(parts).copy(order="K")
-            for part in parts:
-                np.add(total, part, out=total)
+            total = wide[..., :reach:t].copy(order="K")
+            for j in range(1, k):
+                np.add(total, wide[..., j : j + reach : t], out=total)
         x = total.swapaxes(first + i, -1)
     return np.ascontiguousarray(x)
 
@@ -75,7 +74,8 @@ def spread_pool(x: Array, kernel: Shape, stride: Shape, padding: Shape, sizes: S
         if t >= k:  # every element has one window
             windows(out, (k,), (t,), (1,), (count,))[...] = last[..., None]
         else:
-            for part in pieces(out, (k,), (t,), (1,), (count,)):
+            for j in range(k):
+                part = out[..., j : j + (count - 1) * t + 1 : t]
                 np.add(part, last, out=part)
         x = out[..., p : p + n].swapaxes(axis, -1)
     return np.ascontiguousarray(x)

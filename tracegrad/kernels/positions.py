@@ -149,7 +149,10 @@ def index_put(x: Array, values: Array, indices: tuple[Array, ...], dims: tuple[i
     if not accumulate:
         out[at] = values
         return out
-    places = axis_places(x.shape, indices[0], dims[0]) if len(dims) == 1 else np.arange(out.size).reshape(out.shape)[at]
+    if len(dims) == 1 and out.size >= 4096:
+        places = axis_places(x.shape, indices[0], dims[0])
+    else:
+        places = np.arange(out.size).reshape(out.shape)[at]
     np.add.at(out.reshape(-1), places.reshape(-1), np.broadcast_to(values, places.shape).reshape(-1))
     return out
 

@@ -13,6 +13,8 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 
+_LEAST = np.full((), -3e38, np.float32)  # costs less than a Python number
+
 
 def in_pieces(function: Any, x: Array, *rest: Any) -> Array:
     """function(x, *rest) of elements, in pieces that stay in the cache with what the function makes on its way."""
@@ -26,6 +28,9 @@ def gaussian(x: Array, scale: float) -> Array:
     """exp(-scale x**2) for a scale of few bits: the square is split in an exact part and a small one, so that no digits are lost in the tails."""
     if x.size > 32768:
         return in_pieces(gaussian, x, scale)
+    if x.dtype.itemsize < 8:  # float64 has the digits
+        wide = x.astype(np.float64)
+        return np.exp(np.multiply(np.multiply(wide, wide), -scale)).astype(x.dtype)
     near = np.minimum(np.maximum(x, -60), 60)
     head = np.multiply(np.rint(np.multiply(near, 16)), 0.0625)
     rest = np.multiply(np.multiply(np.subtract(near, head), np.add(near, head)), -scale)
@@ -151,10 +156,9 @@ def lgamma(x: Array) -> Array:
         return in_pieces(lgamma, x)
     from scipy import special as functions
 
-    found = np.asarray(functions.gammaln(x))
-    np.copyto(found, np.inf, where=np.equal(x, -np.inf))
-    if found.dtype != np.float64:
-        return found.astype(x.dtype, copy=False)
+    found = np.asarray(functions.gammaln(np.maximum(x, _LEAST)))  # inf there, as at every whole number below 0
+    if x.dtype.itemsize < 8:
+        return found if found.dtype is x.dtype else found.astype(x.dtype)
     apart = np.absolute(np.subtract(np.absolute(np.subtract(x, 1.5)), 0.5))
     near = np.flatnonzero(np.less(apart, 0.1))
     if near.size:

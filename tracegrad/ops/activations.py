@@ -148,9 +148,11 @@ class Hardtanh(Elementwise):
     @staticmethod
     def call(F: Ops, input: Any, min_val: float = -1.0, max_val: float = 1.0) -> Value:  # noqa: A002
         """torch.nn.functional.hardtanh."""
-        whole = F.type(input).dtype.kind in "iu"
-        low, high = (int(v) if whole else float(v) for v in (min_val, max_val))
-        if F.type(input).dtype.kind == "u" and low < 0:
+        kind = F.type(input).dtype.kind
+        if kind == "f":
+            return F.hardtanh(input, low=float(min_val), high=float(max_val))
+        low, high = (int(v) if kind in "iu" else float(v) for v in (min_val, max_val))
+        if kind == "u" and low < 0:
             raise DTypeError(explain("hardtanh", "cannot do hardtanh on an unsigned type with negative limits"))
         return F.hardtanh(input, low=low, high=high)
 

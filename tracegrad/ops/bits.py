@@ -172,6 +172,8 @@ class _Whole(_Pair, family=True):
         """The operator on two tensors.  Raises NotImplementedError for dtypes of these kinds."""
         cls.check_pair(F, x, y)
         pair = (F.type(x), F.type(y))
+        if pair[0].dtype is pair[1].dtype and pair[0].dtype.kind not in f"V{kinds}":
+            return getattr(F, cls.name)(x, y)
         groups = [[t.dtype for t in pair if bool(t.shape) is wanted] for wanted in (True, False)]
         not_for(f"{cls.name}_cpu", Type((), dtypes.result_dtype(groups[0], groups[1], [])), kinds)
         return getattr(F, cls.name)(x, y)
@@ -232,18 +234,13 @@ class Heaviside(_Whole):
     @staticmethod
     def call(F: Ops, input: Any, values: Any) -> Value:  # noqa: A002
         """The step function with `values` at the step.  Raises RuntimeError for different dtypes."""
-        if "c" in (F.type(input).dtype.kind, F.type(values).dtype.kind):
+        own, other = F.type(input).dtype, F.type(values).dtype
+        if own.kind == "c" or other.kind == "c":
             raise DTypeError(explain("heaviside", "is not yet implemented for complex tensors."))
         Heaviside.check_pair(F, input, values)
-        if F.type(input).dtype != F.type(values).dtype:
-            raise DTypeError(
-                explain(
-                    "heaviside",
-                    "is not yet implemented for tensors with different dtypes.",
-                    input=F.type(input),
-                    values=F.type(values),
-                )
-            )
+        if own != other:
+            problem = "is not yet implemented for tensors with different dtypes."
+            raise DTypeError(explain("heaviside", problem, input=own, values=other))
         return F.heaviside(input, values)
 
 
@@ -386,7 +383,7 @@ class Isclose(Composite):
         if a.dtype != b.dtype:
             raise DTypeError(explain("isclose", "operands of one dtype are needed", input=a, other=b))
         for name, value in (("rtol", rtol), ("atol", atol)):
-            if value < 0:
+            if not value >= 0:
                 raise ShapeError(explain("isclose", f"{name} must be greater than or equal to zero, but got {value}"))
         close = F.eq(input, other)
         if equal_nan and a.dtype.kind in "fcV":

@@ -206,15 +206,22 @@ def _factor(operation: str, value: Any, d: NumpyDType) -> Any:
     return int(value)
 
 
+_STEPS = {name: f"{name.capitalize()}Backward0" for name in ("addmm", "addmv", "addr", "baddbmm", "addbmm")}
+
+
 def added(F: Ops, operation: str, input: Any, multiply: Any, factors: tuple[Any, ...], beta: Any, alpha: Any) -> Value:  # noqa: A002
     """beta * input + alpha * multiply(*factors), as a step of torch's name; of half precision with one rounding.  A factor 0 leaves out what it multiplies, nan included.
 
     Raises TypeError for a number as input, RuntimeError for another dtype than the product's or a shape that does not expand to its shape.
     """
+    product = multiply(*factors)
+    if beta == 1 and alpha == 1:
+        plain = F.plain_sum(input, product, _STEPS[operation])
+        if plain is not None:
+            return plain
     if is_number(input):
         problem = f"{operation}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
         raise ArgumentError(explain(operation, problem))
-    product = multiply(*factors)
     t, made = F.type(input), F.type(product)
     if t.dtype != made.dtype:
         raise DTypeError(explain(operation, "its operands must have the same dtype", input=t, product=made))
@@ -228,7 +235,7 @@ def added(F: Ops, operation: str, input: Any, multiply: Any, factors: tuple[Any,
         return F.promote(total, dtype=made.dtype)
     if type(beta) is not int or type(alpha) is not int or beta != 1 or alpha != 1:
         beta, alpha = _factor(operation, beta, t.dtype), _factor(operation, alpha, t.dtype)
-    called = f"{operation.capitalize()}Backward0"
+    called = _STEPS[operation]
     if alpha == 0 and operation not in ("addr", "baddbmm") and F.is_floating(product):
         product = F.flat_in(F.zeros(made), product, called)
     elif alpha != 1:
@@ -237,7 +244,7 @@ def added(F: Ops, operation: str, input: Any, multiply: Any, factors: tuple[Any,
         return product
     if beta == 0:
         return F.named(F.flat_in(product, F.expand(input, shape=made.shape), called), called=called)
-    return F.named(F.add(input if beta == 1 else F.mul(input, beta), product), called=called)
+    return F.step(F.add(input if beta == 1 else F.mul(input, beta), product), called)
 
 
 class Addmv(Composite):
@@ -271,6 +278,10 @@ class Addr(Composite):
     def call(F: Ops, input: Any, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1) -> Value:  # noqa: A002
         """An outer product added to input; the operands may differ in their dtypes."""
         product = F.outer(vec1, vec2)
+        if beta == 1 and alpha == 1:
+            plain = F.plain_sum(input, product, _STEPS["addr"])
+            if plain is not None:
+                return plain
         if not is_number(input) and is_half(F.type(input).dtype) and F.type(product).dtype == F.type(input).dtype:
             total = Addr.call(F, *(wide(F, v) for v in (input, vec1, vec2)), beta=beta, alpha=alpha)
             return F.promote(total, dtype=F.type(input).dtype)

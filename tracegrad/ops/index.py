@@ -36,7 +36,7 @@ def indexed_shape(operation: str, shape: Shape, indices: Sequence[Shape], dims: 
 
 def _check_integers(operation: str, *indices: Type) -> None:
     for i in indices:
-        if i.dtype != I64 and i.dtype != I32:
+        if i.dtype is not I64 and i.dtype != I64 and i.dtype != I32:
             raise IndexingError(
                 explain(operation, "tensors used as indices must be long, int, byte or bool tensors", index=i)
             )
@@ -310,7 +310,7 @@ def _check_vector(operation: str, index: Type) -> None:
         raise ArgumentError(explain(operation, "argument 'index' must be Tensor, not a number"))
     if len(index.shape) > 1:
         raise IndexingError(explain(operation, "Index is supposed to be a vector", index=index))
-    if index.dtype != I64 and index.dtype != I32:
+    if index.dtype is not I64 and index.dtype != I64 and index.dtype != I32:
         raise DTypeError(explain(operation, "Expected dtype int32 or int64 for index", index=index))
 
 
@@ -376,7 +376,7 @@ def _row(F: Ops, value: Value, batched: bool, i: int) -> Value:
 
 
 def _check_gather(operation: str, x: Type, index: Type, dim: int) -> None:
-    if index.dtype != I64 and index.dtype != I32:
+    if index.dtype is not I64 and index.dtype != I64 and index.dtype != I32:
         raise DTypeError(explain(operation, "Expected dtype int32/int64 for index", index=index))
     if max(len(index.shape), 1) != max(len(x.shape), 1):
         raise ShapeError(
@@ -518,10 +518,10 @@ class TakeAlongDim(Composite):
     @staticmethod
     def call(F: Ops, input: Any, indices: Any, dim: int | None = None) -> Value:  # noqa: A002
         """gather with broadcasting; with dim None positions count through all elements."""
-        if dim is None:
-            return F.gather(_flat(F, input), _flat(F, indices), dim=0)
         if F.type(indices).dtype != I64:
             raise DTypeError(explain("take_along_dim", "dtype of indices should be Long", indices=F.type(indices)))
+        if dim is None:
+            return F.gather(_flat(F, input), _flat(F, indices), dim=0)
         shape, own = F.shape(input), F.shape(indices)
         if len(shape) != len(own):
             raise ShapeError(

@@ -208,8 +208,9 @@ class Narrow(Composite):
         shape = F.shape(input)
         if not shape:
             raise ShapeError(explain("narrow", "narrow() cannot be applied to a 0-dim tensor."))
-        axis, size = one_axis("narrow", len(shape), dim), shape[one_axis("narrow", len(shape), dim)]
-        if not is_known(start):
+        axis = one_axis("narrow", len(shape), dim)
+        size = shape[axis]
+        if type(start) is not int and not is_known(start):
             _start(start, read=False)
             return _narrow_at(F, input, axis, start, length)
         first = _start(start)
