@@ -70,7 +70,7 @@ def allclose(input: Tensor, other: Tensor, rtol: float = 1e-05, atol: float = 1e
     a, b = _need_tensor("allclose", input), _need_tensor("allclose", other, "other")
     if a._data.dtype != b._data.dtype:
         raise DTypeError(explain("allclose", f"{a.dtype} did not match {b.dtype}"))
-    if rtol < 0 or atol < 0:
+    if not (rtol >= 0 and atol >= 0):
         raise DataError(explain("allclose", "rtol and atol must not be negative", rtol=rtol, atol=atol))
     broadcast("allclose", a._data.shape, b._data.shape)
     leave(a, "allclose")

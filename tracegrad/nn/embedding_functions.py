@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from tracegrad.autograd.modes import no_grad
-from tracegrad.dtypes import I64
+from tracegrad.config import local
+from tracegrad.dtypes import I32, I64
 from tracegrad.eager.dispatch import T
+from tracegrad.eager.generate import public_function
 from tracegrad.eager.rounding_once import rounds_once
 from tracegrad.eager.tensor import Tensor
-from tracegrad.errors import ArgumentError, ArgumentValueError, DataError, OptionError, ShapeError, explain
+from tracegrad.errors import ArgumentError, ArgumentValueError, DataError, DTypeError, OptionError, ShapeError, explain
 from tracegrad.ir.types import size_of
 from tracegrad.nn.conv_functions import check_tensors
 
@@ -24,7 +26,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Any:
     check_tensors("one_hot", tensor=tensor)
     if tensor._data.dtype != I64:
         raise ShapeError(explain("one_hot", "one_hot is only applicable to index tensor of type LongTensor.", tensor=T.type(tensor)))  # fmt: skip
-    values = tensor.detach().numpy()
+    values = np.zeros(1, I64) if local.trace is not None and num_classes > 0 else tensor.detach().numpy()
     if not values.size and num_classes <= 0:
         raise DataError(explain("one_hot", "Can not infer total number of classes from empty tensor."))
     if values.size and values.min() < 0:
@@ -53,7 +55,7 @@ def embedding(
     max_norm scales longer rows that are used, in place.  Gradients are dense, also with sparse=True.
     """
     check_tensors("embedding", indices=input, weight=weight)
-    if input._data.dtype.kind not in "iu":
+    if input._data.dtype not in (I32, I64):
         problem = "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int"
         raise ShapeError(explain("embedding", problem, indices=T.type(input)))
     if weight.ndim != 2:
@@ -115,8 +117,12 @@ def embedding_bag(
     if per_sample_weights is not None and mode != "sum":
         problem = "per_sample_weights was not None. per_sample_weights is only supported for mode='sum'"
         raise DataError(explain("embedding_bag", problem))
-    starts = _starts(input, offsets, include_last_offset)
+    _check_bags(input, offsets)
     flat = T.reshape(input, shape=(input._data.size,))
+    if offsets is not None and local.trace is not None:
+        rows = embedding(flat, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq)
+        return _recorded_bags(flat, rows, offsets, mode, per_sample_weights, include_last_offset, padding_idx % len(weight) if padding_idx is not None else None)  # fmt: skip
+    starts = _starts(input, offsets, include_last_offset)
     if starts[-1] < flat._data.size:  # behind the last offset is no bag
         flat = T.slice(flat, dim=0, start=0, stop=starts[-1], step=1)
         if per_sample_weights is not None:
@@ -148,18 +154,47 @@ def _positions(values: Any) -> Any:
     return T.literal(values=tuple(values.tolist()), shape=(len(values),), dtype=I64)
 
 
-def _starts(input: Any, offsets: Any, include_last: bool) -> list[int]:  # noqa: A002
-    """Where each bag begins in the flat input, and where the last one ends."""
-    if input.ndim == 2:
-        if offsets is not None:
-            problem = "if input is 2D, then offsets has to be None, as input is treated as a mini-batch of fixed length sequences"
-            raise ArgumentValueError(explain("embedding_bag", problem))
-        return [i * input.shape[1] for i in range(input.shape[0] + 1)]
-    if input.ndim != 1:
+def _recorded_bags(flat: Any, rows: Any, offsets: Any, mode: str, weights: Any, include_last: bool, padding: int | None) -> Any:  # fmt: skip
+    """The bags where the offsets are values of a recording: rows of no bag go to one more, which is cut off."""
+    total, width = rows.shape
+    count = len(offsets) - include_last
+    bags = T.sub(
+        public_function("searchsorted")(offsets, T.arange(start=0, step=1, count=total, dtype=I64), right=True), 1
+    )
+    if padding is not None:
+        bags = T.where(T.eq(flat, padding), count, bags)
+    if weights is not None:
+        rows = T.mul(rows, T.reshape(weights, shape=(total, 1)))
+    zeros = T.full(shape=(count + 1, width), value=0, dtype=rows._data.dtype)
+    if mode == "max":
+        index = T.broadcast_to(T.unsqueeze(bags, dim=1), shape=(total, width))
+        made = zeros.scatter_reduce(0, index, rows, "amax", include_self=False)
+    else:
+        made = T.index_add(zeros, bags, rows, dim=0)
+    if mode == "mean":
+        ones = T.full(shape=(total, 1), value=1, dtype=rows._data.dtype)
+        none = T.full(shape=(count + 1, 1), value=0, dtype=rows._data.dtype)
+        made = T.div(made, T.clamp(T.index_add(none, bags, ones, dim=0), min=1, max=None))
+    return T.slice(made, dim=0, start=0, stop=count, step=1)
+
+
+def _check_bags(input: Any, offsets: Any) -> None:  # noqa: A002
+    if input.ndim == 2 and offsets is not None:
+        problem = (
+            "if input is 2D, then offsets has to be None, as input is treated as a mini-batch of fixed length sequences"
+        )
+        raise ArgumentValueError(explain("embedding_bag", problem))
+    if input.ndim not in (1, 2):
         problem = f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.ndim}"
         raise ArgumentValueError(explain("embedding_bag", problem))
-    if offsets is None or offsets.ndim != 1:
+    if input.ndim == 1 and (offsets is None or offsets.ndim != 1):
         raise ArgumentValueError(explain("embedding_bag", "offsets has to be a 1D Tensor"))
+
+
+def _starts(input: Any, offsets: Any, include_last: bool) -> list[int]:  # noqa: A002
+    """Where each bag begins in the flat input, and where the last one ends."""
+    if offsets is None:
+        return [i * input.shape[1] for i in range(input.shape[0] + 1)]
     starts: list[int] = offsets.tolist()
     if starts and starts[0] != 0:
         raise DataError(explain("embedding_bag", f"offsets[0] has to be 0, but got {starts[0]}"))
@@ -183,6 +218,13 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
         problem = f"bilinear(): input sizes do not match weight: got {list(input1.shape)}, {list(input2.shape)} and {list(weight.shape)}"
         raise ShapeError(explain("bilinear", problem))
     k, n, m = weight.shape
+    if bias is not None and tuple(bias.shape) != (k,):
+        problem = f"bilinear(): bias size does not match weight size: got {list(bias.shape)} but expected [{k}]"
+        raise ShapeError(explain("bilinear", problem))
+    if any(v is not None and v._data.dtype != weight._data.dtype for v in (input1, input2, bias)):
+        given = {"input1": input1, "input2": input2, "weight": weight, "bias": bias}
+        problem = "All tensors must have the same dtype"
+        raise DTypeError(explain("bilinear", problem, **{n: T.type(v) for n, v in given.items() if v is not None}))
     lead = tuple(input1.shape[:-1])
     a, b = (T.reshape(v, shape=(size_of(lead), v.shape[-1])) for v in (input1, input2))
     mixed = T.matmul(a, T.reshape(T.permute(weight, dims=(1, 0, 2)), shape=(n, k * m)))

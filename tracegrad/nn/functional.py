@@ -65,12 +65,14 @@ from tracegrad.nn.loss_functions import (
     huber_loss,
     kl_div,
     margin_ranking_loss,
-    multi_margin_loss,
-    multilabel_margin_loss,
     multilabel_soft_margin_loss,
     poisson_nll_loss,
     smooth_l1_loss,
     soft_margin_loss,
+)
+from tracegrad.nn.margin_losses import (
+    multi_margin_loss,
+    multilabel_margin_loss,
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
 )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
 from typing import Any
 
-from tracegrad.dtypes import F32, I64
+from tracegrad.dtypes import F32
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.rounding_once import rounds_once
 from tracegrad.eager.tensor import Tensor
@@ -21,12 +20,11 @@ from tracegrad.errors import (
     explain,
 )
 from tracegrad.ir.types import broadcast
-from tracegrad.nn.norm_functions import cosine_similarity, pairwise_distance
 from tracegrad.ops.checks import not_for
 from tracegrad.ops.losses import reduction_of, warn_of_broadcast
 
 
-def _reduced(loss: Any, reduction: str, called: str = "") -> Any:
+def reduced(loss: Any, reduction: str, called: str = "") -> Any:
     if reduction != "none":
         loss = loss.mean() if reduction == "mean" else loss.sum()
     return T.named(loss, called=called) if called else loss
@@ -58,10 +56,10 @@ def smooth_l1_loss(
     difference = T.sub(input, target)
     distance = T.abs(difference)
     if beta == 0:
-        return _reduced(distance, chosen)
+        return reduced(distance, chosen)
     near = T.div(T.mul(T.mul(difference, difference), 0.5), float(beta))
     loss = T.where(T.lt(distance, beta), near, T.sub(distance, 0.5 * beta))
-    return _reduced(loss, chosen, "SmoothL1LossBackward0")
+    return reduced(loss, chosen, "SmoothL1LossBackward0")
 
 
 @rounds_once
@@ -86,9 +84,9 @@ def huber_loss(
     far = T.mul(T.sub(distance, 0.5 * delta), float(delta))
     loss = T.where(T.le(distance, delta), T.mul(T.mul(difference, difference), 0.5), far)
     if weight is None:
-        return _reduced(loss, chosen, "HuberLossBackward0")
+        return reduced(loss, chosen, "HuberLossBackward0")
     loss = T.mul(loss, weight)
-    return T.div(loss.sum(), weight.sum()) if chosen == "mean" else _reduced(loss, chosen)  # type: ignore[attr-defined]
+    return T.div(loss.sum(), weight.sum()) if chosen == "mean" else reduced(loss, chosen)  # type: ignore[attr-defined]
 
 
 def binary_cross_entropy(
@@ -116,7 +114,7 @@ def binary_cross_entropy(
     loss = T.binary_cross_entropy(input, target)
     if weight is not None:
         loss = T.mul(loss, weight)
-    return _reduced(loss, chosen, "BinaryCrossEntropyBackward0")
+    return reduced(loss, chosen, "BinaryCrossEntropyBackward0")
 
 
 def kl_div(
@@ -142,7 +140,7 @@ def kl_div(
     else:
         safe = T.where(T.eq(target, 0), 1.0, target)  # nan for a negative "probability"
         loss = T.sub(T.where(T.eq(target, 0), 0.0, T.mul(target, T.log(safe))), T.mul(target, input))
-    total = _reduced(loss, chosen)
+    total = reduced(loss, chosen)
     return T.div(total, float(input.shape[0])) if by_batch and input.ndim else total
 
 
@@ -166,7 +164,7 @@ def poisson_nll_loss(
         safe = T.where(T.gt(target, 1), target, 1.0)
         term = T.add(T.sub(T.mul(safe, T.log(safe)), safe), T.mul(T.log(T.mul(safe, 2 * math.pi)), 0.5))
         loss = T.add(loss, T.where(T.gt(target, 1), term, 0.0))
-    return _reduced(loss, chosen)
+    return reduced(loss, chosen)
 
 
 def gaussian_nll_loss(
@@ -193,7 +191,7 @@ def gaussian_nll_loss(
     loss = T.mul(T.add(T.log(bounded), T.div(T.square(T.sub(input, target)), bounded)), 0.5)
     if full:
         loss = T.add(loss, 0.5 * math.log(2 * math.pi))
-    return _reduced(loss, reduction)
+    return reduced(loss, reduction)
 
 
 def hinge_embedding_loss(
@@ -209,7 +207,7 @@ def hinge_embedding_loss(
     margin, zero = (margin, 0.0) if T.is_floating(input) else (int(margin), 0)  # torch stays with whole numbers
     far = T.where(T.eq(target, 1), zero, T.clamp_min(T.rsub(input, margin), min=zero, max=None))
     near = T.where(T.eq(target, -1), zero, input)
-    return _reduced(T.add(far, near), chosen)
+    return reduced(T.add(far, near), chosen)
 
 
 def margin_ranking_loss(
@@ -228,7 +226,7 @@ def margin_ranking_loss(
         raise ShapeError(explain("margin_ranking_loss", problem))
     score = T.mul(T.neg(target), T.sub(input1, input2))
     raised = T.add(score, float(margin)) if margin or not T.is_floating(score) else score
-    return _reduced(T.clamp_min(raised, min=0.0, max=None), chosen)
+    return reduced(T.clamp_min(raised, min=0.0, max=None), chosen)
 
 
 @rounds_once
@@ -247,10 +245,12 @@ def cosine_embedding_loss(
         problem = f"{target.ndim}D target tensor expects {target.ndim + 1}D input tensors, but found inputs with sizes {list(input1.shape)} and {list(input2.shape)}"
         raise ShapeError(explain("cosine_embedding_loss", problem))
     pair = [v if T.is_floating(v) else T.as_dtype(v, F32) for v in (input1, input2)]
-    cosine = cosine_similarity(*pair, dim=target.ndim)
+    axis = (target.ndim,)  # the lengths are taken before anything broadcasts, and never 0
+    squares = [T.add(T.sum(T.mul(v, v), dim=axis, keepdim=False), 1e-12) for v in pair]
+    cosine = T.div(T.sum(T.mul(*pair), dim=axis, keepdim=False), T.sqrt(T.mul(*squares)))
     near = T.where(T.eq(target, 1), T.rsub(cosine, 1.0), 0.0)
     far = T.where(T.eq(target, -1), T.clamp_min(T.sub(cosine, float(margin)), min=0.0, max=None), 0.0)
-    return _reduced(T.add(near, far), chosen)
+    return reduced(T.add(near, far), chosen)
 
 
 def soft_margin_loss(
@@ -270,7 +270,7 @@ def soft_margin_loss(
         raise ShapeError(explain("soft_margin_loss", problem))
     if not T.is_floating(input):
         raise DTypeError(explain("soft_margin_loss", "input must be of a floating dtype", input=T.type(input)))
-    return _reduced(T.neg(T.log_sigmoid(T.mul(target, input))), chosen, "SoftMarginLossBackward0")
+    return reduced(T.neg(T.log_sigmoid(T.mul(target, input))), chosen, "SoftMarginLossBackward0")
 
 
 def multilabel_soft_margin_loss(
@@ -287,134 +287,7 @@ def multilabel_soft_margin_loss(
     if weight is not None:
         loss = T.mul(loss, weight)
     last = input.ndim - 1
-    return _reduced(T.div(T.sum(loss, dim=(last,), keepdim=False), float(input.shape[last])), chosen)
-
-
-def _labels(operation: str, input: Tensor, target: Tensor) -> None:  # noqa: A002
-    """Raise for an input that is not floating, and a target that is not int64."""
-    not_for(operation, T.type(input), "biu")
-    if target._data.dtype != I64:
-        raise DTypeError(explain(operation, f"expected scalar type Long but found {target.dtype}"))
-
-
-def multi_margin_loss(
-    input: Tensor,  # noqa: A002
-    target: Tensor,
-    p: int = 1,
-    margin: float = 1.0,
-    weight: Tensor | None = None,
-    size_average: Any = None,
-    reduce: Any = None,
-    reduction: str = "mean",
-) -> Any:
-    """The mean over the other classes of max(0, margin - input[t] + input[i])^p, times weight[t].  Shapes: (n, c), (n) or (c), ()."""
-    chosen = reduction_of("multi_margin_loss", size_average, reduce, reduction)
-    if p not in (1, 2):
-        raise ArgumentValueError(explain("multi_margin_loss", "only p == 1 and p == 2 supported", p=p))
-    if weight is not None and weight.ndim != 1:
-        raise ArgumentValueError(explain("multi_margin_loss", "weight must be one-dimensional"))
-    x = input if input.ndim == 2 else T.reshape(input, shape=(1, input._data.size))
-    n, c = x.shape
-    _labels("multi_margin_loss", input, target)
-    if target._data.size != n or target.ndim > 1:
-        raise ShapeError(explain("multi_margin_loss", f"inconsistent target size, expected {n} but got {list(target.shape)}"))  # fmt: skip
-    if ((target._data < 0) | (target._data >= c)).any():
-        raise DataError(explain("multi_margin_loss", "target out of range"))
-    at = T.reshape(target, shape=(n, 1))
-    excess = T.relu(T.add(T.sub(x, T.gather(x, at, dim=1)), float(margin)))
-    terms = excess if p == 1 else T.mul(excess, excess)
-    if weight is not None:
-        terms = T.mul(terms, T.unsqueeze(T.index_select(weight, T.reshape(target, shape=(n,)), dim=0), dim=1))
-    classes = T.arange(start=0, step=1, count=c, dtype=target._data.dtype)
-    loss = T.div(T.sum(T.where(T.eq(at, classes), 0.0, terms), dim=(1,), keepdim=False), float(c))
-    made = _reduced(loss if input.ndim == 2 else T.squeeze(loss, dim=0), chosen)
-    return T.named(made, called="MultiMarginLossBackward0")
-
-
-def multilabel_margin_loss(
-    input: Tensor,  # noqa: A002
-    target: Tensor,
-    size_average: Any = None,
-    reduce: Any = None,
-    reduction: str = "mean",
-) -> Any:
-    """The mean over classes of max(0, 1 - input[t] + input[i]) for all targets t (those in front of the first -1) and other classes i."""
-    chosen = reduction_of("multilabel_margin_loss", size_average, reduce, reduction)
-    if target.shape != input.shape:
-        raise ShapeError(explain("multilabel_margin_loss", f"inconsistent target size {list(target.shape)}"))
-    if input.ndim > 2 or (input.ndim == 2 and not input.shape[1]):
-        problem = f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(input.shape)}"
-        raise ShapeError(explain("multilabel_margin_loss", problem))
-    _labels("multilabel_margin_loss", input, target)
-    x, t = ((v if v.ndim == 2 else T.reshape(v, shape=(1, v._data.size))) for v in (input, target))
-    c = x.shape[1]
-    if ((target._data < -1) | (target._data >= c)).any():
-        raise DataError(explain("multilabel_margin_loss", "argument #2 'target' is out of range"))
-    ended = T.gt(T.cumsum(T.as_dtype(T.lt(t, 0), t._data.dtype), dim=1), 0)
-    at = T.where(ended, 0, t)
-    classes = T.arange(start=0, step=1, count=c, dtype=t._data.dtype)
-    named = T.logical_and(T.eq(T.unsqueeze(at, dim=2), classes), T.logical_not(T.unsqueeze(ended, dim=2)))
-    is_target = named.any(1)
-    excess = T.rsub(T.sub(T.unsqueeze(T.gather(x, at, dim=1), dim=2), T.unsqueeze(x, dim=1)), 1.0)
-    counts = T.logical_not(T.logical_or(T.unsqueeze(ended, dim=2), T.unsqueeze(is_target, dim=1)))
-    terms = T.where(counts, T.relu(excess), 0.0)
-    loss = T.div(T.sum(terms, dim=(1, 2), keepdim=False), float(c))
-    made = _reduced(loss if input.ndim == 2 else T.squeeze(loss, dim=0), chosen)
-    return T.named(made, called="MultilabelMarginLossBackward0")
-
-
-def triplet_margin_loss(
-    anchor: Tensor,
-    positive: Tensor,
-    negative: Tensor,
-    margin: float = 1.0,
-    p: float = 2,
-    eps: float = 1e-6,
-    swap: bool = False,
-    size_average: Any = None,
-    reduce: Any = None,
-    reduction: str = "mean",
-) -> Any:
-    """max(0, d(anchor, positive) - d(anchor, negative) + margin); the nearer of anchor and positive counts for the negative if swap."""
-    chosen = reduction_of("triplet_margin_loss", size_average, reduce, reduction)
-    if margin <= 0:
-        raise ArgumentValueError(explain("triplet_margin_loss", f"margin must be greater than 0, got {margin}"))
-    if not anchor.ndim == positive.ndim == negative.ndim:
-        problem = "The anchor, positive, and negative tensors are expected to have the same number of dimensions"
-        raise ShapeError(explain("triplet_margin_loss", problem))
-
-    def distance(x: Any, y: Any) -> Any:
-        return pairwise_distance(x, y, p, eps)
-
-    return _triplets(anchor, positive, negative, distance, margin, swap, chosen)
-
-
-def triplet_margin_with_distance_loss(
-    anchor: Tensor,
-    positive: Tensor,
-    negative: Tensor,
-    *,
-    distance_function: Callable[..., Any] | None = None,
-    margin: float = 1.0,
-    swap: bool = False,
-    reduction: str = "mean",
-) -> Any:
-    """triplet_margin_loss with a distance of one's own."""
-    reduction = reduction_of("triplet_margin_with_distance_loss", None, None, reduction)
-    if margin <= 0:
-        raise ArgumentValueError(explain("triplet_margin_with_distance_loss", f"margin must be greater than 0, got {margin}"))  # fmt: skip
-    if not anchor.ndim == positive.ndim == negative.ndim:
-        problem = "The anchor, positive, and negative tensors are expected to have the same number of dimensions"
-        raise ShapeError(explain("triplet_margin_with_distance_loss", problem))
-    distance = pairwise_distance if distance_function is None else distance_function
-    return _triplets(anchor, positive, negative, distance, margin, swap, reduction)
-
-
-def _triplets(a: Any, positive: Any, negative: Any, distance: Any, margin: float, swap: bool, reduction: str) -> Any:
-    near, far = distance(a, positive), distance(a, negative)
-    if swap:
-        far = T.minimum(far, distance(positive, negative))
-    return _reduced(T.clamp_min(T.add(T.sub(near, far), float(margin)), min=0.0, max=None), reduction)
+    return reduced(T.div(T.sum(loss, dim=(last,), keepdim=False), float(input.shape[last])), chosen)
 
 
 __all__ = [
@@ -425,12 +298,8 @@ __all__ = [
     "huber_loss",
     "kl_div",
     "margin_ranking_loss",
-    "multi_margin_loss",
-    "multilabel_margin_loss",
     "multilabel_soft_margin_loss",
     "poisson_nll_loss",
     "smooth_l1_loss",
     "soft_margin_loss",
-    "triplet_margin_loss",
-    "triplet_margin_with_distance_loss",
 ]

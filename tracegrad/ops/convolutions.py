@@ -207,6 +207,10 @@ def check_convolution(
         refuse(f"expected bias to be 1-dimensional with {made} elements, but got bias of size {list(bias.shape)}")
     if transposed and any(p >= s and p >= d for p, s, d in zip(output_padding, stride, dilation, strict=True)):
         refuse(f"output padding must be smaller than either stride or dilation, but got {list(output_padding)}")
+    if 0 in weight.shape[1:]:
+        refuse(f"kernel size should be greater than zero, but got a weight of shape {list(weight.shape)}")
+    if transposed and 0 in x.shape[2:]:
+        refuse(f"Only zero batch or zero channel inputs are supported, but got input shape: {list(x.shape)}")
     reach = tuple(d * (k - 1) + 1 for d, k in zip(dilation, weight.shape[2:], strict=True))
     if not transposed and any(s + 2 * p < r for s, p, r in zip(x.shape[2:], padding, reach, strict=True)):
         refuse("Kernel size can't be greater than actual input size")

@@ -198,6 +198,11 @@ def lu_solved(F: Ops, packed: Any, pivots: Any, b: Any, left: bool = True, adjoi
     t = F.type(packed)
     needs_square("linalg.lu_solve", t, "LU")
     _needs_pivots("linalg.lu_solve", F.type(pivots))
+    if F.shape(pivots) != t.shape[:-1]:
+        problem = (
+            f"Expected LU.shape[:-1] and pivots.shape to be the same, but got pivots with shape {list(F.shape(pivots))}"
+        )
+        raise ShapeError(explain("linalg.lu_solve", problem, LU=t))
     p = F.permutation_matrix(pivots, rows=t.shape[-2], dtype=t.dtype)
     if adjoint:
         half = _solve(F, mH(F, packed), b, upper=False, left=True)

@@ -121,7 +121,9 @@ class BlockDiag(Composite):
             left, right = sides
             rows.append(F.cat(left, b, right, dim=1))
             before += m
-        return F.named(F.cat(*rows, dim=0), called="BlockDiagBackward0") if common.kind in "fcV" else F.cat(*rows, dim=0)
+        return (
+            F.named(F.cat(*rows, dim=0), called="BlockDiagBackward0") if common.kind in "fcV" else F.cat(*rows, dim=0)
+        )
 
 
 class ColumnStack(Composite):
@@ -240,6 +242,9 @@ class Isin(Composite):
         """Membership, or with `invert` its opposite."""
         if is_number(elements) and is_number(test_elements):
             raise ArgumentError(explain("isin", "one of elements and test_elements must be a Tensor"))
+        for values in (elements, test_elements):
+            if not is_number(values) and F.type(values).dtype.kind in "bc":
+                raise DTypeError(explain("isin", "Unsupported input type encountered for isin()", got=F.type(values)))
         if is_number(elements):
             elements = F.full(shape=(), value=elements, dtype=F.type(test_elements).dtype)
         if is_number(test_elements):

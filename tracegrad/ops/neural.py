@@ -75,7 +75,7 @@ class Linear(Op):
     @staticmethod
     def decompose(F: Ops, x: Value, weight: Value, bias: Value | None) -> Value:
         product: Value = F.matmul(x, F.mT(weight) if len(F.shape(weight)) == 2 else weight)
-        return product if bias is None else F.add(product, bias)
+        return product if bias is None else F.add_within(product, bias)
 
     @staticmethod
     def grad_x(F: Ops, g: Value, weight: Value) -> Value:

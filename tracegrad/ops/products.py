@@ -10,6 +10,7 @@ from tracegrad.ir.families import Composite
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import one_axis
+from tracegrad.ops.checks import not_for
 
 
 def _chain_splits(sizes: list[int]) -> list[list[int]]:
@@ -105,6 +106,11 @@ def crossed(F: Ops, operation: str, a: Any, b: Any, dim: int) -> Value:
         sizes = f"{first[axis]} and {second[axis]}"
         raise ShapeError(explain(operation, f"inputs dimension {dim} must have length 3. Got {sizes}"))
 
+    if F.type(a).dtype != F.type(b).dtype:
+        problem = "input and other must have the same dtype"
+        raise DTypeError(explain(operation, problem, "Convert one with .to(dtype)", input=F.type(a), other=F.type(b)))
+    not_for(operation, F.type(a), "b")
+
     def turned(x: Any, by: int) -> Any:
         pieces = [F.slice(x, dim=axis, start=(i + by) % 3, stop=(i + by) % 3 + 1, step=1) for i in range(3)]
         return F.cat(*pieces, dim=axis)
@@ -142,7 +148,10 @@ class LinalgVecdot(Composite):
                     "linalg.vecdot", "Expected a floating point or complex tensor as input", x=F.type(x), y=F.type(y)
                 )
             )
-        if len(F.shape(x)) == len(F.shape(y)) == 1 and F.type(x) == F.type(y):
+        if F.type(x).dtype != F.type(y).dtype:
+            problem = "Expected x and y to have the same dtype"
+            raise DTypeError(explain("linalg.vecdot", problem, "Convert one with .to(dtype)", x=F.type(x), y=F.type(y)))
+        if len(F.shape(x)) == len(F.shape(y)) == 1:
             one_axis("linalg.vecdot", 1, dim)
             return F.vdot(x, y)
         product = F.mul(F.conj(x) if F.is_complex(x) else x, y)
