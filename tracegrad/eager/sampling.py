@@ -20,6 +20,7 @@ from tracegrad.eager.creation import shape_of
 from tracegrad.eager.data import as_leaf, element_type
 from tracegrad.eager.dispatch import NUMBERS, T
 from tracegrad.eager.fills import bernoulli_
+from tracegrad.eager.inference import fresh
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import (
     ArgumentError,
@@ -72,6 +73,9 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
     if not replacement and count > shape[-1]:
         problem = "cannot sample n_sample > prob_dist.size(-1) samples without replacement"
         raise ShapeError(explain("multinomial", problem))
+    if local.trace is None:
+        _check_weights(weights._data)
+        return into(_positions_drawn(weights._data.astype(np.float64), count, replacement, generator), out)
     axis, wide = len(shape) - 1, T.cast(weights, dtype=dtypes.F64)
     bounds = T.cumsum(wide, dim=axis)
     total = (
@@ -79,8 +83,6 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
         if shape[-1]
         else T.sum(wide, dim=(axis,), keepdim=True)
     )
-    if local.trace is None:
-        _check_weights(weights._data)
     if replacement:
         drawn = draw("random_uniform", dtypes.F64, (*shape[:-1], count), generator)
         reached = T.unsqueeze(T.mul(drawn, total), dim=axis + 1)
@@ -92,11 +94,23 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
         waits = T.div(T.neg(T.log1p(T.neg(drawn))), wide)  # exponential, of these rates: the first come first
         order = T.argsort(T.where(T.eq(wide, 0), np.inf, waits), axis, False, stable=True)
         found = T.slice(order, dim=axis, start=0, stop=count, step=1)
-    if local.trace is not None:
-        wrong = T.logical_not(T.all(T.ge(wide, 0), dim=(axis,), keepdim=True))
-        wrong = T.logical_or(wrong, T.logical_not(T.logical_and(T.gt(total, 0), T.lt(total, np.inf))))
-        found = T.where(wrong, _NOWHERE, found)
-    return into(found, out)
+    wrong = T.logical_not(T.all(T.ge(wide, 0), dim=(axis,), keepdim=True))
+    wrong = T.logical_or(wrong, T.logical_not(T.logical_and(T.gt(total, 0), T.lt(total, np.inf))))
+    return into(T.where(wrong, _NOWHERE, found), out)
+
+
+def _positions_drawn(wide: Any, count: int, replacement: bool, generator: Any) -> Tensor:
+    """What a recording of multinomial computes, of known weights in float64."""
+    if replacement:
+        drawn = draw("random_uniform", dtypes.F64, (*wide.shape[:-1], count), generator)._data
+        bounds = np.add.accumulate(wide, axis=-1)
+        reached = drawn * bounds[..., -1:]
+        return fresh(np.add.reduce(bounds[..., None, :] <= reached[..., None], axis=-1, dtype=np.int64))
+    drawn = draw("random_uniform", dtypes.F64, wide.shape, generator)._data
+    with np.errstate(all="ignore"):
+        waits = np.divide(np.negative(np.log1p(np.negative(drawn))), wide)
+    waits = np.where(np.equal(wide, 0), np.inf, waits)
+    return fresh(np.argsort(waits, -1, kind="stable")[..., :count])
 
 
 def _check_weights(weights: Any) -> None:

@@ -209,16 +209,20 @@ def _factor(operation: str, value: Any, d: NumpyDType) -> Any:
 _STEPS = {name: f"{name.capitalize()}Backward0" for name in ("addmm", "addmv", "addr", "baddbmm", "addbmm")}
 
 
-def added(F: Ops, operation: str, input: Any, multiply: Any, factors: tuple[Any, ...], beta: Any, alpha: Any) -> Value:  # noqa: A002
-    """beta * input + alpha * multiply(*factors), as a step of torch's name; of half precision with one rounding.  A factor 0 leaves out what it multiplies, nan included.
+def added(
+    F: Ops,
+    operation: str,
+    input: Any,
+    product: Any,
+    multiply: Any,
+    factors: tuple[Any, ...],
+    beta: Any,
+    alpha: Any,  # noqa: A002
+) -> Value:
+    """beta * input + alpha * product, which is multiply(*factors), as a step of torch's name; of half precision with one rounding.  A factor 0 leaves out what it multiplies, nan included.
 
     Raises TypeError for a number as input, RuntimeError for another dtype than the product's or a shape that does not expand to its shape.
     """
-    product = multiply(*factors)
-    if beta == 1 and alpha == 1:
-        plain = F.plain_sum(input, product, _STEPS[operation])
-        if plain is not None:
-            return plain
     if is_number(input):
         problem = f"{operation}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
         raise ArgumentError(explain(operation, problem))
@@ -231,9 +235,10 @@ def added(F: Ops, operation: str, input: Any, multiply: Any, factors: tuple[Any,
         problem = f"The expanded size of the tensor {list(made.shape)} must match the existing size {list(t.shape)}"
         raise ShapeError(explain(operation, problem))
     if is_half(made.dtype):
-        total = added(F, operation, wide(F, input), multiply, tuple(wide(F, v) for v in factors), beta, alpha)
+        factors = tuple(wide(F, v) for v in factors)
+        total = added(F, operation, wide(F, input), multiply(*factors), multiply, factors, beta, alpha)
         return F.promote(total, dtype=made.dtype)
-    if type(beta) is not int or type(alpha) is not int or beta != 1 or alpha != 1:
+    if t.dtype.kind != "f" or isinstance(beta, complex) or isinstance(alpha, complex):
         beta, alpha = _factor(operation, beta, t.dtype), _factor(operation, alpha, t.dtype)
     called = _STEPS[operation]
     if alpha == 0 and operation not in ("addr", "baddbmm") and F.is_floating(product):
@@ -256,7 +261,12 @@ class Addmv(Composite):
     @staticmethod
     def call(F: Ops, input: Any, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1) -> Value:  # noqa: A002
         """A product of a matrix and a vector added to input."""
-        return added(F, "addmv", input, F.mv, (mat, vec), beta, alpha)
+        product = F.mv(mat, vec)
+        if beta == 1 and alpha == 1:
+            plain = F.plain_sum(input, product, "AddmvBackward0")
+            if plain is not None:
+                return plain
+        return added(F, "addmv", input, product, F.mv, (mat, vec), beta, alpha)
 
 
 def _check_outer_factor(name: str, value: Any, d: NumpyDType) -> None:
@@ -293,7 +303,7 @@ class Addr(Composite):
         _check_outer_factor("alpha", alpha, d)
         if d.kind == "b":
             beta, alpha = bool(beta), bool(alpha)
-        return added(F, "addr", input, lambda value: value, (product,), beta, alpha)
+        return added(F, "addr", input, product, None, (), beta, alpha)
 
 
 class Baddbmm(Composite):
@@ -305,7 +315,12 @@ class Baddbmm(Composite):
     @staticmethod
     def call(F: Ops, input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Value:  # noqa: A002
         """Products of the matrices of two batches added to input."""
-        return added(F, "baddbmm", input, F.bmm, (batch1, batch2), beta, alpha)
+        product = F.bmm(batch1, batch2)
+        if beta == 1 and alpha == 1:
+            plain = F.plain_sum(input, product, "BaddbmmBackward0")
+            if plain is not None:
+                return plain
+        return added(F, "baddbmm", input, product, F.bmm, (batch1, batch2), beta, alpha)
 
 
 class Addbmm(Composite):
@@ -321,4 +336,4 @@ class Addbmm(Composite):
         def multiply(a: Any, b: Any) -> Value:
             return total(F, F.bmm(a, b), (0,), same=True)
 
-        return added(F, "addbmm", input, multiply, (batch1, batch2), beta, alpha)
+        return added(F, "addbmm", input, multiply(batch1, batch2), multiply, (batch1, batch2), beta, alpha)

@@ -338,4 +338,9 @@ class Addmm(Composite):
     @staticmethod
     def call(F: Ops, input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Value:  # noqa: A002
         """A matrix product added to input."""
-        return added(F, "addmm", input, F.mm, (mat1, mat2), beta, alpha)
+        product = F.mm(mat1, mat2)
+        if beta == 1 and alpha == 1:
+            plain = F.plain_sum(input, product, "AddmmBackward0")
+            if plain is not None:
+                return plain
+        return added(F, "addmm", input, product, F.mm, (mat1, mat2), beta, alpha)
