@@ -159,3 +159,32 @@ def test_a_small_network_learns_xor():
             for p in model.parameters():
                 p -= 1.0 * p.grad
     assert loss.item() < 0.05
+
+
+@pytest.mark.parametrize("n", [7, 3000])
+@pytest.mark.parametrize("delta", [0.5, 1.0, 2.0])
+def test_huber_is_squared_near_zero_and_linear_from_delta_on(n, delta):
+    x = np.linspace(-4, 4, n)
+    x[:4] = [np.nan, np.inf, delta, -delta]
+    found = tg.nn.functional.huber_loss(tg.tensor(x), tg.zeros(n, dtype=tg.float64), "none", delta).numpy()
+    far = delta * (np.abs(x) - 0.5 * delta)
+    np.testing.assert_allclose(found, np.where(np.abs(x) > delta, far, 0.5 * x * x), rtol=1e-14)
+
+
+@pytest.mark.parametrize(("name", "at_delta"), [("huber_loss", 1.0), ("smooth_l1_loss", 0.0)])
+def test_the_second_derivative_at_delta_is_that_of_one_side(name, at_delta):
+    x = tg.tensor([0.5, 1.0, -1.0, 2.0], requires_grad=True)
+    loss = getattr(tg.nn.functional, name)(x, tg.zeros(4), reduction="sum")
+    (slope,) = tg.autograd.grad(loss, x, create_graph=True)
+    (second,) = tg.autograd.grad(slope.sum(), x)
+    assert slope.tolist() == [0.5, 1.0, -1.0, 1.0]
+    assert second.tolist() == [1.0, at_delta, at_delta, 0.0]
+
+
+@pytest.mark.parametrize("n", [8, 4096])
+def test_softshrink_keeps_the_sign_of_what_becomes_zero(n):
+    x = np.resize(np.array([0.2, -0.2, 0.0, -0.0, 0.7, -0.7, np.inf, np.nan], np.float32), n)
+    found = tg.nn.functional.softshrink(tg.tensor(x), 0.5).numpy()
+    wanted = np.resize(np.array([0.0, -0.0, 0.0, -0.0, 0.2, -0.2, np.inf, np.nan], np.float32), n)
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+    np.testing.assert_array_equal(np.signbit(found[:6]), np.signbit(wanted[:6]))

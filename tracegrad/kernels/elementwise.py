@@ -153,3 +153,25 @@ def lerp(x: Array, end: Array, weight: Any) -> Array:
     if abs(weight) < 0.5:
         return np.add(x, np.multiply(way, weight))
     return np.subtract(end, np.multiply(way, 1 - weight))
+
+
+def huber(x: Array, delta: float) -> Array:
+    """x * x / 2 up to |x| = delta, delta * (|x| - delta / 2) from there on: near * (x - near / 2) for the nearest number within the bounds."""
+    near = np.clip(x, -delta, delta)
+    if not large(near):
+        return np.multiply(near, np.subtract(x, np.multiply(near, 0.5)))
+    rest = np.multiply(near, near.dtype.type(0.5))
+    np.subtract(x, rest, out=rest)
+    return np.multiply(near, rest, out=rest)
+
+
+def softshrink(x: Array, lambd: float) -> Array:
+    """x moved toward 0 by lambd, but not past it; a result 0 has the sign of x."""
+    if not large(x) or x.dtype.itemsize > 8:
+        return np.copysign(np.subtract(x, np.clip(x, -lambd, lambd)), x)
+    rest = np.clip(x, -lambd, lambd)
+    np.subtract(x, rest, out=rest)
+    whole = np.dtype(f"u{x.dtype.itemsize}")
+    sign = np.bitwise_and(x.view(whole), whole.type(1 << 8 * x.dtype.itemsize - 1))
+    np.bitwise_or(rest.view(whole), sign, out=rest.view(whole))
+    return rest

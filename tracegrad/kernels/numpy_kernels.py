@@ -80,7 +80,7 @@ LATER = {
             "unique_positions bincount histc take"
         ),
         "folded_scatters": "scatter_reduce",
-        "elementwise": "relu leaky_relu choose hypot floor_divide trunc_divide fmod remainder check_divisor nan_to_num lerp",
+        "elementwise": "relu leaky_relu choose hypot floor_divide trunc_divide fmod remainder check_divisor nan_to_num lerp huber softshrink",
         "convolutions": "convolution convolution_weight",
         "pools": "max_pool sum_pool spread_pool",
         "rows": "standardise standardise_backward softmax_backward log_softmax_backward",

@@ -1,10 +1,12 @@
-"""NumPy kernels of values set in proportion over axes.  numpy_kernels.py offers them as its own, loaded at the first use.
+"""NumPy kernels of values set in proportion over axes, and of their derivatives.  numpy_kernels.py offers them as its own, loaded at the first use.
 
-Each function may use NumPy and the other functions of this file, and nothing else: exported Python modules carry copies.
+Large arrays are worked on in parts that stay in the cache.  Each function may use NumPy and the other functions of this file, and nothing else: exported Python
+modules carry copies.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,12 +14,67 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 _SHORT = 4096  # elements up to which a plain sum of squares rounds no worse than a few units
+_PART = 65536  # elements that are worked on at a time
+_LARGE = 2 * _PART
+
+
+def _sides(shape: tuple[int, ...], dim: tuple[int, ...]) -> tuple[int, int, int] | None:
+    """A shape as (n, c, m), of which dim are the first and the last axis; None if it cannot be seen so."""
+    kept = [i for i in range(len(shape)) if i not in dim]
+    if not kept or kept != list(range(kept[0], kept[-1] + 1)):
+        return None
+    n, c, m = 1, 1, 1
+    for i, size in enumerate(shape):
+        if i < kept[0]:
+            n *= size
+        elif i > kept[-1]:
+            m *= size
+        else:
+            c *= size
+    return n, c, m
+
+
+def _parts(sides: tuple[int, int, int], *arrays: Array) -> Iterator[list[Array]]:
+    """Views of arrays of c slices, some of the slices at a time; rows where n is 1."""
+    n, c, m = sides
+    count = max(_PART // max(n * m, 1), 1)
+    seen = [np.ascontiguousarray(a).reshape(sides if n > 1 else (c, m)) for a in arrays]
+    for start in range(0, c, count):
+        yield [a[:, start : start + count] if n > 1 else a[start : start + count] for a in seen]
+
+
+def _sums(x: Array) -> Array:
+    """The sums over rows, or over the first and the last of three axes; the axes are kept."""
+    if x.ndim == 2 and 1 < x.shape[1] <= _SHORT and x.size >= 1024:  # several times faster than add.reduce
+        return np.dot(x, np.ones((x.shape[1], 1), x.dtype))
+    total: Array = np.add.reduce(x, axis=1 if x.ndim == 2 else (0, 2), keepdims=True)
+    return total
+
+
+def _products(x: Array, y: Array) -> Array:
+    """The sums of x * y as `_sums` has them."""
+    if x.ndim == 2 and x.shape[1] <= _SHORT:
+        return np.einsum("ij,ij->i", x, y)[:, None]
+    return _sums(np.multiply(x, y))
+
+
+def _standard(x: Array, count: int, eps: float) -> tuple[Array, Array]:
+    """x less its mean and the factor that brings it to variance 1."""
+    centered = np.subtract(x, np.divide(_sums(x), count))
+    width = np.sqrt(np.add(np.divide(_products(centered, centered), count), eps))
+    return centered, np.reciprocal(width)
 
 
 def standardise(x: Array, dim: tuple[int, ...], eps: float) -> Array:
     """(x - mean) / sqrt(variance + eps) with mean and variance over axes."""
     if not x.size:
         return np.array(x)
+    sides = _sides(x.shape, dim) if x.size >= _LARGE else None
+    if sides is not None:
+        out = np.empty(x.shape, x.dtype)
+        for part, made in _parts(sides, x, out):
+            np.multiply(*_standard(part, sides[0] * sides[2], eps), out=made)
+        return out
     total = np.add.reduce(x, axis=dim, keepdims=True)
     count = x.size // total.size
     centered = np.asarray(np.subtract(x, np.divide(total, count), order="C"))
@@ -28,3 +85,66 @@ def standardise(x: Array, dim: tuple[int, ...], eps: float) -> Array:
         squares = np.add.reduce(np.square(centered), axis=dim, keepdims=True)
     width = np.sqrt(np.add(np.divide(squares, count), eps))
     return np.multiply(centered, np.reciprocal(width), out=centered)
+
+
+def standardise_backward(slope: Array, x: Array, dim: tuple[int, ...], eps: float) -> Array:
+    """The derivative of `standardise` at x applied to a slope: its part that changes neither mean nor variance, by the width."""
+    if not x.size:
+        return np.array(slope)
+    sides = _sides(x.shape, dim)
+    if sides is None:
+        axes = [i for i in range(x.ndim) if i not in dim]
+        order = (*dim, *axes)
+        moved = standardise_backward(slope.transpose(order), x.transpose(order), tuple(range(len(dim))), eps)
+        return np.ascontiguousarray(moved.transpose(np.argsort(order)))
+    count, out = sides[0] * sides[2], np.empty(x.shape, x.dtype)
+    for part, steep, made in _parts(sides, x, slope, out):
+        centered, factor = _standard(part, count, eps)
+        along = np.multiply(np.divide(_products(steep, centered), count), np.square(factor))
+        level = np.divide(_sums(steep), count)
+        np.multiply(centered, along, out=centered)
+        np.subtract(steep, centered, out=centered)
+        np.subtract(centered, level, out=centered)
+        np.multiply(centered, factor, out=made)
+    return out
+
+
+def _by_rows(function: Callable[..., Array], dim: int, *arrays: Array) -> Array | None:
+    """A function of rows, large arrays row by row in parts; None where they are small or their rows are not along the last axis."""
+    x = arrays[-1]
+    if x.size < _LARGE or not 1 < x.shape[-1] <= _PART or dim != x.ndim - 1 or any(a.shape != x.shape for a in arrays):
+        return None
+    n, out = x.shape[-1], np.empty(x.shape, x.dtype)
+    rows, seen = out.reshape(-1, n), [np.ascontiguousarray(a).reshape(-1, n) for a in arrays]
+    count = max(_PART // n, 1)
+    for start in range(0, len(rows), count):
+        rows[start : start + count] = function(*(a[start : start + count] for a in seen))
+    return out
+
+
+def softmax_backward(slope: Array, y: Array, dim: int) -> Array:
+    """y * (slope - sum(slope * y)) along an axis."""
+    if not y.ndim or not y.size:
+        return np.multiply(y, np.subtract(slope, np.multiply(slope, y)))
+    found = _by_rows(lambda s, p: softmax_backward(s, p, 1), dim, slope, y) if dim else None
+    if found is not None:
+        return found
+    if y.ndim == 2 and dim == 1 and y.shape[1] <= _SHORT and y.size >= 1024:
+        total = _products(slope, y)
+    else:
+        total = np.add.reduce(np.multiply(slope, y), axis=dim, keepdims=True)
+    made = np.subtract(slope, total, order="C")
+    return np.multiply(made, y, out=made)
+
+
+def log_softmax_backward(slope: Array, y: Array, dim: int) -> Array:
+    """slope - exp(y) * sum(slope) along an axis."""
+    if not y.ndim or not y.size:
+        return np.subtract(slope, np.multiply(np.exp(y), slope))
+    found = _by_rows(lambda s, p: log_softmax_backward(s, p, 1), dim, slope, y) if dim else None
+    if found is not None:
+        return found
+    made = np.exp(y, order="C")
+    rows = slope.ndim == 2 and dim == 1
+    np.multiply(made, _sums(slope) if rows else np.add.reduce(slope, axis=dim, keepdims=True), out=made)
+    return np.subtract(slope, made, out=made)

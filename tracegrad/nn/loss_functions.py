@@ -54,11 +54,10 @@ def smooth_l1_loss(
     for value in (input, target):
         not_for("smooth_l1_cpu", T.type(value), "c")
     difference = T.sub(input, target)
-    distance = T.abs(difference)
     if beta == 0:
-        return reduced(distance, chosen)
-    near = T.div(T.mul(T.mul(difference, difference), 0.5), float(beta))
-    loss = T.where(T.lt(distance, beta), near, T.sub(distance, 0.5 * beta))
+        return reduced(T.abs(difference), chosen)
+    loss = T.huber(difference, delta=float(beta), closed=False)
+    loss = loss if beta == 1 else T.div(loss, float(beta))
     return reduced(loss, chosen, "SmoothL1LossBackward0")
 
 
@@ -79,10 +78,7 @@ def huber_loss(
     not_for("huber_cpu", T.type(input), "biuc")
     if T.is_complex(target):
         raise DTypeError(explain("huber_loss", "target must be real", target=T.type(target)))
-    difference = T.sub(input, target)
-    distance = T.abs(difference)
-    far = T.mul(T.sub(distance, 0.5 * delta), float(delta))
-    loss = T.where(T.le(distance, delta), T.mul(T.mul(difference, difference), 0.5), far)
+    loss = T.huber(T.sub(input, target), delta=float(delta), closed=True)
     if weight is None:
         return reduced(loss, chosen, "HuberLossBackward0")
     loss = T.mul(loss, weight)

@@ -256,6 +256,7 @@ class Softshrink(NumericActivation):
     """x moved toward 0 by lambd, 0 where |x| <= lambd.  Shape: (*a) -> (*a)."""
 
     masks, attrs, quiet = "selects", ("lambd",), True
+    numpy = "K.softshrink({x}, {lambd})"
     samples = ([A(2, 3), 0.5], [A(), 0.0], [A(0, 4), 0.5])
 
     @staticmethod

@@ -76,7 +76,7 @@ DEFINED: dict[str, str] = {
         "triu "
     ),
     "neural": "linear",
-    "normalise": "log_softmax logsumexp softmax",
+    "normalise": "log_softmax log_softmax_backward logsumexp softmax softmax_backward",
     "norms": (
         "frobenius_norm linalg_cond linalg_diagonal linalg_matrix_rank linalg_norm linalg_tensorinv linalg_tensorsolve "
         "linalg_vander matrix_norm nuclear_norm vander vector_norm "
@@ -105,6 +105,7 @@ DEFINED: dict[str, str] = {
     "removed_names": "eig lstsq matrix_rank solve symeig",
     "reshape": "flatten ravel reshape reshape_alias reshape_as squeeze unflatten unsafe_view unsqueeze view view_as",
     "results": "",
+    "robust_losses": "huber",
     "rounding": "ceil div_floor div_trunc fix floor floor_divide fmod remainder round trunc",
     "running": "cumprod cumulative_trapezoid linear_recurrence logcumsumexp trapezoid trapz",
     "running_extremes": "cummax cummax_dim cummin cummin_dim",
@@ -135,7 +136,7 @@ DEFINED: dict[str, str] = {
         "eigenvalues hermitian_eigenvalues linalg_eigvals linalg_eigvalsh linalg_svdvals singular_values "
     ),
     "spread": "linalg_vector_norm norm std var",
-    "standardise": "standardise",
+    "standardise": "standardise standardise_backward",
     "statistics": (
         "amax_of_both amin_of_both aminmax corrcoef cov nanmean nanquantile nansum quantile std_and_mean std_mean "
         "var_and_mean var_mean "

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from tracegrad import dtypes
-from tracegrad.errors import ArgumentError, DTypeError, explain
+from tracegrad.errors import ArgumentError, DTypeError, ShapeError, explain
 from tracegrad.ir.families import Reduction
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
@@ -80,10 +80,6 @@ def _operands(F: Ops, operation: str, x: Any, dim: Any, dtype: Any) -> tuple[Any
     return x, axis
 
 
-def _axes(x_type: Type, dim: int) -> tuple[int, ...] | None:
-    return (dim,) if x_type.shape else None
-
-
 _SAMPLES = (
     [A(2, 3), 1],
     [A(2, 3), 0],
@@ -110,8 +106,8 @@ class Softmax(_Proportion):
         return F.softmax(x, dim=axis)
 
     @staticmethod
-    def grad_x(F: Ops, g: Value, out: Value, x_type: Type, dim: int) -> Value:
-        return F.mul(out, F.sub(g, F.sum(F.mul(g, out), dim=_axes(x_type, dim), keepdim=True)))
+    def grad_x(F: Ops, g: Value, out: Value, dim: int) -> Value:
+        return F.softmax_backward(g, out, dim=dim)
 
 
 class LogSoftmax(_Proportion):
@@ -129,5 +125,75 @@ class LogSoftmax(_Proportion):
         return F.log_softmax(x, dim=axis)
 
     @staticmethod
-    def grad_x(F: Ops, g: Value, out: Value, x_type: Type, dim: int) -> Value:
-        return F.sub(g, F.mul(F.exp(out), F.sum(g, dim=_axes(x_type, dim), keepdim=True)))
+    def grad_x(F: Ops, g: Value, out: Value, dim: int) -> Value:
+        return F.log_softmax_backward(g, out, dim=dim)
+
+
+class _SlopeOfProportion(Op, family=True):
+    """The derivative of an operator above, one kernel instead of several passes over memory; y is that operator's result."""
+
+    inputs, attrs, linear = ("slope", "y"), ("dim",), ("slope",)
+    function, method, real_only = False, False, True
+    samples = (
+        [A(2, 3), A(2, 3, lo=-2.0, hi=1.0), 1],
+        [A(3, 2, 2), A(3, 2, 2), 0],
+        [A(), A(), 0],
+        [A(0, 3), A(0, 3), 1],
+    )
+
+    @classmethod
+    def infer(cls, slope: Type, y: Type, dim: int) -> Type:
+        """The common type of both.  Raises RuntimeError where they differ."""
+        if slope != y:
+            raise ShapeError(explain(cls.name, "the slope must have the type of the result", slope=slope, y=y))
+        return y
+
+    @classmethod
+    def batch(cls, F: Any, size: int, batched: Any, slope: Any, y: Any, dim: int) -> Any:
+        """The same one axis further in; 0-d values become an axis of size 1."""
+        both, function = F.lift(size, batched, slope, y), getattr(F, cls.name)
+        if len(F.shape(both[0])) == 1:
+            wide = (F.reshape(v, shape=(size, 1)) for v in both)
+            return F.reshape(function(*wide, dim=1), shape=(size,))
+        return function(*both, dim=dim + 1)
+
+
+class SoftmaxBackward(_SlopeOfProportion):
+    """y * (slope - sum(slope * y)) along axis dim: the derivative of softmax.  Shapes: (*a), (*a) -> (*a)."""
+
+    numpy, torch_name = "K.softmax_backward({slope}, {y}, {dim})", "SoftmaxBackwardDataBackward0"
+
+    @staticmethod
+    def decompose(F: Ops, slope: Value, y: Value, dim: int) -> Value:
+        return F.mul(y, F.sub(slope, _total(F, F.mul(slope, y), dim)))
+
+    @staticmethod
+    def grad_slope(F: Ops, g: Value, y: Value, dim: int) -> Value:
+        return F.softmax_backward(g, y, dim=dim)
+
+    @staticmethod
+    def grad_y(F: Ops, g: Value, slope: Value, y: Value, dim: int) -> Value:
+        away = F.sub(slope, _total(F, F.mul(slope, y), dim))
+        return F.sub(F.mul(g, away), F.mul(slope, _total(F, F.mul(g, y), dim)))
+
+
+class LogSoftmaxBackward(_SlopeOfProportion):
+    """slope - exp(y) * sum(slope) along axis dim: the derivative of log_softmax.  Shapes: (*a), (*a) -> (*a)."""
+
+    numpy, torch_name = "K.log_softmax_backward({slope}, {y}, {dim})", "LogSoftmaxBackwardDataBackward0"
+
+    @staticmethod
+    def decompose(F: Ops, slope: Value, y: Value, dim: int) -> Value:
+        return F.sub(slope, F.mul(F.exp(y), _total(F, slope, dim)))
+
+    @staticmethod
+    def grad_slope(F: Ops, g: Value, y: Value, dim: int) -> Value:
+        return F.sub(g, _total(F, F.mul(g, F.exp(y)), dim))
+
+    @staticmethod
+    def grad_y(F: Ops, g: Value, slope: Value, y: Value, dim: int) -> Value:
+        return F.neg(F.mul(F.mul(g, F.exp(y)), _total(F, slope, dim)))
+
+
+def _total(F: Ops, x: Value, dim: int) -> Value:
+    return F.sum(x, dim=(dim,) if F.shape(x) else None, keepdim=True)

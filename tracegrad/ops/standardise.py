@@ -41,14 +41,75 @@ class Standardise(Op):
         return F.mul(centered, F.rsqrt(F.add(variance, eps)))
 
     @staticmethod
-    def grad_x(F: Ops, g: Value, x: Value, out: Value, dim: Shape, eps: float) -> Value:
-        scale = F.rsqrt(F.add(F.var(x, dim=dim, keepdim=True, correction=0), eps))
-        spread = F.mul(out, F.mean(F.mul(g, out), dim=dim, keepdim=True))
-        return F.mul(scale, F.sub(F.sub(g, F.mean(g, dim=dim, keepdim=True)), spread))
+    def grad_x(F: Ops, g: Value, x: Value, dim: Shape, eps: float) -> Value:
+        return F.standardise_backward(g, x, dim=dim, eps=eps)
 
     @staticmethod
     def batch(F: Ops, size: int, batched: Any, x: Value, dim: Shape, eps: float) -> Value:
         return F.standardise(x, dim=tuple(d + 1 for d in dim), eps=eps)
 
 
-__all__ = ["Standardise"]
+class StandardiseBackward(Op):
+    """The derivative of standardise at x, applied to a slope; symmetric.  Shapes: (*a), (*a) -> (*a)."""
+
+    inputs, attrs, linear = ("slope", "x"), ("dim", "eps"), ("slope",)
+    function, method, real_only = False, False, True
+    numpy = "K.standardise_backward({slope}, {x}, {dim}, {eps})"
+    samples = (
+        [A(2, 3), A(2, 3), (1,), 1e-2],
+        [A(2, 3, 4), A(2, 3, 4), (0, 2), 1e-2],
+        [A(2, 3, 4), A(2, 3, 4), (1,), 1e-2],
+        [A(0, 3), A(0, 3), (1,), 1e-5],
+    )
+
+    @staticmethod
+    def infer(slope: Type, x: Type, dim: Shape, eps: float) -> Type:
+        """x's type.  Raises RuntimeError where the slope has another."""
+        if slope != x:
+            raise ShapeError(explain("standardise_backward", "the slope must have the type of x", slope=slope, x=x))
+        return Standardise.infer(x, dim, eps)
+
+    @staticmethod
+    def decompose(F: Ops, slope: Value, x: Value, dim: Shape, eps: float) -> Value:
+        y, scale = _standard(F, x, dim, eps)
+        return F.mul(scale, _rest(F, slope, y, dim))
+
+    @staticmethod
+    def grad_slope(F: Ops, g: Value, x: Value, dim: Shape, eps: float) -> Value:
+        return F.standardise_backward(g, x, dim=dim, eps=eps)
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, slope: Value, x: Value, dim: Shape, eps: float) -> Value:
+        # of <g, scale (slope - mean(slope) - y mean(slope y))>, where y and scale depend on x
+        y, scale = _standard(F, x, dim, eps)
+
+        def mean(v: Value) -> Value:
+            return F.mean(v, dim=dim, keepdim=True)
+
+        first, second = mean(F.mul(slope, y)), mean(F.mul(g, y))
+        along = F.add(F.mul(g, first), F.mul(slope, second))
+        both = F.sub(mean(F.mul(g, slope)), F.add(F.mul(mean(g), mean(slope)), F.mul(first, second)))
+        steep = F.mul(F.square(scale), F.add(_rest(F, along, y, dim), F.mul(y, both)))
+        return F.neg(steep)
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: Any, slope: Value, x: Value, dim: Shape, eps: float) -> Value:
+        both = F.lift(size, batched, slope, x)
+        return F.standardise_backward(*both, dim=tuple(d + 1 for d in dim), eps=eps)
+
+
+def _standard(F: Ops, x: Value, dim: Shape, eps: float) -> tuple[Value, Value]:
+    """x less its mean and by its width, and one over the width."""
+    centered = F.sub(x, F.mean(x, dim=dim, keepdim=True))
+    scale = F.rsqrt(F.add(F.mean(F.square(centered), dim=dim, keepdim=True), eps))
+    return F.mul(centered, scale), scale
+
+
+def _rest(F: Ops, slope: Value, y: Value, dim: Shape) -> Value:
+    """The slope without its mean and without its part along y."""
+    spread = F.mul(y, F.mean(F.mul(slope, y), dim=dim, keepdim=True))
+    rest: Value = F.sub(F.sub(slope, F.mean(slope, dim=dim, keepdim=True)), spread)
+    return rest
+
+
+__all__ = ["Standardise", "StandardiseBackward"]
