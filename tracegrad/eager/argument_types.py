@@ -5,6 +5,7 @@ Nothing is looked at while calls succeed; after a failure the arguments are comp
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, TypeVar
@@ -22,7 +23,7 @@ TENSORS = frozenset(
     "batch2 tensor1 tensor2 running_mean running_var anchor positive negative pos_weight log_probs query key input1 input2 var grid "
     "fweights aweights sorter prepend append abs angle elements_of condition".split()
 )
-NUMBERS_TOO = ("input", "condition")
+NUMBERS_TOO = ("input", "condition", "src")
 NO_TENSORS = (str, list, tuple, dict, bool, int, float, complex)
 OPERANDS = frozenset(("other", "elements", "test_elements", "exponent", "min", "max"))  # a Tensor or a number
 WORDS = frozenset(
@@ -41,7 +42,9 @@ def _is_number(value: Any, whole: bool = False) -> bool:
 def _wanted(annotation: Any, name: str, value: Any, optional: bool) -> str:
     """The type that an argument should have had; "" where nothing speaks against it."""
     if value is None:
-        required = annotation in ("bool", "int", "float", "str", "Tensor") or (not optional and name in TENSORS)
+        required = annotation in ("bool", "int", "float", "str", "Tensor") or (
+            annotation == "Any" and not optional and name in TENSORS
+        )
         return {"Tensor": "Tensor", "Any": "Tensor"}.get(annotation, annotation) if required else ""
     kind = str(annotation).removesuffix(" | None")
     if kind == "bool":
@@ -62,7 +65,10 @@ def _wanted(annotation: Any, name: str, value: Any, optional: bool) -> str:
 
 
 def refuse_arguments(operation: str, function: Callable[..., Any], names: Iterable[str], values: Iterable[Any]) -> None:
-    """Raise TypeError for the first argument of a type that its parameter cannot have.  Called while an exception of the call is being handled."""
+    """Raise TypeError for the first argument of a type that its parameter cannot have.  Called while an exception of the call is being handled.
+
+    Where no argument is found wrong, what Python or NumPy said of them is raised in the package's form.
+    """
     code, notes = function.__code__, function.__annotations__
     positional = code.co_varnames[: code.co_argcount]
     optional = {*positional[len(positional) - len(function.__defaults__ or ()) :], *(function.__kwdefaults__ or ())}
@@ -71,6 +77,9 @@ def refuse_arguments(operation: str, function: Callable[..., Any], names: Iterab
         if wanted:
             problem = f"argument {name!r} must be {wanted}, not {type(value).__name__}"
             raise ArgumentError(explain(operation, problem)) from None
+    error = sys.exc_info()[1]
+    if isinstance(error, (AttributeError, TypeError)) and not isinstance(error, TracegradError):
+        raise ArgumentError(explain(operation, f"an argument has the wrong type ({error})")) from error
 
 
 def refuse_flag(operation: str, name: str, value: Any) -> None:
@@ -80,19 +89,18 @@ def refuse_flag(operation: str, name: str, value: Any) -> None:
 
 def with_typed_arguments(function: Function) -> Function:
     """The function, with TypeError of the package's form for arguments of wrong Python types, in place of what happens to fail first."""
-    code = function.__code__
+    stated: Any = getattr(function, "__wrapped__", function)
+    code = stated.__code__
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
     @wraps(function)
     def typed(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
-        except Exception as error:
+        except Exception:
             given = dict(zip(names, args, strict=False)) | kwargs
             if len(args) <= code.co_argcount and all(name in names for name in given):
-                refuse_arguments(function.__name__, function, given, given.values())
-            if not isinstance(error, TracegradError) and type(error) in (AttributeError, ValueError):
-                raise ArgumentError(explain(function.__name__, f"an argument has the wrong type: {error}")) from None
+                refuse_arguments(function.__name__, stated, given, given.values())
             raise
 
     return typed  # type: ignore[return-value]

@@ -9,6 +9,7 @@ import numpy as np
 from tracegrad.autograd.modes import no_grad
 from tracegrad.config import local
 from tracegrad.dtypes import I32, I64
+from tracegrad.eager.argument_types import with_typed_arguments
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.generate import public_function
 from tracegrad.eager.rounding_once import rounds_once
@@ -18,6 +19,7 @@ from tracegrad.ir.types import size_of
 from tracegrad.nn.conv_functions import check_tensors
 
 
+@with_typed_arguments
 def one_hot(tensor: Tensor, num_classes: int = -1) -> Any:
     """1 at the position that each element says, 0 elsewhere, on a new last axis of num_classes (-1: the largest element plus 1).
 
@@ -41,6 +43,7 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Any:
     return T.cast(T.eq(T.unsqueeze(tensor, dim=tensor.ndim), classes), dtype=I64)
 
 
+@with_typed_arguments
 def embedding(
     input: Tensor,  # noqa: A002
     weight: Tensor,
@@ -94,6 +97,7 @@ def _shorten(weight: Any, used: Any, max_norm: float, norm_type: float) -> None:
         weight.mul_(T.unsqueeze(scale, dim=1))
 
 
+@with_typed_arguments
 @rounds_once
 def embedding_bag(
     input: Tensor,  # noqa: A002
@@ -206,6 +210,7 @@ def _starts(input: Any, offsets: Any, include_last: bool) -> list[int]:  # noqa:
     return starts if include_last else [*starts, input.shape[0]]
 
 
+@with_typed_arguments
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """sum over i, j of input1[i] weight[:, i, j] input2[j], plus bias.  Shapes: (*p, n), (*p, m), (k, n, m), (k,) -> (*p, k).
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tracegrad.dtypes import I64
+from tracegrad.eager.argument_types import with_typed_arguments
 from tracegrad.eager.creation import rand
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor
@@ -14,6 +15,7 @@ from tracegrad.nn.conv_functions import check_tensors, tuple_of
 from tracegrad.nn.pool_functions import avg_pool3d
 
 
+@with_typed_arguments
 def fractional_max_pool2d_with_indices(
     input: Tensor,  # noqa: A002
     kernel_size: Any,
@@ -26,6 +28,7 @@ def fractional_max_pool2d_with_indices(
     return _pooled(2, input, kernel_size, output_size, output_ratio, _random_samples)
 
 
+@with_typed_arguments
 def fractional_max_pool3d_with_indices(
     input: Tensor,  # noqa: A002
     kernel_size: Any,
@@ -38,6 +41,7 @@ def fractional_max_pool3d_with_indices(
     return _pooled(3, input, kernel_size, output_size, output_ratio, _random_samples)
 
 
+@with_typed_arguments
 def fractional_max_pool2d(
     input: Tensor,  # noqa: A002
     kernel_size: Any,
@@ -54,6 +58,7 @@ def fractional_max_pool2d(
     return found if return_indices else found[0]
 
 
+@with_typed_arguments
 def fractional_max_pool3d(
     input: Tensor,  # noqa: A002
     kernel_size: Any,
@@ -149,6 +154,7 @@ def _starts(drawn: Any, own: int, made: int, kernel: int) -> Any:
     return T.cat(T.sub(far, near), last, dim=2)
 
 
+@with_typed_arguments
 def lp_pool3d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Any:  # noqa: A002
     """The norms of windows over the last three axes, keeping the sign of their sum of powers."""
     mean = avg_pool3d(input.pow(norm_type), kernel_size, stride, 0, ceil_mode)  # type: ignore[attr-defined]

@@ -11,6 +11,7 @@ from itertools import product
 from typing import Any
 
 from tracegrad.dtypes import I64, bfloat16, float16
+from tracegrad.eager.argument_types import with_typed_arguments
 from tracegrad.eager.creation import linspace
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.rounding_once import rounds_once
@@ -24,6 +25,7 @@ _PADDINGS = ("zeros", "border", "reflection")
 _CUBIC = -0.75
 
 
+@with_typed_arguments
 def grid_sample(
     input: Tensor,  # noqa: A002
     grid: Tensor,
@@ -47,6 +49,7 @@ def grid_sample(
     return grid_sampler(input, grid, _MODES.index(mode), _PADDINGS.index(padding_mode), corners)
 
 
+@with_typed_arguments
 @rounds_once
 def grid_sampler(
     input: Tensor,  # noqa: A002
@@ -76,6 +79,7 @@ def grid_sampler(
     return T.named(made, called=f"GridSampler{d}DBackward0")
 
 
+@with_typed_arguments
 def grid_sampler_2d(
     input: Tensor,  # noqa: A002
     grid: Tensor,
@@ -87,6 +91,7 @@ def grid_sampler_2d(
     return grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners)
 
 
+@with_typed_arguments
 def grid_sampler_3d(
     input: Tensor,  # noqa: A002
     grid: Tensor,
@@ -229,6 +234,7 @@ def _far(t: Any) -> Any:
     return T.sub(T.mul(T.add(T.mul(T.sub(T.mul(t, _CUBIC), 5 * _CUBIC), t), 8 * _CUBIC), t), 4 * _CUBIC)
 
 
+@with_typed_arguments
 def affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) -> Any:
     """The places at which an affine map reads an image of `size` (n, c, *s), for grid_sample.  Shapes: (n, d, d + 1) -> (n, *s, d), d = len(s) 2 or 3.
 
@@ -255,6 +261,7 @@ def affine_grid(theta: Tensor, size: Any, align_corners: bool | None = None) -> 
     return affine_grid_generator(theta, size, corners)
 
 
+@with_typed_arguments
 def affine_grid_generator(theta: Tensor, size: Any, align_corners: bool) -> Any:
     """affine_grid without its checks."""
     n, _, *sizes = (int(s) for s in size)

@@ -7,6 +7,7 @@ import warnings
 from typing import Any
 
 from tracegrad.dtypes import F32
+from tracegrad.eager.argument_types import with_typed_arguments
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.rounding_once import rounds_once
 from tracegrad.eager.tensor import Tensor
@@ -25,6 +26,7 @@ from tracegrad.ops.losses import reduction_of, warn_of_broadcast
 
 
 def reduced(loss: Any, reduction: str, called: str = "") -> Any:
+    """The losses of the elements as they are, or their mean or sum, under the name of torch's step."""
     if reduction != "none":
         loss = loss.mean() if reduction == "mean" else loss.sum()
     return T.named(loss, called=called) if called else loss
@@ -36,6 +38,7 @@ def _paired(name: str, input: Any, target: Any, average: Any, reduce: Any, reduc
     return chosen
 
 
+@with_typed_arguments
 @rounds_once
 def smooth_l1_loss(
     input: Tensor,  # noqa: A002
@@ -61,6 +64,7 @@ def smooth_l1_loss(
     return reduced(loss, chosen, "SmoothL1LossBackward0")
 
 
+@with_typed_arguments
 @rounds_once
 def huber_loss(
     input: Tensor,  # noqa: A002
@@ -85,6 +89,7 @@ def huber_loss(
     return T.div(loss.sum(), weight.sum()) if chosen == "mean" else reduced(loss, chosen)  # type: ignore[attr-defined]
 
 
+@with_typed_arguments
 def binary_cross_entropy(
     input: Tensor,  # noqa: A002
     target: Tensor,
@@ -113,6 +118,7 @@ def binary_cross_entropy(
     return reduced(loss, chosen, "BinaryCrossEntropyBackward0")
 
 
+@with_typed_arguments
 def kl_div(
     input: Tensor,  # noqa: A002
     target: Tensor,
@@ -140,6 +146,7 @@ def kl_div(
     return T.div(total, float(input.shape[0])) if by_batch and input.ndim else total
 
 
+@with_typed_arguments
 def poisson_nll_loss(
     input: Tensor,  # noqa: A002
     target: Tensor,
@@ -163,6 +170,7 @@ def poisson_nll_loss(
     return reduced(loss, chosen)
 
 
+@with_typed_arguments
 def gaussian_nll_loss(
     input: Tensor,  # noqa: A002
     target: Tensor,
@@ -190,6 +198,7 @@ def gaussian_nll_loss(
     return reduced(loss, reduction)
 
 
+@with_typed_arguments
 def hinge_embedding_loss(
     input: Tensor,  # noqa: A002
     target: Tensor,
@@ -206,6 +215,7 @@ def hinge_embedding_loss(
     return reduced(T.add(far, near), chosen)
 
 
+@with_typed_arguments
 def margin_ranking_loss(
     input1: Tensor,
     input2: Tensor,
@@ -225,6 +235,7 @@ def margin_ranking_loss(
     return reduced(T.clamp_min(raised, min=0.0, max=None), chosen)
 
 
+@with_typed_arguments
 @rounds_once
 def cosine_embedding_loss(
     input1: Tensor,
@@ -249,6 +260,7 @@ def cosine_embedding_loss(
     return reduced(T.add(near, far), chosen)
 
 
+@with_typed_arguments
 def soft_margin_loss(
     input: Tensor,  # noqa: A002
     target: Tensor,
@@ -269,6 +281,7 @@ def soft_margin_loss(
     return reduced(T.neg(T.log_sigmoid(T.mul(target, input))), chosen, "SoftMarginLossBackward0")
 
 
+@with_typed_arguments
 def multilabel_soft_margin_loss(
     input: Tensor,  # noqa: A002
     target: Tensor,

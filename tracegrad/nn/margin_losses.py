@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tracegrad.dtypes import I64
+from tracegrad.eager.argument_types import with_typed_arguments
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentValueError, DataError, DTypeError, ShapeError, explain
@@ -22,6 +23,7 @@ def _labels(operation: str, input: Tensor, target: Tensor) -> None:  # noqa: A00
         raise DTypeError(explain(operation, f"expected scalar type Long but found {target.dtype}"))
 
 
+@with_typed_arguments
 def multi_margin_loss(
     input: Tensor,  # noqa: A002
     target: Tensor,
@@ -56,6 +58,7 @@ def multi_margin_loss(
     return T.named(made, called="MultiMarginLossBackward0")
 
 
+@with_typed_arguments
 def multilabel_margin_loss(
     input: Tensor,  # noqa: A002
     target: Tensor,
@@ -88,6 +91,7 @@ def multilabel_margin_loss(
     return T.named(made, called="MultilabelMarginLossBackward0")
 
 
+@with_typed_arguments
 def triplet_margin_loss(
     anchor: Tensor,
     positive: Tensor,

@@ -8,9 +8,10 @@ import numpy as np
 
 from tracegrad.autograd.modes import no_grad
 from tracegrad.dtypes import F32, I64, finfo
+from tracegrad.eager.argument_types import with_typed_arguments
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor
-from tracegrad.errors import ArgumentError, ArgumentValueError, NotSupportedError, ShapeError, explain
+from tracegrad.errors import ArgumentError, ArgumentValueError, DTypeError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.types import broadcast, one_axis, size_of
 from tracegrad.nn.conv_functions import check_tensors
 
@@ -28,12 +29,22 @@ def _wide(x: Any) -> Any:
 
 def _scaled(x: Any, weight: Any, bias: Any, shape: tuple[int, ...] | None, called: str, like: Any) -> Any:
     """x * weight + bias, both brought to `shape`, as torch's one step; rounded to `like`'s dtype if that is of half precision."""
+    d = like._data.dtype
+    for value in (weight, bias):
+        if value is not None and value._data.dtype is not d and not _goes_with(value._data.dtype, d):
+            problem = f"mixed dtype (CPU): expect parameter to have scalar type of {like.dtype}, but got {value.dtype}"
+            raise DTypeError(explain("normalisation", problem, "Convert one with .to(dtype)"))
     if weight is not None:
         x = T.mul(x, weight if shape is None else T.reshape(weight, shape=shape))
     if bias is not None:
         x = T.add(x, bias if shape is None else T.reshape(bias, shape=shape))
     made = T.row_major(T.named(x, called=called))
     return T.promote(made, dtype=like._data.dtype) if like._data.itemsize == 2 else made
+
+
+def _goes_with(own: Any, d: Any) -> bool:
+    """Whether weights of the dtype `own` go with inputs of the dtype d: float32 goes with half precision."""
+    return own == d or (d.itemsize == 2 and own == F32)
 
 
 def _trailing(operation: str, input: Any, normalized_shape: Any, *given: Any) -> tuple[int, ...]:  # noqa: A002
@@ -53,6 +64,7 @@ def _trailing(operation: str, input: Any, normalized_shape: Any, *given: Any) ->
     return tuple(range(input.ndim - len(shape), input.ndim))
 
 
+@with_typed_arguments
 def layer_norm(
     input: Tensor,  # noqa: A002
     normalized_shape: Any,
@@ -68,6 +80,7 @@ def layer_norm(
     )
 
 
+@with_typed_arguments
 def rms_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None, eps: float | None = None) -> Any:  # noqa: A002
     """input divided by the root of its mean square over the last axes, times weight.  eps None: the dtype's epsilon."""
     if not T.is_complex(input):
@@ -80,6 +93,7 @@ def rms_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None,
     return T.promote(made, dtype=input._data.dtype) if input._data.itemsize == 2 else made
 
 
+@with_typed_arguments
 def batch_norm(
     input: Tensor,  # noqa: A002
     running_mean: Tensor | None,
@@ -103,7 +117,7 @@ def batch_norm(
             raise ArgumentValueError(explain("batch_norm", problem))
     given = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
     for name, value in given.items():
-        if value is not None and value._data.size != channels:
+        if value is not None and (value._data.size != channels or value._data.ndim != 1):
             problem = f"{name} should contain {channels} elements not {value._data.size}"
             raise ShapeError(explain("batch_norm", problem))
     if not input._data.size:
@@ -157,6 +171,7 @@ def _blend(kept: Any, new: Any, momentum: float) -> None:
         kept.mul_(1 - momentum).add_(T.as_dtype(new, kept._data.dtype), alpha=momentum)
 
 
+@with_typed_arguments
 def instance_norm(
     input: Tensor,  # noqa: A002
     running_mean: Tensor | None = None,
@@ -176,6 +191,12 @@ def instance_norm(
         raise ArgumentValueError(explain("instance_norm", problem))
     x, dim = _wide(input), tuple(range(2, input.ndim))
     shape = (1, input.shape[1], *(1,) * (input.ndim - 2))
+    for value in (running_mean, running_var):
+        if value is not None and tuple(value.shape) != (input.shape[1],):
+            problem = (
+                f"running statistics should contain {input.shape[1]} elements, but their shape is {list(value.shape)}"
+            )
+            raise ShapeError(explain("instance_norm", problem))
     if running_mean is not None and running_var is not None:
         with no_grad():
             now = x.detach()
@@ -185,6 +206,7 @@ def instance_norm(
     return _scaled(T.standardise(x, dim=dim, eps=float(eps)), weight, bias, shape, "ViewBackward0", input)
 
 
+@with_typed_arguments
 def group_norm(
     input: Tensor,  # noqa: A002
     num_groups: int,
@@ -212,6 +234,7 @@ def group_norm(
     return _scaled(x, weight, bias, (1, c, *(1,) * len(rest)), "NativeGroupNormBackward0", input)
 
 
+@with_typed_arguments
 def local_response_norm(
     input: Tensor,  # noqa: A002
     size: int,
@@ -233,6 +256,7 @@ def local_response_norm(
     return T.div(input, T.pow(T.add(T.mul(means, float(alpha)), float(k)), float(beta)))
 
 
+@with_typed_arguments
 def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Any = None) -> Any:  # noqa: A002
     """input divided by its p-norm along dim, or by eps where that is larger."""
     length = input.norm(p, dim, keepdim=True).clamp_min(eps).expand_as(input)  # type: ignore[attr-defined]
@@ -240,6 +264,7 @@ def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, o
     return made if out is None else out.copy_(made)
 
 
+@with_typed_arguments
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Any:
     """The products of x1 and x2 over dim, divided by their lengths, each at least eps."""
     check_tensors("cosine_similarity", x1=x1, x2=x2)
@@ -254,6 +279,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     return T.sum(T.mul(*scaled), dim=axis, keepdim=False)
 
 
+@with_typed_arguments
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Any:
     """The p-norm of x1 - x2 + eps along the last axis."""
     check_tensors("pairwise_distance", x1=x1, x2=x2)
@@ -261,6 +287,7 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
     return T.named(difference.norm(p, -1, keepdim), called="NormBackward1")
 
 
+@with_typed_arguments
 def pdist(input: Tensor, p: float = 2.0) -> Any:  # noqa: A002
     """The p-norms between all rows of a matrix: those of rows (0, 1), (0, 2), ..., (1, 2), ..."""
     check_tensors("pdist", input=input)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad.dtypes import I64
+from tracegrad.eager.argument_types import with_typed_arguments
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.rounding_once import rounds_once
 from tracegrad.eager.tensor import Tensor
@@ -24,6 +25,7 @@ _ANY = ("nearest", "nearest-exact", "area")
 _CUBIC, _CUBIC_OF_MEANS = -0.75, -0.5
 
 
+@with_typed_arguments
 @rounds_once
 def interpolate(
     input: Tensor,  # noqa: A002
@@ -107,6 +109,7 @@ def _scaled(x: Any, mode: str, sizes: Any, factors: Any, corners: bool, antialia
     return T.clone(x) if x is given else x
 
 
+@with_typed_arguments
 def upsample(
     input: Tensor,  # noqa: A002
     size: Any = None,
@@ -119,12 +122,14 @@ def upsample(
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
+@with_typed_arguments
 def upsample_nearest(input: Tensor, size: Any = None, scale_factor: Any = None) -> Any:  # noqa: A002
     """interpolate with mode "nearest", under its old name."""
     _warn_of("upsample_nearest", "interpolate")
     return interpolate(input, size, scale_factor, mode="nearest")
 
 
+@with_typed_arguments
 def upsample_bilinear(input: Tensor, size: Any = None, scale_factor: Any = None) -> Any:  # noqa: A002
     """interpolate with mode "bilinear" and align_corners, under its old name."""
     _warn_of("upsample_bilinear", "interpolate")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad.dtypes import I64
+from tracegrad.eager.argument_types import with_typed_arguments
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import NotSupportedError, ShapeError, explain
@@ -18,6 +19,7 @@ from tracegrad.ops.pools import padded
 _MODES = {"reflect": "ReflectionPad", "replicate": "ReplicationPad", "circular": ""}
 
 
+@with_typed_arguments
 def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = None) -> Any:  # noqa: A002
     """input with elements in front of and behind its last axes; `pad` lists (front, behind) from the last axis on, negative to cut.
 
@@ -85,6 +87,7 @@ def _repeated(input: Any, amounts: list[tuple[int, int]], mode: str) -> Any:  # 
     return T.named(x, called=f"{kind}{len(amounts)}DBackward0" if kind else "CopySlices")
 
 
+@with_typed_arguments
 def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:  # noqa: A002
     """The windows of images as columns.  Shape: (n, c, h, w) -> (n, c * prod(kernel_size), number of windows); without n too."""
     check_tensors("unfold", input=input)
@@ -110,6 +113,7 @@ def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
     return T.named(x if input.ndim == 4 else T.squeeze(x, dim=0), called="Im2ColBackward0")
 
 
+@with_typed_arguments
 def fold(
     input: Tensor,  # noqa: A002
     output_size: Any,
@@ -152,6 +156,7 @@ def _windows(kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> list
     return found
 
 
+@with_typed_arguments
 def pixel_shuffle(input: Tensor, upscale_factor: int) -> Any:  # noqa: A002
     """Shape: (*p, c * r * r, h, w) -> (*p, c, h * r, w * r) for r = upscale_factor."""
     check_tensors("pixel_shuffle", input=input)
@@ -173,6 +178,7 @@ def pixel_shuffle(input: Tensor, upscale_factor: int) -> Any:  # noqa: A002
     return T.named(T.reshape(x, shape=(*lead, c // (r * r), h * r, w * r)), called="PixelShuffleBackward0")
 
 
+@with_typed_arguments
 def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Any:  # noqa: A002
     """Shape: (*p, c, h * r, w * r) -> (*p, c * r * r, h, w) for r = downscale_factor."""
     check_tensors("pixel_unshuffle", input=input)
@@ -196,6 +202,7 @@ def pixel_unshuffle(input: Tensor, downscale_factor: int) -> Any:  # noqa: A002
     return T.named(T.reshape(x, shape=(*lead, c * r * r, h // r, w // r)), called="PixelUnshuffleBackward0")
 
 
+@with_typed_arguments
 def channel_shuffle(input: Tensor, groups: int) -> Any:  # noqa: A002
     """Channels of `groups` groups taken in turn.  Shape: (n, c, *s) -> (n, c, *s)."""
     check_tensors("channel_shuffle", input=input)
