@@ -35,11 +35,23 @@ VALUES = {
     "complex convolutions": "F.conv1d(z(1, 2, 5), z(3, 2, 2), z(3), 2, 1)",
     "complex convolutions turned around": "F.conv_transpose2d(z(1, 2, 2, 3), z(2, 1, 2, 2), z(2), 2, groups=2)",
     "the gradient of complex convolutions": "grad(lambda x: F.conv1d(torch.complex(x, x * x)[None], z(3, 2, 2)).abs().sum())",
+    "bags of a given table": "nn.EmbeddingBag.from_pretrained(torch.ones(4, 2), mode='sum', freeze=False)(torch.tensor([[0, 1]]))",
+    "the batch norm of all processes": "nn.SyncBatchNorm(2)(torch.arange(8.).reshape(2, 2, 2))",
+    "batch norms are converted": "nn.SyncBatchNorm.convert_sync_batchnorm(nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2).eval()))",
+    "a module on all devices": "(lambda m: (m, list(m.state_dict()), m(torch.ones(1, 2)).shape))(nn.DataParallel(nn.Linear(2, 3)))",
+    "the gradient of a convolution by its input": "nn.grad.conv1d_input((1, 2, 6), z(4, 1, 2).real, z(1, 4, 3).real, stride=2, groups=2)",
+    "the gradient of a convolution by its weight": "nn.grad.conv2d_weight(z(1, 2, 5, 5).real, (3, 2, 3, 3), z(1, 3, 3, 3).imag)",
+    "base classes by their path": "[isinstance(nn.BatchNorm2d(3), nn.modules.batchnorm._BatchNorm), isinstance(nn.Conv2d(1, 1, 1), nn.modules.conv._ConvNd), isinstance(nn.MSELoss(), nn.modules.loss._Loss)]",
+    "layers are no other layers": "[issubclass(a, b) for a, b in ((nn.SiLU, nn.SELU), (nn.LogSoftmax, nn.Softmax), (nn.Softshrink, nn.Hardshrink), (nn.ZeroPad2d, nn.ConstantPad2d), (nn.LPPool3d, nn.LPPool2d))]",
+    "a buffer by its name": "nn.Sequential(nn.BatchNorm1d(2)).get_buffer('0.running_var')",
+    "all as one dtype": "nn.BatchNorm1d(2).type(torch.float64).state_dict()",
+    "hooks see the arguments by name": "hooked(nn.Identity())",
 }  # fmt: skip
 REFUSED = """nn.BatchNorm1d(2,eps=0.)(torch.ones(3,2)) nn.BatchNorm2d(2,eps=-1.)(torch.ones(3,2,2,2)) F.pad(torch.ones(1,4),[-2,3],'circular')
 F.batch_norm(torch.ones(3),torch.ones(3),torch.ones(3)) F.gaussian_nll_loss(torch.ones(3,2),torch.zeros(3,2),torch.ones(1))
 F.cross_entropy(torch.ones(2,3),torch.ones(2,3),ignore_index=1) F.cross_entropy(torch.ones(2,3),torch.tensor([0,1]),label_smoothing=1.5)
 nn.HuberLoss(delta=1j) F.huber_loss(torch.ones(2),torch.ones(2),delta='a') nn.RNN(3,5,bias=1) nn.GRU(3,5,batch_first=0) nn.LSTM(2.,3) nn.RNN(-1,5) nn.LSTM(0,3) nn.GRU(2,3.)
+nn.Linear(1,1).get_buffer('weight') nn.Linear(1,1).set_submodule('',nn.ReLU()) nn.Linear(1,1).set_submodule('a',1) nn.SyncBatchNorm(2)(torch.ones(2))
 nn.CircularPad1d(3)(torch.ones(2,3,4,5)) nn.CircularPad2d(3)(torch.ones(2,3)) nn.CircularPad3d(3)(torch.ones(2,3)) nn.Linear(2,3).load_state_dict(nn.LazyLinear(3).state_dict())
 F.avg_pool1d(torch.ones(1,1,4).int(),2) F.avg_pool3d(torch.ones(1,1,2,2,2).bool(),2)""".split()
 
@@ -53,9 +65,16 @@ def result(t, text):
         count = t.Size(shape).numel()
         return t.complex(t.linspace(-1, 1, count), t.linspace(0, 2, count)).reshape(shape)
 
+    def hooked(module):
+        seen = []
+        module.register_forward_pre_hook(lambda m, a, k: seen.append((len(a), sorted(k))), with_kwargs=True)
+        module.register_forward_hook(lambda m, a, k, out: out * 2, with_kwargs=True)
+        module.register_forward_hook(lambda m, a, out: out + 1, prepend=True)
+        return module(t.ones(1)), seen
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return eval(text, {"torch": t, "nn": t.nn, "F": t.nn.functional, "grad": grad, "z": z})  # noqa: S307
+        return eval(text, {"torch": t, "nn": t.nn, "F": t.nn.functional, "grad": grad, "z": z, "hooked": hooked})  # noqa: S307
 
 
 @pytest.mark.parametrize("text", VALUES.values(), ids=VALUES)
@@ -69,3 +88,41 @@ def test_what_torch_refuses_is_refused_with_its_class(text):
         result(torch, text)
     with pytest.raises(theirs.type):
         result(tg, text)
+
+
+STATE = """
+class Counter(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.count, self.weight = 3, nn.Parameter(torch.ones(2))
+    def get_extra_state(self):
+        return {"count": self.count}
+    def set_extra_state(self, state):
+        self.count = state["count"]
+
+first, second = Counter(), nn.Sequential(Counter())
+first.count = 7
+state = nn.Sequential(first).state_dict()
+second.register_load_state_dict_post_hook(lambda m, found: said.append(("behind", found.missing_keys)))
+second[0].register_load_state_dict_pre_hook(lambda m, s, prefix, *rest: said.append(("before", prefix, *rest)))
+second[0].register_state_dict_pre_hook(lambda m, prefix, keep: said.append(("saving", prefix, keep)))
+second[0].register_state_dict_post_hook(lambda m, s, prefix, data: said.append(("saved", list(s), prefix)))
+said += [list(state), second.load_state_dict(state), second[0].count, list(second.state_dict())]
+del state["0._extra_state"]
+said.append(second.load_state_dict(state, strict=False))
+second.load_state_dict(state)
+"""
+
+
+def what_is_said(t):
+    said = []
+    with pytest.raises(RuntimeError, match="Missing key"):
+        exec(STATE, {"torch": t, "nn": t.nn, "said": said})  # noqa: S102
+    return [tuple(map(repr, v)) if isinstance(v, tuple) else repr(v) for v in said]
+
+
+def test_extra_state_and_the_hooks_around_a_state_are_torchs():
+    ours, theirs = what_is_said(tg), what_is_said(torch)
+    assert len(ours) == len(theirs)
+    for mine, yours in zip(ours, theirs, strict=True):
+        assert mine == yours or "'before'" in mine  # torch's metadata has a version

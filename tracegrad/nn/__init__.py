@@ -1,6 +1,6 @@
 """torch.nn: modules, parameters, losses."""
 
-from tracegrad.nn import functional, init, parameter, utils
+from tracegrad.nn import functional, grad, init, modules, parameter, utils
 from tracegrad.nn.activations import (
     CELU,
     ELU,
@@ -33,7 +33,7 @@ from tracegrad.nn.activations import (
 )
 from tracegrad.nn.adaptive_softmax import AdaptiveLogSoftmaxWithLoss
 from tracegrad.nn.attentions import MultiheadAttention
-from tracegrad.nn.containers import ModuleDict, ModuleList, Sequential
+from tracegrad.nn.containers import DataParallel, ModuleDict, ModuleList, Sequential
 from tracegrad.nn.convolutions import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from tracegrad.nn.label_losses import CTCLoss, LinearCrossEntropyLoss, LinearCrossEntropyOptions, NLLLoss2d
 from tracegrad.nn.layers import Flatten, Identity, Linear, LogSoftmax, ReLU, Sigmoid, Softmax, Softplus, Tanh
@@ -87,6 +87,7 @@ from tracegrad.nn.norms import (
     LocalResponseNorm,
     PairwiseDistance,
     RMSNorm,
+    SyncBatchNorm,
 )
 from tracegrad.nn.parameter import Buffer, Parameter
 from tracegrad.nn.parameter_containers import ParameterDict, ParameterList
@@ -188,6 +189,7 @@ __all__ = [
     "CosineSimilarity",
     "CrossEntropyLoss",
     "CrossMapLRN2d",
+    "DataParallel",
     "Dropout",
     "Dropout1d",
     "Dropout2d",
@@ -296,6 +298,7 @@ __all__ = [
     "Softplus",
     "Softshrink",
     "Softsign",
+    "SyncBatchNorm",
     "Tanh",
     "Tanhshrink",
     "Threshold",
@@ -317,7 +320,9 @@ __all__ = [
     "ZeroPad2d",
     "ZeroPad3d",
     "functional",
+    "grad",
     "init",
+    "modules",
     "parameter",
     "utils",
 ]

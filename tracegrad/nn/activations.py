@@ -49,39 +49,45 @@ class CELU(_Pointwise):
         self.alpha, self.inplace = alpha, inplace
 
 
-class SELU(_Pointwise):
-    """elu with the constants of Klambauer et al. 2017."""
-
-    function, arguments = "selu", ("inplace",)
+class _InPlace(_Pointwise):
+    arguments = ("inplace",)
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
         self.inplace = inplace
 
 
-class SiLU(SELU):
+class SELU(_InPlace):
+    """elu with the constants of Klambauer et al. 2017."""
+
+    function = "selu"
+
+
+class SiLU(_InPlace):
     """x sigmoid(x)."""
 
     function = "silu"
 
 
-class Mish(SELU):
+class Mish(_InPlace):
     """x tanh(softplus(x))."""
 
     function = "mish"
 
 
-class Hardsigmoid(SELU):
-    """x / 6 + 1/2 within [0, 1]."""
-
-    function = "hardsigmoid"
-
+class _Silent(_InPlace):
     def extra_repr(self) -> str:
         """Nothing."""
         return ""
 
 
-class Hardswish(Hardsigmoid):
+class Hardsigmoid(_Silent):
+    """x / 6 + 1/2 within [0, 1]."""
+
+    function = "hardsigmoid"
+
+
+class Hardswish(_Silent):
     """x times hardsigmoid(x)."""
 
     function = "hardswish"
@@ -162,10 +168,8 @@ class Threshold(_Pointwise):
         self.threshold, self.value, self.inplace = threshold, value, inplace
 
 
-class Hardshrink(_Pointwise):
-    """x where |x| > lambd, else 0."""
-
-    function, arguments = "hardshrink", ("lambd",)
+class _Shrink(_Pointwise):
+    arguments = ("lambd",)
 
     def __init__(self, lambd: float = 0.5) -> None:
         super().__init__()
@@ -176,7 +180,13 @@ class Hardshrink(_Pointwise):
         return f"{self.lambd}"
 
 
-class Softshrink(Hardshrink):
+class Hardshrink(_Shrink):
+    """x where |x| > lambd, else 0."""
+
+    function = "hardshrink"
+
+
+class Softshrink(_Shrink):
     """x moved toward 0 by lambd."""
 
     function = "softshrink"

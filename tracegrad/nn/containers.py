@@ -108,6 +108,18 @@ class ModuleList(_Row):
         return _framed(self._get_name(), "", lines)
 
 
+class DataParallel(Module):
+    """The module itself, as `module`: there is no device but one."""
+
+    def __init__(self, module: Module, device_ids: Any = None, output_device: Any = None, dim: int = 0) -> None:
+        super().__init__()
+        self.module, self.device_ids, self.output_device, self.dim = module, device_ids or [], output_device, dim
+
+    def forward(self, *inputs: Any, **named: Any) -> Any:
+        """What the module gives."""
+        return self.module(*inputs, **named)
+
+
 class ModuleDict(Module):
     """Modules by name, whose parameters are found."""
 
@@ -151,4 +163,4 @@ class ModuleDict(Module):
             self[key] = module
 
 
-__all__ = ["ModuleDict", "ModuleList", "Sequential"]
+__all__ = ["DataParallel", "ModuleDict", "ModuleList", "Sequential"]

@@ -118,23 +118,25 @@ class Softplus(Module):
         return f"beta={self.beta}, threshold={self.threshold}"
 
 
-class Softmax(Module):
-    """exp(x) / sum(exp(x)) along dim."""
-
+class _AlongAxis(Module):
     def __init__(self, dim: int | None = None) -> None:
         super().__init__()
         self.dim = dim
-
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002
-        """Shape: (*a) -> (*a)."""
-        return functional.softmax(input, self.dim, _stacklevel=5)
 
     def extra_repr(self) -> str:
         """What the repr shows."""
         return f"dim={self.dim}"
 
 
-class LogSoftmax(Softmax):
+class Softmax(_AlongAxis):
+    """exp(x) / sum(exp(x)) along dim."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002
+        """Shape: (*a) -> (*a)."""
+        return functional.softmax(input, self.dim, _stacklevel=5)
+
+
+class LogSoftmax(_AlongAxis):
     """log(softmax(x)) along dim."""
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002

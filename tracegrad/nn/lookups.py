@@ -142,6 +142,27 @@ class EmbeddingBag(_Lookup):
         shown += f", mode={self.mode!r}"
         return shown + ("" if self.padding_idx is None else f", padding_idx={self.padding_idx}")
 
+    @classmethod
+    def from_pretrained(
+        cls,
+        embeddings: Any,
+        freeze: bool = True,
+        max_norm: float | None = None,
+        norm_type: float = 2.0,
+        scale_grad_by_freq: bool = False,
+        mode: str = "mean",
+        sparse: bool = False,
+        include_last_offset: bool = False,
+        padding_idx: int | None = None,
+    ) -> EmbeddingBag:
+        """An EmbeddingBag with a given table, which does not require grad if freeze.  Raises AssertionError unless it is a matrix."""
+        if embeddings.ndim != 2:
+            raise OptionError(explain("from_pretrained", "Embeddings parameter is expected to be 2-dimensional"))
+        options = (max_norm, norm_type, scale_grad_by_freq, mode, sparse, embeddings, include_last_offset, padding_idx)
+        made = cls(*embeddings.shape, *options)
+        made.weight.requires_grad_(not freeze)
+        return made
+
 
 class Bilinear(Module):
     """x1^T weight x2 + bias.  weight and bias start uniform in +-1/sqrt(in1_features)."""

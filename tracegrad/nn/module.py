@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from tracegrad import dtypes
 from tracegrad.autograd.hooks import RemovableHandle
@@ -19,24 +18,13 @@ from tracegrad.errors import (
     explain,
 )
 from tracegrad.nn.backward_hooks import BackwardHooks
+from tracegrad.nn.module_state import IncompatibleKeys, ModuleState
 from tracegrad.nn.parameter import Buffer, Parameter
 
 Self = TypeVar("Self", bound="Module")
 
 
-class IncompatibleKeys(NamedTuple):
-    """What load_state_dict did not find, and what it found too much."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
-
-    def __repr__(self) -> str:
-        if not self.missing_keys and not self.unexpected_keys:
-            return "<All keys matched successfully>"
-        return f"_IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
-
-
-class Module:
+class Module(ModuleState):
     """Base of all layers and models: assign Parameters and Modules as attributes in `__init__` (after `super().__init__()`), write `forward`."""
 
     training: bool
@@ -51,9 +39,11 @@ class Module:
             "_modules": {},
             "_not_saved": set(),
             "_before_forward": {},
+            "_with_named": set(),
             "_after_forward": {},
             "_before_backward": {},
             "_after_backward": {},
+            "_state_hooks": {},
             "training": True,
         }
         self.__dict__.update(tables)
@@ -68,17 +58,19 @@ class Module:
         """Run the forward hooks and forward."""
         if not (self._before_forward or self._after_forward or self._before_backward or self._after_backward):
             return self.forward(*inputs, **named)
-        for hook in list(self._before_forward.values()):
-            changed = hook(self, inputs)
-            if changed is not None:
+        for key, hook in list(self._before_forward.items()):
+            changed = hook(self, inputs, named) if key in self._with_named else hook(self, inputs)
+            if changed is not None and key in self._with_named:
+                inputs, named = _inputs_and_named(changed)
+            elif changed is not None:
                 inputs = changed if isinstance(changed, tuple) else (changed,)
         around = None
         if self._before_backward or self._after_backward:
             around = BackwardHooks(self, list(self._before_backward.values()), list(self._after_backward.values()))
             inputs = around.inputs(inputs)
         result = self.forward(*inputs, **named)
-        for hook in list(self._after_forward.values()):
-            changed = hook(self, inputs, result)
+        for key, hook in list(self._after_forward.items()):
+            changed = hook(self, inputs, named, result) if key in self._with_named else hook(self, inputs, result)
             result = result if changed is None else changed
         return result if around is None else around.results(result)
 
@@ -286,6 +278,30 @@ class Module:
             raise MissingAttributeError(f"`{name}` is not an nn.Parameter")
         return value  # type: ignore[return-value]
 
+    def get_buffer(self, target: str) -> Tensor:
+        """The buffer of a dotted name.  Raises AttributeError when there is none."""
+        path, _, name = target.rpartition(".")
+        module = self.get_submodule(path)
+        value: Any = getattr(module, name)
+        if name not in module._buffers:
+            raise MissingAttributeError(f"`{name}` is not a buffer")
+        return value  # type: ignore[no-any-return]
+
+    def set_submodule(self, target: str, module: Module, strict: bool = False) -> None:
+        """Put a module at a dotted name; there must be one if strict.  Raises ValueError for "" or another object, AttributeError for a name that is missing."""
+        path, _, name = target.rpartition(".")
+        if not target:
+            raise ArgumentValueError(explain("set_submodule", "Cannot set the submodule without a target name!"))
+        if not isinstance(module, Module):
+            problem = f"`module` is not an nn.Module, found {type(module)}"
+            raise ArgumentValueError(explain("set_submodule", problem))
+        parent = self.get_submodule(path)
+        if strict and not hasattr(parent, name):
+            raise MissingAttributeError(f"{type(parent).__name__} has no attribute `{name}`")
+        if hasattr(parent, name) and not isinstance(getattr(parent, name), Module):
+            raise MissingAttributeError(f"`{name}` is not an nn.Module")
+        setattr(parent, name, module)
+
     # --- the whole tree at once
 
     def apply(self: Self, fn: Callable[[Module], Any]) -> Self:
@@ -353,6 +369,18 @@ class Module:
         """to(bfloat16)."""
         return self._convert(lambda t: t.bfloat16() if t.is_floating_point() else t)
 
+    def to_empty(self: Self, *, device: Any, recurse: bool = True) -> Self:  # noqa: ARG002
+        """This module: it has memory already, on the only device."""
+        return self
+
+    def type(self: Self, dst_type: Any) -> Self:
+        """All parameters and buffers as the dtype, also those that are not floating."""
+        return self._convert(lambda t: t.type(dst_type))
+
+    def share_memory(self: Self) -> Self:
+        """This module: its memory is that of one process."""
+        return self
+
     def cpu(self: Self) -> Self:
         """This module: it is on the CPU."""
         return self
@@ -368,76 +396,36 @@ class Module:
                         module._buffers[name] = fn(b)
         return self
 
-    # --- state
-
-    def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> dict[str, Any]:
-        """Parameters and persistent buffers by dotted name: detached, on the same memory, unless keep_vars."""
-        found: dict[str, Any] = OrderedDict() if destination is None else destination
-        for name, value in (*self._parameters.items(), *self._buffers.items()):
-            if value is not None and name not in self._not_saved:
-                found[prefix + name] = value if keep_vars else value.detach()
-        for name, module in self._modules.items():
-            if module is not None:
-                module.state_dict(destination=found, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
-        return found
-
-    def _before_load(self, state_dict: Mapping[str, Any], prefix: str) -> None:
-        """What a module does before values are copied into it; lazy ones take the shapes."""
-
-    def load_state_dict(
-        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
-    ) -> IncompatibleKeys:
-        """Copy the values of a state_dict into the parameters and buffers.  Raises RuntimeError, with everything that does not fit, before any is changed."""
-        if not isinstance(state_dict, Mapping):
-            raise ArgumentError(
-                explain("load_state_dict", f"Expected state_dict to be dict-like, got {type(state_dict).__name__}")
-            )
-        for name, module in self.named_modules():
-            module._before_load(state_dict, f"{name}." if name else "")
-        own = self.state_dict(keep_vars=True)
-        missing, unexpected = [k for k in own if k not in state_dict], [k for k in state_dict if k not in own]
-        problems = []
-        if strict and missing:
-            problems.append("Missing key(s) in state_dict: " + ", ".join(f'"{k}"' for k in missing) + ". ")
-        if strict and unexpected:
-            problems.append("Unexpected key(s) in state_dict: " + ", ".join(f'"{k}"' for k in unexpected) + ". ")
-        fitting = [k for k in own if k in state_dict and not _both_unknown(own[k], state_dict[k])]
-        for k in fitting:
-            if tuple(state_dict[k].shape) != tuple(own[k].shape):
-                have, want = (list(t.shape) for t in (state_dict[k], own[k]))
-                problems.append(
-                    f"size mismatch for {k}: copying a param with shape {have} from checkpoint, the shape in current model is {want}."
-                )
-        if problems:
-            raise DataError(
-                f"load_state_dict: Error(s) in loading state_dict for {type(self).__name__}:\n\t"
-                + "\n\t".join(problems)
-            )
-        with no_grad():
-            for k in fitting:
-                if assign:
-                    own[k].data = state_dict[k].detach()
-                else:
-                    own[k].copy_(state_dict[k])
-        return IncompatibleKeys(missing, unexpected)
-
     # --- hooks
 
-    def register_forward_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Call `hook(module, inputs)` before forward; what it returns replaces the inputs."""
-        return _register(self._before_forward, hook)
+    def register_forward_pre_hook(
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(module, inputs)` before forward; what it returns replaces the inputs.  With kwargs it gets and returns them as well."""
+        handle = _register(self._before_forward, hook, prepend)
+        (self._with_named.add if with_kwargs else self._with_named.discard)(handle.id)
+        return handle
 
-    def register_forward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
-        """Call `hook(module, inputs, result)` after forward; what it returns replaces the result."""
-        return _register(self._after_forward, hook)
+    def register_forward_hook(
+        self,
+        hook: Callable[..., Any],
+        *,
+        prepend: bool = False,
+        with_kwargs: bool = False,
+        always_call: bool = False,  # noqa: ARG002  (there is no other way)
+    ) -> RemovableHandle:
+        """Call `hook(module, inputs, result)` after forward; what it returns replaces the result.  With kwargs: `hook(module, inputs, kwargs, result)`."""
+        handle = _register(self._after_forward, hook, prepend)
+        (self._with_named.add if with_kwargs else self._with_named.discard)(handle.id)
+        return handle
 
-    def register_full_backward_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+    def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Call `hook(module, grad_output)` when the gradients of the results are known; what it returns replaces them."""
-        return _register(self._before_backward, hook)
+        return _register(self._before_backward, hook, prepend)
 
-    def register_full_backward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+    def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Call `hook(module, grad_input, grad_output)` when the gradients of the inputs are known; what it returns replaces grad_input."""
-        return _register(self._after_backward, hook)
+        return _register(self._after_backward, hook, prepend)
 
     # --- text
 
@@ -454,15 +442,22 @@ class Module:
         return _framed(self._get_name(), extra, lines)
 
 
-def _both_unknown(own: Any, given: Any) -> bool:
-    """Whether neither a parameter nor what is loaded into it has a shape yet."""
-    return getattr(own, "is_unknown", False) and getattr(given, "is_unknown", False)
-
-
-def _register(table: dict[int, Any], hook: Callable[..., Any]) -> RemovableHandle:
+def _register(table: dict[int, Any], hook: Callable[..., Any], first: bool = False) -> RemovableHandle:
     removable = RemovableHandle(table)
+    others = dict(table) if first else {}
+    for key in others:
+        del table[key]
     table[removable.id] = hook
+    table.update(others)
     return removable
+
+
+def _inputs_and_named(answer: Any) -> tuple[Any, Any]:
+    """What a forward pre-hook with kwargs returned."""
+    if isinstance(answer, tuple) and len(answer) == 2:
+        return answer
+    problem = f"forward pre-hook must return None or a tuple of (new_args, new_kwargs), but got {answer}."
+    raise DataError(explain("register_forward_pre_hook", problem))
 
 
 def _replace_values(p: Tensor, fn: Callable[[Tensor], Tensor]) -> None:

@@ -199,6 +199,42 @@ class BatchNorm3d(_BatchNorm):
     ranks = (5,)
 
 
+class SyncBatchNorm(_BatchNorm):
+    """batch_norm of (n, c, *s).  There is one process: its batch is the whole batch."""
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        process_group: Any = None,
+        device: Any = None,
+        dtype: Any = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+        self.process_group = process_group
+
+    def _check(self, input: Tensor) -> None:  # noqa: A002
+        if input.ndim < 2:
+            raise ArgumentValueError(explain("SyncBatchNorm", f"expected at least 2D input (got {input.ndim}D input)"))
+
+    @classmethod
+    def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:
+        """The module with a SyncBatchNorm, of the same parameters and buffers, in place of every batch norm in it."""
+        made = module
+        if isinstance(module, _BatchNorm):
+            options = (module.eps, module.momentum, module.affine, module.track_running_stats, process_group)
+            made = cls(module.num_features, *options)
+            made._parameters, made._buffers, made.training = module._parameters, module._buffers, module.training
+        for name, child in module.named_children():
+            made.add_module(name, cls.convert_sync_batchnorm(child, process_group))
+        return made
+
+
 class _InstanceNorm(_Running):
     def __init__(
         self,
@@ -297,4 +333,5 @@ __all__ = [
     "LocalResponseNorm",
     "PairwiseDistance",
     "RMSNorm",
+    "SyncBatchNorm",
 ]

@@ -138,22 +138,16 @@ class ConstantPad3d(_ConstantPad):
     axes = 3
 
 
-class ZeroPad1d(_ZeroPad):
+class ZeroPad1d(_ZeroPad, ConstantPad1d):
     """functional.pad with zeros over an axis."""
 
-    axes = 1
 
-
-class ZeroPad2d(_ZeroPad):
+class ZeroPad2d(_ZeroPad, ConstantPad2d):
     """functional.pad with zeros over two axes."""
 
-    axes = 2
 
-
-class ZeroPad3d(_ZeroPad):
+class ZeroPad3d(_ZeroPad, ConstantPad3d):
     """functional.pad with zeros over three axes."""
-
-    axes = 3
 
 
 class Unfold(Module):

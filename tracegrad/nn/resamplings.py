@@ -10,7 +10,7 @@ from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentValueError, explain
 from tracegrad.nn import functional
 from tracegrad.nn.module import Module
-from tracegrad.nn.pools import LPPool2d
+from tracegrad.nn.pools import _LPPool
 
 
 class Upsample(Module):
@@ -100,12 +100,10 @@ class FractionalMaxPool3d(_FractionalMaxPool):
     axes = 3
 
 
-class LPPool3d(LPPool2d):
+class LPPool3d(_LPPool):
     """Norms of windows of volumes."""
 
-    def forward(self, input: Tensor) -> Any:  # noqa: A002
-        """Shape: (n, c, d, h, w) -> (n, c, *t)."""
-        return functional.lp_pool3d(input, float(self.norm_type), self.kernel_size, self.stride, self.ceil_mode)
+    axes = 3
 
 
 class CrossMapLRN2d(Module):
