@@ -173,3 +173,57 @@ def test_transforms_may_be_compiled(transform):
     }[transform]
     x = tg.tensor(X)
     close(tg.compile(build)(x), build(x).numpy())
+
+
+MASK = tg.tensor([[True, False, True], [False, True, True]])
+SELECTIONS = {
+    "index": lambda x: x[MASK] ** 3,
+    "row": lambda x: x[MASK[:, 0]] ** 3,
+    "masked_select": lambda x: x.masked_select(MASK) ** 3,
+    "masked_select broadcast": lambda x: x.masked_select(MASK[0]) ** 3,
+    "masked_select of a number": lambda x: x[0, 0].masked_select(tg.tensor(True)) ** 3,
+    "own values": lambda x: x[x > 1.0] ** 3,
+    "nonzero": lambda x: x[tg.nonzero(MASK, as_tuple=True)] ** 3,
+    "repeat_interleave": lambda x: x.repeat_interleave(tg.tensor([2, 1]), 0) ** 3,
+    "unique": lambda x: x[tg.unique(tg.tensor([1, 1, 0]))] ** 3,
+    "bincount": lambda x: x[0] * tg.bincount(tg.tensor([1, 1, 2])),
+}
+
+
+@pytest.mark.parametrize("name", SELECTIONS)
+def test_what_values_choose_has_every_derivative(name):
+    f = SELECTIONS[name]
+    x = tg.arange(6.0, dtype=tg.float64).reshape(2, 3)
+    by_rows = tg.stack([tg.autograd.grad(f(y := x.clone().requires_grad_())[i], y)[0] for i in range(len(f(x)))]) if f(x).ndim == 1 else None  # fmt: skip
+    for jacobian in (tg.func.jacrev(f)(x), tg.func.jacfwd(f)(x)):
+        assert by_rows is None or jacobian.tolist() == by_rows.tolist()
+    loss = lambda v: (f(v) ** 2).sum()  # noqa: E731
+    assert tg.func.hessian(loss)(x).tolist() == tg.func.jacrev(tg.func.jacrev(loss))(x).tolist()
+
+
+@pytest.mark.parametrize("name", sorted(set(SELECTIONS) - {"own values"}))
+def test_what_is_the_same_for_all_examples_may_be_read_under_vmap(name):
+    f = SELECTIONS[name]
+    xs = tg.arange(12.0).reshape(2, 2, 3)
+    assert tg.func.vmap(f)(xs).tolist() == [f(x).tolist() for x in xs]
+    nested = tg.func.vmap(lambda x: tg.func.vmap(lambda _: f(x))(tg.zeros(2)))(xs)
+    assert nested.tolist() == [[f(x).tolist()] * 2 for x in xs]
+
+
+def test_a_value_that_differs_between_examples_is_not_read():
+    xs, mask = tg.arange(6.0).reshape(2, 3), tg.tensor([True, False, True])
+    for f, dims in ((lambda x, m: x[x > 1], (0, None)), (lambda x, m: x[m & (x > 1)], (0, None)), (lambda x, m: x * 1 if x[0] > 0 else x, (0, None))):  # fmt: skip
+        with pytest.raises(RuntimeError, match="reads a value"):
+            tg.func.vmap(f, in_dims=dims)(xs, mask)
+    with pytest.raises(RuntimeError, match="reads a value"):  # the same inside, another for every example outside
+        tg.func.vmap(lambda x: tg.func.vmap(lambda y: y[x > 1])(xs))(xs)
+    assert tg.func.vmap(lambda x, m: x[m], in_dims=(0, None))(xs, mask).tolist() == xs[:, mask].tolist()
+    assert tg.func.vmap(lambda x, n: x * n.item(), in_dims=(0, None))(xs, tg.tensor(2.0)).tolist() == (xs * 2).tolist()
+
+
+@pytest.mark.parametrize("name", ["unsafe_chunk", "unsafe_split", "unsafe_split_with_sizes"])
+def test_pieces_on_their_own_keep_their_tangents(name):
+    x, v = tg.arange(4.0), tg.arange(4.0, 8.0)
+    with tg.autograd.forward_ad.dual_level():
+        pieces = getattr(tg, name)(tg.autograd.forward_ad.make_dual(x, v), [2, 2] if name.endswith("sizes") else 2)
+        assert tg.autograd.forward_ad.unpack_dual(pieces[1] * 3).tangent.tolist() == [18.0, 21.0]

@@ -110,6 +110,8 @@ class Trace:
 
     def record(self, op: type[Op], operands: Sequence[Any], attrs: tuple[Any, ...], arrays: tuple[Any, ...]) -> Any:
         """Note one operator that has computed `arrays`; returns its Tensor, or a tuple of them."""
+        if op.value_dependent and not any(op.rules):  # its values may be read, so they are the same at every use
+            return tuple(handle(a, None) for a in arrays) if op.several() else handle(arrays[0], None)
         nodes = tuple(self.node_of(o) for o in operands)
         if not local.grad_enabled:
             nodes = tuple(self.constant(n) for n in nodes)

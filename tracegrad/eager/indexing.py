@@ -56,7 +56,8 @@ def get_item(self: Tensor, index: Any) -> Tensor:
     if len(advanced) == 1 and advanced[0][1]._data.dtype == BOOL:
         dim, mask = advanced[0]
         read_mask(mask)
-        return T.index_mask(view, mask, dim=dim)  # type: ignore[no-any-return]
+        if local.trace is None:
+            return T.index_mask(view, mask, dim=dim)  # type: ignore[no-any-return]
     dims, positions = _positions(view, advanced)
     if len(dims) == 1:
         return _at_positions(view, positions[0], dims[0])

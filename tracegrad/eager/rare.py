@@ -220,4 +220,11 @@ def unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]
 def _on_their_own(pieces: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     if local.trace is not None:
         return pieces
-    return tuple(set_apart(handle(piece._data, piece._node)) for piece in pieces)
+    return tuple(map(_on_its_own, pieces))
+
+
+def _on_its_own(piece: Tensor) -> Tensor:
+    made = set_apart(handle(piece._data, piece._node))
+    if "_dual" in piece.__dict__:
+        made.__dict__["_dual"] = piece.__dict__["_dual"]  # its tangent in forward mode
+    return made

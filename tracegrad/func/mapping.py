@@ -19,6 +19,7 @@ from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import ArgumentValueError, DataError, explain
 from tracegrad.func.levels import running
 from tracegrad.ir.graph import Graph
+from tracegrad.ir.node import Node
 from tracegrad.ir.types import Type, one_axis
 from tracegrad.passes.batch import batch_graph
 
@@ -80,6 +81,35 @@ class _Trace(Trace):
         super().__init__("vmap", False)
         self.randomness = randomness
         self.own_keys: dict[int, tuple[Tensor, Generator]] = {}
+        self.given: list[Tensor] = []  # what the inputs stand for outside
+
+    def leave(self, t: Tensor, kind: str) -> None:
+        """A value may be read that is the same for all examples and may be read outside.  Raises TraceError for others."""
+        outside: list[Tensor] = []
+        if self._varies(t, outside):
+            super().leave(t, kind)
+        if self.parent is not None:
+            for given in outside:
+                self.parent.leave(given, kind)
+
+    def _varies(self, t: Tensor, outside: list[Tensor]) -> bool:
+        """Whether t depends on the example; `outside` gets the Tensors of the outer world that t is made of."""
+        sources = {id(n): (g, a is not None) for n, g, a in zip(self.inputs, self.given, self.axes, strict=True)}
+        sources.update({id(n): (c, id(c) in self.own_keys) for c, n in self.captured.values()})
+        stack, seen = [t._node], set()
+        while stack:
+            node = stack.pop()
+            if id(node) in sources:
+                given, varies = sources[id(node)]
+                if varies:
+                    return True
+                outside.append(given)
+            elif node is None or node.seq <= self.start:
+                outside.append(t)
+            elif id(node) not in seen:
+                seen.add(id(node))
+                stack.extend(n for n in node.inputs if isinstance(n, Node))
+        return False
 
     def random_key(self, generator: Generator = default_generator) -> Tensor:
         """A key for a random operator: the same one for all examples, or a stand-in for one per example."""
@@ -109,7 +139,7 @@ class _Program:
         """The results for `size` examples."""
         example = [_example(t) if has else t for t, has in zip(tensors, self.mapped, strict=True)]
         trace = _Trace(self.randomness)
-        trace.axes = self.axes
+        trace.axes, trace.given = self.axes, example
         recorded = record_function(trace, self.function, example, self.treedef, self.randomness)
         graph = recorded.graph
         closed = Graph(graph.leaves, graph.outputs, (), graph.effects, graph.names)

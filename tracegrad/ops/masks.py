@@ -175,7 +175,14 @@ class MaskedSelect(Composite):
             raise DTypeError(explain("masked_select", "expected BoolTensor for mask", mask=F.type(mask)))
         read_mask(mask)
         shape = broadcast("masked_select", F.shape(input), F.shape(mask))
-        return F.masked_select_node(F.expand(input, shape=shape), F.expand(mask, shape=shape), dim=0)
+        x, mask = F.expand(input, shape=shape), F.expand(mask, shape=shape)
+        if local.trace is None:
+            return F.masked_select_node(x, mask, dim=0)
+        if not shape:
+            x, mask = F.reshape(x, shape=(1,)), F.reshape(mask, shape=(1,))
+        places = F.nonzero(mask)  # in a recording as positions, whose number is a part of their type
+        axes = tuple(range(len(F.shape(mask))))
+        return F.index(x, *(F.select(places, dim=1, index=i) for i in axes), dims=axes)
 
 
 class MaskedFill(Elementwise):

@@ -84,9 +84,9 @@ def batch_node(F: Builder, node: Node, size: int, mask: tuple[bool, ...], inputs
     if op.name == "project" and isinstance(inputs[0], tuple):
         return inputs[0][node.attrs[0]]
     if not any(mask):
-        return remake(op, inputs, node.attrs, node.extra)
+        return _as_large(remake(op, inputs, node.attrs, node.extra), node)
     if op.batch is not None:
-        found = op.batch(F, size, mask, *op.group(inputs), *node.attrs)
+        found = _as_large(op.batch(F, size, mask, *op.group(inputs), *node.attrs), node, (size,))
     elif op.elementwise:
         aligned = align(F, mask, inputs, node)
         found = getattr(F, op.name)(*aligned, **dict(zip(op.attrs, node.attrs, strict=True)))
@@ -100,6 +100,13 @@ def batch_node(F: Builder, node: Node, size: int, mask: tuple[bool, ...], inputs
         )
     check_batched(node, size, found)
     return tuple(found) if op.several() else found
+
+
+def _as_large(made: Any, node: Node, lead: tuple[int, ...] = ()) -> Any:
+    """A value whose size depends on values, which the type rule does not know, as large as it is in this program."""
+    if node.op is not None and node.op.value_dependent and isinstance(made, Node) and not node.op.several():
+        made.shape = (*lead, *node.shape)
+    return made
 
 
 def align(F: Builder, mask: tuple[bool, ...], inputs: tuple[Any, ...], node: Node) -> list[Any]:
