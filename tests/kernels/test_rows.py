@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tracegrad.kernels import numpy_kernels as K
-from tracegrad.kernels.rows import standardise
+from tracegrad.kernels.rows import standardise, standardise_backward
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -48,3 +48,11 @@ def test_norms_of_rows_are_roots_of_sums_of_squares(shape: tuple[int, ...], keep
     assert found.shape == wanted.shape
     assert isinstance(found, np.ndarray)
     assert found.dtype == np.float32
+
+
+@pytest.mark.parametrize(("shape", "dim"), [((5,), (0,)), ((3, 4), (0, 1)), ((3, 4), (1,)), ((3, 4, 2), (0, 2))])
+def test_standardise_backward_is_the_slope_of_standardise(shape: tuple[int, ...], dim: tuple[int, ...]) -> None:
+    x, slope, way = np.random.default_rng(0).standard_normal((3, *shape))
+    apart = standardise(x + 1e-6 * way, dim, 1e-5) - standardise(x - 1e-6 * way, dim, 1e-5)
+    found = standardise_backward(slope, x, dim, 1e-5)
+    np.testing.assert_allclose((found * way).sum(), (slope * apart).sum() / 2e-6, rtol=1e-6)

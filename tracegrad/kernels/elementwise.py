@@ -139,9 +139,18 @@ def remainder(x: Any, y: Any) -> Array:
 
 def nan_to_num(x: Any, number: float, posinf: Any, neginf: Any) -> Array:
     """x with nan and infinities replaced by numbers."""
-    if x.size >= _LARGE and large(x) and np.isfinite(x).all():
-        return np.array(x)
-    return np.nan_to_num(x, nan=number, posinf=posinf, neginf=neginf)
+    if x.dtype.kind != "f":
+        return np.nan_to_num(x, nan=number, posinf=posinf, neginf=neginf)
+    found = np.array(x)
+    if x.size >= _LARGE and np.isfinite(x).all():
+        return found
+    if posinf is None or neginf is None:
+        most = np.finfo(x.dtype).max
+        posinf, neginf = most if posinf is None else posinf, -most if neginf is None else neginf
+    np.copyto(found, number, where=np.isnan(x))
+    np.copyto(found, posinf, where=np.equal(x, np.inf))
+    np.copyto(found, neginf, where=np.equal(x, -np.inf))
+    return found
 
 
 def lerp(x: Array, end: Array, weight: Any) -> Array:

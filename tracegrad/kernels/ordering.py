@@ -195,8 +195,8 @@ def cumprod(x: Array, dim: int) -> Array:
 
 def logaddexp(x: Array, y: Array) -> Array:
     """log(exp(x) + exp(y)) without overflow; of complex numbers the larger real part plus the principal logarithm of 1 + exp(difference)."""
-    if type(x) is type(y) is np.ndarray and x.size < 1024 and y.size < 1024 and x.dtype.kind == y.dtype.kind == "f":
-        return np.asarray(np.logaddexp(x, y))
+    if type(x) is np.ndarray and x.size < 1024 and x.dtype.kind == "f":
+        return np.logaddexp(x, y)  # type: ignore[no-any-return]
     if np.result_type(x, y).kind != "c":
         return _real_logaddexp(x, y)
     x, y = np.broadcast_arrays(x, y)

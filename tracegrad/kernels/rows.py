@@ -21,11 +21,13 @@ _LARGE = 2 * _PART
 def _sides(shape: tuple[int, ...], dim: tuple[int, ...]) -> tuple[int, int, int] | None:
     """A shape as (n, c, m), of which dim are the first and the last axis; None if it cannot be seen so."""
     kept = [i for i in range(len(shape)) if i not in dim]
-    if not kept or kept != list(range(kept[0], kept[-1] + 1)):
+    if kept and kept != list(range(kept[0], kept[-1] + 1)):
         return None
     n, c, m = 1, 1, 1
     for i, size in enumerate(shape):
-        if i < kept[0]:
+        if not kept:
+            m *= size
+        elif i < kept[0]:
             n *= size
         elif i > kept[-1]:
             m *= size

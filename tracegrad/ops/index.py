@@ -414,10 +414,11 @@ class Gather(Op):
     def call(F: Ops, input: Any, dim: int, index: Any, *, sparse_grad: bool = False) -> Value:  # noqa: A002
         """input at the positions index along dim."""
         axis = one_axis("gather", len(F.shape(input)), dim)
-        if 0 in F.shape(index):  # torch looks at neither its dtype nor its other sizes
+        own = F.type(index)
+        if 0 in own.shape:  # torch looks at neither its dtype nor its other sizes
             nothing = F.full(shape=(0,) * len(F.shape(input)), value=0, dtype=I64)
-            return F.reshape(F.gather(input, nothing, dim=axis), shape=F.shape(index))
-        Gather.infer(F.type(input), F.type(index), axis)  # NumPy would broadcast
+            return F.reshape(F.gather(input, nothing, dim=axis), shape=own.shape)
+        Gather.infer(F.type(input), own, axis)  # NumPy would broadcast
         return F.gather(input, index, dim=axis)
 
     @staticmethod
