@@ -105,9 +105,14 @@ def bartlett_window(window_length: int, periodic: bool = True, **options: Any) -
     return _window("bartlett_window", _bartlett, window_length, periodic, options)
 
 
-def kaiser_window(window_length: int, periodic: bool = True, beta: float = 12.0, **options: Any) -> Tensor:
-    """i0(beta sqrt(1 - x**2)) / i0(beta), x from -1 to 1; `periodic` leaves out the last point.  Shape: (window_length,)."""
-    return _window("kaiser_window", _kaiser, window_length, periodic, options, beta)
+def kaiser_window(
+    window_length: int, periodic: bool | None = None, beta: float | None = None, **options: Any
+) -> Tensor:
+    """i0(beta sqrt(1 - x**2)) / i0(beta), x from -1 to 1, beta 12 by default; `periodic` leaves out the last point.  Shape: (window_length,)."""
+    if periodic is None and beta is not None:
+        raise ArgumentError(explain("kaiser_window", "beta is taken only together with periodic"))
+    whole = True if periodic is None else periodic
+    return _window("kaiser_window", _kaiser, window_length, whole, options, 12.0 if beta is None else beta)
 
 
 # --- torch.signal.windows

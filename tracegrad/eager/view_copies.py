@@ -71,7 +71,16 @@ def _separate(view: Tensor, step: str) -> Tensor:
 globals().update({f"{name}_copy": _copying(name, public_function(name)) for name in _VIEWS})
 alias_copy = _copying("alias", _alias)
 view_copy = _copying("view", _view)
-narrow_copy = _copying("narrow", public_function("narrow"))
+_narrow_copied = _copying("narrow", public_function("narrow"))
+
+
+def narrow_copy(input: Tensor, dim: int, start: int, length: int, *, out: Tensor | None = None) -> Tensor:  # noqa: A002
+    """What narrow gives, in memory of its own.  Raises RuntimeError, where narrow raises IndexError, for a wrong axis."""
+    if isinstance(input, Tensor) and isinstance(dim, int) and not -input.ndim <= dim < input.ndim:
+        raise ShapeError(explain("narrow_copy", f"dim={dim} is not one of the {input.ndim} axes of the input"))
+    return _narrow_copied(input, dim, start, length, out=out)  # type: ignore[no-any-return]
+
+
 slice_copy = _copying("slice", _slice)
 
 __all__ = [f"{name}_copy" for name in (*_VIEWS, "alias", "narrow", "slice", "view")]

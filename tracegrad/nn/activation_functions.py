@@ -172,6 +172,8 @@ def _check_tensor(operation: str, value: Any) -> None:
 def _check_probability(operation: str, p: float) -> None:
     if p < 0.0 or p > 1.0:
         raise ArgumentValueError(explain(operation, f"dropout probability has to be between 0 and 1, but got {p}"))
+    if p != p:
+        raise DataError(explain(operation, "dropout probability has to be between 0 and 1, but got nan"))
 
 
 def _kept(input: Any, shape: tuple[int, ...], p: float) -> Any:

@@ -29,9 +29,17 @@ def logits_of(input: Tensor, linear_weight: Tensor, linear_bias: Tensor | None =
     if input.ndim not in (1, 2):
         problem = f"expected input with dimensionality 1 or 2, got {input.ndim}"
         raise ShapeError(explain("linear_cross_entropy", problem))
+    if linear_weight.ndim < 2:
+        problem = f"expected linear_weight with dimensionality at least 2, got {linear_weight.ndim}"
+        raise ShapeError(explain("linear_cross_entropy", problem))
     *classes, width = linear_weight.shape
+    if linear_bias is not None and list(linear_bias.shape) != classes:
+        problem = f"expected linear_bias with shape {classes}, got {list(linear_bias.shape)}"
+        raise ShapeError(explain("linear_cross_entropy", problem))
     if len(classes) > 1 and input.ndim == 1:
-        problem = f"K-dimensional loss defined by linear_weight shape {tuple(linear_weight.shape)} requires batched input"
+        problem = (
+            f"K-dimensional loss defined by linear_weight shape {tuple(linear_weight.shape)} requires batched input"
+        )
         raise ShapeError(explain("linear_cross_entropy", problem, input=list(input.shape)))
     count = size_of(tuple(classes))
     bias = None if linear_bias is None else T.reshape(linear_bias, shape=(count,))

@@ -104,7 +104,11 @@ class BlockDiag(Composite):
     @staticmethod
     def call(F: Ops, *tensors: Any) -> Value:
         """The block diagonal matrix; vectors count as rows, single numbers as matrices of one element."""
-        values = _listed(tensors)
+        values = list(tensors)
+        for i, v in enumerate(values):
+            if isinstance(v, (list, tuple, int, float, complex, str)) or v is None:
+                problem = f"expected Tensor as element {i}, but got {type(v).__name__}"
+                raise ArgumentError(explain("block_diag", problem))
         if not values:
             return F.zeros(Type((1, 0), dtypes.default.float))
         common = F.type(values[0]).dtype

@@ -250,6 +250,8 @@ class Vander(Composite):
         t = F.type(x)
         if len(t.shape) != 1:
             raise ShapeError(explain("vander", "x must be a one-dimensional tensor", x=t))
+        if N is not None and N < 0:
+            raise ShapeError(explain("vander", "N must be non-negative.", N=N))
         x = x if t.dtype.kind in "fcV" else F.as_dtype(x, I64)
         found = _powers(F, x, t.shape[0] if N is None else N)
         return found if increasing else F.flip(found, dims=(1,))
