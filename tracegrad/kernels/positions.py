@@ -260,20 +260,50 @@ def full(shape: tuple[int, ...], value: Any, dtype: Any) -> Array:
 
 
 def arange(start: Any, step: Any, count: int, dtype: Any) -> Array:
-    """start + step * i for i < count, computed in float64 (or int64) and rounded once."""
-    wide = np.int64 if isinstance(start, int) and isinstance(step, int) else np.float64
-    return (np.arange(count).astype(wide) * wide(step) + wide(start)).astype(dtype)
+    """start + step * i for i < count, in int64 or in float64 with PyTorch's roundings, which depend on the dtype.
+
+    PyTorch fills a whole number of pairs of vector registers from their first element on, rounded to dtype, and the rest one by one.
+    """
+    if isinstance(start, int) and isinstance(step, int):
+        return (np.arange(count) * np.int64(step) + np.int64(start)).astype(dtype)
+    i, lanes = np.arange(count), 32 // np.dtype(dtype).itemsize
+    if np.dtype(dtype).kind in "iu":
+        return (i * np.float64(step) + np.float64(start)).astype(dtype)
+    wide: Any = np.float32 if np.dtype(dtype).itemsize == 2 else np.float64
+    first = np.where(i < count - count % (2 * lanes), i - i % lanes, i)
+    begun = _fused(wide(step), first.astype(wide), wide(start)).astype(dtype).astype(wide)
+    return _fused(wide(step), (i - first).astype(wide), begun).astype(dtype)
 
 
 def linspace(start: Any, end: Any, steps: int, dtype: Any) -> Array:
-    """`steps` values from start to end, computed from both ends inwards so that both are exact."""
+    """`steps` values from start to end, computed from both ends inwards so that both are exact; floats are rounded once, as PyTorch's."""
     if steps == 1:
         return np.array([start]).astype(dtype)
-    kind = np.dtype(dtype) if np.dtype(dtype).kind in "fc" else np.dtype(np.float64)
+    kind = np.dtype(np.float64) if np.dtype(dtype).kind in "iub" else np.dtype(dtype)
     if kind != dtype:  # the bounds as that dtype holds them: linspace(-1, 1, 3, uint8) begins at 255
         start, end = np.asarray([start, end]).astype(dtype).tolist()
     first, last = kind.type(start), kind.type(end)
     step, i = (last - first) / kind.type(max(steps - 1, 1)), np.arange(steps)
-    return np.where(i < steps // 2, first + step * i.astype(kind), last - step * (steps - 1 - i).astype(kind)).astype(
-        dtype
-    )
+    rising, falling = i.astype(kind), (steps - 1 - i).astype(kind)
+    if kind.name in ("float32", "float64"):
+        return np.where(i < steps // 2, _fused(step, rising, first), _fused(-step, falling, last)).astype(dtype)
+    return np.where(i < steps // 2, first + step * rising, last - step * falling).astype(dtype)
+
+
+def _fused(a: Any, x: Array, b: Any) -> Array:
+    """a * x + b, rounded once.  In float64 the errors of the product and of the sum are added afterwards (Dekker 1971)."""
+    if x.dtype == np.float32:
+        return (x.astype(np.float64) * a + b).astype(np.float32)
+    product, (a_high, a_low), (x_high, x_low) = a * x, _halves(a), _halves(x)
+    lost = ((a_high * x_high - product) + a_high * x_low + a_low * x_high) + a_low * x_low
+    total = product + b
+    part = total - product
+    lost = lost + ((product - (total - part)) + (b - part))
+    return np.where(np.isfinite(lost), total + lost, total)
+
+
+def _halves(x: Any) -> tuple[Any, Any]:
+    """x as a sum of two numbers of half as many digits."""
+    scaled = x * 134217729.0
+    high = scaled - (scaled - x)
+    return high, x - high
