@@ -162,6 +162,20 @@ class Trace:
             )
         )
 
+    def put_aside(self, kept: Tensor, value: Tensor) -> bool:
+        """Give running statistics their new value, which is no part of the recorded function; False where that would be an effect of each replay.
+
+        kept is of the outside world, or an argument, which shows the outer one's memory.
+        """
+        if self.owns(kept) or not self.reads:
+            return False
+        before, local.trace = local.trace, None
+        try:
+            handle(kept._data, None).copy_(handle(value._data, None))  # type: ignore[attr-defined]
+        finally:
+            local.trace = before
+        return True
+
     def check_write(self, base: Tensor, operation: str) -> None:
         """Raises TraceError for an in-place write to a tensor that was not made in this recording."""
         if self.owns(base):

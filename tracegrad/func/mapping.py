@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad import pytree
+from tracegrad.autograd.modes import no_grad
 from tracegrad.compiler.recorder import Trace
 from tracegrad.compiler.replay import Recorded, as_tensor_leaf, record, replay
 from tracegrad.config import local
@@ -82,6 +83,7 @@ class _Trace(Trace):
         self.randomness = randomness
         self.own_keys: dict[int, tuple[Tensor, Generator]] = {}
         self.given: list[Tensor] = []  # what the inputs stand for outside
+        self.aside: list[tuple[int, Any]] = []  # new running statistics: the input that has them, and their node
 
     def leave(self, t: Tensor, kind: str) -> None:
         """A value may be read that is the same for all examples and may be read outside.  Raises TraceError for others."""
@@ -91,6 +93,19 @@ class _Trace(Trace):
         if self.parent is not None:
             for given in outside:
                 self.parent.leave(given, kind)
+
+    def put_aside(self, kept: Tensor, value: Tensor) -> bool:
+        """Note new running statistics, one for each example.  Raises RuntimeError where the examples share the old ones."""
+        places = [
+            i for i, (n, a) in enumerate(zip(self.inputs, self.axes, strict=True)) if n is kept._node and a is not None
+        ]
+        if places:
+            self.aside.append((places[0], value._node))
+            return True
+        if not self.owns(kept) and self._varies(value, []):
+            problem = "Batch norm got a batched tensor as input while the running_mean or running_var, which will be updated in place, were not batched."
+            raise DataError(explain("vmap", problem, "Map them too, or keep no running statistics"))
+        return super().put_aside(kept, value)
 
     def _varies(self, t: Tensor, outside: list[Tensor]) -> bool:
         """Whether t depends on the example; `outside` gets the Tensors of the outer world that t is made of."""
@@ -142,13 +157,18 @@ class _Program:
         trace.axes, trace.given = self.axes, example
         recorded = record_function(trace, self.function, example, self.treedef, self.randomness)
         graph = recorded.graph
-        closed = Graph(graph.leaves, graph.outputs, (), graph.effects, graph.names)
+        count, aside = len(graph.outputs), trace.aside
+        closed = Graph(graph.leaves, [*graph.outputs, *(n for _, n in aside)], (), graph.effects, graph.names)
         own = trace.own_keys
         flags = (*self.mapped, *(id(c) in own for c in recorded.captures))
         captures = [_keys(size, own[id(c)][1]) if id(c) in own else c for c in recorded.captures]
         program = batch_graph(closed, flags, size, spread=False)
-        varies = [len(new.shape) > len(old.shape) for new, old in zip(program.outputs, graph.outputs, strict=True)]
-        return _Answer(recorded, replay(program, [*tensors, *captures]), varies, size)
+        varies = [len(new.shape) > len(old.shape) for new, old in zip(program.outputs, graph.outputs, strict=False)]
+        found = replay(program, [*tensors, *captures])
+        with no_grad():
+            for (place, _), value in zip(aside, found[count:], strict=True):
+                tensors[place].copy_(value)  # type: ignore[attr-defined]
+        return _Answer(recorded, found[:count], varies, size)
 
 
 class _Answer:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from tracegrad.autograd.modes import no_grad
-from tracegrad.dtypes import F32, I64, finfo
+from tracegrad.config import local
+from tracegrad.dtypes import F32, finfo
 from tracegrad.eager.argument_types import with_typed_arguments
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor
@@ -164,7 +163,17 @@ def _update(input: Any, running_mean: Any, running_var: Any, dim: tuple[int, ...
         _blend(running_var, var, momentum)
 
 
+def put_aside(kept: Tensor, value: Tensor) -> bool:
+    """Give a running statistic its new value inside of jvp, vmap and their like; False where it has to be written as any other tensor."""
+    trace = local.trace
+    return trace is not None and not trace.owns(kept) and trace.put_aside(kept, value)
+
+
 def _blend(kept: Any, new: Any, momentum: float) -> None:
+    if local.trace is not None:
+        made = T.add(T.mul(_wide(kept.detach()), 1 - momentum), T.mul(new, momentum))
+        if put_aside(kept, T.as_dtype(made, kept._data.dtype)):
+            return
     if kept._data.itemsize == 2:
         kept.copy_(T.add(T.mul(_wide(kept), 1 - momentum), T.mul(new, momentum)))
     else:
@@ -295,10 +304,7 @@ def pdist(input: Tensor, p: float = 2.0) -> Any:  # noqa: A002
         raise ShapeError(explain("pdist", f"pdist only supports 2D tensors, got: {input.ndim}D"))
     if p < 0:
         raise ShapeError(explain("pdist", "pdist only supports non-negative p values"))
-    n = input.shape[0]
-    rows = np.triu_indices(n, 1)
-    first, second = (T.literal(values=tuple(r.tolist()), shape=(len(r),), dtype=I64) for r in rows)
-    difference: Any = T.sub(T.index_select(input, first, dim=0), T.index_select(input, second, dim=0))
+    difference: Any = T.pair_differences(input)
     return T.named(difference.norm(p, -1), called="PdistBackward0")
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from tracegrad.config import local
 from tracegrad.dtypes import int64
 from tracegrad.eager.creation import empty, ones, tensor, zeros
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentValueError, explain
 from tracegrad.nn import functional, init
 from tracegrad.nn.module import Module
+from tracegrad.nn.norm_functions import put_aside
 from tracegrad.nn.parameter import Parameter
 
 
@@ -172,7 +174,9 @@ class _BatchNorm(_Running):
         self._check(input)
         factor = 0.0 if self.momentum is None else self.momentum
         if self.training and self.track_running_stats and self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)
+            counted = self.num_batches_tracked
+            if local.trace is None or not put_aside(counted, counted + 1):
+                counted.add_(1)
             if self.momentum is None:
                 factor = 1.0 / float(self.num_batches_tracked)
         by_batch = self.training or self.running_mean is None
