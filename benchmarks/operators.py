@@ -1,12 +1,13 @@
 """What operators cost: tracegrad on NumPy against PyTorch, JAX and SciPy with one thread each, in alternating runs of one process.
 
-    python benchmarks/operators.py [NAME ...] [--size 1000000] [--rounds 9] [--quick] [--against torch,jax,scipy] [--over 2] [--json FILE]
+    python benchmarks/operators.py [NAME ...] [--size 1000000] [--rounds 9] [--quick] [--against torch,jax,scipy] [--over 2] [--json FILE] [--read FILE ...] [--page FILE]
 
 A NAME selects the operators whose family or name contains it.  One line an operator: how many times as long as PyTorch (JAX, jitted; SciPy's
 ufunc) tracegrad takes, forward and backward.  Backward is the derivative alone, of a graph that is kept; for JAX it is the jitted pullback, which
 computes as much of the forward function as it needs.  Times are the process's own (everything runs in one thread), and ratios those of the fastest
 rounds: on a shared machine a long call is rarely left alone.
-`--over 2` prints only what takes more than twice as long as PyTorch.
+`--over 2` prints only what takes more than twice as long as PyTorch.  `--json FILE` keeps the ratios, `--read FILE ...` takes what was kept before in place of
+measuring (of operators in several files the last), and `--page docs/speed.md` writes them into the tables of that page.
 """
 
 # ruff: noqa: E402  (libraries read the number of threads when they are imported)
@@ -34,6 +35,7 @@ import numpy as np
 from compare import alternate
 from operator_cases import CASES, Case
 from operator_layers import LAYERS
+from operator_tables import write
 
 import tracegrad as tg
 
@@ -148,7 +150,7 @@ def header(against: list[str]) -> str:
 
 
 def main() -> None:
-    """Measure the chosen operators and print a line for each."""
+    """Measure the chosen operators, or read what was measured, and show or keep it."""
     parser = argparse.ArgumentParser(description="tracegrad's operators against PyTorch, JAX and SciPy")
     parser.add_argument("names", nargs="*", help="families or parts of names; all without any")
     parser.add_argument("--size", type=int, default=1_000_000, help="elements of the largest operand")
@@ -159,14 +161,29 @@ def main() -> None:
     parser.add_argument("--against", default="torch,jax,scipy", help="of these what is installed")
     parser.add_argument("--over", type=float, default=0.0, help="only lines with a larger ratio to PyTorch")
     parser.add_argument("--json", type=Path, help="also write the ratios to this file")
+    parser.add_argument("--read", type=Path, nargs="+", default=[], help="ratios kept by --json, instead of measuring")
+    parser.add_argument("--page", type=Path, help="write the tables into this page")
     options = parser.parse_args()
+    every: dict[str, Any] = {}
+    for kept in options.read:
+        every.update(json.loads(kept.read_text()))
+    if not options.read:
+        every = measure(options)
+    if options.json:
+        options.json.write_text(json.dumps(every, indent=1))
+    if options.page:
+        write(options.page, every)
+
+
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Time the chosen operators, print a line for each, and return the ratios."""
     size, rounds, round_s = (1000, 1, 1e-5) if options.quick else (options.size, options.rounds, 0.005)
     against = [name for name in options.against.split(",") if name and importlib.util.find_spec(name)]
     print(
         f"tracegrad's time in units of the other's, {size:,} elements, the fastest of {rounds} alternating rounds; ∂: backward"
     )
     print(header(against))
-    every: dict[str, Any] = {}
+    every = {}
     for case in cases(options.names):
         forward, backward = calls(case, size, against)
         gc.freeze()  # the collection before each measurement need not go through the libraries
@@ -174,8 +191,7 @@ def main() -> None:
         every[f"{case.family}: {case.name}"] = {"forward": there, "backward": back}
         if max((d.get("torch", 0.0) for d in (there, back)), default=0.0) >= options.over:
             print(line(case, there, back, against), flush=True)
-    if options.json:
-        options.json.write_text(json.dumps(every, indent=1))
+    return every
 
 
 if __name__ == "__main__":

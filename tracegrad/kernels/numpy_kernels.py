@@ -82,6 +82,7 @@ LATER = {
         "folded_scatters": "scatter_reduce",
         "elementwise": "relu leaky_relu choose hypot floor_divide trunc_divide fmod remainder check_divisor nan_to_num lerp huber softshrink",
         "convolutions": "convolution convolution_weight",
+        "pairs": "pair_differences pair_sums",
         "pools": "max_pool sum_pool spread_pool",
         "rows": "standardise standardise_backward softmax_backward log_softmax_backward",
         "polynomials": "polynomial airy_ai",

@@ -40,7 +40,7 @@ DEFINED: dict[str, str] = {
     "cross_entropies": "binary_cross_entropy",
     "ctc": "banded_recurrence ctc_paths",
     "determinants": "cofactors cofactors_along det linalg_det linalg_slogdet linalg_slogdet_node logdet slogdet",
-    "distances": "cdist cdist_norm dist dist_norm",
+    "distances": "cdist cdist_norm dist dist_norm pair_differences pair_sums",
     "elementary": "abs absolute cos erf exp expm1 log log1p relu rsqrt sigmoid sign sin softplus sqrt tan tanh",
     "extremes": "amax amin argmax argmin max max_all max_dim maximum min min_all min_dim minimum",
     "factors": (
