@@ -240,10 +240,11 @@ def numpy(self: Tensor, *, force: bool = False) -> Array:
         raise DifferentiationError(
             explain("numpy", "Can't call numpy() on Tensor that requires grad", "Use tensor.detach().numpy() instead")
         )
-    if self._data.dtype.kind == "c" and not force and CONJUGATED in self.__dict__:
+    kind = self._data.dtype.kind
+    if kind == "c" and not force and CONJUGATED in self.__dict__:
         problem = "Can't call numpy() on Tensor that has conjugate bit set"
         raise DataError(explain("numpy", problem, "Use tensor.resolve_conj().numpy() instead"))
-    if self._data.dtype.kind == "V":  # NumPy itself has no such numbers
+    if kind == "V":  # NumPy itself has no such numbers
         raise ArgumentError(explain("numpy", "Got unsupported ScalarType BFloat16", "Use tensor.float().numpy()"))
     return self._data.view()
 

@@ -480,7 +480,9 @@ def randint(*bounds: Any, low: Any = None, high: Any = None, size: Any = None, g
         raise DataError(explain("randint", f"expects 'from' to be less than 'to', but got from={first} >= to={last}"))
     if d.kind == "c":
         raise DTypeError(explain("randint", "handles only integral, floating-point and boolean types", dtype=dtype))
-    least, most = (np.iinfo(d).min, np.iinfo(d).max) if d.kind in "iu" else (0, 1) if d.kind == "b" else (first, last)
+    least, most = (0, 1) if d.kind == "b" else (first, last)
+    if d.kind in "iu" and d is not dtypes.I64:
+        least, most = int(np.iinfo(d).min), int(np.iinfo(d).max)
     if last - 1 > most or first < least:
         raise DTypeError(
             explain("randint", f"the bounds {first} and {last - 1} are out of range for {dtypes.from_numpy(d)}")
@@ -515,7 +517,7 @@ def randperm(
     d = element_type("randperm", dtype) or dtypes.I64
     if d.kind in "bc":
         raise NotSupportedError(explain("randperm", f"not implemented for {dtypes.from_numpy(d)}"))
-    if count - 1 > (np.iinfo(d).max if d.kind in "iu" else 2**63):
+    if d is not dtypes.I64 and count - 1 > (np.iinfo(d).max if d.kind in "iu" else 2**63):
         raise DTypeError(
             explain("randperm", f"{count - 1} cannot be converted to {dtypes.from_numpy(d)} without overflow")
         )

@@ -217,16 +217,16 @@ def _has_rules(op: type[Op]) -> bool:
 
 def tracked(op: type[Op], operands: list[Any], attrs: tuple[Any, ...], arrays: tuple[Any, ...]) -> tuple[Tensor, ...]:
     """Tensors for the results of an operator that autograd follows."""
-    nodes = tuple(a._node if isinstance(a, Tensor) and a._node is not None else None for a in operands)
-    inputs = tuple(n if n is not None else untracked(a) for n, a in zip(nodes, operands, strict=True))
-    types = tuple(Type(a.shape, a.dtype) for a in arrays)
+    nodes = tuple([a._node if isinstance(a, Tensor) else None for a in operands])
+    inputs = tuple([n if n is not None else untracked(a) for n, a in zip(nodes, operands, strict=True)])
+    types = tuple([Type(a.shape, a.dtype) for a in arrays])
     node = make_node(op, inputs, attrs, types if op.several() else types[0])
     if (op.conjugates and is_complex(node)) or calculates_in_half(node):
         node.extra = BY_RULES
-    values = tuple(a._data if isinstance(a, Tensor) else a for a in operands)
+    values = tuple([a._data if isinstance(a, Tensor) else a for a in operands])
     custom = hasattr(op, "vjp")  # may read anything, and have any number of results
     node.saved = (*op.group(values), *arrays) if custom else saved_values(op, list(values), arrays, nodes)
-    if node.saved is not None and not custom and any(type(a) is InferenceTensor for a in operands):
+    if node.saved is not None and not custom and InferenceTensor in map(type, operands):
         flat = [v for kept in node.saved for v in (kept if isinstance(kept, tuple) else (kept,))]
         refuse_saving(op.name, flat, operands)
     if not op.several():
@@ -252,12 +252,12 @@ def saved_values(
 ) -> tuple[Any, ...] | None:
     """The values that the rules of the followed inputs read, in the order operands then results; None when there is nothing."""
     flat = op.group(tuple(nodes))
+    if not any(op.saves):  # the generated backward unpacks nothing then
+        return None
     followed = [any(n is not None for n in entry) if isinstance(entry, tuple) else entry is not None for entry in flat]
     grouped = (*op.group(tuple(values)), *results)
-    kept = tuple(
-        value if any(followed[i] for i in readers) else None for value, readers in zip(grouped, op.saves, strict=True)
-    )
-    return kept if any(op.saves) else None  # the generated backward unpacks it then
+    places = {i for i, is_followed in enumerate(followed) if is_followed}
+    return tuple([None if places.isdisjoint(r) else v for v, r in zip(grouped, op.saves, strict=True)])
 
 
 def with_array(x: Any, y: Any) -> tuple[Tensor, Tensor]:

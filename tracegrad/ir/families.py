@@ -47,10 +47,9 @@ class Elementwise(Op, family=True):
     @classmethod
     def infer(cls, *types: Type) -> Type:
         """Broadcast shape; dtype of the promoted operands, or bool for a comparison."""
-        shape = broadcast(cls.name, *(t.shape for t in types))
-        taking_part = tuple(
-            t for name, t in zip(cls.operands, types, strict=True) if not cls.promoted or name in cls.promoted
-        )
+        shape, taking_part = broadcast(cls.name, *[t.shape for t in types]), types
+        if cls.promoted:
+            taking_part = tuple(t for name, t in zip(cls.operands, types, strict=True) if name in cls.promoted)
         if cls.promotion == "none":
             return Type(shape, BOOL)
         d = common_dtype(cls.name, taking_part)

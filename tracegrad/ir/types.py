@@ -61,6 +61,9 @@ def type_of(value: Any) -> Type:
 
 def broadcast(operation: str, *shapes: Shape) -> Shape:
     """The common shape of operands, by NumPy's and torch's rule.  Raises ShapeError that names both shapes."""
+    first = shapes[0] if shapes else ()
+    if first and shapes.count(first) + shapes.count(()) == len(shapes):
+        return tuple(first)
     result: list[int] = []
     for shape in shapes:
         if len(shape) > len(result):

@@ -261,7 +261,7 @@ def drop(mask: Array, x: Array) -> Array:
 
 def clamp(x: Array, low: Any, high: Any) -> Array:
     """x within [low, high]; None is no bound."""
-    if type(x) is np.ndarray and x.size >= 2048 and x.dtype.kind == "f":  # maximum with a number is slow
+    if x.size >= 2048 and x.dtype.kind == "f":  # maximum with a number is slow
         return np.clip(x, -np.inf if low is None else low, np.inf if high is None else high)
     if low is not None:
         x = np.maximum(x, low)
@@ -293,7 +293,7 @@ def std(x: Array, dim: Any, keepdim: bool, correction: float) -> Array:
 
 def trace(x: Array) -> Array:
     """The sum of the diagonal, in x's dtype."""
-    return np.add.reduce(np.diagonal(x))
+    return np.add.reduce(x.diagonal())
 
 
 def products_of_others(x: Array, dim: int) -> Array:
@@ -335,12 +335,14 @@ def vector_norm(x: Array, order: float, dim: Any, keepdim: bool) -> Array:
 
 def max_dim(x: Array, dim: int, keepdim: bool) -> tuple[Array, Array]:
     """Largest elements along an axis and the first positions of them."""
-    return np.maximum.reduce(x, axis=dim, keepdims=keepdim), x.argmax(dim, keepdims=keepdim)
+    values = np.asarray(np.maximum.reduce(x, axis=dim, keepdims=keepdim), order="C")
+    return values, x.argmax(dim, keepdims=keepdim)
 
 
 def min_dim(x: Array, dim: int, keepdim: bool) -> tuple[Array, Array]:
     """Smallest elements along an axis and the first positions of them."""
-    return np.minimum.reduce(x, axis=dim, keepdims=keepdim), x.argmin(dim, keepdims=keepdim)
+    values = np.asarray(np.minimum.reduce(x, axis=dim, keepdims=keepdim), order="C")
+    return values, x.argmin(dim, keepdims=keepdim)
 
 
 def largest(x: Array, dim: Any) -> Array:

@@ -252,7 +252,9 @@ def random_integers(key: Any, low: int, high: int, shape: tuple[int, ...], dtype
 
 def random_permutation(key: Any, n: int, dtype: Any) -> Any:
     """`permutation` for NumPy."""
-    drawn = _wide(key, n) if n > SMALL else wide_words(np, key, n)
+    if n <= SMALL:
+        return np.argsort(wide_words(np, key, n), kind="stable").astype(dtype, copy=False)
+    drawn = _wide(key, n)
     order = np.argsort(drawn)  # several times faster than the stable order, from which only equal numbers would differ
     ranked = drawn[order]
     if np.equal(ranked[1:], ranked[:-1]).any():

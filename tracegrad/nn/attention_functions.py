@@ -69,6 +69,8 @@ def scaled_dot_product_attention(
 
 def _is_plain(query: Any, key: Any, value: Any) -> bool:
     """Whether torch computes the attention in one step: four axes, nothing empty, no broadcasting, one size of the last axis."""
+    if query._data.ndim != 4:
+        return False
     shapes = [tuple(v.shape) for v in (query, key, value)]
     if any(len(shape) != 4 or 0 in shape for shape in shapes):
         return False
