@@ -155,7 +155,7 @@ def _uniform(t: Tensor, operation: str, generator: Any) -> Tensor:
 
 
 def _normal(t: Tensor, operation: str, mean: float, std: float, generator: Any) -> Tensor:
-    if std < 0:
+    if not std >= 0:
         raise DataError(explain(operation, f"normal expects std >= 0.0, but found std {std}"))
     drawn = draw_numbers("random_normal", _of_kind(t, operation, "fcV"), t._data.shape, generator)
     made: Tensor = T.add(T.mul(drawn, float(std)), float(mean))

@@ -189,9 +189,9 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = _MISSING, *, generator: 
     if isinstance(std, Tensor):
         if std._data.dtype.kind == "c":
             raise DTypeError(explain("normal", "expects standard deviation to be non-complex", std=std.dtype))
-        if local.trace is None and std._data.dtype.kind in "fV" and np.any(std._data < 0):
+        if local.trace is None and std._data.dtype.kind in "fV" and not np.all(std._data >= 0):
             raise DataError(explain("normal", "normal expects all elements of std >= 0.0"))
-    elif std < 0:
+    elif not std >= 0:
         raise DataError(explain("normal", f"normal expects std >= 0.0, but found std {std}"))
     if tensors:
         shape, d = broadcast("normal", *(v._data.shape for v in tensors)), tensors[0]._data.dtype

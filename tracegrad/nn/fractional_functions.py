@@ -84,6 +84,9 @@ def _pooled(d: int, x: Any, kernel_size: Any, output_size: Any, output_ratio: An
         if not isinstance(output_ratio, (tuple, list)):
             raise ArgumentError(explain(operation, f"output_ratio is one number for each axis, got {output_ratio}"))
         output_size = tuple(int(n * r) for n, r in zip(x.shape[-d:], output_ratio, strict=False))
+    for name, value in (("kernel_size", kernel_size), ("output_size", output_size)):
+        if isinstance(value, (tuple, list)) and len(value) != d:
+            raise ShapeError(explain(operation, f"{name} must either be a single Int or tuple of {d} Ints", got=value))
     kernel = tuple_of(operation, "kernel_size", kernel_size, d)
     sizes = tuple_of(operation, "output_size", output_size, d)
     if x._data.dtype.kind not in "fV":

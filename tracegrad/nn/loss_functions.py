@@ -22,7 +22,7 @@ from tracegrad.errors import (
 )
 from tracegrad.ir.types import broadcast
 from tracegrad.ops.checks import not_for
-from tracegrad.ops.losses import reduction_of, warn_of_broadcast
+from tracegrad.ops.losses import check_weight, reduction_of, warn_of_broadcast
 
 
 def reduced(loss: Any, reduction: str, called: str = "") -> Any:
@@ -114,6 +114,7 @@ def binary_cross_entropy(
         raise DataError(explain("binary_cross_entropy", "all elements of target should be between 0 and 1"))
     loss = T.binary_cross_entropy(input, target)
     if weight is not None:
+        check_weight("binary_cross_entropy", tuple(input.shape), tuple(weight.shape))
         loss = T.mul(loss, weight)
     return reduced(loss, chosen, "BinaryCrossEntropyBackward0")
 

@@ -13,6 +13,7 @@ from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentError, ArgumentValueError, DTypeError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.types import broadcast, one_axis, size_of
 from tracegrad.nn.conv_functions import check_tensors
+from tracegrad.ops.checks import not_for
 
 
 def _floating(operation: str, x: Any) -> None:
@@ -119,6 +120,9 @@ def batch_norm(
         if value is not None and (value._data.size != channels or value._data.ndim != 1):
             problem = f"{name} should contain {channels} elements not {value._data.size}"
             raise ShapeError(explain("batch_norm", problem))
+        if value is not None and not _goes_with(value._data.dtype, input._data.dtype):
+            problem = f"expected scalar type {input.dtype} but found {value.dtype}"
+            raise DTypeError(explain("batch_norm", problem, f"Convert {name} with .to(dtype)"))
     if not input._data.size:
         return _nothing_normalised(input, weight, bias)
     if input.ndim < 2:
@@ -200,6 +204,15 @@ def instance_norm(
         raise ArgumentValueError(explain("instance_norm", problem))
     x, dim = _wide(input), tuple(range(2, input.ndim))
     shape = (1, input.shape[1], *(1,) * (input.ndim - 2))
+    if (running_mean is None) != (running_var is None):
+        problem = "running_mean and running_var must either both be None or neither be None"
+        raise ArgumentValueError(explain("instance_norm", problem))
+    for value in (weight, bias):
+        if value is not None and tuple(value.shape) != (input.shape[1],):
+            problem = (
+                f"weight and bias should contain {input.shape[1]} elements, but their shape is {list(value.shape)}"
+            )
+            raise ShapeError(explain("instance_norm", problem))
     for value in (running_mean, running_var):
         if value is not None and tuple(value.shape) != (input.shape[1],):
             problem = (
@@ -258,6 +271,9 @@ def local_response_norm(
         raise ArgumentValueError(explain("local_response_norm", problem))
     if not input._data.size:
         return input
+    if size <= 0:
+        raise ShapeError(explain("local_response_norm", "kernel size should be greater than zero", size=size))
+    not_for("avg_pool2d", T.type(input), "bc")
     channels = input.shape[1]
     squares = T.transpose(T.square(input), dim0=1, dim1=input.ndim - 1)
     sums = T.sum_pool(squares, kernel=(size,), stride=(1,), padding=(size // 2,), sizes=(channels,))
@@ -277,11 +293,14 @@ def normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, o
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Any:
     """The products of x1 and x2 over dim, divided by their lengths, each at least eps."""
     check_tensors("cosine_similarity", x1=x1, x2=x2)
+    x1, x2 = (v if T.is_floating(v) or not T.is_floating(w) else T.as_dtype(v, w._data.dtype) for v, w in ((x1, x2), (x2, x1)))  # fmt: skip
     if x1._data.dtype.kind not in "fV" or x2._data.dtype.kind not in "fV":
         problem = "expected common dtype to be floating point, yet common dtype is Long"
         raise ShapeError(explain("cosine_similarity", problem))
     shape = broadcast("cosine_similarity", tuple(x1.shape), tuple(x2.shape))
     a, b = x1.expand(shape), x2.expand(shape)  # type: ignore[attr-defined]
+    if not eps >= 0:
+        raise ShapeError(explain("cosine_similarity", f"eps must be non-negative, got: {eps}"))
     axis = (one_axis("cosine_similarity", a.ndim, dim),) if a.ndim else ()
     lengths = [T.linalg_vector_norm(v, ord=2.0, dim=axis, keepdim=True) for v in (a, b)]
     scaled = [T.div(v, T.clamp_min(n, min=eps, max=None)) for v, n in zip((a, b), lengths, strict=True)]

@@ -14,6 +14,7 @@ from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentValueError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.types import size_of
 from tracegrad.nn.conv_functions import check_tensors, tuple_of
+from tracegrad.ops.checks import not_for
 
 Shape = tuple[int, ...]
 
@@ -235,6 +236,7 @@ def _adaptive_max_pool(d: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
     def with_indices(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:  # noqa: A002
         _check_wanted(operation, input, output_size, d)
         x, had_batch = _planes(operation, input, d)
+        not_for(operation, T.type(x), "biuc")
         sizes = _wanted(operation, x, output_size, d)
         own = tuple(x.shape[2:])
         if all(m and n % m == 0 for n, m in zip(own, sizes, strict=True)):
@@ -276,6 +278,19 @@ def _uneven_maxima(x: Any, own: Shape, sizes: Shape) -> tuple[Any, Any]:
     return values, T.reshape(picked, shape=(*rows, *sizes))
 
 
+def _unpooled(operation: str, wanted: Shape, usual: Shape, stride: Shape) -> Shape:
+    """The lengths that the caller wants, which a pooling could have had before.  Raises ValueError for others."""
+    if len(wanted) not in (len(usual), len(usual) + 2):
+        problem = f"output_size should be a sequence containing {len(usual)} or {len(usual) + 2} elements, but it has a length of '{len(wanted)}'"
+        raise ArgumentValueError(explain(operation, problem))
+    wanted = wanted[-len(usual) :]
+    for i, (n, m, s) in enumerate(zip(wanted, usual, stride, strict=True)):
+        if not m - s < n < m + s:
+            problem = f'invalid output_size "{wanted}" (dim {i} must be between {m - s} and {m + s})'
+            raise ArgumentValueError(explain(operation, problem))
+    return wanted
+
+
 def _max_unpool(d: int) -> Callable[..., Any]:
     operation = f"max_unpool{d}d"
 
@@ -295,10 +310,11 @@ def _max_unpool(d: int) -> Callable[..., Any]:
             raise ShapeError(explain(operation, "elements in indices should be type int64", indices=T.type(indices)))
         if indices.shape != input.shape:
             raise ShapeError(explain(operation, "Expected shape of indices to be same as that of the input tensor"))
+        not_for(operation, T.type(input), "biuc")
         first = input.ndim - d
         sizes = tuple((n - 1) * s + k - 2 * q for n, s, k, q in zip(input.shape[first:], t, kernel, p, strict=True))
         if output_size is not None:
-            sizes = tuple(output_size)[-d:]
+            sizes = _unpooled(operation, tuple(output_size), sizes, t)
         rows, count = tuple(input.shape[:first]), size_of(tuple(input.shape[first:]))
         flat, at = (T.reshape(v, shape=(*rows, count)) for v in (input, indices))
         zeros = T.full(shape=(*rows, size_of(sizes)), value=0, dtype=input._data.dtype)

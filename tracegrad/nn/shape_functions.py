@@ -150,6 +150,10 @@ def fold(
 
 def _windows(kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> list[tuple[int, ...]]:
     given = {"kernel_size": kernel_size, "dilation": dilation, "padding": padding, "stride": stride}
+    for name, value in given.items():
+        if isinstance(value, (tuple, list)) and len(value) != 2:
+            problem = f"It is expected {name} equals to 2, but got size {len(value)}"
+            raise ShapeError(explain("unfold", problem))
     found = [tuple_of("unfold", name, value, 2) for name, value in given.items()]
     if min((*found[0], *found[1], *found[3])) < 1 or min(found[2]) < 0:
         raise ShapeError(explain("unfold", "kernel size, dilation and stride should be greater than zero", **given))

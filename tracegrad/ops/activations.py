@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from tracegrad.errors import DataError, DTypeError, ShapeError, explain
@@ -263,7 +264,7 @@ class Softshrink(NumericActivation):
     def call(F: Ops, input: Any, lambd: float = 0.5) -> Value:  # noqa: A002
         """torch.nn.functional.softshrink.  Raises RuntimeError for a negative lambd."""
         not_for("softshrink", F.type(input), "biu")
-        if lambd < 0:
+        if not 0 <= lambd < math.inf:
             raise ShapeError(explain("softshrink", f"lambda must be at least 0, but found {lambd:g}"))
         return F.softshrink(input, lambd=float(lambd))
 

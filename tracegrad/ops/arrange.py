@@ -312,7 +312,7 @@ class Renorm(Composite):
         ndim = len(F.shape(input))
         if p <= 0:
             raise ShapeError(explain("renorm", "non-positive-norm not supported", p=p))
-        if maxnorm < 0:
+        if not maxnorm >= 0:
             raise ShapeError(explain("renorm", f"expected maxnorm to be >= 0 but got {maxnorm}"))
         if ndim < 2:
             raise ShapeError(explain("renorm", f"input needs at least 2 dimensions, got {ndim} dimensions"))

@@ -114,6 +114,9 @@ class BinaryCrossEntropyWithLogits(Op):
         if not F.is_floating(target):
             problem = "target must be of a floating dtype"
             raise DTypeError(explain("binary_cross_entropy_with_logits", problem, target=F.type(target)))
+        for given in (weight, pos_weight):
+            if given is not None:
+                check_weight("binary_cross_entropy_with_logits", F.shape(input), F.shape(given))
         return F.binary_cross_entropy_with_logits(input, target, weight, pos_weight, reduction=chosen)
 
     @staticmethod
@@ -265,6 +268,13 @@ class NllLoss(Op):
             F.reshape(parts, shape=_with_axis(shape, axis)),
             dim=axis,
         )
+
+
+def check_weight(operation: str, shape: Shape, weight: Shape) -> None:
+    """Raise RuntimeError for weights that would broadcast the losses to another shape."""
+    if broadcast(operation, shape, weight) != shape:
+        problem = f"output with shape {list(shape)} doesn't match the broadcast shape of weight {list(weight)}"
+        raise ShapeError(explain(operation, problem))
 
 
 def reduction_of(operation: str, size_average: Any, reduce: Any, reduction: str) -> str:

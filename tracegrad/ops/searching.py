@@ -13,7 +13,7 @@ from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Type, many_axes, one_axis, size_of
-from tracegrad.ops.checks import is_number, whole
+from tracegrad.ops.checks import is_number, not_for, whole
 from tracegrad.ops.index import IndexOne
 from tracegrad.ops.masks import UNKNOWN, read_mask
 
@@ -93,6 +93,8 @@ class Searchsorted(Composite):
                 )
             )
         edges = sorted_sequence
+        for t in (F.type(edges), F.type(input)):
+            not_for("searchsorted_out_cpu", t, "c")
         if is_number(input):
             if len(F.shape(edges)) != 1:
                 raise ShapeError(
