@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tracegrad.kernels import numpy_kernels as K
-from tracegrad.kernels.rows import standardise, standardise_backward
+from tracegrad.kernels.rows import log_softmax_backward, product, softmax_backward, standardise, standardise_backward
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -56,3 +56,43 @@ def test_standardise_backward_is_the_slope_of_standardise(shape: tuple[int, ...]
     apart = standardise(x + 1e-6 * way, dim, 1e-5) - standardise(x - 1e-6 * way, dim, 1e-5)
     found = standardise_backward(slope, x, dim, 1e-5)
     np.testing.assert_allclose((found * way).sum(), (slope * apart).sum() / 2e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("shape", "dim"), [((300, 700), 1), ((300, 700), 0), ((2, 70000), 1), ((3, 400, 200), 1), ((40, 5), 1), ((), 0)]
+)
+def test_the_derivatives_of_softmax_are_their_formulas(shape: tuple[int, ...], dim: int, dtype: type) -> None:
+    draw = np.random.default_rng(0)
+    slope, y = draw.standard_normal(shape).astype(dtype), draw.uniform(-3, 1, shape).astype(dtype)
+    axis = dim if shape else None
+    s, p = slope.astype(np.float64), y.astype(np.float64)
+    for laid in (slope, np.asfortranarray(slope)):
+        found, logged = softmax_backward(laid, y, dim), log_softmax_backward(laid, y, dim)
+        assert found.dtype == logged.dtype == dtype
+        for made, wanted in (
+            (found, p * (s - (s * p).sum(axis, keepdims=True))),
+            (logged, s - np.exp(p) * s.sum(axis, keepdims=True)),
+        ):
+            near = 64 * np.finfo(dtype).eps * max(np.abs(wanted).max(), 1)
+            np.testing.assert_allclose(made, wanted, rtol=0, atol=near)
+
+
+@pytest.mark.parametrize("keepdim", [False, True])
+@pytest.mark.parametrize("shape", [(5000,), (4097,), (70, 131), (1, 5000), (5000, 1), (3, 40, 100), (0, 3), ()])
+def test_a_product_in_halves_is_the_product(shape: tuple[int, ...], keepdim: bool) -> None:
+    x = np.asarray(np.random.default_rng(0).uniform(0.9, 1.1, shape))
+    for dim in (None, *[(axis,) for axis in range(len(shape))], tuple(range(len(shape)))):
+        for laid in (x, x.copy(order="F")):
+            wanted = np.multiply.reduce(x, axis=dim, keepdims=keepdim)
+            found = product(laid, dim, keepdim)
+            assert np.shape(found) == np.shape(wanted)
+            np.testing.assert_allclose(found, wanted, rtol=1e-10)
+
+
+def test_a_product_in_halves_keeps_nan_and_the_last_of_an_odd_number() -> None:
+    x = np.ones(4097)
+    x[-1] = 3.0
+    assert product(x, None, False) == 3.0
+    x[7] = np.nan
+    assert np.isnan(product(x, None, False))

@@ -84,7 +84,7 @@ LATER = {
         "convolutions": "convolution convolution_weight",
         "pairs": "pair_differences pair_sums",
         "pools": "max_pool sum_pool spread_pool",
-        "rows": "standardise standardise_backward softmax_backward log_softmax_backward",
+        "rows": "standardise standardise_backward softmax_backward log_softmax_backward product",
         "polynomials": "polynomial airy_ai",
         "tails": (
             "gaussian erfc ndtr log_ndtr erfcx_slope normal_hazard normal_excess erfinv_slope ndtri_slope lgamma "

@@ -150,3 +150,33 @@ def log_softmax_backward(slope: Array, y: Array, dim: int) -> Array:
     rows = slope.ndim == 2 and dim == 1
     np.multiply(made, _sums(slope) if rows else np.add.reduce(slope, axis=dim, keepdims=True), out=made)
     return np.subtract(slope, made, out=made)
+
+
+def product(x: Array, dim: tuple[int, ...] | None, keepdim: bool) -> Array:
+    """Product over axes.  Large floats in halves that are multiplied with each other: a fold of neighbours has no vector instructions."""
+    if x.size < _SHORT or x.dtype.kind != "f" or not x.flags.c_contiguous:
+        return np.multiply.reduce(x, axis=dim, keepdims=keepdim)
+    if dim is None or len(dim) == x.ndim:
+        rows = x.reshape(1, -1)
+    elif dim == (x.ndim - 1,) and x.shape[-1] >= 64:
+        rows = x.reshape(-1, x.shape[-1])
+    else:
+        return np.multiply.reduce(x, axis=dim, keepdims=keepdim)
+    made, count = np.empty(len(rows), x.dtype), max(_PART // rows.shape[1], 1)
+    for start in range(0, len(rows), count):
+        made[start : start + count] = _product_of_rows(rows[start : start + count])
+    shape = tuple(
+        1 if dim is None or i in dim else n for i, n in enumerate(x.shape) if keepdim or (dim and i not in dim)
+    )
+    return made.reshape(shape)
+
+
+def _product_of_rows(rows: Array) -> Array:
+    while rows.shape[1] >= 64:
+        half = rows.shape[1] // 2
+        made = np.multiply(rows[:, :half], rows[:, half : 2 * half])
+        if rows.shape[1] % 2:
+            np.multiply(made[:, 0], rows[:, -1], out=made[:, 0])
+        rows = made
+    product: Array = np.multiply.reduce(rows, axis=1)
+    return product

@@ -141,7 +141,7 @@ class Prod(Sum):
 
     masks = "folds"
     linear, onnx = (), "ReduceProd"
-    numpy = "np.multiply.reduce({x}, axis={dim}, keepdims={keepdim})"
+    numpy = "K.product({x}, {dim}, {keepdim})"
     jax = "jnp.prod({x}, axis={dim}, keepdims={keepdim})"
     samples = (
         [A(2, 3), (0,), False],
