@@ -45,9 +45,6 @@ class Dist(Composite):
 _MODES = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")
 
 
-_MODES = ("use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist")
-
-
 class Cdist(Composite):
     """The p-norms of the differences of all pairs of rows.  Shapes: (*p, n, k), (*p, m, k) -> (*p, n, m)."""
 
