@@ -11,7 +11,7 @@ from tracegrad.config import GENERATED
 from tracegrad.eager.tensor_arguments import takes_number
 from tracegrad.ir.half import widens
 from tracegrad.ir.op import Op, cotangent_names
-from tracegrad.ir.raw import raw
+from tracegrad.ir.raw import lies_as_operand, raw
 
 _WHOLE_CALL = re.compile(r"^((?:np|K)\.[\w.]+)\((.*)\)$")
 
@@ -108,6 +108,8 @@ def _type_rule(op: type[Op], values: list[str]) -> str:
 def _single_lines(op: type[Op], untracked: str, inputs: str, attrs: str, saved: str) -> list[str]:
     """Lines that wrap the array r as the Tensor t, with a node unless `untracked` holds."""
     lines = ["if type(r) is not ndarray: r = asarray(r)", "t = new(Tensor); t._data = r"]
+    if lies_as_operand(op):
+        lines.insert(1, "elif r.ndim > 1 and not r.flags.c_contiguous: r = r.copy()")
     if op.outputs[0] in op.nondiff_outputs or untracked == "True":
         return [*lines, "t._node = None"]
     return [

@@ -103,6 +103,11 @@ def _rounded_once(op: type[Op], values: tuple[Any, ...], given: dict[str, Any]) 
     return rounded_array(computed, types)
 
 
+def lies_as_operand(op: type[Op]) -> bool:
+    """Whether the operator is a fold whose NumPy kernel keeps the order of the operand's axes; torch's results are row-major."""
+    return op.numpy.startswith("np.") and ".reduce(" in op.numpy
+
+
 def compute(op: type[Op], values: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
     """Run the operator on arrays and Python numbers, silently where NumPy would warn about overflow or division by zero."""
     if len(attrs) != len(op.attrs):
@@ -112,7 +117,8 @@ def compute(op: type[Op], values: tuple[Any, ...], attrs: tuple[Any, ...]) -> An
             given = dict(zip(op.attrs, attrs, strict=True))
             if has_half(values) and widens(op):
                 return _rounded_once(op, values, given)
-            return raw(op)(*values, **given)
+            found = raw(op)(*values, **given)
+            return np.ascontiguousarray(found) if lies_as_operand(op) and np.ndim(found) > 1 else found
     except np.linalg.LinAlgError as error:
         raise LinAlgError(str(error)) from None
     except (RuntimeError, IndexError) as error:

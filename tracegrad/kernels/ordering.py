@@ -79,7 +79,9 @@ def topk(x: Array, k: int, dim: int, largest: bool) -> tuple[Array, Array]:
 def _pick(x: Array, found: Array, dim: int, keepdim: bool) -> tuple[Array, Array]:
     """The elements at one position each along an axis, which `found` has kept."""
     values = np.take_along_axis(x, found, dim)
-    return (values, found) if keepdim else (values.squeeze(dim), found.squeeze(dim))
+    if not keepdim:
+        values, found = values.squeeze(dim), found.squeeze(dim)
+    return np.asarray(values, order="C"), np.asarray(found, order="C")
 
 
 def kthvalue(x: Array, k: int, dim: int, keepdim: bool) -> tuple[Array, Array]:

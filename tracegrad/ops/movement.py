@@ -337,7 +337,7 @@ class Tril(Movement):
 
     masks = "selects"
     attrs, idempotent, inplace = ("diagonal",), True, True
-    numpy, jax = "np.tril({x}, {diagonal})", "jnp.tril({x}, {diagonal})"
+    numpy, jax = "np.ascontiguousarray(np.tril({x}, {diagonal}))", "jnp.tril({x}, {diagonal})"
     samples = ([A(3, 3), 0], [A(2, 3, 4), 1], [A(2, 3), -1], [A(0, 3), 0])
 
     @staticmethod
@@ -364,7 +364,7 @@ class Tril(Movement):
 class Triu(Tril):
     """x with zeros below the diagonal number `diagonal` of its last two axes.  Shape: (*p, n, m) -> (*p, n, m)."""
 
-    numpy, jax = "np.triu({x}, {diagonal})", "jnp.triu({x}, {diagonal})"
+    numpy, jax = "np.ascontiguousarray(np.triu({x}, {diagonal}))", "jnp.triu({x}, {diagonal})"
 
     @staticmethod
     def call(F: Ops, input: Any, diagonal: int = 0) -> Value:  # noqa: A002
