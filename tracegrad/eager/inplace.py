@@ -19,11 +19,12 @@ from tracegrad.eager.clock import check_not_overwritten, owner, touch, version
 from tracegrad.eager.dispatch import NUMBERS, T
 from tracegrad.eager.generate import public_function
 from tracegrad.eager.inference import InferenceTensor, refuse_write
+from tracegrad.eager.inplace_results import check_result, refuse_wider
 from tracegrad.eager.marked import refuse_function_views, refuse_marked, shows_leaf
 from tracegrad.eager.repoint import pass_by_hooks, repoint
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.eager.views import base_of, once, path_of, refuse_overlap, refuse_shared, shows_twice, writable
-from tracegrad.errors import ArgumentError, DTypeError, InplaceError, ShapeError, explain
+from tracegrad.errors import ArgumentError, DTypeError, InplaceError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.node import Node, tick
 from tracegrad.ir.op import Op
 from tracegrad.ir.sweep import input_type
@@ -39,7 +40,7 @@ def write(t: Tensor, new: Tensor, operation: str) -> Tensor:
     """Give the name t the value `new` (of t's shape after broadcasting, and a dtype that fits), in memory and in the graph."""
     if type(t) is not Tensor:
         refuse_write(t, operation)
-    _check_result(t, new, operation)
+    check_result(t, new, operation)
     base = base_of(t)
     if local.trace is not None:
         refuse_function_views(t, base, operation)
@@ -118,31 +119,6 @@ def keep_saved(t: Tensor, node: Node | None, start: int) -> None:
         stack.extend(node.inputs)
 
 
-def _check_result(t: Tensor, new: Tensor, operation: str) -> None:
-    if new._data.shape != t._data.shape:
-        raise ShapeError(
-            explain(
-                operation,
-                f"output with shape {list(t._data.shape)} doesn't match the broadcast shape {list(new._data.shape)}",
-            )
-        )
-    if operation == "abs_" and t._data.dtype.kind == "c":
-        raise DTypeError(explain(operation, "In-place abs is not supported for complex tensors"))
-    if operation == "float_power_" and new._data.dtype != t._data.dtype:
-        problem = (
-            f"the base given to float_power_ has dtype {t.dtype} but the operation's result requires dtype {new.dtype}"
-        )
-        raise DTypeError(explain(operation, problem, "Use float_power, or convert the base"))
-    if _category(new._data.dtype) > _category(t._data.dtype):
-        raise DTypeError(
-            explain(operation, f"result type {new.dtype} can't be cast to the desired output type {t.dtype}")
-        )
-
-
-def _category(dtype: Any) -> int:
-    return {"b": 0, "u": 1, "i": 1, "f": 2, "V": 2, "c": 3}[dtype.kind]
-
-
 def check_own_leaf(t: Tensor, operation: str) -> None:
     """The first thing that torch looks at: raise InplaceError for a write to a leaf that requires grad, whatever else is wrong."""
     if local.grad_enabled and local.trace is None and t._node is not None and t._node.op is None:
@@ -208,9 +184,7 @@ def _direct(t: Tensor) -> bool:
     return t._node is None and (t._data.base is None or base_of(t)._node is None)
 
 
-SCATTERING = frozenset(
-    "index_add index_copy index_put index_reduce put scatter scatter_add scatter_reduce".split()
-)
+SCATTERING = frozenset("index_add index_copy index_put index_reduce put scatter scatter_add scatter_reduce".split())
 _UFUNC = re.compile(r"^np\.(\w+)\(\{(\w+)\}(?:, \{(\w+)\})?\)$")
 
 
@@ -250,7 +224,11 @@ def in_place(operation: str, op: type[Op]) -> Callable[..., Tensor]:
             _refuse_shared(self, (*args, *kwargs.values()), operation)
         start = tick()
         if local.watch is None:
-            new = function(self, *args, **kwargs)
+            try:
+                new = function(self, *args, **kwargs)
+            except NotSupportedError:
+                refuse_wider(self, args, operation)
+                raise
         else:  # saved-tensor hooks must get the values from before the write
             old = handle(self._data.copy(), self._node)
             if local.watch.duals is not None:

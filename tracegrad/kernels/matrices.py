@@ -381,11 +381,12 @@ def _by_pivoted_qr(a: Array, b: Array, rcond: float) -> tuple[Array, int]:
 
     m, n = a.shape
     gelsy, query = get_lapack_funcs(("gelsy", "gelsy_lwork"), (a, b))
-    right = np.zeros((max(m, n), b.shape[1]), a.dtype)
-    right[:m] = b
-    work = int(query(m, n, b.shape[1], rcond)[0].real)
+    columns = b.shape[1]
+    right = np.zeros((max(m, n), max(columns, 1)), a.dtype)
+    right[:m, :columns] = b
+    work = int(query(m, n, right.shape[1], rcond)[0].real)
     _, x, _, rank, _ = gelsy(a, right, np.zeros((n, 1), np.int32), rcond, work)
-    return x[:n], rank
+    return x[:n, :columns], rank if columns else 0
 
 
 def check_phase(g: Array, phase: Array, what: str) -> Array:

@@ -22,7 +22,7 @@ def many(x: Array) -> bool:
 def _last(x: Array, lead: tuple[int, ...]) -> Array:
     """A copy with the stack as the last axis: (rows, columns, count)."""
     whole = np.broadcast_to(x, (*lead, *x.shape[-2:])) if x.shape[:-2] != lead else x
-    return np.ascontiguousarray(whole.reshape(-1, *x.shape[-2:]).transpose(1, 2, 0))
+    return np.ascontiguousarray(whole.reshape(math.prod(lead), *x.shape[-2:]).transpose(1, 2, 0))
 
 
 def _first(x: Array, lead: tuple[int, ...]) -> Array:

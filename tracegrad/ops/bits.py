@@ -27,7 +27,7 @@ class _Pair(Elementwise, family=True):
     """A function of two tensors: numbers are refused with TypeError."""
 
     inputs: ClassVar[tuple[str, ...]] = ("x", "y")
-    real_only: ClassVar[bool] = True
+    real_only: ClassVar[bool | type[Exception]] = True
     tensor_first: ClassVar[bool] = True
 
     @classmethod
@@ -43,6 +43,7 @@ class Fmax(_Pair):
     """The larger of x and y, the other one where one is nan.  Shapes: (*a), (*b) -> broadcast(a, b).  Ties: the derivative goes to x."""
 
     masks, quiet, samples = "selects", True, _PAIRS
+    real_only = DTypeError  # torch's class for these
     numpy, jax = "np.fmax({x}, {y})", "jnp.fmax({x}, {y})"
 
     @staticmethod
@@ -64,6 +65,7 @@ class Fmin(_Pair):
     """The smaller of x and y, the other one where one is nan.  Shapes: (*a), (*b) -> broadcast(a, b).  Ties: the derivative goes to x."""
 
     masks, quiet, samples = "selects", True, _PAIRS
+    real_only = DTypeError  # torch's class for these
     numpy, jax = "np.fmin({x}, {y})", "jnp.fmin({x}, {y})"
 
     @staticmethod

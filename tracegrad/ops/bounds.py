@@ -12,7 +12,7 @@ from tracegrad.ir.families import Elementwise
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Type
-from tracegrad.ops.checks import is_number
+from tracegrad.ops.checks import as_number, is_number
 
 
 class Clamp(Elementwise):
@@ -89,8 +89,10 @@ def _clamped(F: Ops, operation: str, x: Any, low: Any, high: Any) -> Any:
             own = dtypes.result_dtype([own], [], numbers)
             x, low, high = F.as_dtype(x, own), _in_range(low, own), _in_range(high, own)
         return getattr(F, operation)(x, min=low, max=high)
-    strange = [b for b in (low, high) if is_number(b) or isinstance(b, (str, bytes, list, tuple, dict))]
-    if strange:
+    if any(is_number(b) or isinstance(b, (str, bytes, list, tuple, dict)) for b in (low, high)):
+        numbers = as_number(low), as_number(high)
+        if all(b is None or is_number(b) for b in numbers):
+            return _clamped(F, operation, x, *numbers)
         kinds = {"min": type(low).__name__, "max": type(high).__name__}
         raise ArgumentError(explain(operation, "min and max must be two numbers or two tensors", **kinds))
     if high is None:

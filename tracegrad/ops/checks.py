@@ -79,6 +79,13 @@ def is_known(value: Any) -> bool:
     return local.trace is None or not hasattr(value, "_node") or local.trace.is_known(value)
 
 
+def as_number(value: Any) -> Any:
+    """The Python number that a NumPy number or a tensor without axes is, where torch's signature has a number; anything else as it is."""
+    if value is None or isinstance(value, NUMBERS) or getattr(value, "shape", None) != ():
+        return value
+    return value.item() if hasattr(value, "item") else value
+
+
 def is_number(value: Any) -> bool:
     """Whether an operand is a Python number, whose value is a static part of the program."""
     return isinstance(value, NUMBERS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tracegrad.dtypes import BOOL, I64, from_numpy
-from tracegrad.errors import DTypeError, explain
+from tracegrad.errors import DTypeError, NotSupportedError, explain
 from tracegrad.ir.families import Comparison, Elementwise
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
@@ -160,7 +160,17 @@ class BitwiseNot(_Bitwise):
     samples = ([M(2, 3)], [I(2, 3, below=9)])
 
 
-class BitwiseLeftShift(_Bitwise):
+class _Shift(_Bitwise, family=True):
+    @classmethod
+    def infer(cls, *types: Type) -> Type:
+        """Broadcast shape, common dtype; NotImplementedError for bools."""
+        result = super().infer(*types)
+        if result.dtype == BOOL:
+            raise NotSupportedError(explain(cls.name, "not implemented for 'Bool'"))
+        return result
+
+
+class BitwiseLeftShift(_Shift):
     """x * 2**y, by moving bits.  Shapes: (*a), (*b) -> broadcast(a, b).  Integers."""
 
     inputs = ("x", "y")
@@ -168,7 +178,7 @@ class BitwiseLeftShift(_Bitwise):
     samples = ([I(2, 3, below=9), I(3, below=9)], [I(4, below=9), 2])
 
 
-class BitwiseRightShift(_Bitwise):
+class BitwiseRightShift(_Shift):
     """x divided by 2**y and rounded down, by moving bits.  Shapes: (*a), (*b) -> broadcast(a, b).  Integers."""
 
     inputs = ("x", "y")

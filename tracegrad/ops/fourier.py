@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad.dtypes import TORCH_CLASS, default, from_numpy, is_half
-from tracegrad.errors import AxisError, DTypeError, ShapeError, explain
+from tracegrad.errors import ArgumentError, AxisError, DTypeError, ShapeError, explain
 from tracegrad.ir.families import Composite
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
@@ -315,6 +315,8 @@ class FftFftshift(Composite):
 
     @staticmethod
     def call(F: Ops, input: Any, dim: int | Sequence[int] | None = None) -> Value:  # noqa: A002
+    if not dims:
+        raise ShapeError(explain("fftshift", "`shifts` required: the input has no axes"))
         """input rolled by half of each size."""
         return _shifted(F, input, dim, True)
 
@@ -333,3 +335,9 @@ class FftIfftshift(Composite):
 def frequencies(n: int, d: float, half: bool) -> np.ndarray[Any, Any]:
     """The frequencies of a transform of n values d apart; those of a half spectrum if half."""
     return np.asarray(np.fft.rfftfreq(n, d) if half else np.fft.fftfreq(n, d))
+    if not isinstance(n, (int, np.integer)) or isinstance(n, bool):
+        raise ArgumentError(explain("fft.rfftfreq" if half else "fft.fftfreq", "argument 'n' must be int", n=n))
+    if n < 0:
+        raise ShapeError(explain("fft.rfftfreq" if half else "fft.fftfreq", "n must not be negative", n=n))
+    if not n:
+        return np.full(1 if half else 0, np.nan)

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from tracegrad.dtypes import NumpyDType, finfo, from_numpy, result_dtype
-from tracegrad.errors import ArgumentError, DTypeError, ShapeError, explain
+from tracegrad.errors import ArgumentError, AxisError, DTypeError, ShapeError, explain
 from tracegrad.ir.families import Composite, Elementwise, Movement
 from tracegrad.ir.half import is_half, wide
 from tracegrad.ir.node import Node
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Type
-from tracegrad.ops.checks import is_number, not_for
+from tracegrad.ops.checks import as_number, is_number, not_for
 from tracegrad.ops.reduce import total
 
 
@@ -70,11 +70,11 @@ class Lerp(Elementwise):
     @classmethod
     def check_operands(cls, x: NumpyDType, end: NumpyDType, weight: NumpyDType) -> None:
         """RuntimeError if the ends have different dtypes, or are whole numbers."""
-        not_for("lerp_kernel", Type((), x), "biu")
         if x != end:
             raise DTypeError(
                 explain("lerp", f"expected dtype {from_numpy(x)} for `end` but got dtype {from_numpy(end)}")
             )
+        not_for("lerp_kernel", Type((), x), "biu")
 
     @staticmethod
     def grad_x(F: Ops, g: Value, weight: Value) -> Value:
@@ -107,7 +107,7 @@ class Addcmul(Elementwise):
     @staticmethod
     def call(F: Ops, input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Value:  # noqa: A002
         """input + value * tensor1 * tensor2."""
-        return F.addcmul(input, tensor1, tensor2, value=value)
+        return F.addcmul(input, tensor1, tensor2, value=as_number(value))
 
     @staticmethod
     def grad_x(F: Ops, g: Value) -> Value:
@@ -146,7 +146,7 @@ class Addcdiv(Elementwise):
     @staticmethod
     def call(F: Ops, input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Value:  # noqa: A002
         """input + value * tensor1 / tensor2."""
-        return F.addcdiv(input, tensor1, tensor2, value=value)
+        return F.addcdiv(input, tensor1, tensor2, value=as_number(value))
 
     @staticmethod
     def grad_x(F: Ops, g: Value) -> Value:
@@ -165,7 +165,7 @@ class NanToNum(Elementwise):
     """x with numbers in place of nan and the infinities; None stands for the largest and smallest finite number.  Shape: (*a) -> (*a)."""
 
     masks = "selects"
-    attrs, inplace, quiet, real_only = ("number", "posinf", "neginf"), True, True, True
+    attrs, inplace, quiet = ("number", "posinf", "neginf"), True, True
     numpy = "K.nan_to_num({x}, {number}, {posinf}, {neginf})"
     jax = "jnp.nan_to_num({x}, nan={number}, posinf={posinf}, neginf={neginf})"
     samples = ([A(2, 3), 0.0, None, None], [A(), 1.0, 2.0, -2.0], [A(0, 2), 0.0, None, None])
@@ -226,6 +226,7 @@ def added(
     if is_number(input):
         problem = f"{operation}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
         raise ArgumentError(explain(operation, problem))
+    beta, alpha = as_number(beta), as_number(alpha)
     t, made = F.type(input), F.type(product)
     if t.dtype != made.dtype:
         raise DTypeError(explain(operation, "its operands must have the same dtype", input=t, product=made))
@@ -306,6 +307,13 @@ class Addr(Composite):
         return added(F, "addr", input, product, None, (), beta, alpha)
 
 
+def _products(F: Ops, batch1: Any, batch2: Any) -> Value:
+    """batch1 @ batch2; IndexError for a batch of less than 3 axes, whose third torch asks for."""
+    if min(len(F.shape(batch1)), len(F.shape(batch2))) < 3:
+        raise AxisError(explain("bmm", "both batches must have 3 axes", batch1=F.type(batch1), batch2=F.type(batch2)))
+    return F.bmm(batch1, batch2)
+
+
 class Baddbmm(Composite):
     """beta * input + alpha * (batch1 @ batch2).  Shapes: broadcasts to (b, n, m), (b, n, k), (b, k, m) -> (b, n, m)."""
 
@@ -315,7 +323,7 @@ class Baddbmm(Composite):
     @staticmethod
     def call(F: Ops, input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Value:  # noqa: A002
         """Products of the matrices of two batches added to input."""
-        product = F.bmm(batch1, batch2)
+        product = _products(F, batch1, batch2)
         if beta == 1 and alpha == 1:
             plain = F.plain_sum(input, product, "BaddbmmBackward0")
             if plain is not None:
@@ -334,6 +342,6 @@ class Addbmm(Composite):
         """The sum of the products of the matrices of two batches added to input."""
 
         def multiply(a: Any, b: Any) -> Value:
-            return total(F, F.bmm(a, b), (0,), same=True)
+            return total(F, _products(F, a, b), (0,), same=True)
 
         return added(F, "addbmm", input, multiply(batch1, batch2), multiply, (batch1, batch2), beta, alpha)

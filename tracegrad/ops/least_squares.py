@@ -197,6 +197,20 @@ class LeastSquares(MatrixFunction):
 
 
 class LinalgLstsq(Composite):
+def _together(F: Ops, A: Any, B: Any) -> tuple[Any, Any]:  # noqa: N803
+    """A and B with equal leading axes.  As in torch a B with one axis less, that is no stack of vectors, is repeated along its own first axes."""
+    a, b = F.type(A), F.type(B)
+    missing = len(a.shape) - len(b.shape)
+    if missing not in (0, 1):
+        problem = "input.dim() must be greater or equal to other.dim() and (input.dim() - other.dim()) <= 1"
+        raise ShapeError(explain("torch.linalg.lstsq", problem, input=a, other=b))
+    if len(b.shape) < 2 or b.shape[-2] != a.shape[-2]:
+        raise ShapeError(explain("torch.linalg.lstsq", "input.size(-2) should match other.size(-2)", input=a, other=b))
+    lead = broadcast("torch.linalg.lstsq", a.shape[:-2], b.shape[:-1] if missing else b.shape[:-2])
+    whole = [(*lead, *t.shape[-2:]) for t in (a, b)]
+    return tuple(x if F.shape(x) == s else F.expand(x, shape=s) for x, s in zip((A, B), whole, strict=True))
+
+
     """(solution, residuals, rank, singular_values) of min |A @ X - B|.  Shapes: (*p, n, m), (*p, n, k) or (*p, n) -> as A+ @ B, (*p, k), (*p,), (*p, l)."""
 
     function, method, samples = False, False, ()
@@ -210,13 +224,9 @@ class LinalgLstsq(Composite):
             raise ShapeError(
                 explain("torch.linalg.lstsq", "parameter `driver` should be one of (gels, gelsy, gelsd, gelss)")
             )
-        vector = len(b.shape) == len(a.shape) - 1
-        right = F.unsqueeze(B, dim=len(b.shape)) if vector else B
-        shape = F.shape(right)
-        if len(shape) != len(a.shape) or shape[-2] != a.shape[-2]:
-            raise ShapeError(
-                explain("torch.linalg.lstsq", "input.size(-2) should match other.size(-2)", input=a, other=b)
-            )
+        vector = b.shape == a.shape[:-1]
+        A, right = _together(F, A, F.unsqueeze(B, dim=len(b.shape)) if vector else B)  # noqa: N806
+        a, shape = F.type(A), F.shape(right)
         check_equation("torch.linalg.lstsq", Type((*a.shape[:-1], a.shape[-2]), a.dtype), F.type(right), True)
         m, n = a.shape[-2:]
         limit = max(m, n) * float(np.finfo(a.dtype).eps) if rcond is None else float(rcond)

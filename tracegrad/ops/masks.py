@@ -203,6 +203,8 @@ class MaskedFill(Elementwise):
         """input with value (a number or a 0-d tensor) where mask is true."""
         if F.type(mask).dtype != BOOL:
             raise DTypeError(explain("masked_fill", "masked_fill_ only supports boolean masks", mask=F.type(mask)))
+        if isinstance(value, np.generic):
+            value = value.item()
         wanted, given = F.type(input), F.type(value)
         if given.shape:
             raise ShapeError(

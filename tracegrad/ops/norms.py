@@ -13,7 +13,7 @@ from tracegrad.ir.families import Composite
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Type, many_axes, one_axis, size_of
-from tracegrad.ops.checks import needs_floating, real_type
+from tracegrad.ops.checks import as_number, needs_floating, real_type
 from tracegrad.ops.least_squares import check_tolerances, matrix_sizes, size_limit
 from tracegrad.ops.matrices import needs_matrices, needs_square
 from tracegrad.ops.spectral_values import singular_values
@@ -35,6 +35,7 @@ class VectorNorm(Composite):
     @staticmethod
     def call(F: Ops, x: Any, ord: Any = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Value:  # noqa: A002
         """The norm over dim (None: of all elements), computed in dtype if given."""
+        ord = as_number(ord)  # noqa: A001
         if isinstance(ord, str) or not isinstance(ord, (int, float)):
             raise ArgumentError(
                 explain("linalg.vector_norm", f"argument 'ord' must be Number, not {type(ord).__name__}")
