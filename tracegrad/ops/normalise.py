@@ -132,6 +132,7 @@ class LogSoftmax(_Proportion):
 class _SlopeOfProportion(Op, family=True):
     """The derivative of an operator above, one kernel instead of several passes over memory; y is that operator's result."""
 
+    masks = "rows"
     inputs, attrs, linear = ("slope", "y"), ("dim",), ("slope",)
     function, method, real_only = False, False, True
     samples = (
