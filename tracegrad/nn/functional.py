@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from tracegrad.eager.argument_types import with_typed_arguments
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.generate import operator_function, public_function
 from tracegrad.eager.tensor import Tensor
@@ -192,6 +193,7 @@ def gumbel_softmax(logits: Tensor, tau: float = 1, hard: bool = False, eps: floa
     return T.add(T.sub(picked, soft.detach()), soft)  # type: ignore[no-any-return]
 
 
+@with_typed_arguments
 def cross_entropy(
     input: Tensor,  # noqa: A002
     target: Tensor,
@@ -222,6 +224,7 @@ def cross_entropy(
     return _smoothed(logs, target, weight, ignore_index, chosen, label_smoothing, axis, nll)
 
 
+@with_typed_arguments
 def linear_cross_entropy(
     input: Tensor,  # noqa: A002
     linear_weight: Tensor,
@@ -240,6 +243,7 @@ def linear_cross_entropy(
     return cross_entropy(logits, target, weight, reduction=reduction, **more)
 
 
+@with_typed_arguments
 def l1_loss(
     input: Tensor, target: Tensor, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
 ) -> Tensor:  # noqa: A002
