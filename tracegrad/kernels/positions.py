@@ -270,9 +270,11 @@ def arange(start: Any, step: Any, count: int, dtype: Any) -> Array:
     if np.dtype(dtype).kind in "iu":
         return (i * np.float64(step) + np.float64(start)).astype(dtype)
     wide: Any = np.float32 if np.dtype(dtype).itemsize == 2 else np.float64
+    if count < 2 * lanes:
+        return _fused(wide(step), i.astype(wide), wide(start), dtype).astype(dtype)
     first = np.where(i < count - count % (2 * lanes), i - i % lanes, i)
-    begun = _fused(wide(step), first.astype(wide), wide(start)).astype(dtype).astype(wide)
-    return _fused(wide(step), (i - first).astype(wide), begun).astype(dtype)
+    begun = _fused(wide(step), first.astype(wide), wide(start), dtype).astype(dtype).astype(wide)
+    return _fused(wide(step), (i - first).astype(wide), begun, dtype).astype(dtype)
 
 
 def linspace(start: Any, end: Any, steps: int, dtype: Any) -> Array:
@@ -283,17 +285,21 @@ def linspace(start: Any, end: Any, steps: int, dtype: Any) -> Array:
     if kind != dtype:  # the bounds as that dtype holds them: linspace(-1, 1, 3, uint8) begins at 255
         start, end = np.asarray([start, end]).astype(dtype).tolist()
     first, last = kind.type(start), kind.type(end)
-    step, i = (last - first) / kind.type(max(steps - 1, 1)), np.arange(steps)
-    rising, falling = i.astype(kind), (steps - 1 - i).astype(kind)
-    if kind.name in ("float32", "float64"):
-        return np.where(i < steps // 2, _fused(step, rising, first), _fused(-step, falling, last)).astype(dtype)
-    return np.where(i < steps // 2, first + step * rising, last - step * falling).astype(dtype)
+    step, half = (last - first) / kind.type(max(steps - 1, 1)), steps // 2
+    i, base = np.arange(steps), np.full(steps, last, kind)
+    i[half:] -= steps - 1
+    base[:half] = first
+    x = i.astype(kind)
+    found = _fused(step, x, base) if kind.char in "fd" else base + step * x
+    return found.astype(dtype, copy=False)
 
 
-def _fused(a: Any, x: Array, b: Any) -> Array:
-    """a * x + b, rounded once.  In float64 the errors of the product and of the sum are added afterwards (Dekker 1971)."""
+def _fused(a: Any, x: Array, b: Any, dtype: Any = np.float64) -> Array:
+    """a * x + b, rounded once.  In float64 the errors of the product and of the sum are added afterwards (Dekker 1971), unless the result gets a smaller dtype."""
     if x.dtype == np.float32:
         return (x.astype(np.float64) * a + b).astype(np.float32)
+    if np.dtype(dtype).itemsize < 8:
+        return a * x + b
     product, (a_high, a_low), (x_high, x_low) = a * x, _halves(a), _halves(x)
     lost = ((a_high * x_high - product) + a_high * x_low + a_low * x_high) + a_low * x_low
     total = product + b

@@ -6,6 +6,8 @@ import math
 import warnings
 from typing import Any
 
+import numpy as np
+
 from tracegrad.dtypes import F32
 from tracegrad.eager.argument_types import with_typed_arguments
 from tracegrad.eager.dispatch import T
@@ -89,6 +91,13 @@ def huber_loss(
     return T.div(loss.sum(), weight.sum()) if chosen == "mean" else reduced(loss, chosen)  # type: ignore[attr-defined]
 
 
+def _within_unit(values: Any) -> bool:
+    """Whether all lie between 0 and 1.  Floats from 0 to 1 are those whose bits, as a whole number, are not above those of 1."""
+    if values.size and values.dtype == F32 and np.maximum.reduce(values.view(np.uint32), axis=None) <= 0x3F800000:
+        return True
+    return bool(((values >= 0) & (values <= 1)).all())
+
+
 @with_typed_arguments
 def binary_cross_entropy(
     input: Tensor,  # noqa: A002
@@ -107,10 +116,9 @@ def binary_cross_entropy(
         problem = f"Found dtype {target.dtype} but expected {input.dtype}"
         raise ShapeError(explain("binary_cross_entropy", problem))
     not_for("binary_cross_entropy", T.type(input), "biu")
-    values = input._data
-    if not ((values >= 0) & (values <= 1)).all():
+    if not _within_unit(input._data):
         raise DataError(explain("binary_cross_entropy", "all elements of input should be between 0 and 1"))
-    if not ((target._data >= 0) & (target._data <= 1)).all():
+    if not _within_unit(target._data):
         raise DataError(explain("binary_cross_entropy", "all elements of target should be between 0 and 1"))
     loss = T.binary_cross_entropy(input, target)
     if weight is not None:
@@ -134,15 +142,16 @@ def kl_div(
         warnings.warn(text, UserWarning, stacklevel=2)
     if not (T.is_floating(input) and T.is_floating(target)):
         raise DTypeError(explain("kl_div", "Integral inputs not supported."))
-    if T.is_complex(input) or T.is_complex(target):
+    if input._data.dtype.kind == "c" or target._data.dtype.kind == "c":
         raise DTypeError(explain("kl_div", "Complex inputs not supported."))
     by_batch = reduction == "batchmean"
     chosen = reduction_of("kl_div", size_average, reduce, "sum" if by_batch else reduction)
     if log_target:
         loss = T.mul(T.exp(target), T.sub(target, input))
     else:
-        safe = T.where(T.eq(target, 0), 1.0, target)  # nan for a negative "probability"
-        loss = T.sub(T.where(T.eq(target, 0), 0.0, T.mul(target, T.log(safe))), T.mul(target, input))
+        nothing = T.eq(target, 0)
+        safe = T.where(nothing, 1.0, target)  # nan for a negative "probability"
+        loss = T.sub(T.where(nothing, 0.0, T.mul(target, T.log(safe))), T.mul(target, input))
     total = reduced(loss, chosen)
     return T.div(total, float(input.shape[0])) if by_batch and input.ndim else total
 

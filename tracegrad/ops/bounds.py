@@ -80,7 +80,10 @@ class ClampMax(Clamp):
 def _clamped(F: Ops, operation: str, x: Any, low: Any, high: Any) -> Any:
     if low is None and high is None:
         raise ShapeError(explain(operation, "At least one of 'min' or 'max' must not be None"))
-    if (type(low) is not float and isinstance(low, complex)) or (type(high) is not float and isinstance(high, complex)):
+    if not (
+        (low is None or type(low) is float or not isinstance(low, complex))
+        and (high is None or type(high) is float or not isinstance(high, complex))
+    ):
         raise NotSupportedError(explain(operation, "clamp is not supported for complex types", min=low, max=high))
     if (low is None or is_number(low)) and (high is None or is_number(high)):
         own = F.type(x).dtype
