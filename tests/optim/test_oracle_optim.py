@@ -34,3 +34,18 @@ def path(library, method):
 @pytest.mark.parametrize("name", METHODS)
 def test_twenty_steps_end_where_torch_s_end(name):
     np.testing.assert_allclose(path(tracegrad, METHODS[name]), path(torch, METHODS[name]), rtol=1e-10)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("options", [{"lr": 0.1}, {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1}])
+def test_a_step_in_half_precision_is_rounded_once(options, dtype):
+    def after(library):
+        kind = getattr(library, dtype)
+        p = library.arange(64.0).sub(30).div(7).to(kind).requires_grad_()
+        optimizer = library.optim.SGD([p], **options)
+        for i in range(3):
+            p.grad = (library.arange(64.0) * (i + 1) / 13).to(kind)
+            optimizer.step()
+        return p.tolist()
+
+    assert after(tracegrad) == after(torch)

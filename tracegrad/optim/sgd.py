@@ -46,15 +46,15 @@ class SGD(Optimizer):
 
     def _update(self, p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
         if group["weight_decay"]:
-            g = g + p * group["weight_decay"]
+            g = g.add(p, alpha=group["weight_decay"])
         if group["momentum"]:
             kept = state.get("momentum_buffer")
             if kept is None:
                 kept = state["momentum_buffer"] = g.clone()
             else:
                 kept.mul_(group["momentum"]).add_(g, alpha=1 - group["dampening"])
-            g = g + kept * group["momentum"] if group["nesterov"] else kept
-        p -= g * group["lr"]
+            g = g.add(kept, alpha=group["momentum"]) if group["nesterov"] else kept
+        p.add_(g, alpha=-group["lr"])  # one rounding in half precision
 
 
 __all__ = ["SGD"]
