@@ -103,6 +103,12 @@ def test_from_dlpack_copies_if_asked():
     assert a[0] == 0
 
 
+def test_writes_to_a_tensor_from_a_capsule_reach_the_memory_it_shares():
+    x = tg.ones(2)
+    tg.from_dlpack(tg.utils.dlpack.to_dlpack(x))[0] = 9
+    assert x.tolist() == [9, 1]
+
+
 def test_a_capsule_is_consumed_once():
     capsule = tg.utils.dlpack.to_dlpack(tg.ones(2))
     assert tg.from_dlpack(capsule).tolist() == [1, 1]

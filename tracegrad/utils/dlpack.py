@@ -52,7 +52,7 @@ def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None
 
 def to_dlpack(tensor: Tensor) -> Any:
     """A capsule of the tensor's memory, without its history, as in torch; `from_dlpack(tensor)` of other libraries needs none."""
-    return tensor.detach().__dlpack__()  # type: ignore[attr-defined]
+    return tensor.detach().__dlpack__(max_version=(1, 0))  # type: ignore[attr-defined]
 
 
 __all__ = ["from_dlpack", "to_dlpack"]
