@@ -45,6 +45,7 @@ VALUES = {
     "layers are no other layers": "[issubclass(a, b) for a, b in ((nn.SiLU, nn.SELU), (nn.LogSoftmax, nn.Softmax), (nn.Softshrink, nn.Hardshrink), (nn.ZeroPad2d, nn.ConstantPad2d), (nn.LPPool3d, nn.LPPool2d))]",
     "a buffer by its name": "nn.Sequential(nn.BatchNorm1d(2)).get_buffer('0.running_var')",
     "all as one dtype": "nn.BatchNorm1d(2).type(torch.float64).state_dict()",
+    "the statistics of groups have derivatives": "grad(lambda x: grad_of_parts(torch.native_group_norm(torch.stack([x, x.cos()], 1), None, None, 2, 2, 3, 1, 0.5)))",
     "hooks see the arguments by name": "hooked(nn.Identity())",
 }  # fmt: skip
 REFUSED = """nn.BatchNorm1d(2,eps=0.)(torch.ones(3,2)) nn.BatchNorm2d(2,eps=-1.)(torch.ones(3,2,2,2)) F.pad(torch.ones(1,4),[-2,3],'circular')
@@ -59,11 +60,14 @@ F.avg_pool1d(torch.ones(1,1,4).int(),2) F.avg_pool3d(torch.ones(1,1,2,2,2).bool(
 def result(t, text):
     def grad(function):
         x = t.linspace(-1, 1, 6).reshape(2, 3).requires_grad_()
-        return t.autograd.grad(function(x), x)
+        return t.autograd.grad(function(x), x, create_graph=True)[0].detach()
 
     def z(*shape):
         count = t.Size(shape).numel()
         return t.complex(t.linspace(-1, 1, count), t.linspace(0, 2, count)).reshape(shape)
+
+    def grad_of_parts(parts):
+        return sum(((i + 1) * v * v.cos()).sum() for i, v in enumerate(parts))
 
     def hooked(module):
         seen = []
@@ -74,7 +78,18 @@ def result(t, text):
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return eval(text, {"torch": t, "nn": t.nn, "F": t.nn.functional, "grad": grad, "z": z, "hooked": hooked})  # noqa: S307
+        return eval(
+            text,
+            {
+                "torch": t,
+                "nn": t.nn,
+                "F": t.nn.functional,
+                "grad": grad,
+                "z": z,
+                "hooked": hooked,
+                "grad_of_parts": grad_of_parts,
+            },
+        )  # noqa: S307
 
 
 @pytest.mark.parametrize("text", VALUES.values(), ids=VALUES)
@@ -126,3 +141,29 @@ def test_extra_state_and_the_hooks_around_a_state_are_torchs():
     assert len(ours) == len(theirs)
     for mine, yours in zip(ours, theirs, strict=True):
         assert mine == yours or "'before'" in mine  # torch's metadata has a version
+
+
+@pytest.mark.parametrize("backend", ["numpy", "jax"])
+@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+def test_bags_with_padding_are_recorded(backend, mode):
+    if backend == "jax":
+        pytest.importorskip("jax")
+    w, i = tg.linspace(-1, 1, 10).reshape(5, 2), tg.tensor([[0, 2, 4], [2, 2, 2], [1, 1, 2]])
+
+    def bags(w, i):
+        return tg.nn.functional.embedding_bag(i, w, mode=mode, padding_idx=2)
+
+    assert tg.compile(bags, backend=backend)(w, i).tolist() == bags(w, i).tolist()
+    assert bags(w, i).tolist() == torch.nn.functional.embedding_bag(torch.tensor(i.tolist()), torch.tensor(w.tolist()), mode=mode, padding_idx=2).tolist()  # fmt: skip
+
+
+@pytest.mark.parametrize("backend", ["numpy", "jax"])
+def test_gradients_scaled_by_frequency_are_recorded(backend):
+    if backend == "jax":
+        pytest.importorskip("jax")
+
+    def gradient(w, i):
+        return tg.func.grad(lambda w: tg.nn.functional.embedding(i, w, scale_grad_by_freq=True).square().sum())(w)
+
+    w, i = tg.linspace(-1, 1, 10).reshape(5, 2), tg.tensor([[0, 2, 4], [2, 2, 1]])
+    assert tg.allclose(tg.compile(gradient, backend=backend)(w, i), gradient(w, i))

@@ -71,8 +71,9 @@ def embedding(
     if padding is not None:
         rows = T.where(T.unsqueeze(T.eq(flat, padding), dim=1), rows.detach(), rows)
     if scale_grad_by_freq:
-        counts = np.bincount(flat.detach().numpy(), minlength=weight.shape[0])
-        share = T.index_select(T.literal(values=tuple((1.0 / np.maximum(counts, 1)).tolist()), shape=counts.shape, dtype=weight._data.dtype), flat, dim=0)  # fmt: skip
+        zeros = T.full(shape=(weight.shape[0],), value=0, dtype=weight._data.dtype)
+        counts = T.index_add(zeros, flat, T.full(shape=tuple(flat.shape), value=1, dtype=weight._data.dtype), dim=0)
+        share = T.reciprocal(T.index_select(counts, flat, dim=0))
         scaled = T.mul(rows, T.unsqueeze(share, dim=1))
         rows = T.add(scaled, T.sub(rows.detach(), scaled.detach()))
     shape = (*input.shape, weight.shape[1])
@@ -123,7 +124,9 @@ def embedding_bag(
         raise DataError(explain("embedding_bag", problem))
     _check_bags(input, offsets)
     flat = T.reshape(input, shape=(input._data.size,))
-    if offsets is not None and local.trace is not None:
+    if local.trace is not None and (offsets is not None or padding_idx is not None):
+        if offsets is None:
+            offsets = T.arange(start=0, step=input.shape[1], count=input.shape[0], dtype=I64)
         rows = embedding(flat, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq)
         return _recorded_bags(flat, rows, offsets, mode, per_sample_weights, include_last_offset, padding_idx % len(weight) if padding_idx is not None else None)  # fmt: skip
     starts = _starts(input, offsets, include_last_offset)

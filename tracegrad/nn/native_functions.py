@@ -20,8 +20,7 @@ from tracegrad.nn.torch_names import _word
 
 
 def _moments(x: Any, dims: tuple[int, ...], eps: float) -> tuple[Any, Any]:
-    """Mean, and 1 / sqrt(variance + eps), over dims, without history."""
-    x = T.detach(x)
+    """Mean, and 1 / sqrt(variance + eps), over dims."""
     mean = T.mean(x, dim=dims, keepdim=True)
     spread = T.mean(T.square(T.sub(x, mean)), dim=dims, keepdim=True)
     return mean, T.rsqrt(T.add(spread, eps))
@@ -38,7 +37,7 @@ def native_layer_norm(
     check_tensors("native_layer_norm", input=input)
     made = functional.layer_norm(input, normalized_shape, weight, bias, eps)
     axes = len(tuple(normalized_shape))
-    mean, scale = _moments(input, tuple(range(input.ndim - axes, input.ndim)), eps)
+    mean, scale = _moments(T.detach(input), tuple(range(input.ndim - axes, input.ndim)), eps)
     return T.named(made, called="NativeLayerNormBackward0"), mean, scale
 
 
@@ -57,7 +56,7 @@ def native_group_norm(
     made = functional.group_norm(input, group, weight, bias, eps)
     rows = T.reshape(input, shape=(N, group, C // group * HxW))
     mean, scale = (T.reshape(v, shape=(N, group)) for v in _moments(rows, (2,), eps))
-    return T.named(made, called="NativeGroupNormBackward0"), mean, scale
+    return tuple(T.named(v, called="NativeGroupNormBackward0") for v in (made, mean, scale))
 
 
 def native_batch_norm(
@@ -77,7 +76,7 @@ def native_batch_norm(
     if not training:
         return made, zeros(0, dtype=input.dtype), zeros(0, dtype=input.dtype)
     dims = (0, *range(2, input.ndim))
-    mean, scale = (T.reshape(v, shape=(input.shape[1],)) for v in _moments(input, dims, eps))
+    mean, scale = (T.reshape(v, shape=(input.shape[1],)) for v in _moments(T.detach(input), dims, eps))
     return made, mean, scale
 
 
