@@ -103,7 +103,8 @@ class PermutationMatrix(MatrixFunction):
 class LinalgLuFactor(Composite):
     """(LU, pivots).  Shape: (*p, n, m) -> (*p, n, m), (*p, min(n, m))."""
 
-    function, method, samples = False, False, ()
+    function, method = False, False
+    samples = ([A(3, 3)], [A(2, 3, 3)], [A(3, 2)], [A(2, 3)])
 
     @staticmethod
     def call(F: Ops, A: Any, *, pivot: bool = True) -> Any:  # noqa: N803
@@ -115,7 +116,8 @@ class LinalgLuFactor(Composite):
 class LinalgLuFactorEx(Composite):
     """(LU, pivots, info).  Shape: (*p, n, m) -> (*p, n, m), (*p, min(n, m)), (*p,)."""
 
-    function, method, samples = False, False, ()
+    function, method = False, False
+    samples = ([A(3, 3)], [A(2, 3, 3)], [A(3, 2)], [A(2, 3)])
 
     @staticmethod
     def call(F: Ops, A: Any, *, pivot: bool = True, check_errors: bool = False) -> Any:  # noqa: N803
@@ -136,7 +138,7 @@ def _needs_pivot(operation: str, pivot: bool) -> None:
 class Lu(Composite):
     """(LU, pivots) of torch.lu, and the infos if asked for.  Shape: (*p, n, m) -> (*p, n, m), (*p, min(n, m))."""
 
-    samples = ()
+    samples = ([A(3, 3)], [A(2, 3, 3)], [A(3, 2)], [A(2, 3)])
 
     @staticmethod
     def call(F: Ops, A: Any, pivot: bool = True, get_infos: bool = False) -> Any:  # noqa: N803
@@ -149,7 +151,8 @@ class Lu(Composite):
 class LinalgLu(Composite):
     """(P, L, U) with A = P L U.  Shape: (*p, n, m) -> (*p, n, n), (*p, n, k), (*p, k, m)."""
 
-    function, method, samples = False, False, ()
+    function, method = False, False
+    samples = ([A(3, 3)], [A(2, 3, 3)], [A(3, 2)], [A(2, 3)])
 
     @staticmethod
     def call(F: Ops, A: Any, *, pivot: bool = True) -> Any:  # noqa: N803
@@ -286,7 +289,8 @@ def _qr_back(F: Ops, q: Value, r: Value, g_q: Value, g_r: Value) -> Value:
 class LinalgQr(Composite):
     """(Q, R) with A = Q R.  Shape: (*p, n, m) -> (*p, n, k), (*p, k, m), k = min(n, m), or n for mode "complete"."""
 
-    function, method, samples = False, False, ()
+    function, method = False, False
+    samples = ([A(3, 2)], [A(2, 3, 3)], [A(2, 3, 2), "reduced"], [A(3, 3), "complete"])
 
     @staticmethod
     def call(F: Ops, A: Any, mode: str = "reduced") -> Any:  # noqa: N803
@@ -302,7 +306,7 @@ class LinalgQr(Composite):
 class Qr(Composite):
     """(Q, R) with input = Q R.  Shape: (*p, n, m) -> (*p, n, k), (*p, k, m), k = min(n, m), or n unless some."""
 
-    samples = ()
+    samples = ([A(3, 2)], [A(2, 3, 3)])
 
     @staticmethod
     def call(F: Ops, input: Any, some: bool = True) -> Any:  # noqa: A002

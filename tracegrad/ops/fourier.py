@@ -272,6 +272,16 @@ def many_dims(F: Ops, kind: str, x: Any, s: Any, dim: Any, norm: Any) -> Value:
     return F.fft_c2c(_as_complex(F, x), dim=dims, scale=scale, forward=forward)
 
 
+def _samples(kind: str) -> tuple[list[Any], ...]:
+    """A sample of one axis (or two), one of a stack, and one of another length along an axis that is not the last."""
+    one, plain = kind.endswith("t"), kind.rstrip("2n")
+    given = C if plain in ("irfft", "hfft") else A
+    cut: list[Any] = [4, 0, "ortho"] if one else [(2, 4), (1, 0)]
+    whole = [given(4)] if not kind.endswith("2") else [given(3, 4)]
+    mixed = C if plain in ("fft", "ifft") else given
+    return whole, [mixed(2, 3, 2)], [given(3, 2), *cut]
+
+
 def _function(kind: str) -> type[Composite]:
     """The Composite of one function of torch.fft."""
     single = not kind.endswith(("2", "n"))
@@ -289,7 +299,8 @@ def _function(kind: str) -> type[Composite]:
     length = "n" if single else "s, one length per axis"
     text = f"The transform {kind} of torch.fft: cut or filled with zeros to {length}, along dim, scaled by norm.  Shape: (*a) -> (*b)."
     call.__doc__ = text
-    body = {"name": f"fft_{kind}", "call": staticmethod(call), "samples": (), "function": False, "method": False}
+    body = {"name": f"fft_{kind}", "call": staticmethod(call), "function": False, "method": False}
+    body["samples"] = _samples(kind)
     return type(f"Fft{kind.capitalize()}", (Composite,), {"__doc__": text, **body})
 
 
@@ -304,6 +315,8 @@ def _shifted(F: Ops, x: Any, dim: Any, forward: bool) -> Value:
         if dim is None
         else [one_axis("fftshift", rank, d) for d in ((dim,) if isinstance(dim, int) else dim)]
     )
+    if not dims:
+        raise ShapeError(explain("fftshift", "`shifts` required: the input has no axes"))
     steps = tuple(F.shape(x)[d] // 2 if forward else (F.shape(x)[d] + 1) // 2 for d in dims)
     return F.roll(x, shifts=steps, dims=tuple(dims))
 
@@ -311,12 +324,11 @@ def _shifted(F: Ops, x: Any, dim: Any, forward: bool) -> Value:
 class FftFftshift(Composite):
     """The zero frequency moved to the middle of the axes dim (None: all).  Shape: (*a) -> (*a)."""
 
-    function, method, samples = False, False, ()
+    function, method = False, False
+    samples = ([A(5)], [A(2, 3)], [A(2, 3), 1])
 
     @staticmethod
     def call(F: Ops, input: Any, dim: int | Sequence[int] | None = None) -> Value:  # noqa: A002
-    if not dims:
-        raise ShapeError(explain("fftshift", "`shifts` required: the input has no axes"))
         """input rolled by half of each size."""
         return _shifted(F, input, dim, True)
 
@@ -324,7 +336,8 @@ class FftFftshift(Composite):
 class FftIfftshift(Composite):
     """The inverse of fftshift.  Shape: (*a) -> (*a)."""
 
-    function, method, samples = False, False, ()
+    function, method = False, False
+    samples = ([A(5)], [A(2, 3)], [A(2, 3), 1])
 
     @staticmethod
     def call(F: Ops, input: Any, dim: int | Sequence[int] | None = None) -> Value:  # noqa: A002
@@ -334,10 +347,10 @@ class FftIfftshift(Composite):
 
 def frequencies(n: int, d: float, half: bool) -> np.ndarray[Any, Any]:
     """The frequencies of a transform of n values d apart; those of a half spectrum if half."""
-    return np.asarray(np.fft.rfftfreq(n, d) if half else np.fft.fftfreq(n, d))
     if not isinstance(n, (int, np.integer)) or isinstance(n, bool):
         raise ArgumentError(explain("fft.rfftfreq" if half else "fft.fftfreq", "argument 'n' must be int", n=n))
     if n < 0:
         raise ShapeError(explain("fft.rfftfreq" if half else "fft.fftfreq", "n must not be negative", n=n))
     if not n:
         return np.full(1 if half else 0, np.nan)
+    return np.asarray(np.fft.rfftfreq(n, d) if half else np.fft.fftfreq(n, d))

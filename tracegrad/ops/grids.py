@@ -6,13 +6,15 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from tracegrad import dtypes
 from tracegrad.dtypes import I64
 from tracegrad.errors import ArgumentError, ArgumentValueError, DTypeError, ShapeError, explain
 from tracegrad.ir.families import Composite
 from tracegrad.ir.half import is_half, wide
 from tracegrad.ir.prelude import Ops, Value
-from tracegrad.ir.samples import A
+from tracegrad.ir.samples import A, I
 from tracegrad.ir.types import Shape, Type, one_axis, size_of
 from tracegrad.ops.checks import is_number, whole
 from tracegrad.ops.joining import Cat, tensor_list
@@ -214,7 +216,7 @@ class UnravelIndex(Composite):
     """Flat positions as one position for each axis of a shape.  Shape: (*a) -> (*a) for each axis."""
 
     method = False
-    samples = ()
+    samples = ([I(4, below=6), (2, 3)], [I(2, 2, below=4), 4])
 
     @staticmethod
     def call(F: Ops, indices: Any, shape: Any) -> tuple[Value, ...]:
@@ -244,6 +246,7 @@ class Isin(Composite):
     @staticmethod
     def call(F: Ops, elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False) -> Value:
         """Membership, or with `invert` its opposite."""
+        elements, test_elements = (v.item() if isinstance(v, np.generic) else v for v in (elements, test_elements))
         if is_number(elements) and is_number(test_elements):
             raise ArgumentError(explain("isin", "one of elements and test_elements must be a Tensor"))
         for values in (elements, test_elements):

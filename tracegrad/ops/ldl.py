@@ -11,7 +11,7 @@ from tracegrad.dtypes import int32
 from tracegrad.errors import AxisError, DifferentiationError, DTypeError, ShapeError, explain
 from tracegrad.ir.families import Composite
 from tracegrad.ir.prelude import Ops, Value
-from tracegrad.ir.samples import A, I
+from tracegrad.ir.samples import A, I, S
 from tracegrad.ir.types import Type, broadcast
 from tracegrad.ops.matrices import MatrixFunction, needs_square
 from tracegrad.ops.results import named_result
@@ -44,7 +44,8 @@ class LdlNode(MatrixFunction):
 class LinalgLdlFactor(Composite):
     """(LD, pivots) of symmetric or Hermitian matrices.  Shape: (*p, n, n) -> (*p, n, n), (*p, n).  Reads the lower triangle."""
 
-    function, method, samples = False, False, ()
+    function, method = False, False
+    samples = ([S(3, 3)], [S(2, 3, 3)])
 
     @staticmethod
     def call(F: Ops, A: Any, *, hermitian: bool = False) -> Any:  # noqa: N803
@@ -56,7 +57,8 @@ class LinalgLdlFactor(Composite):
 class LinalgLdlFactorEx(Composite):
     """(LD, pivots, info): info is 0 or the number of a zero block of D.  Shape: (*p, n, n) -> (*p, n, n), (*p, n), (*p,)."""
 
-    function, method, samples = False, False, ()
+    function, method = False, False
+    samples = ([S(3, 3)],)
 
     @staticmethod
     def call(F: Ops, A: Any, *, hermitian: bool = False, check_errors: bool = False) -> Any:  # noqa: N803

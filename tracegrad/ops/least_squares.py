@@ -133,7 +133,8 @@ def size_limit(F: Ops, values: Value, x: Type, atol: Any, rtol: Any) -> Value:
 class LinalgPinv(Composite):
     """Moore-Penrose inverses.  Shape: (*p, n, m) -> (*p, m, n)."""
 
-    function, method, samples = False, False, ()
+    function, method = False, False
+    samples = ([A(3, 2)], [A(2, 2, 3)])
 
     @staticmethod
     def call(
@@ -156,7 +157,7 @@ class LinalgPinv(Composite):
 class Pinverse(Composite):
     """Moore-Penrose inverses.  Shape: (*p, n, m) -> (*p, m, n)."""
 
-    samples = ()
+    samples = ([A(3, 2)],)
 
     @staticmethod
     def call(F: Ops, input: Any, rcond: float = 1e-15) -> Value:  # noqa: A002
@@ -196,7 +197,6 @@ class LeastSquares(MatrixFunction):
         return F.matmul(mH(F, F.linalg_pinv_node(a, atol=0.0, rtol=rcond, hermitian=False)), g_solution)
 
 
-class LinalgLstsq(Composite):
 def _together(F: Ops, A: Any, B: Any) -> tuple[Any, Any]:  # noqa: N803
     """A and B with equal leading axes.  As in torch a B with one axis less, that is no stack of vectors, is repeated along its own first axes."""
     a, b = F.type(A), F.type(B)
@@ -211,9 +211,11 @@ def _together(F: Ops, A: Any, B: Any) -> tuple[Any, Any]:  # noqa: N803
     return tuple(x if F.shape(x) == s else F.expand(x, shape=s) for x, s in zip((A, B), whole, strict=True))
 
 
+class LinalgLstsq(Composite):
     """(solution, residuals, rank, singular_values) of min |A @ X - B|.  Shapes: (*p, n, m), (*p, n, k) or (*p, n) -> as A+ @ B, (*p, k), (*p,), (*p, l)."""
 
-    function, method, samples = False, False, ()
+    function, method = False, False
+    samples = ([A(4, 2), A(4, 3)], [A(2, 4, 2), A(2, 4, 1)])
 
     @staticmethod
     def call(F: Ops, A: Any, B: Any, rcond: Any = None, *, driver: Any = None) -> Any:  # noqa: N803

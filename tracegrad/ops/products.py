@@ -8,7 +8,7 @@ from typing import Any
 from tracegrad.errors import ArgumentError, AxisError, DTypeError, ShapeError, explain
 from tracegrad.ir.families import Composite
 from tracegrad.ir.prelude import Ops, Value
-from tracegrad.ir.samples import A
+from tracegrad.ir.samples import A, C
 from tracegrad.ir.types import one_axis
 from tracegrad.ops.checks import not_for
 
@@ -37,7 +37,8 @@ def _multiplied(F: Ops, factors: Sequence[Any], split: list[list[int]], i: int, 
 class LinalgMultiDot(Composite):
     """The product of matrices in the cheapest order; the first and the last may be vectors.  Shapes: (n, k), ..., (l, m) -> (n, m)."""
 
-    function, method, samples = False, False, ()
+    function, method = False, False
+    samples = ([[A(2, 3), A(3, 4), A(4, 2)]], [[A(3), A(3, 2), A(2)]])
 
     @staticmethod
     def call(F: Ops, tensors: Any) -> Value:
@@ -71,7 +72,8 @@ class LinalgMultiDot(Composite):
 class ChainMatmul(Composite):
     """The product of matrices in the cheapest order.  Shapes: (n, k), ..., (l, m) -> (n, m)."""
 
-    method, samples = False, ()
+    method = False
+    samples = ([A(2, 3), A(3, 4), A(4, 2)], [A(2, 3)])
 
     @staticmethod
     def call(F: Ops, *matrices: Any) -> Value:
@@ -85,7 +87,8 @@ class ChainMatmul(Composite):
 class LinalgCross(Composite):
     """Cross products along an axis of 3 elements.  Shapes: (*a), (*b) -> broadcast(a, b)."""
 
-    function, method, samples = False, False, ()
+    function, method = False, False
+    samples = ([A(2, 3), A(2, 3)], [A(1, 3), A(2, 3)])
 
     @staticmethod
     def call(F: Ops, input: Any, other: Any, *, dim: int = -1) -> Value:  # noqa: A002
@@ -137,7 +140,8 @@ class Cross(Composite):
 class LinalgVecdot(Composite):
     """Sums of conj(x) * y along an axis.  Shapes: (*a), (*b) -> broadcast(a, b) without dim."""
 
-    function, method, samples = False, False, ()
+    function, method = False, False
+    samples = ([A(2, 3), A(2, 3)], [C(3), C(2, 3)])
 
     @staticmethod
     def call(F: Ops, x: Any, y: Any, *, dim: int = -1) -> Value:

@@ -9,7 +9,7 @@ from tracegrad.dtypes import BOOL, I32, I64, from_numpy
 from tracegrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError, explain
 from tracegrad.ir.families import Composite
 from tracegrad.ir.prelude import Ops, Value
-from tracegrad.ir.samples import A, I
+from tracegrad.ir.samples import A, I, M
 from tracegrad.ir.types import broadcast, one_axis, size_of
 from tracegrad.ops.masks import in_order_of, is_recorded, mask_positions, number_of
 
@@ -107,7 +107,8 @@ class IndexCopy(Composite):
 class MaskedScatter(Composite):
     """x with the first elements of source, in order, where the mask holds.  Shapes: (*a), a mask that broadcasts to a, any -> (*a)."""
 
-    inplace, samples = True, ()
+    inplace = True
+    samples = ([A(2, 3), M(2, 3), A(6)], [A(2, 3), M(3), A(2, 4)], [A(3), M(2, 3), A(6)])
 
     @staticmethod
     def call(F: Ops, input: Any, mask: Any, source: Any) -> Value:  # noqa: A002

@@ -41,7 +41,7 @@ class GeqrfNode(MatrixFunction):
 class Geqrf(Composite):
     """(a, tau) of a QR factorization: R and the reflections in one matrix.  Shape: (*p, n, m) -> (*p, n, m), (*p, min(n, m))."""
 
-    samples = ()
+    samples = ([A(3, 2)], [A(2, 3, 3)])
 
     @staticmethod
     def call(F: Ops, input: Any) -> Any:  # noqa: A002
@@ -80,7 +80,8 @@ def _check_tau(operation: str, a: Type, tau: Type) -> None:
 class LinalgHouseholderProduct(Composite):
     """The first columns of the product of reflections 1 - tau v v^H, v below the diagonal of A.  Shapes: (*p, n, m), (*p, k) -> (*p, n, m)."""
 
-    function, method, samples = False, False, ()
+    function, method = False, False
+    samples = ([A(3, 2), A(2)], [A(2, 3, 2), A(2, 1)])
 
     @staticmethod
     def call(F: Ops, A: Any, tau: Any) -> Value:  # noqa: N803
@@ -108,7 +109,7 @@ class LinalgHouseholderProduct(Composite):
 class Orgqr(Composite):
     """linalg.householder_product under LAPACK's name.  Shapes: (*p, n, m), (*p, k) -> (*p, n, m)."""
 
-    samples = ()
+    samples = ([A(3, 2), A(2)],)
 
     @staticmethod
     def call(F: Ops, input: Any, input2: Any) -> Value:  # noqa: A002
@@ -119,7 +120,7 @@ class Orgqr(Composite):
 class Ormqr(Composite):
     """The product of the square Q of a QR factorization with a matrix.  Shapes: (*p, q, r), (*p, k), (*p, n, m) -> (*p, n, m), q = n or m."""
 
-    samples = ()
+    samples = ([A(3, 2), A(2), A(3, 2)], [A(3, 2), A(2), A(2, 3), False, True])
 
     @staticmethod
     def call(F: Ops, input: Any, tau: Any, other: Any, left: bool = True, transpose: bool = False) -> Value:  # noqa: A002

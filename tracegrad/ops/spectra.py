@@ -135,7 +135,8 @@ def reads_upper(operation: str, letter: Any) -> bool:
 class LinalgEigh(Composite):
     """(eigenvalues ascending, eigenvectors as columns) of Hermitian matrices.  Shape: (*p, n, n) -> (*p, n), (*p, n, n)."""
 
-    function, method, samples = False, False, ()
+    function, method = False, False
+    samples = ([S(3, 3)], [S(2, 3, 3)], [S(2, 2), "U"])
 
     @staticmethod
     def call(F: Ops, A: Any, UPLO: str = "L") -> Any:  # noqa: N803
@@ -186,7 +187,8 @@ class LinalgEigNode(MatrixFunction):
 class LinalgEig(Composite):
     """(eigenvalues, eigenvectors as columns of length 1), complex.  Shape: (*p, n, n) -> (*p, n), (*p, n, n)."""
 
-    function, method, samples = False, False, ()
+    function, method = False, False
+    samples = ([A(3, 3)],)
 
     @staticmethod
     def call(F: Ops, A: Any) -> Any:  # noqa: N803
@@ -302,7 +304,8 @@ def needs_no_driver(driver: Any) -> None:
 class LinalgSvd(Composite):
     """(U, S, Vh) with A = U diag(S) Vh.  Shape: (*p, n, m) -> (*p, n, n), (*p, k), (*p, m, m), k = min(n, m)."""
 
-    function, method, samples = False, False, ()
+    function, method = False, False
+    samples = ([A(3, 2), False], [A(2, 2, 3), False])
 
     @staticmethod
     def call(F: Ops, A: Any, full_matrices: bool = True, *, driver: Any = None) -> Any:  # noqa: N803
@@ -314,7 +317,7 @@ class LinalgSvd(Composite):
 class Svd(Composite):
     """(U, S, V) with input = U diag(S) V^H.  Shape: (*p, n, m) -> (*p, n, k), (*p, k), (*p, m, k), k = min(n, m); square U and V unless some."""
 
-    samples = ()
+    samples = ([A(3, 2)], [A(2, 2, 3)])
 
     @staticmethod
     def call(F: Ops, input: Any, some: bool = True, compute_uv: bool = True) -> Any:  # noqa: A002

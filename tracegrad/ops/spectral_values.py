@@ -116,7 +116,8 @@ def hermitian_eigenvalues(F: Ops, x: Any, upper: bool) -> Value:
 class LinalgSvdvals(Composite):
     """The singular values, descending.  Shape: (*p, n, m) -> (*p, min(n, m))."""
 
-    function, method, samples = False, False, ()
+    function, method = False, False
+    samples = ([A(3, 2)], [A(2, 2, 3)])
 
     @staticmethod
     def call(F: Ops, A: Any, *, driver: Any = None) -> Value:  # noqa: N803
@@ -128,7 +129,8 @@ class LinalgSvdvals(Composite):
 class LinalgEigvalsh(Composite):
     """The eigenvalues of Hermitian matrices, ascending.  Shape: (*p, n, n) -> (*p, n)."""
 
-    function, method, samples = False, False, ()
+    function, method = False, False
+    samples = ([S(3, 3)], [S(2, 3, 3), "U"])
 
     @staticmethod
     def call(F: Ops, A: Any, UPLO: str = "L") -> Value:  # noqa: N803
@@ -139,7 +141,8 @@ class LinalgEigvalsh(Composite):
 class LinalgEigvals(Composite):
     """The eigenvalues, complex, in no order.  Shape: (*p, n, n) -> (*p, n)."""
 
-    function, method, samples = False, False, ()
+    function, method = False, False
+    samples = ([A(3, 3)], [A(2, 3, 3)])
 
     @staticmethod
     def call(F: Ops, A: Any) -> Value:  # noqa: N803

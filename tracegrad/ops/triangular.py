@@ -61,7 +61,8 @@ class LinalgSolveTriangularNode(MatrixFunction):
 class LinalgSolveTriangular(Composite):
     """The solutions X of A @ X = B for triangular A.  Shapes: (*p, n, n), (*q, n, k) -> (*broadcast(p, q), n, k)."""
 
-    function, method, samples = False, False, ()
+    function, method = False, False
+    samples = ([A(3, 3, lo=0.5), A(3, 2), {"upper": True}], [A(2, 3, 3, lo=0.5), A(3, 2), {"upper": False}])
 
     @staticmethod
     def call(F: Ops, A: Any, B: Any, *, upper: bool, left: bool = True, unitriangular: bool = False) -> Value:  # noqa: N803
@@ -74,7 +75,7 @@ class LinalgSolveTriangular(Composite):
 class TriangularSolve(Composite):
     """(solution of A @ X = input, A) for triangular A.  Shapes: (*q, n, k), (*p, n, n) -> (*broadcast(p, q), n, k), (*p, n, n)."""
 
-    samples = ()
+    samples = ([A(3, 2), A(3, 3, lo=0.5)], [A(2, 3, 2), A(3, 3, lo=0.5), False, True])
 
     @staticmethod
     def call(
@@ -154,7 +155,8 @@ class CholeskyInfo(MatrixFunction):
 class LinalgCholesky(Composite):
     """L with A = L L^H for positive definite A.  Shape: (*p, n, n) -> (*p, n, n).  LinAlgError for others."""
 
-    function, method, samples = False, False, ()
+    function, method = False, False
+    samples = ([S(3, 3)], [S(2, 3, 3)])
 
     @staticmethod
     def call(F: Ops, A: Any, *, upper: bool = False) -> Value:  # noqa: N803
@@ -165,7 +167,8 @@ class LinalgCholesky(Composite):
 class LinalgCholeskyEx(Composite):
     """(L, info): info is 0 or the order of the first leading minor that is not positive definite.  Shape: (*p, n, n) -> (*p, n, n), (*p,)."""
 
-    function, method, samples = False, False, ()
+    function, method = False, False
+    samples = ([S(3, 3)],)
 
     @staticmethod
     def call(F: Ops, A: Any, *, upper: bool = False, check_errors: bool = False) -> Any:  # noqa: N803
@@ -177,7 +180,7 @@ class LinalgCholeskyEx(Composite):
 class Cholesky(Composite):
     """L with input = L L^H for positive definite input.  Shape: (*p, n, n) -> (*p, n, n).  LinAlgError for others."""
 
-    samples = ()
+    samples = ([S(3, 3)], [S(2, 3, 3), True])
 
     @staticmethod
     def call(F: Ops, input: Any, upper: bool = False) -> Value:  # noqa: A002
@@ -230,7 +233,7 @@ _CALLED = "CholeskySolveBackward0"
 class CholeskySolve(Composite):
     """The solutions X of A @ X = input from the Cholesky factor of A.  Shapes: (*q, n, k), (*p, n, n) -> (*broadcast(p, q), n, k)."""
 
-    samples = ()
+    samples = ([A(3, 2), A(3, 3, lo=0.5)], [A(2, 3, 1), A(3, 3, lo=0.5), True])
 
     @staticmethod
     def call(F: Ops, input: Any, L: Any, upper: bool = False) -> Value:  # noqa: A002, N803
@@ -245,7 +248,7 @@ class CholeskySolve(Composite):
 class CholeskyInverse(Composite):
     """The inverses of matrices from their Cholesky factors.  Shape: (*p, n, n) -> (*p, n, n)."""
 
-    samples = ()
+    samples = ([A(3, 3, lo=0.5)], [A(2, 3, 3, lo=0.5), True])
 
     @staticmethod
     def call(F: Ops, input: Any, upper: bool = False) -> Value:  # noqa: A002
