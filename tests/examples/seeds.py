@@ -17,6 +17,7 @@ FOLDER = Path(__file__).parents[2] / "examples"
 EXPECTED = Path(__file__).parent / "expected"
 NAMES = (
     "basics",
+    "gaussian_process",
     "gradient_penalty",
     "legendre_polynomial",
     "linear_function",
