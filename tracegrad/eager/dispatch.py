@@ -54,18 +54,18 @@ class TensorOps(Ops):
             x._data = np.ascontiguousarray(x._data)
         return x
 
-    def step(self, x: Any, called: str) -> Any:
-        """x as a step of torch's name; x itself where nothing is remembered."""
-        return x if x._node is None else self.named(x, called=called)
-
-    def plain_sum(self, x: Any, y: Any, called: str) -> Any:
-        """x + y as a step of torch's name where both are of float32 or of float64 and x has the sizes of y's last axes; None otherwise."""
+    def plain_sum(self, x: Any, y: Any, called: str, beta: Any = 1, alpha: Any = 1) -> Any:
+        """beta * x + alpha * y as a step of torch's name where both are of float32 or of float64 and x has the sizes of y's last axes; None otherwise."""
         if not isinstance(x, Tensor):
             return None
         a, b = x._data, y._data
         d = a.dtype
         if (d is not F32 and d is not F64) or b.dtype is not d or b.shape[b.ndim - a.ndim :] != a.shape:
             return None
+        if beta != 1 or alpha != 1:
+            if not (type(beta) in (int, float) and type(alpha) in (int, float) and beta and alpha):
+                return None
+            x, y = x if beta == 1 else self.mul(x, beta), y if alpha == 1 else self.mul(y, alpha)
         total = self.add(x, y)
         return total if total._node is None else self.named(total, called=called)
 

@@ -83,12 +83,8 @@ class Ops:
         """Ones of a type."""
         return self.full(shape=like.shape, value=1, dtype=like.dtype)
 
-    def step(self, x: Any, called: str) -> Any:
-        """x as a step of torch's name in the backward graph, if it has a history."""
-        return self.named(x, called=called)
-
-    def plain_sum(self, x: Any, y: Any, called: str) -> Any:
-        """x + y as a step of torch's name where x has y's floating dtype and the sizes of its last axes; None where that is not seen at a glance."""
+    def plain_sum(self, x: Any, y: Any, called: str, beta: Any = 1, alpha: Any = 1) -> Any:
+        """beta * x + alpha * y as a step of torch's name where x has y's floating dtype and the sizes of its last axes; None where that is not seen at a glance."""
         return None
 
     def add_within(self, x: Any, y: Any) -> Any:

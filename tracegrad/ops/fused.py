@@ -250,7 +250,7 @@ def added(
         return product
     if beta == 0:
         return F.named(F.flat_in(product, F.expand(input, shape=made.shape), called), called=called)
-    return F.step(F.add(input if beta == 1 else F.mul(input, beta), product), called)
+    return F.named(F.add(input if beta == 1 else F.mul(input, beta), product), called=called)
 
 
 class Addmv(Composite):
@@ -263,10 +263,9 @@ class Addmv(Composite):
     def call(F: Ops, input: Any, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1) -> Value:  # noqa: A002
         """A product of a matrix and a vector added to input."""
         product = F.mv(mat, vec)
-        if beta == 1 and alpha == 1:
-            plain = F.plain_sum(input, product, "AddmvBackward0")
-            if plain is not None:
-                return plain
+        plain = F.plain_sum(input, product, "AddmvBackward0", beta, alpha)
+        if plain is not None:
+            return plain
         return added(F, "addmv", input, product, F.mv, (mat, vec), beta, alpha)
 
 
@@ -289,10 +288,10 @@ class Addr(Composite):
     def call(F: Ops, input: Any, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1) -> Value:  # noqa: A002
         """An outer product added to input; the operands may differ in their dtypes."""
         product = F.outer(vec1, vec2)
-        if beta == 1 and alpha == 1:
-            plain = F.plain_sum(input, product, _STEPS["addr"])
-            if plain is not None:
-                return plain
+        refused = beta is True or alpha is True
+        plain = None if refused else F.plain_sum(input, product, _STEPS["addr"], beta, alpha)
+        if plain is not None:
+            return plain
         if not is_number(input) and is_half(F.type(input).dtype) and F.type(product).dtype == F.type(input).dtype:
             total = Addr.call(F, *(wide(F, v) for v in (input, vec1, vec2)), beta=beta, alpha=alpha)
             return F.promote(total, dtype=F.type(input).dtype)
@@ -309,9 +308,13 @@ class Addr(Composite):
 
 def _products(F: Ops, batch1: Any, batch2: Any) -> Value:
     """batch1 @ batch2; IndexError for a batch of less than 3 axes, whose third torch asks for."""
-    if min(len(F.shape(batch1)), len(F.shape(batch2))) < 3:
-        raise AxisError(explain("bmm", "both batches must have 3 axes", batch1=F.type(batch1), batch2=F.type(batch2)))
-    return F.bmm(batch1, batch2)
+    try:
+        return F.bmm(batch1, batch2)
+    except ShapeError:
+        if min(len(F.shape(batch1)), len(F.shape(batch2))) >= 3:
+            raise
+        problem = "both batches must have 3 axes"
+        raise AxisError(explain("bmm", problem, batch1=F.type(batch1), batch2=F.type(batch2))) from None
 
 
 class Baddbmm(Composite):
@@ -324,10 +327,9 @@ class Baddbmm(Composite):
     def call(F: Ops, input: Any, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Value:  # noqa: A002
         """Products of the matrices of two batches added to input."""
         product = _products(F, batch1, batch2)
-        if beta == 1 and alpha == 1:
-            plain = F.plain_sum(input, product, "BaddbmmBackward0")
-            if plain is not None:
-                return plain
+        plain = F.plain_sum(input, product, "BaddbmmBackward0", beta, alpha)
+        if plain is not None:
+            return plain
         return added(F, "baddbmm", input, product, F.bmm, (batch1, batch2), beta, alpha)
 
 

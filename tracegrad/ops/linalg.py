@@ -339,8 +339,7 @@ class Addmm(Composite):
     def call(F: Ops, input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Value:  # noqa: A002
         """A matrix product added to input."""
         product = F.mm(mat1, mat2)
-        if beta == 1 and alpha == 1:
-            plain = F.plain_sum(input, product, "AddmmBackward0")
-            if plain is not None:
-                return plain
+        plain = F.plain_sum(input, product, "AddmmBackward0", beta, alpha)
+        if plain is not None:
+            return plain
         return added(F, "addmm", input, product, F.mm, (mat1, mat2), beta, alpha)
