@@ -341,6 +341,10 @@ def permutation_matrix(pivots: Array, rows: int, like: Any) -> Array:
     """The matrices P with A = P L U, of the dtype `like`, from row exchanges counted from 1."""
     count = int(np.prod(pivots.shape[:-1]))
     out = np.zeros((count, rows, rows), like)
+    if out.size and pivots.size and (pivots.min() < 1 or pivots.max() > rows):
+        raise np.linalg.LinAlgError(
+            f"lu_solve, lu_unpack: pivots must lie between 1 and {rows}. Pass the result of lu_factor"
+        )
     if out.size:
         out[np.arange(count)[:, None], row_order(pivots.reshape(count, -1), rows), np.arange(rows)] = 1
     return out.reshape(*pivots.shape[:-1], rows, rows)

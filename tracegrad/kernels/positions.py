@@ -180,20 +180,20 @@ def check_positions(i: Array, size: int, kind: type[Exception]) -> None:
 
 
 def index_select(x: Array, i: Array, dim: int) -> Array:
-    """Slices of x at the positions i of axis dim.  Raises IndexError for a position outside [0, size)."""
+    """Slices of x at the positions i of axis dim.  Raises IndexError for a position outside [0, size); RuntimeError, as torch, for one in the rows of a matrix."""
     if not x.ndim:
         check_positions(i, 1, IndexError)
         return np.array(x)
-    check_positions(i, x.shape[dim], IndexError)
+    check_positions(i, x.shape[dim], RuntimeError if dim == 1 and x.ndim == 2 else IndexError)
     return x.take(i.reshape(-1), dim)
 
 
 def index_add(x: Array, i: Array, source: Array, dim: int) -> Array:
-    """x with the slices of source added at the positions i of axis dim.  Raises RuntimeError for a position outside [0, size)."""
+    """x with the slices of source added at the positions i of axis dim.  Raises RuntimeError for a position outside [0, size), IndexError in a vector."""
     if not x.ndim:
         check_positions(i, 1, RuntimeError)
         return np.asarray(x + source.sum(dtype=x.dtype))
-    check_positions(i, x.shape[dim], RuntimeError)
+    check_positions(i, x.shape[dim], RuntimeError if x.ndim > 1 else IndexError)
     return index_put(x, source, (i.reshape(-1),), (dim,), True)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tracegrad.dtypes import I32, I64
-from tracegrad.errors import AxisError, DTypeError, IndexingError, NotSupportedError, ShapeError, explain
+from tracegrad.errors import ArgumentError, AxisError, DTypeError, IndexingError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.families import Composite, Movement
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
@@ -114,6 +114,11 @@ class Diff(Composite):
     @staticmethod
     def call(F: Ops, input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Value:  # noqa: A002
         """Differences along dim, with the values prepend before and append after."""
+        for name, given in (("prepend", prepend), ("append", append)):
+            if given is not None and is_number(given):
+                raise ArgumentError(explain("diff", f"argument {name!r} must be Tensor, not {type(given).__name__}"))
+        if not hasattr(n, "__index__"):
+            raise ArgumentError(explain("diff", f"argument 'n' must be int, not {type(n).__name__}"))
         if n < 0:
             raise ShapeError(explain("diff", f"order must be non-negative but got {n}"))
         if not F.shape(input):

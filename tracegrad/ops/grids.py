@@ -18,6 +18,7 @@ from tracegrad.ir.samples import A, I
 from tracegrad.ir.types import Shape, Type, one_axis, size_of
 from tracegrad.ops.checks import is_number, whole
 from tracegrad.ops.joining import Cat, tensor_list
+from tracegrad.ops.reshape import sizes
 
 
 def _listed(tensors: tuple[Any, ...]) -> list[Any]:
@@ -275,7 +276,7 @@ class SumToSize(Composite):
     @staticmethod
     def call(F: Ops, input: Any, *size: Any) -> Value:  # noqa: A002
         """The sum of the given size.  Raises RuntimeError where that does not broadcast to input's shape."""
-        wanted = tuple(int(n) for n in (size[0] if len(size) == 1 and isinstance(size[0], Sequence) else size))
+        wanted = sizes("sum_to_size", size)
         shape: Shape = F.shape(input)
         lead = len(shape) - len(wanted)
         if lead < 0 or any(n not in (1, m) for n, m in zip(wanted, shape[lead:], strict=True)):

@@ -15,7 +15,7 @@ class Linear(Op):
     """x @ weight^T + bias.  Shapes: (*p, k), (m, k), (m,) -> (*p, m); a weight of shape (k,) gives (*p)."""
 
     inputs = ("x", "weight", "bias?")
-    function, method, public = False, False, ("input", "weight", "bias")
+    function, method, public, tensor_first = False, False, ("input", "weight", "bias"), True
     samples = (
         [A(2, 3), A(4, 3), A(4)],
         [A(3), A(4, 3), A(4)],
