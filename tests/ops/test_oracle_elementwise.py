@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import tracegrad as tg
 from tests.ops.oracle import assert_same, draw
 
 torch = pytest.importorskip("torch")
@@ -193,3 +194,12 @@ def test_pow_of_tensors_at_the_corner():
 def test_no_digits_are_lost_far_out_and_near_zero(name):
     for x in (np.linspace(-700, 700, 57), np.linspace(-1e-8, 1e-8, 9)):
         assert_same(torch, UNARY[name], x if name != "log1p" else np.maximum(x, -0.99), orders=1)
+
+
+@pytest.mark.filterwarnings("ignore:where received a uint8 condition")
+def test_where_takes_a_condition_of_bytes():
+    for ours, theirs in zip(
+        *([t.where(t.tensor([1, 0, 3], dtype=t.uint8), t.ones(3), v) for v in (0.0, 2)] for t in (tg, torch)),
+        strict=True,
+    ):
+        assert ours.tolist() == theirs.tolist()

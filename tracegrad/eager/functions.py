@@ -94,7 +94,7 @@ def promote_types(type1: dtypes.dtype, type2: dtypes.dtype) -> dtypes.dtype:
 
 def result_type(tensor1: Any, tensor2: Any) -> dtypes.dtype:
     """The dtype of arithmetic between two tensors or numbers."""
-    operands = (tensor1, tensor2)
+    operands = tuple(v.item() if isinstance(v, np.generic) else v for v in (tensor1, tensor2))
     for value in operands:
         if not isinstance(value, (Tensor, *NUMBERS)):
             raise ArgumentError(

@@ -314,6 +314,8 @@ def _check_source(t: Tensor, value: Any, operation: str) -> None:
 
 def copy_(self: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
     """Overwrite self with other, broadcast and converted to self's dtype; gradients flow to other.  Raises RuntimeError for a shape that does not fit."""
+    if isinstance(other, np.generic):
+        other = other.item()
     if type(other) is not Tensor and not isinstance(other, (Tensor, *NUMBERS)):
         raise ArgumentError(explain("copy_", f"other must be a Tensor, got {type(other).__name__}"))
     return assign(self, other, "copy", "copy_")

@@ -67,8 +67,8 @@ def frexp(x: Array) -> tuple[Array, Array]:
 
 
 def spherical_j0(x: Array) -> Array:
-    """sin(x) / x."""
-    return jnp.sinc(x / float(np.pi))
+    """sin(x) / x, 0 at infinity."""
+    return jnp.where(jnp.isinf(x), 0, jnp.sinc(x / float(np.pi)))
 
 
 def signbit(x: Array) -> Array:

@@ -73,8 +73,8 @@ def frexp(x: Array) -> tuple[Array, Array]:
 
 
 def spherical_j0(x: Array) -> Array:
-    """sin(x) / x."""
-    return np.sinc(np.divide(x, np.pi)).astype(x.dtype, copy=False)
+    """sin(x) / x, 0 at infinity."""
+    return np.where(np.isinf(x), 0, np.sinc(np.divide(x, np.pi))).astype(x.dtype, copy=False)
 
 
 def signbit(x: Array) -> Array:

@@ -6,7 +6,7 @@ import math
 from typing import ClassVar
 
 from tracegrad.dtypes import NumpyDType
-from tracegrad.errors import NotSupportedError, explain
+from tracegrad.errors import DTypeError, NotSupportedError, explain
 from tracegrad.ir.families import Elementwise
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
@@ -22,7 +22,7 @@ class _Floating(Elementwise, family=True):
 class _Real(_Floating, family=True):
     """A function of real numbers alone."""
 
-    real_only: ClassVar[bool] = True
+    real_only: ClassVar[bool | type[Exception]] = True
 
 
 class Sinh(_Floating):
@@ -136,6 +136,7 @@ class Atanh(_Floating):
 class Deg2rad(_Real):
     """Degrees as radians.  Shape: (*a) -> (*a)."""
 
+    real_only = DTypeError  # torch's class for these
     name, torch_name, linear = "deg2rad", "Deg2RadBackward0", ("x",)
     numpy, jax = "np.deg2rad({x})", "jnp.deg2rad({x})"
     samples = ([A(2, 3)], [A()], [A(0, 4)])
@@ -148,6 +149,7 @@ class Deg2rad(_Real):
 class Rad2deg(_Real):
     """Radians as degrees.  Shape: (*a) -> (*a)."""
 
+    real_only = DTypeError  # torch's class for these
     name, torch_name, linear = "rad2deg", "Rad2DegBackward0", ("x",)
     numpy, jax = "np.rad2deg({x})", "jnp.rad2deg({x})"
     samples = ([A(2, 3)], [A()], [A(0, 4)])

@@ -10,6 +10,7 @@ import numpy as np
 from tracegrad import dtypes
 from tracegrad.errors import ArgumentError, DTypeError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.families import Comparison, Composite, Elementwise
+from tracegrad.ir.half import is_half
 from tracegrad.ir.node import Node
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
@@ -312,7 +313,8 @@ class Ldexp(Composite):
     def call(F: Ops, input: Any, other: Any) -> Value:  # noqa: A002
         """input times the other-th power of 2."""
         power = F.exp2(F.as_dtype(other, dtypes.default.float) if not F.is_floating(other) else other)
-        made = F.mul(input, power)
+        made, own = F.mul(input, power), F.type(input).dtype
+        made = F.as_dtype(made, own) if is_half(own) and not F.is_floating(other) else made
         return F.named(made, called="LdexpBackward0")
 
 
@@ -325,9 +327,9 @@ class FloatPower(Composite):
     @staticmethod
     def call(F: Ops, input: Any, exponent: Any) -> Value:  # noqa: A002
         """input to the power of exponent, in double precision."""
-        kinds = {F.type(v).dtype.kind for v in (input, exponent)}
-        wanted = np.dtype(np.complex128) if "c" in kinds else dtypes.F64
-        return F.pow(*(v if is_number(v) else F.as_dtype(v, wanted) for v in (input, exponent)))
+        both = [v.item() if isinstance(v, np.generic) else v for v in (input, exponent)]
+        wanted = np.dtype(np.complex128) if any(F.type(v).dtype.kind == "c" for v in both) else dtypes.F64
+        return F.pow(*(v if is_number(v) else F.as_dtype(v, wanted) for v in both))
 
 
 class Signbit(Comparison):

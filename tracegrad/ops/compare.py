@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tracegrad.dtypes import BOOL, I64, from_numpy
 from tracegrad.errors import DTypeError, NotSupportedError, explain
 from tracegrad.ir.families import Comparison, Elementwise
@@ -236,7 +238,10 @@ class Where(Elementwise):
         """input where condition holds, other elsewhere; with the condition alone the tuple of positions where it holds."""
         if input is None and other is None:
             return Nonzero.call(F, condition, as_tuple=True)
-        check_condition(F.type(condition))
+        kind = F.type(condition)
+        if kind.dtype is U8 or kind.dtype == U8:  # torch still takes the masks of its first years
+            return F.where(F.as_dtype(condition, BOOL), input, other)
+        check_condition(kind)
         return F.where(condition, input, other)
 
     @staticmethod
@@ -246,6 +251,9 @@ class Where(Elementwise):
     @staticmethod
     def grad_y(F: Ops, g: Value, c: Value) -> Value:
         return F.where(c, 0.0, g)
+
+
+U8 = np.dtype(np.uint8)
 
 
 def check_condition(c: Type) -> None:

@@ -167,7 +167,7 @@ class MaxDim(Op):
     """
 
     masks = "selects"
-    real_only = True
+    real_only = DTypeError  # torch's class for these
     attrs, outputs, nondiff_outputs = ("dim", "keepdim"), ("values", "indices"), ("indices",)
     torch_name, function, method, quiet = "MaxBackward0", False, False, True
     numpy, jax = "K.max_dim({x}, {dim}, {keepdim})", "K.max_dim({x}, {dim}, {keepdim})"
@@ -203,7 +203,7 @@ class MinDim(MaxDim):
     The derivative goes to the chosen element alone.
     """
 
-    real_only = True
+    real_only = DTypeError  # torch's class for these
     name, torch_name = "min_dim", "MinBackward0"
     numpy, jax = "K.min_dim({x}, {dim}, {keepdim})", "K.min_dim({x}, {dim}, {keepdim})"
 

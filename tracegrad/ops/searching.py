@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad.dtypes import I64
-from tracegrad.errors import DTypeError, NotSupportedError, ShapeError, explain
+from tracegrad.errors import ArgumentError, AxisError, DTypeError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.families import Composite
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
@@ -124,6 +124,8 @@ class Bucketize(Composite):
     @staticmethod
     def call(F: Ops, input: Any, boundaries: Any, *, out_int32: bool = False, right: bool = False) -> Value:  # noqa: A002
         """searchsorted(boundaries, input); with `right` a value on a boundary belongs to the interval above it."""
+        if is_number(boundaries):
+            raise ArgumentError(explain("bucketize", "argument 'boundaries' must be Tensor, not a number"))
         if len(F.shape(boundaries)) != 1:
             raise ShapeError(
                 explain("bucketize", f"boundaries tensor must be 1 dimension, but got dim({len(F.shape(boundaries))})")
@@ -174,6 +176,8 @@ def _unique(F: Ops, node: str, x: Any, dim: Any, in_order: bool, inverse: bool, 
     read_mask(x)
     shape: tuple[int, ...] = F.shape(x)
     axis = 0 if dim is None else one_axis("unique", len(shape), dim)
+    if dim is not None and not shape:
+        raise AxisError(explain("unique", f"Dimension specified as {dim} but tensor has no dimensions"))
     source = F.reshape(x, shape=(size_of(shape),)) if dim is None or not shape else x
     if F.type(x).dtype.kind == "c":
         raise NotSupportedError(explain("unique", "not implemented for complex numbers", x=F.type(x)))

@@ -12,7 +12,7 @@ from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Type, many_axes, reduced
-from tracegrad.ops.checks import needs_floating, real_type
+from tracegrad.ops.checks import as_number, needs_floating, real_type
 from tracegrad.ops.reduce import Dim, folded_count
 
 
@@ -175,6 +175,7 @@ class Norm(Composite):
     @staticmethod
     def call(F: Ops, input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Value:  # noqa: A002
         """The p-norm over dim ("fro" is 2; None for all axes), computed in dtype if given, which may not be narrower."""
+        p = as_number(p)
         if isinstance(p, str) and p != "fro":
             if p == "nuc":
                 axes = range(len(F.shape(input))) if dim is None else (dim,) if isinstance(dim, int) else dim

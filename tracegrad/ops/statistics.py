@@ -132,6 +132,9 @@ class Nanmean(Composite):
     def call(F: Ops, input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Value:  # noqa: A002
         """nansum over the count of the elements that are not nan."""
         needs_floating("nanmean", F.type(input).dtype, "expected input to have floating point or complex dtype")
+        if dtype is not None:
+            problem = "could not infer output dtype. Optional dtype must be either a floating point or complex dtype"
+            needs_floating("nanmean", dtypes.to_numpy(dtype), problem)
         total = Nansum.call(F, input, dim, keepdim, dtype=dtype)
         axes = many_axes("nanmean", len(F.shape(input)), dim)
         present = F.cast(F.logical_not(F.isnan(input)), dtype=F.type(total).dtype)
