@@ -14,7 +14,16 @@ from tracegrad.eager.dispatch import T
 from tracegrad.eager.generate import public_function
 from tracegrad.eager.rounding_once import rounds_once
 from tracegrad.eager.tensor import Tensor
-from tracegrad.errors import ArgumentError, ArgumentValueError, DataError, DTypeError, OptionError, ShapeError, explain
+from tracegrad.errors import (
+    ArgumentError,
+    ArgumentValueError,
+    DataError,
+    DTypeError,
+    NotSupportedError,
+    OptionError,
+    ShapeError,
+    explain,
+)
 from tracegrad.ir.types import size_of
 from tracegrad.nn.conv_functions import check_tensors
 
@@ -121,7 +130,7 @@ def embedding_bag(
         raise ArgumentValueError(explain("embedding_bag", "mode has to be one of sum, mean or max", mode=mode))
     if per_sample_weights is not None and mode != "sum":
         problem = "per_sample_weights was not None. per_sample_weights is only supported for mode='sum'"
-        raise DataError(explain("embedding_bag", problem))
+        raise NotSupportedError(explain("embedding_bag", problem))
     _check_bags(input, offsets)
     flat = T.reshape(input, shape=(input._data.size,))
     if local.trace is not None and (offsets is not None or padding_idx is not None):

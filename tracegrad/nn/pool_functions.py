@@ -267,7 +267,8 @@ def _uneven_maxima(x: Any, own: Shape, sizes: Shape) -> tuple[Any, Any]:
         at = np.minimum(begin[:, None] + np.arange(longest), end[:, None] - 1)
         places = places[..., None, None] * n + at
     d = len(sizes)
-    places = places.transpose(*range(0, 2 * d, 2), *range(1, 2 * d, 2)).reshape(*sizes, -1)
+    longest = places.size // size_of(sizes) if size_of(sizes) else 1
+    places = places.transpose(*range(0, 2 * d, 2), *range(1, 2 * d, 2)).reshape(*sizes, longest)
     rows = tuple(x.shape[:2])
     flat = T.reshape(x, shape=(*rows, size_of(own)))
     index = T.literal(values=tuple(places.ravel().tolist()), shape=(places.size,), dtype=I64)
