@@ -75,8 +75,8 @@ _narrow_copied = _copying("narrow", public_function("narrow"))
 
 
 def narrow_copy(input: Tensor, dim: int, start: int, length: int, *, out: Tensor | None = None) -> Tensor:  # noqa: A002
-    """What narrow gives, in memory of its own.  Raises RuntimeError, where narrow raises IndexError, for a wrong axis."""
-    if isinstance(input, Tensor) and isinstance(dim, int) and not -input.ndim <= dim < input.ndim:
+    """What narrow gives, in memory of its own.  Raises RuntimeError for an axis beyond the last, IndexError for one before the first."""
+    if isinstance(input, Tensor) and isinstance(dim, int) and dim >= input.ndim:
         raise ShapeError(explain("narrow_copy", f"dim={dim} is not one of the {input.ndim} axes of the input"))
     return _narrow_copied(input, dim, start, length, out=out)  # type: ignore[no-any-return]
 
