@@ -10,7 +10,7 @@ from tracegrad.dtypes import I64
 from tracegrad.eager.argument_types import with_typed_arguments
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor
-from tracegrad.errors import NotSupportedError, ShapeError, explain
+from tracegrad.errors import ArgumentError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.types import size_of
 from tracegrad.nn.conv_functions import check_tensors, tuple_of
 from tracegrad.ops.checks import not_for
@@ -31,6 +31,8 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
     if len(pad) // 2 > input.ndim:
         problem = f"Padding length should be less than or equal to two times the input dimension but got padding length {len(pad)} and input of dimension {input.ndim}"
         raise ShapeError(explain("pad", problem))
+    if any(isinstance(n, float) for n in pad):
+        raise ArgumentError(explain("pad", f"argument 'pad' must be tuple of ints, got {tuple(pad)}"))
     amounts = [(int(pad[2 * i]), int(pad[2 * i + 1])) for i in range(len(pad) // 2)]
     if mode == "constant":
         return _constant(input, amounts, 0 if value is None else value)

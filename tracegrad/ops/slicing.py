@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad.dtypes import I64
-from tracegrad.errors import IndexingError, ShapeError, explain
+from tracegrad.errors import ArgumentError, IndexingError, ShapeError, explain
 from tracegrad.ir.families import Composite, Movement
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
@@ -71,7 +71,9 @@ class Select(Movement):
 
 
 def position(operation: str, shape: Shape, dim: int, index: Any) -> int:
-    """`index` as a non-negative position on axis dim.  Raises IndexError when it is outside."""
+    """`index` as a non-negative position on axis dim.  Raises IndexError when it is outside, TypeError for a fraction."""
+    if isinstance(index, float):
+        raise ArgumentError(explain(operation, "argument 'index' must be int, not float"))
     size, i = shape[dim], int(index)
     if not -size <= i < size:
         raise IndexingError(
