@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tracegrad.eager.tensor import Tensor
-from tracegrad.errors import ArgumentError, TracegradError, explain
+from tracegrad.errors import ArgumentError, IndexingError, TracegradError, explain
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 NUMBERS = (bool, int, float, complex, np.generic)
@@ -80,6 +80,8 @@ def refuse_arguments(operation: str, function: Callable[..., Any], names: Iterab
     error = sys.exc_info()[1]
     if isinstance(error, (AttributeError, TypeError)) and not isinstance(error, TracegradError):
         raise ArgumentError(explain(operation, f"an argument has the wrong type ({error})")) from error
+    if type(error) is IndexError:
+        raise IndexingError(explain(operation, "an operand has too few axes")) from error
 
 
 def refuse_flag(operation: str, name: str, value: Any) -> None:
