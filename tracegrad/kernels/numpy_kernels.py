@@ -84,6 +84,7 @@ LATER = {
         "convolutions": "convolution convolution_weight",
         "pairs": "pair_differences pair_sums",
         "pools": "max_pool sum_pool spread_pool",
+        "weighted_rows": "weighted_rows spread_rows row_products",
         "rows": "standardise standardise_backward softmax_backward log_softmax_backward product",
         "polynomials": "polynomial airy_ai",
         "tails": (

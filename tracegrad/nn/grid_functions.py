@@ -1,6 +1,6 @@
 """Sampling of images and volumes at given places: grid_sample, and affine_grid, which makes such places.
 
-A composite of gathers of rows (one row holds the channels of a pixel) and weights that depend on the places: derivatives of every order by both follow.
+Weighted sums of rows (one row holds the channels of a pixel), with weights that depend on the places: derivatives of every order by both follow.
 """
 
 from __future__ import annotations
@@ -191,23 +191,27 @@ def _pixel(at: Any, size: int) -> tuple[Any, Any]:
 
 
 def _weighted_sum(table: Any, axes: list[Any], sizes: tuple[int, ...], shape: tuple[int, ...]) -> Any:
+    """The sums of the pixels of all corners times their weights; corners outside name one more row, of zeros."""
     n, count = shape
+    pixels, channels = table.shape
     begin = T.mul(T.arange(start=0, step=1, count=n, dtype=I64), size_of(sizes))
     begin = T.unsqueeze(begin, dim=1)
-    total = None
-    for corner in product(*axes):
-        index, inside, weight = begin, None, None
-        for i, (at, here, share) in enumerate(corner):
-            index = T.add(index, T.mul(at, size_of(sizes[i + 1 :])))
-            inside = here if inside is None else T.logical_and(inside, here)
-            if share is not None:
-                weight = share if weight is None else T.mul(weight, share)
-        rows = T.index_select(table, T.reshape(index, shape=(n * count,)), dim=0)
-        rows = T.where(T.reshape(inside, shape=(n * count, 1)), rows, 0.0)
-        if weight is not None:
-            rows = T.mul(rows, T.reshape(weight, shape=(n * count, 1)))
-        total = rows if total is None else T.add(total, rows)
-    return total
+    steps = [size_of(sizes[i + 1 :]) for i in range(len(sizes))]
+    taps = [[(T.mul(at, step) if step > 1 else at, here, w) for at, here, w in own] for own, step in zip(axes, steps, strict=True)]  # fmt: skip
+    taps[0] = [(T.add(at, begin), here, w) for at, here, w in taps[0]]
+    indices, weights = [], []
+    for corner in product(*taps):
+        index, inside, weight = corner[0]
+        for at, here, share in corner[1:]:
+            index, inside = T.add(index, at), T.logical_and(inside, here)
+            weight = weight if share is None else T.mul(weight, share)
+        indices.append(T.where(inside, index, pixels))
+        weights.append(weight)
+    table = T.place(table, shape=(pixels + 1, channels), dim=0, starts=(0,), steps=(1,))
+    if weights[0] is None:
+        return T.index_select(table, T.reshape(indices[0], shape=(n * count,)), dim=0)
+    both = (T.reshape(T.stack(*v, dim=2), shape=(n * count, len(v))) for v in (indices, weights))
+    return T.weighted_rows(table, *both)
 
 
 def _linear_taps(x: Any) -> list[tuple[Any, Any]]:

@@ -145,6 +145,7 @@ DEFINED: dict[str, str] = {
         "cholesky cholesky_info cholesky_inverse cholesky_node cholesky_solve cholesky_solve_node linalg_cholesky "
         "linalg_cholesky_ex linalg_solve_triangular linalg_solve_triangular_node triangular_solve "
     ),
+    "weighted_rows": "row_products spread_rows weighted_rows",
     "windows": "as_strided put_strided put_unfolded read_again strided_or_zero unfold written_base",
 }
 
