@@ -120,3 +120,12 @@ def test_the_functions_at_the_top_take_numbers_for_modes():
         return t.grid_sampler(x, g, 0, 1, False), t.grid_sampler_2d(x, g, 2, 2, True)
 
     assert_same(torch, function, draw(0, 2, 3, 4, 5), draw(1, 2, 3, 3, 2), orders=1)
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "nearest", "bicubic"])
+def test_an_infinite_pixel_reaches_no_place_outside_of_the_image(mode):
+    def sampled(t):
+        image = t.full((1, 1, 3, 3), float("inf"))
+        return t.nn.functional.grid_sample(image, t.full((1, 1, 1, 2), 5.0), mode, align_corners=False)
+
+    assert sampled(tg).tolist() == sampled(torch).tolist() == [[[[0.0]]]]
