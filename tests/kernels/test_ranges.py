@@ -13,6 +13,10 @@ def test_the_middle_of_linspace_is_rounded_once():
     assert tg.linspace(-1, 1, 21)[10].item() == -1.4901161193847656e-08
 
 
+def test_what_cancels_in_arange_is_rounded_once():
+    assert tg.arange(-1, 1, 0.2)[5].item() == 5.551115123125783e-17
+
+
 def test_a_fused_product_and_sum_in_double_precision_has_the_digits_of_exact_arithmetic():
     step = np.float64(2) / 6
     exact = Fraction(-1) + Fraction(float(step)) * 2

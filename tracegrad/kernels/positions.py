@@ -295,11 +295,13 @@ def linspace(start: Any, end: Any, steps: int, dtype: Any) -> Array:
 
 
 def _fused(a: Any, x: Array, b: Any, dtype: Any = np.float64) -> Array:
-    """a * x + b, rounded once.  In float64 the errors of the product and of the sum are added afterwards (Dekker 1971), unless the result gets a smaller dtype."""
+    """a * x + b, rounded once.  In float64 the errors of the product and of the sum are added afterwards (Dekker 1971), unless the result gets a smaller dtype and nothing cancels."""
     if x.dtype == np.float32:
         return (x.astype(np.float64) * a + b).astype(np.float32)
     if np.dtype(dtype).itemsize < 8:
-        return a * x + b
+        total = a * x + b
+        if not (np.abs(total) < 1e-7 * np.abs(b)).any():
+            return total
     product, (a_high, a_low), (x_high, x_low) = a * x, _halves(a), _halves(x)
     lost = ((a_high * x_high - product) + a_high * x_low + a_low * x_high) + a_low * x_low
     total = product + b
