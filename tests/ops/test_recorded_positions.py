@@ -117,3 +117,21 @@ def test_positions_of_no_axes_and_bools_are_read_and_written(index, backend):
         assert tg.compile(program, backend=backend)(x, k, i).tolist() == program(x, k, i).tolist()
         both = tg.func.vmap(program, in_dims=(0, 0, None))(tg.stack([x, x + 1]), tg.tensor([1, 0]), i)
         assert both.tolist() == [program(x, k, i).tolist(), program(x + 1, tg.tensor(0), i).tolist()]
+
+
+NEGATIVE = {
+    "scatter": (lambda x, i: tg.scatter(x, 0, i, tg.ones(1, 3)), [[0, 1, -1]]),
+    "index_copy": (lambda x, i: tg.index_copy(x, 0, i, tg.ones(1, 3)), [-1]),
+    "max_unpool1d": (lambda x, i: tg.nn.functional.max_unpool1d(x[None], i, 2), [[[0, 1, -1], [0, 1, 2]]]),
+}
+
+
+@pytest.mark.parametrize("name", NEGATIVE)
+def test_a_program_refuses_the_negative_positions_that_eager_code_refuses(name):
+    function, wrong = NEGATIVE[name]
+    x, index = tg.arange(6.0).reshape(2, 3), tg.tensor(wrong)
+    fast = tg.compile(function)
+    assert fast(x, index.abs()).tolist() == function(x, index.abs()).tolist()
+    for run in (function, fast):
+        with pytest.raises((IndexError, RuntimeError)):
+            run(x, index)

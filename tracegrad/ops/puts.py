@@ -32,6 +32,11 @@ def _outside(index: Any, size: int) -> bool:
     return read is not None and local.trace is None and bool(((read < 0) | (read >= size)).any())
 
 
+def _none_negative(F: Ops, index: Value, size: int) -> Value:
+    """The positions; in a recording those before the first become one behind the end, which index_put refuses (it takes -1 for the last)."""
+    return F.where(F.lt(index, 0), size, index) if is_recorded(index) else index
+
+
 def _same_dtype(F: Ops, operation: str, x: Any, source: Any) -> None:
     if F.type(x).dtype != F.type(source).dtype:
         problem = f"self and source expected to have the same dtype, but got (self) {from_numpy(F.type(x).dtype)} and (source) {from_numpy(F.type(source).dtype)}"
@@ -101,6 +106,7 @@ class IndexCopy(Composite):
         _same_dtype(F, "index_copy", input, source)
         if _outside(positions, (shape or (1,))[axis]):
             raise IndexingError(explain("index_copy", "index is out of bounds", destination=F.type(input)))
+        positions = _none_negative(F, positions, (shape or (1,))[axis])
         return F.named(_put(F, "index_copy", input, source, [positions], (axis,)), called="IndexCopyBackward0")
 
 
@@ -182,7 +188,7 @@ def _scattered(F: Ops, x: Value, index: Value, source: Value, axis: int, reduce:
     if reduce == "multiply":
         return F.scatter_multiply(x, index, source, dim=axis, fold="prod", include_self=True)
     places = [_along(F, d, n, len(F.shape(x))) for d, n in enumerate(F.shape(index))]
-    places[axis] = index
+    places[axis] = _none_negative(F, index, F.shape(x)[axis])
     return F.index_put(x, source, *places, dims=tuple(range(len(places))), accumulate=False)
 
 
