@@ -32,9 +32,9 @@ def rows() -> dict[str, list[type[Op]]]:
 
 
 def first_sentence(text: str) -> str:
-    """The first sentence of a docstring, without what would break a table."""
+    """The first sentence of a docstring, without what would break a table or be a link."""
     line = " ".join(text.split("\n\n")[0].split())
-    return line.split(".  ")[0].removesuffix(".").replace("|", "\\|")
+    return line.split(".  ")[0].removesuffix(".").replace("|", "\\|").replace("](", "] (")
 
 
 def title(module: str) -> str:
@@ -49,9 +49,9 @@ def row(op: type[Op]) -> str:
     if op.composite:
         derivative = "composite"
     else:
-        derivative = ", ".join(
-            f"`{o}`" for o, rule in zip(op.operands, op.rules, strict=True) if rule is not None
-        ) or ("-" if op.operands else "")
+        derivative = ", ".join(f"`{o}`" for o, rule in zip(op.operands, op.rules, strict=True) if rule is not None) or (
+            "-" if op.operands else ""
+        )
     extra = [word for word, holds in (("view", op.view), ("in place", op.inplace)) if holds]
     return f"| {names} | {derivative} | {', '.join(extra)} | {first_sentence(op.__doc__ or '')} |"
 

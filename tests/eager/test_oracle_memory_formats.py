@@ -73,7 +73,9 @@ def test_values_and_strides(call, made, name):
         assert got == wanted
 
 
-@pytest.mark.parametrize("call", ["x.contiguous(memory_format=3)", "x.to(memory_format=1)", "x.clone(memory_format='a')"])
+@pytest.mark.parametrize(
+    "call", ["x.contiguous(memory_format=3)", "x.to(memory_format=1)", "x.clone(memory_format='a')"]
+)
 def test_what_is_no_memory_format_is_refused(call):
     wanted, got = (outcome(t, call, TENSORS[0], "channels_last") for t in (torch, tg))
     assert same_class(got, wanted)

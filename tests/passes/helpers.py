@@ -18,7 +18,8 @@ def leaf(shape, dtype="float64"):
 
 def leaf_for(sample, dtype="float64"):
     """A leaf of the type that the sample draws."""
-    return leaf(sample.shape, {"array": dtype, "complex": "complex128", "index": "int64", "mask": "bool"}[sample.kind])
+    kinds = {"array": dtype, "symmetric": dtype, "complex": "complex128", "hermitian": "complex128"}
+    return leaf(sample.shape, {**kinds, "index": "int64", "mask": "bool"}[sample.kind])
 
 
 def graph_of(function, samples, dtype="float64"):

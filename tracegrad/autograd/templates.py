@@ -121,7 +121,9 @@ class _History:
     def of(self, value: Tensor) -> Tensor:
         """The value as it is computed from the arguments; one that depends on them through a detach() has a derivative that is refused."""
         ends = self._ends(value._node)
-        if value._data.dtype.kind not in "fcV" or not {self.trace.node_of(s) for s in self.sources} & set(ends.values()):
+        if value._data.dtype.kind not in "fcV" or not {self.trace.node_of(s) for s in self.sources} & set(
+            ends.values()
+        ):
             return value
         before = config.set_grad_enabled(True)
         try:

@@ -143,7 +143,9 @@ def new_full(
     pin_memory: bool = False,
 ) -> Tensor:
     """fill_value in every element of the given size, with self's dtype unless dtype is given."""
-    return full(size, fill_value, dtype=self.dtype if dtype is None else dtype, device=device, requires_grad=requires_grad)
+    return full(
+        size, fill_value, dtype=self.dtype if dtype is None else dtype, device=device, requires_grad=requires_grad
+    )
 
 
 def new_tensor(

@@ -55,6 +55,7 @@ def _identity(F: Ops, x: Value) -> Value:
 
 
 def matrix_diagonal(F: Ops, x: Value) -> Value:
+    """The diagonals of a stack of matrices."""
     last = len(F.shape(x)) - 1
     return F.diagonal(x, offset=0, dim1=last - 1, dim2=last)
 
