@@ -774,6 +774,7 @@ ON_PURPOSE = {
     r"True \*\* x": "torch fails internally",
     r"\.(sum|mean)\(.*(dim=\(\)|dim=None)": "the step is named SumBackward0 where dim says nothing",
     r"\.(sum|mean|prod|max|min)\((x, )?(keepdim=True|dim=None)\)": "None is all axes everywhere",
+    r"logsumexp\(.* \| float\d\d\[(72|5), 3\]": "a row of -inf alone has derivative 0; torch has nan",
     r"logsumexp\(.*dim=\(\)": "no axes named is all axes; torch fails without keepdim",
     r"(std|var)\(.*dim=\(\)": "torch's derivative counts no elements",
     r"softmax\(.*\| u?int\w+\[.*\b0\b|softmax\(.*\| bool\[.*\b0\b": "integers are refused whatever the shape",
