@@ -235,7 +235,7 @@ torch.from_dlpack(t)
 torch.from_dlpack(r)
 torch.from_dlpack(r.detach())
 torch.utils.dlpack.from_dlpack(torch.utils.dlpack.to_dlpack(t))
-torch.utils.dlpack.to_dlpack(r)
+type(torch.utils.dlpack.to_dlpack(r)).__name__
 np.from_dlpack(t)
 np.from_dlpack(r)
 np.from_dlpack(m.t())

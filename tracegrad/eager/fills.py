@@ -25,6 +25,7 @@ from tracegrad.errors import ArgumentError, DataError, DTypeError, InplaceError,
 def uniform_(self: Tensor, from_: float = 0, to: float = 1, *, generator: Any = None, **named: Any) -> Tensor:
     """Fill with numbers uniform in [from, to).  Raises RuntimeError when from exceeds to, NotImplementedError for integers."""
     from_ = _named("uniform_", named, from_)
+    _of_kind(self, "uniform_", "fVc")
     if from_ > to:
         problem = f"uniform_ expects to return a [from, to) range, but found from={from_} > to={to}"
         raise DataError(explain("uniform_", problem))

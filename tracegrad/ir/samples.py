@@ -45,9 +45,9 @@ def C(*shape: int, lo: float = -2.0, hi: float = 2.0) -> Sample:
     return Sample("complex", shape, lo, hi)
 
 
-def I(*shape: int, below: int) -> Sample:  # noqa: E743
-    """An int64 array of positions in [0, below)."""
-    return Sample("index", shape, 0, below)
+def I(*shape: int, below: int, lowest: int = 0) -> Sample:  # noqa: E743
+    """An int64 array of positions in [lowest, below)."""
+    return Sample("index", shape, lowest, below)
 
 
 def S(*shape: int, lo: float = -2.0, hi: float = 2.0) -> Sample:

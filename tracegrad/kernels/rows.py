@@ -168,7 +168,10 @@ def log_softmax_backward(slope: Array, y: Array, dim: int) -> Array:
 
 def product(x: Array, dim: tuple[int, ...] | None, keepdim: bool) -> Array:
     """Product over axes.  Large floats in halves that are multiplied with each other: a fold of neighbours has no vector instructions."""
-    if x.size < _SHORT or x.dtype.kind != "f" or not x.flags.c_contiguous:
+    if not x.flags.c_contiguous:
+        made = np.multiply.reduce(x, axis=dim, keepdims=keepdim)
+        return made if made.flags.c_contiguous else made.copy()
+    if x.size < _SHORT or x.dtype.kind != "f":
         return np.multiply.reduce(x, axis=dim, keepdims=keepdim)
     if dim is None or len(dim) == x.ndim:
         rows = x.reshape(1, -1)

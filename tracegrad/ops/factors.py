@@ -92,7 +92,7 @@ class PermutationMatrix(MatrixFunction):
     inputs, attrs, nondiff = ("pivots",), ("rows", "dtype"), ("pivots",)
     numpy = "K.permutation_matrix({pivots}, {rows}, {dtype})"
     jax = "K.permutation_matrix({pivots}, {rows}, {dtype})"
-    samples = ([I(1, 1, below=1), 1, "float64"], [I(0, below=1), 2, "float64"])
+    samples = ([I(1, 1, below=2, lowest=1), 1, "float64"], [I(0, below=1), 2, "float64"])
 
     @staticmethod
     def infer(pivots: Type, rows: int, dtype: Any) -> Type:
