@@ -79,3 +79,8 @@ def test_two_numbers_are_refused():
     for t in (tg, torch):
         with pytest.raises(TypeError):
             t.special.chebyshev_polynomial_t(0.5, 2.0)
+
+
+@pytest.mark.parametrize("name", POLYNOMIALS)
+def test_a_polynomial_of_a_degree_beyond_all_use_is_nan(name):
+    assert np.isnan(call(tg, name, tg.tensor([0.5, 2.0]), tg.tensor(1e300, dtype=tg.float64))).all()

@@ -14,9 +14,11 @@ Array = Any
 
 
 def polynomial(x: Any, n: Any, family: str, shifted: bool) -> Array:
-    """The polynomial of a family and of degree trunc(n) at x, or at 2 x - 1; 0 for negative degrees, 1 for degree 0, and at degrees that are not finite 0."""
+    """The polynomial of a family and of degree trunc(n) at x, or at 2 x - 1; 0 for negative degrees, nan beyond 2**20, 0 at degrees that are not finite."""
     dtype = jnp.result_type(x, n)
-    degree = jnp.where(jnp.isfinite(jnp.asarray(n, dtype)), n, -1).astype(jnp.int32)
+    order = jnp.asarray(n, dtype)
+    beyond = jnp.isfinite(order) & (order > 2**20)  # the recurrence takes a step for each degree
+    degree = jnp.where(jnp.isfinite(order) & (order > -1) & ~beyond, n, -1).astype(jnp.int32)
     at, degree = jnp.broadcast_arrays(jnp.asarray(x, dtype), degree)
     if shifted:
         at = at + at - 1
@@ -33,7 +35,8 @@ def polynomial(x: Any, n: Any, family: str, shifted: bool) -> Array:
 
     start = jnp.where(degree == 0, one, jnp.where(degree == 1, first, 0))
     begin = (jnp.asarray(1, jnp.int32), one, first, start.astype(dtype))
-    return jax.lax.while_loop(lambda state: state[0] < highest, step, begin)[3]
+    found = jax.lax.while_loop(lambda state: state[0] < highest, step, begin)[3]
+    return jnp.where(beyond, jnp.nan, found)
 
 
 def _next(family: str, x: Array, before: Array, last: Array, k: Array) -> Array:

@@ -13,14 +13,15 @@ Array = np.ndarray[Any, Any]
 
 
 def polynomial(x: Any, n: Any, family: str, shifted: bool) -> Array:
-    """The polynomial of a family and of degree trunc(n) at x, or at 2 x - 1; 0 for negative degrees, 1 for degree 0, and at degrees that are not finite 0."""
+    """The polynomial of a family and of degree trunc(n) at x, or at 2 x - 1; 0 for negative degrees, nan beyond 2**20, 0 at degrees that are not finite."""
     from scipy import special as functions
 
     dtype = np.result_type(x, n)
     at = np.asarray(x, np.float64)
     if shifted:
         at = np.subtract(np.add(at, at), 1.0)
-    degree = np.where(np.isfinite(n), n, -1).astype(np.int64)
+    beyond = np.logical_and(np.isfinite(n), np.greater(n, 2**20))  # the recurrence takes a step for each degree
+    degree = np.where(np.logical_and(np.isfinite(n), np.greater(n, -1)), np.where(beyond, 0, n), -1).astype(np.int64)
     if family in "vw":  # of the third and fourth kind: a difference and a sum of two of the second kind
         upper = functions.eval_chebyu(degree, at)
         lower = functions.eval_chebyu(np.maximum(degree - 1, 0), at)
@@ -35,6 +36,7 @@ def polynomial(x: Any, n: Any, family: str, shifted: bool) -> Array:
     slope, start = first[family]
     found = np.where(np.equal(degree, 1), np.add(np.multiply(at, slope), start), found)
     found = np.where(np.equal(degree, 0), 1.0, np.where(np.less(degree, 0), 0.0, found))
+    found = np.where(beyond, np.nan, found)
     return found.astype(dtype, copy=False)
 
 
