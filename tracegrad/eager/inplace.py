@@ -29,7 +29,7 @@ from tracegrad.ir.node import Node, tick
 from tracegrad.ir.op import Op
 from tracegrad.ir.sweep import input_type
 from tracegrad.ir.types import broadcast
-from tracegrad.ops.masks import SMALL, number_of
+from tracegrad.ops.masks import SMALL, fitting_number
 
 Array = np.ndarray[Any, Any]
 SCATTERED = frozenset({"index_put_", "masked_fill_", "index_fill_"})  # torch lets these write to expanded memory
@@ -343,7 +343,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
         raise DTypeError(
             explain("fill_", f"value cannot be converted to type {self.dtype} without overflow", value=number)
         )
-    return assign(self, number_of(self._data.dtype, number), "number", "fill_")
+    return assign(self, fitting_number("fill_", self._data.dtype, number), "number", "fill_")
 
 
 def zero_(self: Tensor) -> Tensor:

@@ -85,8 +85,10 @@ class KernelSource:
     def _import(self, statement: ast.Import | ast.ImportFrom, name: str) -> None:
         origin = statement.module or "" if isinstance(statement, ast.ImportFrom) else ""
         if not origin.startswith(_PACKAGE):
-            line = ast.unparse(statement)
-            self._define(_defined(statement), line)
+            alone = [alias for alias in statement.names if name in (alias.asname, alias.name)]
+            kind = ast.Import(alone) if isinstance(statement, ast.Import) else ast.ImportFrom(origin, alone, 0)
+            line = ast.unparse(kind)
+            self._define([name], line)
             self._import_lines[line] = None
             return
         for alias in statement.names:

@@ -14,8 +14,8 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 _SHORT = 4096  # elements up to which a plain sum of squares rounds no worse than a few units
-_PART = 65536  # elements that are worked on at a time
-_LARGE = 2 * _PART
+_ROWS_PART = 65536  # elements that are worked on at a time
+_LARGE_ROWS = 2 * _ROWS_PART
 
 
 def _sides(shape: tuple[int, ...], dim: tuple[int, ...]) -> tuple[int, int, int] | None:
@@ -39,7 +39,7 @@ def _sides(shape: tuple[int, ...], dim: tuple[int, ...]) -> tuple[int, int, int]
 def _parts(sides: tuple[int, int, int], *arrays: Array) -> Iterator[list[Array]]:
     """Views of arrays of c slices, some of the slices at a time; rows where n is 1."""
     n, c, m = sides
-    count = max(_PART // max(n * m, 1), 1)
+    count = max(_ROWS_PART // max(n * m, 1), 1)
     seen = [np.ascontiguousarray(a).reshape(sides if n > 1 else (c, m)) for a in arrays]
     for start in range(0, c, count):
         yield [a[:, start : start + count] if n > 1 else a[start : start + count] for a in seen]
@@ -71,7 +71,7 @@ def standardise(x: Array, dim: tuple[int, ...], eps: float) -> Array:
     """(x - mean) / sqrt(variance + eps) with mean and variance over axes."""
     if not x.size:
         return np.array(x)
-    sides = _sides(x.shape, dim) if x.size >= _LARGE else None
+    sides = _sides(x.shape, dim) if x.size >= _LARGE_ROWS else None
     if sides is not None:
         out = np.empty(x.shape, x.dtype)
         for part, made in _parts(sides, x, out):
@@ -128,11 +128,16 @@ def standardise_backward(slope: Array, x: Array, dim: tuple[int, ...], eps: floa
 def _by_rows(function: Callable[..., Array], dim: int, *arrays: Array) -> Array | None:
     """A function of rows, large arrays row by row in parts; None where they are small or their rows are not along the last axis."""
     x = arrays[-1]
-    if x.size < _LARGE or not 1 < x.shape[-1] <= _PART or dim != x.ndim - 1 or any(a.shape != x.shape for a in arrays):
+    if (
+        x.size < _LARGE_ROWS
+        or not 1 < x.shape[-1] <= _ROWS_PART
+        or dim != x.ndim - 1
+        or any(a.shape != x.shape for a in arrays)
+    ):
         return None
     n, out = x.shape[-1], np.empty(x.shape, x.dtype)
     rows, seen = out.reshape(-1, n), [np.ascontiguousarray(a).reshape(-1, n) for a in arrays]
-    count = max(_PART // n, 1)
+    count = max(_ROWS_PART // n, 1)
     for start in range(0, len(rows), count):
         rows[start : start + count] = function(*(a[start : start + count] for a in seen))
     return out
@@ -179,7 +184,7 @@ def product(x: Array, dim: tuple[int, ...] | None, keepdim: bool) -> Array:
         rows = x.reshape(-1, x.shape[-1])
     else:
         return np.multiply.reduce(x, axis=dim, keepdims=keepdim)
-    made, count = np.empty(len(rows), x.dtype), max(_PART // rows.shape[1], 1)
+    made, count = np.empty(len(rows), x.dtype), max(_ROWS_PART // rows.shape[1], 1)
     for start in range(0, len(rows), count):
         made[start : start + count] = _product_of_rows(rows[start : start + count])
     shape = tuple(

@@ -214,9 +214,11 @@ class MaskedFill(Elementwise):
                 )
             )
         if given.weak:
-            return F.masked_fill(input, mask, _fitting(wanted.dtype, value))
+            return F.masked_fill(input, mask, fitting_number("masked_fill", wanted.dtype, value))
         if given.dtype != wanted.dtype and local.trace is None and hasattr(value, "_data"):
-            _fitting(wanted.dtype, value._data.item())  # a value that the dtype cannot hold is an error
+            fitting_number(
+                "masked_fill", wanted.dtype, value._data.item()
+            )  # a value that the dtype cannot hold is an error
         return F.masked_fill(input, mask, F.as_dtype(value, wanted.dtype))
 
     @staticmethod
@@ -231,11 +233,11 @@ class MaskedFill(Elementwise):
 SMALL = 65504.0  # numbers up to here fit into every floating dtype
 
 
-def _fitting(dtype: Any, value: Any) -> Any:
+def fitting_number(operation: str, dtype: Any, value: Any) -> Any:
     """number_of; RuntimeError for a number beyond the largest one of a half-precision dtype, too."""
     number = number_of(dtype, value)
     if dtype.char in HALF_CHARACTERS and math.isfinite(number) and abs(number) > finfo(from_numpy(dtype)).max:
-        raise DTypeError(explain("masked_fill", f"value {value} cannot be converted to type {dtype} without overflow"))
+        raise DTypeError(explain(operation, f"value {value} cannot be converted to type {dtype} without overflow"))
     return number
 
 
