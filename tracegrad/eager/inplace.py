@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ from tracegrad.ir.node import Node, tick
 from tracegrad.ir.op import Op
 from tracegrad.ir.sweep import input_type
 from tracegrad.ir.types import broadcast
-from tracegrad.ops.masks import SMALL, fitting_number
+from tracegrad.ops.masks import SMALL, fitting_number, number_of
 
 Array = np.ndarray[Any, Any]
 SCATTERED = frozenset({"index_put_", "masked_fill_", "index_fill_"})  # torch lets these write to expanded memory
@@ -343,7 +344,10 @@ def fill_(self: Tensor, value: Any) -> Tensor:
         raise DTypeError(
             explain("fill_", f"value cannot be converted to type {self.dtype} without overflow", value=number)
         )
-    return assign(self, fitting_number("fill_", self._data.dtype, number), "number", "fill_")
+    fitting = (
+        number_of if self._data.size == 1 else partial(fitting_number, "fill_")
+    )  # torch writes inf into one element
+    return assign(self, fitting(self._data.dtype, number), "number", "fill_")
 
 
 def zero_(self: Tensor) -> Tensor:
