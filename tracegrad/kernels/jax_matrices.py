@@ -44,10 +44,10 @@ def cofactors(x: Array) -> Array:
         return x
     u, s, vh = jnp.linalg.svd(x)
     sign = jnp.linalg.det(u) * jnp.linalg.det(vh)
-    return jnp.conj((u * products_of_others(s)[..., None, :].astype(x.dtype)) @ vh) * sign[..., None, None]
+    return jnp.conj((u * products_of_all_others(s)[..., None, :].astype(x.dtype)) @ vh) * sign[..., None, None]
 
 
-def products_of_others(s: Array) -> Array:
+def products_of_all_others(s: Array) -> Array:
     """The product of all values but one, for each of them along the last axis."""
     n = s.shape[-1]
     ones = jnp.ones((*s.shape[:-1], 1), s.dtype)
@@ -62,7 +62,7 @@ def cofactors_along(x: Array, direction: Array) -> Array:
         return x
     u, s, vh = jnp.linalg.svd(x)
     diagonal = jnp.eye(x.shape[-1], dtype=bool)
-    pairs = products_of_others(jnp.where(diagonal, 1, s[..., None, :]))  # of all but i and j
+    pairs = products_of_all_others(jnp.where(diagonal, 1, s[..., None, :]))  # of all but i and j
     pairs = jnp.where(diagonal, 0, pairs).astype(x.dtype)
     turned = jnp.conj(jnp.swapaxes(u, -1, -2)), jnp.conj(jnp.swapaxes(vh, -1, -2))
     inside = turned[0] @ direction @ turned[1]

@@ -113,11 +113,11 @@ def cofactors(x: Array) -> Array:
         return np.multiply(np.linalg.det(x)[..., None, None], inverse.swapaxes(-1, -2))
     u, s, vh = np.linalg.svd(x)
     sign = np.linalg.det(u) * np.linalg.det(vh)
-    inner = np.multiply(u, products_of_others(s)[..., None, :])
+    inner = np.multiply(u, products_of_all_others(s)[..., None, :])
     return np.multiply(sign[..., None, None], np.conjugate(np.matmul(inner, vh))).astype(x.dtype)
 
 
-def products_of_others(s: Array) -> Array:
+def products_of_all_others(s: Array) -> Array:
     """The product of all values but one, for each of them along the last axis."""
     n = s.shape[-1]
     ones = np.ones((*s.shape[:-1], 1), s.dtype)
@@ -139,7 +139,7 @@ def cofactors_along(x: Array, direction: Array) -> Array:
         return np.multiply(np.linalg.det(x)[..., None, None], along * w - change)
     u, s, vh = np.linalg.svd(x)
     n = x.shape[-1]
-    pairs = products_of_others(np.where(np.eye(n, dtype=bool), 1, s[..., None, :]))  # of all but i and j
+    pairs = products_of_all_others(np.where(np.eye(n, dtype=bool), 1, s[..., None, :]))  # of all but i and j
     pairs = np.where(np.eye(n, dtype=bool), 0, pairs)
     inside = np.matmul(adjoint(u), np.matmul(g, adjoint(vh)))
     change = np.multiply(-pairs, inside.swapaxes(-1, -2))

@@ -37,7 +37,7 @@ def pieces(x: Array, kernel: Shape, stride: Shape, dilation: Shape, sizes: Shape
         yield x[here]
 
 
-def windows(x: Array, kernel: Shape, stride: Shape, dilation: Shape, sizes: Shape) -> Array:
+def pool_windows(x: Array, kernel: Shape, stride: Shape, dilation: Shape, sizes: Shape) -> Array:
     """The windows of x over its last axes, (*a, *s) as (*a, *sizes, *kernel): a view."""
     first = x.ndim - len(kernel)
     steps = x.strides[first:]
@@ -54,7 +54,7 @@ def sum_pool(x: Array, kernel: Shape, stride: Shape, padding: Shape, sizes: Shap
         last, reach = x.swapaxes(first + i, -1), (n - 1) * t + 1
         wide = last if not p and reach + k - 1 <= last.shape[-1] else around(last, (p,), (reach + k - 1,), 0)
         if k > _MANY:
-            total = np.add.reduce(windows(wide, (k,), (t,), (1,), (n,)), axis=-1)
+            total = np.add.reduce(pool_windows(wide, (k,), (t,), (1,), (n,)), axis=-1)
         else:
             total = wide[..., :reach:t].copy(order="K")
             for j in range(1, k):
@@ -72,7 +72,7 @@ def spread_pool(x: Array, kernel: Shape, stride: Shape, padding: Shape, sizes: S
         made = np.zeros((*x.shape[:axis], total, *x.shape[axis + 1 :]), x.dtype)
         out, last = made.swapaxes(axis, -1), x.swapaxes(axis, -1)
         if t >= k:  # every element has one window
-            windows(out, (k,), (t,), (1,), (count,))[...] = last[..., None]
+            pool_windows(out, (k,), (t,), (1,), (count,))[...] = last[..., None]
         else:
             for j in range(k):
                 part = out[..., j : j + (count - 1) * t + 1 : t]
@@ -93,7 +93,7 @@ def max_pool(
     low: Any = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
     wide = around(x, padding, reach, low)
     if wide is x and math.prod(kernel) > _MANY and math.prod(kernel) * math.prod(shape) <= 4 * x.size:
-        rows = windows(x, kernel, stride, dilation, sizes).reshape(*shape, -1)
+        rows = pool_windows(x, kernel, stride, dilation, sizes).reshape(*shape, -1)
         chosen = rows.argmax(-1, keepdims=True)
         best, chosen = np.take_along_axis(rows, chosen, -1).reshape(shape), chosen.reshape(shape)
     else:

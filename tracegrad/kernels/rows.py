@@ -36,7 +36,7 @@ def _sides(shape: tuple[int, ...], dim: tuple[int, ...]) -> tuple[int, int, int]
     return n, c, m
 
 
-def _parts(sides: tuple[int, int, int], *arrays: Array) -> Iterator[list[Array]]:
+def _parts_of_rows(sides: tuple[int, int, int], *arrays: Array) -> Iterator[list[Array]]:
     """Views of arrays of c slices, some of the slices at a time; rows where n is 1."""
     n, c, m = sides
     count = max(_ROWS_PART // max(n * m, 1), 1)
@@ -74,7 +74,7 @@ def standardise(x: Array, dim: tuple[int, ...], eps: float) -> Array:
     sides = _sides(x.shape, dim) if x.size >= _LARGE_ROWS else None
     if sides is not None:
         out = np.empty(x.shape, x.dtype)
-        for part, made in _parts(sides, x, out):
+        for part, made in _parts_of_rows(sides, x, out):
             np.multiply(*_standard(part, sides[0] * sides[2], eps), out=made)
         return out
     total = np.add.reduce(x, axis=dim, keepdims=True)
@@ -114,7 +114,7 @@ def standardise_backward(slope: Array, x: Array, dim: tuple[int, ...], eps: floa
         moved = standardise_backward(slope.transpose(order), x.transpose(order), tuple(range(len(dim))), eps)
         return np.ascontiguousarray(moved.transpose(np.argsort(order)))
     count, out = sides[0] * sides[2], np.empty(x.shape, x.dtype)
-    for part, steep, made in _parts(sides, x, slope, out):
+    for part, steep, made in _parts_of_rows(sides, x, slope, out):
         centered, factor = _standard(part, count, eps)
         along = np.multiply(np.divide(_products(steep, centered), count), np.square(factor))
         level = np.divide(_sums(steep), count)
