@@ -7,7 +7,7 @@ import pytest
 
 import tracegrad as tg
 from tests.ops.differential import check
-from tests.ops.test_oracle_factorizations import draw
+from tests.ops.matrices import draw
 
 torch = pytest.importorskip("torch")
 
