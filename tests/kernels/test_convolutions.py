@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from tracegrad.kernels import convolutions
+from tracegrad.kernels.sliding import padded
 
 
 def by_hand(x, weight, stride, padding, dilation, groups):
     """Every output element as one sum of products."""
     (n, _, *own), (m, each, *kernel) = x.shape, weight.shape
-    wide = convolutions.padded(x, padding)
+    wide = padded(x, padding)
     sizes = [
         (s + 2 * p - d * (k - 1) - 1) // t + 1
         for s, p, d, k, t in zip(own, padding, dilation, kernel, stride, strict=True)

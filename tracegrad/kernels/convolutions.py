@@ -1,6 +1,6 @@
 """NumPy kernels of convolutions: windows as columns, in blocks that fit into a cache, and one matrix product a block.
 
-Each function may use NumPy and the other functions of this file, and nothing else: exported Python modules carry copies.
+Each function may use NumPy and the other functions of this file and of sliding.py, and nothing else: exported Python modules carry copies.
 numpy_kernels.py offers them as its own, loaded at the first use.
 """
 
@@ -12,32 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from tracegrad.kernels.sliding import padded, pieces, windows
+
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
 
 _BLOCK = 2**17  # elements of the columns that are made at a time
-
-
-def padded(x: Array, padding: Shape, value: float = 0) -> Array:
-    """x with `padding` elements of a value on both sides of its last axes."""
-    if not any(padding):
-        return x
-    first = x.ndim - len(padding)
-    own = zip(x.shape[first:], padding, strict=True)
-    out = np.full((*x.shape[:first], *(n + 2 * p for n, p in own)), value, x.dtype)
-    here: Any = (Ellipsis, *[slice(p, p + n) for n, p in zip(x.shape[first:], padding, strict=True)])
-    out[here] = x
-    return out
-
-
-def windows(x: Array, kernel: Shape, stride: Shape, dilation: Shape, sizes: Shape) -> Array:
-    """The windows of x over its last axes, (*a, *s) as (*a, *kernel, *sizes): a view."""
-    first = x.ndim - len(kernel)
-    steps = x.strides[first:]
-    within = tuple(s * d for s, d in zip(steps, dilation, strict=True))
-    between = tuple(s * t for s, t in zip(steps, stride, strict=True))
-    strides = (*x.strides[:first], *within, *between)
-    return np.lib.stride_tricks.as_strided(x, (*x.shape[:first], *kernel, *sizes), strides, writeable=False)
 
 
 def blocks(n: int, rows: int, each: int) -> Iterator[tuple[slice, slice]]:
@@ -82,7 +62,7 @@ def gathered(x: Array, weight: Array, stride: Shape, dilation: Shape, groups: in
     if each == 1 and m == c == groups:
         return channelwise(x, weight, stride, dilation, out)
     parts = x.reshape(n, groups, each, *own)
-    view = windows(parts, tuple(kernel), stride, dilation, sizes)
+    view = windows(parts, tuple(kernel), stride, dilation, sizes, kernel_first=True)
     wide = weight.reshape(groups, m // groups, each * math.prod(kernel))
     made = out.reshape(n, groups, m // groups, *sizes)
     for examples, rows in blocks(n, sizes[0], c * math.prod(kernel) * math.prod(sizes[1:])):
@@ -98,12 +78,12 @@ def channelwise(x: Array, weight: Array, stride: Shape, dilation: Shape, out: Ar
     each = max(math.prod(out.shape[1:]), 1)
     many = max(_BLOCK // each, 1)
     for i in range(0, len(x), many):
-        view = windows(x[i : i + many], kernel, stride, dilation, sizes)
         here = out[i : i + many]
         product = np.empty_like(here)
-        for number, place in enumerate(np.ndindex(*kernel)):
+        found = pieces(x[i : i + many], kernel, stride, dilation, sizes)
+        for number, (place, piece) in enumerate(zip(np.ndindex(*kernel), found, strict=True)):
             factor = weight[(slice(None), 0, *place)].reshape(-1, *ones)
-            np.multiply(view[(slice(None), slice(None), *place)], factor, out=product if number else here)
+            np.multiply(piece, factor, out=product if number else here)
             if number:
                 np.add(here, product, out=here)
     return out
@@ -154,7 +134,7 @@ def convolution_weight(
         parts = padded(x, padding).reshape(
             n, groups, each, *(s + 2 * p for s, p in zip(x.shape[2:], padding, strict=True))
         )
-        view = windows(parts, kernel, stride, dilation, tuple(sizes))
+        view = windows(parts, kernel, stride, dilation, tuple(sizes), kernel_first=True)
         rows_of = y.reshape(n, groups, m // groups, *sizes)
         for examples, rows in blocks(n, sizes[0], c * math.prod(kernel) * math.prod(sizes[1:])):
             part = rows_of[examples, :, :, rows]

@@ -1,6 +1,6 @@
 """NumPy kernels of maxima and sums over windows.  numpy_kernels.py offers them as its own, loaded at the first use.
 
-Each function may use NumPy and the other functions of this file, and nothing else: exported Python modules carry copies.
+Each function may use NumPy and the other functions of this file and of sliding.py, and nothing else: exported Python modules carry copies.
 """
 
 from __future__ import annotations
@@ -11,40 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from tracegrad.kernels.sliding import padded, pieces, windows
+
 Array = np.ndarray[Any, Any]
 Shape = tuple[int, ...]
 
 _MANY = 32  # elements of a window from which on windows are copied as rows, if that is not much more memory
-
-
-def around(x: Array, padding: Shape, wanted: Shape, value: Any) -> Array:
-    """x with `padding` elements of a value in front of its last axes, and behind as many as make `wanted`."""
-    own = x.shape[x.ndim - len(padding) :]
-    whole = tuple(max(w, p + n) for w, p, n in zip(wanted, padding, own, strict=True))
-    if whole == own:
-        return x
-    out = np.full((*x.shape[: x.ndim - len(padding)], *whole), value, x.dtype)
-    here: Any = (Ellipsis, *[slice(p, p + n) for p, n in zip(padding, own, strict=True)])
-    out[here] = x
-    return out
-
-
-def pieces(x: Array, kernel: Shape, stride: Shape, dilation: Shape, sizes: Shape) -> Iterator[Array]:
-    """For each position of the window the elements of x there, (*a, *s) as (*a, *sizes): views."""
-    for place in np.ndindex(*kernel):
-        at = zip(place, stride, dilation, sizes, strict=True)
-        here: Any = (Ellipsis, *[slice(j * d, j * d + (n - 1) * t + 1, t) for j, t, d, n in at])
-        yield x[here]
-
-
-def pool_windows(x: Array, kernel: Shape, stride: Shape, dilation: Shape, sizes: Shape) -> Array:
-    """The windows of x over its last axes, (*a, *s) as (*a, *sizes, *kernel): a view."""
-    first = x.ndim - len(kernel)
-    steps = x.strides[first:]
-    between = tuple(s * t for s, t in zip(steps, stride, strict=True))
-    within = tuple(s * d for s, d in zip(steps, dilation, strict=True))
-    shape, strides = (*x.shape[:first], *sizes, *kernel), (*x.strides[:first], *between, *within)
-    return np.lib.stride_tricks.as_strided(x, shape, strides)
 
 
 def sum_pool(x: Array, kernel: Shape, stride: Shape, padding: Shape, sizes: Shape) -> Array:
@@ -52,9 +24,9 @@ def sum_pool(x: Array, kernel: Shape, stride: Shape, padding: Shape, sizes: Shap
     first = x.ndim - len(kernel)
     for i, (k, t, p, n) in enumerate(zip(kernel, stride, padding, sizes, strict=True)):
         last, reach = x.swapaxes(first + i, -1), (n - 1) * t + 1
-        wide = last if not p and reach + k - 1 <= last.shape[-1] else around(last, (p,), (reach + k - 1,), 0)
+        wide = last if not p and reach + k - 1 <= last.shape[-1] else padded(last, (p,), 0, (reach + k - 1,))
         if k > _MANY:
-            total = np.add.reduce(pool_windows(wide, (k,), (t,), (1,), (n,)), axis=-1)
+            total = np.add.reduce(windows(wide, (k,), (t,), (1,), (n,)), axis=-1)
         else:
             total = wide[..., :reach:t].copy(order="K")
             for j in range(1, k):
@@ -72,7 +44,7 @@ def spread_pool(x: Array, kernel: Shape, stride: Shape, padding: Shape, sizes: S
         made = np.zeros((*x.shape[:axis], total, *x.shape[axis + 1 :]), x.dtype)
         out, last = made.swapaxes(axis, -1), x.swapaxes(axis, -1)
         if t >= k:  # every element has one window
-            pool_windows(out, (k,), (t,), (1,), (count,))[...] = last[..., None]
+            windows(out, (k,), (t,), (1,), (count,))[...] = last[..., None]
         else:
             for j in range(k):
                 part = out[..., j : j + (count - 1) * t + 1 : t]
@@ -91,9 +63,9 @@ def max_pool(
         return np.empty(shape, x.dtype), np.empty(shape, np.int64)
     reach = tuple((n - 1) * t + d * (k - 1) + 1 for n, t, d, k in zip(sizes, stride, dilation, kernel, strict=True))
     low: Any = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
-    wide = around(x, padding, reach, low)
+    wide = padded(x, padding, low, reach)
     if wide is x and math.prod(kernel) > _MANY and math.prod(kernel) * math.prod(shape) <= 4 * x.size:
-        rows = pool_windows(x, kernel, stride, dilation, sizes).reshape(*shape, -1)
+        rows = windows(x, kernel, stride, dilation, sizes).reshape(*shape, -1)
         chosen = rows.argmax(-1, keepdims=True)
         best, chosen = np.take_along_axis(rows, chosen, -1).reshape(shape), chosen.reshape(shape)
     else:
@@ -104,7 +76,7 @@ def max_pool(
             else:
                 best[...] = piece
         if x.dtype.kind == "f" and wide is not x:  # what lies around x is never chosen
-            wide = around(x, padding, reach, np.nan)
+            wide = padded(x, padding, np.nan, reach)
         chosen = _chosen(best, pieces(wide, kernel, stride, dilation, sizes), math.prod(kernel))
     missing = x.dtype.kind == "f" and bool(np.isnan(np.maximum.reduce(best, axis=None)))
     plane = [1] * len(own)
@@ -135,8 +107,8 @@ def _last_nan(
 ) -> None:
     """The position of the last nan of each window that has one, written into places."""
     own, sizes = x.shape[x.ndim - len(kernel) :], best.shape[x.ndim - len(kernel) :]
-    numbers = around(np.arange(math.prod(own)).reshape(own), padding, reach, 0)
-    wide = around(np.isnan(x), padding, reach, False)
+    numbers = padded(np.arange(math.prod(own)).reshape(own), padding, 0, reach)
+    wide = padded(np.isnan(x), padding, False, reach)
     found = pieces(wide, kernel, stride, dilation, sizes)
     for number, there in zip(pieces(numbers, kernel, stride, dilation, sizes), found, strict=True):
         np.copyto(places, number, where=there)
