@@ -517,11 +517,11 @@ def test_a_hook_on_the_step_of_a_compiled_call_sees_its_first_derivative():
 
 
 def test_the_first_derivative_of_a_compiled_call_runs_compiled(monkeypatch):
-    import tracegrad.compiler.entry as entry
+    import tracegrad.compiler.program as program
 
     x = tg.tensor(X, requires_grad=True)
     y = tg.compile(lambda x: (x**2).sum())(x)
-    monkeypatch.setattr(entry, "replay", None)  # operator by operator is for higher orders only
+    monkeypatch.setattr(program, "replay", None)  # operator by operator is for higher orders only
     y.backward()
     close(x.grad, 2 * X)
 

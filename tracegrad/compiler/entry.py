@@ -1,33 +1,23 @@
-"""One compiled signature: its executable, its captures, and its place on the tape when gradients flow through it."""
+"""One compiled signature: its program, its captures, and what it read outside its arguments."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from tracegrad.backends.base import Executable, backend
-from tracegrad.compiler.replay import Recorded, replay
+from tracegrad.backends.base import Executable
+from tracegrad.compiler.program import Program
+from tracegrad.compiler.replay import Recorded
 from tracegrad.compiler.watch import Watched
-from tracegrad.config import local
 from tracegrad.eager.generator import Generator
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.ir.builder import projections
 from tracegrad.ir.graph import Graph
-from tracegrad.ir.node import Node, make_node
-from tracegrad.ir.op import Op
-from tracegrad.ir.prelude import Ops
-from tracegrad.ir.types import Type
-from tracegrad.passes.differentiate import vjp_graph
-from tracegrad.passes.pipeline import optimise, prepare
 
 
 class Entry:
-    """A recorded function compiled for one signature.
-
-    graph is the recorded program with captures as further inputs; optimised is what the backend compiled.
-    """
+    """A recorded function compiled for one signature; its program has the captures as further inputs."""
 
     def __init__(
         self,
@@ -45,14 +35,18 @@ class Entry:
         self._first_keys = [k for k, _ in random_keys]  # the first call uses the keys that recording has drawn
         self.draw_of = [order.get(id(t), -1) for t in recorded.captures]
         self.capture_types = [(t._data.shape, t._data.dtype, t.requires_grad) for t in recorded.captures]
-        self.follows = followed_outputs(recorded.graph)
-        recorded_graph = recorded.graph
-        self.graph = Graph(
-            recorded_graph.leaves, recorded_graph.outputs, (), recorded_graph.effects, recorded_graph.names
-        )
-        self.optimised = optimise(self.graph, backend_name)
-        self.executable: Executable = backend(backend_name)(self.optimised)
-        self._backward: dict[tuple[int, ...], Backward] = {}
+        graph = recorded.graph
+        self.program = Program(Graph(graph.leaves, graph.outputs, (), graph.effects, graph.names), backend_name)
+
+    @property
+    def optimised(self) -> Graph:
+        """What the backend compiled."""
+        return self.program.optimised
+
+    @property
+    def executable(self) -> Executable:
+        """The compiled graph."""
+        return self.program.executable
 
     def still_valid(self) -> bool:
         """Whether everything that the recording read outside its arguments is what it was."""
@@ -75,101 +69,4 @@ class Entry:
         """The function's result for these argument Tensors."""
         if self.captures:
             tensors = tensors + self.captured_tensors()
-        if local.grad_enabled:
-            for t in tensors:
-                if t._node is not None:
-                    return self._tracked(tensors)
-        results = self.executable(*[t._data for t in tensors])
-        return self.recorded.result([handle(r, None) for r in results])
-
-    def _tracked(self, tensors: list[Tensor]) -> Any:
-        """The same as one node on the tape, whose backward is compiled too."""
-        arrays = tuple(t._data for t in tensors)
-        followed = tuple(i for i, t in enumerate(tensors) if t._node is not None and t._node.needs)
-        results = self.executable(*arrays)
-        if not followed or not any(self.follows):
-            return self.recorded.result([handle(r, None) for r in results])
-        inputs = tuple(t._node if t._node is not None else Type(t._data.shape, t._data.dtype) for t in tensors)
-        types = tuple(Type(r.shape, r.dtype) for r in results)
-        node = make_node(CompiledCall, inputs, (self.backward(followed),), types, saved=(arrays,))
-        pieces = projections(node)
-        made = [handle(r, p if follows else None) for r, p, follows in zip(results, pieces, self.follows, strict=True)]
-        return self.recorded.result(made)
-
-    def backward(self, followed: tuple[int, ...]) -> Backward:
-        """The compiled backward for these followed leaves."""
-        found = self._backward.get(followed)
-        if found is None:
-            found = self._backward[followed] = Backward(self, followed)
-        return found
-
-
-def followed_outputs(graph: Graph) -> list[bool]:
-    """For each output whether derivatives flow to it from a leaf that needs them: a level of differentiation inside begins and ends there."""
-    follows = {leaf: leaf.needs for leaf in graph.leaves}
-    for node in graph.nodes:
-        follows[node] = node.needs and any(isinstance(i, Node) and follows[i] for i in node.inputs)
-    return [isinstance(o, Node) and follows[o] for o in graph.outputs]
-
-
-class Backward:
-    """The vector-Jacobian product of an entry with respect to some of its leaves, compiled on first use."""
-
-    def __init__(self, entry: Entry, followed: tuple[int, ...]) -> None:
-        self.entry, self.followed = entry, followed
-        self.graph = vjp_graph(prepare(entry.graph), followed)
-        self._executable: Executable | None = None
-
-    @property
-    def executable(self) -> Executable:
-        """The compiled graph from leaves and cotangents to cotangents."""
-        if self._executable is None:
-            name = self.entry.backend_name
-            self._executable = backend(name)(optimise(self.graph, name))
-        return self._executable
-
-    def __repr__(self) -> str:
-        return f"<backward of a compiled function in {self.followed}>"
-
-
-class CompiledCall(Op, family=True):
-    """A call of a compiled function on the tape.  Shapes: the leaves -> the outputs."""
-
-    name = "compiled_call"
-    inputs, operands, variadic = ("*xs",), ("xs",), True
-    attrs = ("backward",)
-    torch_name = "CompiledFunctionBackward"
-
-    @classmethod
-    def several(cls) -> bool:
-        """A compiled call always has a tuple of results."""
-        return True
-
-    @staticmethod
-    def vjp(
-        F: Ops, node: Node, given: tuple[Any, ...], read: Callable[[Node, int], Any], wanted: Callable[[Any], bool]
-    ) -> list[Any]:
-        """Run the backward graph operator by operator, so that it is recorded and differentiable in turn."""
-        backward: Backward = node.attrs[0]
-        cotangents = [F.zeros(t) if g is None else g for g, t in zip(given, node.types, strict=True)]
-        leaves = [read(node, i) for i in range(len(node.inputs))]
-        if isinstance(leaves[0], np.ndarray):  # first order, at a node with hooks
-            found: Sequence[Any] = backward.executable(*leaves, *cotangents)
-        else:
-            found = replay(backward.graph, [*leaves, *cotangents])
-        parts: list[Any] = [None] * len(node.inputs)
-        for i, g in zip(backward.followed, found, strict=True):
-            parts[i] = g if wanted(node.inputs[i]) else None
-        return parts
-
-    @staticmethod
-    def back(node: Node, g: Any, grads: dict[Node, Any]) -> None:
-        """First order: run the compiled backward on arrays."""
-        backward: Backward = node.attrs[0]
-        cotangents = [
-            np.zeros(t.shape, t.dtype) if c is None else np.asarray(c) for c, t in zip(g, node.types, strict=True)
-        ]
-        for i, part in zip(backward.followed, backward.executable(*node.saved[0], *cotangents), strict=True):
-            source = node.inputs[i]
-            before = grads.get(source)
-            grads[source] = part if before is None else before + part
+        return self.recorded.result(self.program.run(tensors))
