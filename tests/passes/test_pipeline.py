@@ -15,6 +15,8 @@ from tracegrad.ir.graph import Graph
 from tracegrad.ir.samples import A
 from tracegrad.passes import grad_graph, optimise, pipeline, prepare
 from tracegrad.passes.pipeline import CANONICALISE, LEVELS, SIMPLIFY, Pass, check_order, run_pass
+from tracegrad.passes.rewrite import RuleSet
+from tracegrad.passes.rules import Rewrite
 
 
 def loss(F, x):
@@ -118,11 +120,11 @@ def test_a_wrong_rule_is_named_with_the_users_line(monkeypatch):
     with B.at(("train.py", 41)):
         y = B.exp(x)
     graph = Graph([x], [y])
-    rule = pipeline.canonicalise.__globals__["RULES"][0]
-    monkeypatch.setattr(rule, "roots", ("exp",))
-    monkeypatch.setattr(rule, "apply", lambda F, node, uses: F.sum(node, dim=None, keepdim=False))
+    wrong = Rewrite("wrong", lambda F, node, uses: F.sum(node, dim=None, keepdim=False), stage="canonicalise",
+                    exactness="exact", examples=(), roots=("exp",))  # fmt: skip
+    monkeypatch.setitem(pipeline.canonicalise.__globals__, "RULE_SET", RuleSet((wrong,), "canonicalise"))
     with pytest.raises(
-        PassError, match=r"canonicalise: rule '.*' left f64\[\] where exp: f64\[3\] \(train.py:41\) stood"
+        PassError, match=r"canonicalise: rule 'wrong' left f64\[\] where exp: f64\[3\] \(train.py:41\) stood"
     ) as caught:
         optimise(graph)
     assert "exp(%a0)" in caught.value.before

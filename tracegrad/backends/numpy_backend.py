@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import re
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -191,6 +192,7 @@ def literal_dtype(node: Node) -> np.dtype[Any] | None:
     return None
 
 
+@lru_cache(4096)
 def is_ufunc(template: str) -> bool:
     """Whether a template is one call of a NumPy ufunc with one result, or of np.where."""
     found = _UFUNC_CALL.match(template)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import string
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node
 from tracegrad.ir.op import Op
 from tracegrad.ir.text import location_text
+from tracegrad.ir.types import SHORT_NAMES
 
 BACKENDS = ("numpy", "jax")
 _OPENING, _CLOSING = ("(", "[", ",", "=", ""), (")", "]", ",", "")
@@ -125,17 +127,24 @@ def operand_source(operand: Any, names: Mapping[Node, str]) -> str:
 
 def fill_template(template: str, values: Mapping[str, str]) -> str:
     """The template with its placeholders filled; a literal is put in parentheses where it does not stand as a whole argument."""
-    pieces = [(text, field) for text, field, _, _ in string.Formatter().parse(template)]
     out = ""
-    for position, (text, field) in enumerate(pieces):
+    for text, field, alone in _template_pieces(template):
         out += text
-        if not field:
-            continue
-        value = values[field]
-        after = pieces[position + 1][0].lstrip() if position + 1 < len(pieces) else ""
-        alone = text.rstrip()[-1:] in _OPENING and after[:1] in _CLOSING
-        out += value if alone or value.isidentifier() else f"({value})"
+        if field:
+            value = values[field]
+            out += value if alone or value.isidentifier() else f"({value})"
     return out
+
+
+@lru_cache(4096)
+def _template_pieces(template: str) -> tuple[tuple[str, str | None, bool], ...]:
+    """The template as (text, placeholder after it, whether that stands as a whole argument)."""
+    pieces = [(text, field) for text, field, _, _ in string.Formatter().parse(template)]
+    followers = [*(text.lstrip() for text, _ in pieces[1:]), ""]
+    return tuple(
+        (text, field, text.rstrip()[-1:] in _OPENING and after[:1] in _CLOSING)
+        for (text, field), after in zip(pieces, followers, strict=True)
+    )
 
 
 def source_names(graph: Graph) -> dict[Node, str]:
@@ -146,8 +155,17 @@ def source_names(graph: Graph) -> dict[Node, str]:
     return names
 
 
+@lru_cache(64)
+def _short_name(dtype: np.dtype[Any]) -> str:
+    return SHORT_NAMES[dtype.name]
+
+
 def types_comment(node: Node) -> str:
     """The type of a node, and the user's line where it is known: `f32[3,4]  train.py:17`."""
-    types = f"({', '.join(map(str, node.types))})" if isinstance(node.dtype, tuple) else str(node.type)
+    types = (
+        f"({', '.join(map(str, node.types))})"
+        if isinstance(node.dtype, tuple)
+        else f"{_short_name(node.dtype)}[{','.join(map(str, node.shape))}]"
+    )
     place = location_text(node)
     return f"{types}  {place}" if place else types

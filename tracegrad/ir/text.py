@@ -12,6 +12,7 @@ graph(%x: f32[3,4], %w: f32[4,5]; capture %b: f32[5]) {
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from tracegrad.ir.literals import is_number, literal_text, object_text
@@ -122,9 +123,13 @@ def location_text(node: Node) -> str:
     place = location_of(node)
     if place is None:
         return ""
-    file = place[0].replace("\\", "/").rsplit("/", 1)[-1]
-    shown = "".join(c if c.isprintable() else "?" for c in file).strip() or "?"
-    return f"{shown}:{place[1]}"
+    return f"{_file_text(place[0])}:{place[1]}"
+
+
+@lru_cache(256)
+def _file_text(path: str) -> str:
+    file = path.replace("\\", "/").rsplit("/", 1)[-1]
+    return "".join(c if c.isprintable() else "?" for c in file).strip() or "?"
 
 
 __all__ = [

@@ -19,8 +19,8 @@ from tracegrad.ir.node import Node
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Type, broadcast, reduced
 from tracegrad.passes import signs
-from tracegrad.passes.rewrite import rewrite
-from tracegrad.passes.rules import AnyRule, Rewrite, Rule, Uses
+from tracegrad.passes.rewrite import RuleSet, rewrite
+from tracegrad.passes.rules import AnyRule, Rewrite, Rule, Uses, is_value, reads
 from tracegrad.passes.signs import negated
 
 STAGE = "canonicalise"
@@ -46,7 +46,7 @@ LOSSLESS = {
 
 def canonicalise(graph: Graph) -> Graph:
     """The graph in canonical form."""
-    return rewrite(graph, (*RULES, *signs.RULES), STAGE)
+    return rewrite(graph, RULE_SET, STAGE)
 
 
 def is_float(t: Type) -> bool:
@@ -189,6 +189,10 @@ def _keeps_type(F: Builder, node: Node, inputs: tuple[Any, ...]) -> bool:
     return result == node.type
 
 
+def _is_int(kind: Any) -> bool:
+    return kind is int or type(kind) in (int, float, bool)  # 1 and 1.0 are one kind
+
+
 RULES: tuple[AnyRule, ...] = (
     Rule("promote x -> cast x", lambda F, x, D: F.promote(x, dtype=D), lambda F, x, D: F.cast(x, dtype=D),
          stage=STAGE, exactness="exact", examples=({"x": A(2, 3), "D": F32},)),
@@ -200,10 +204,10 @@ RULES: tuple[AnyRule, ...] = (
          lambda F, x, D: F.cast(x, dtype=D),
          given=lambda x, C, D: lossless(x.dtype, C) and x.dtype.kind + D.kind not in ("fb", "Vb"),
          stage=STAGE, exactness="exact", examples=({"x": A(2, 3), "C": C128, "D": C64},)),
-    Rewrite("a synonym -> the operator that it stands for", _synonym, stage=STAGE, exactness="exact",
+    Rewrite("a synonym -> the operator that it stands for", _synonym, when=lambda op, kinds: op.decompose is not None, stage=STAGE, exactness="exact",
             examples=((lambda F, x: F.transpose(x, dim0=0, dim1=1), (A(2, 3),)),
                       (lambda F, x: F.unsqueeze(x, dim=1), (A(2, 3),)))),
-    Rewrite("op(x, int) -> op(x, float), x floating", _float_literal, stage=STAGE, exactness="exact",
+    Rewrite("op(x, int) -> op(x, float), x floating", _float_literal, when=lambda op, kinds: op.elementwise and any(_is_int(k) for k in kinds), stage=STAGE, exactness="exact",
             examples=((lambda F, x: F.mul(x, 3), (A(2, 3),)),)),
     Rule("reshape(sum x) -> sum x with kept axes",
          lambda F, x, D, R: F.reshape(F.sum(x, dim=D, keepdim=False), shape=R),
@@ -211,7 +215,7 @@ RULES: tuple[AnyRule, ...] = (
          alone=True,
          stage=STAGE, exactness="exact", examples=({"x": A(2, 3), "D": (1,), "R": (2, 1)},)),
     Rewrite("op(literal, x) -> op(x, literal), op commutative", _literal_to_the_right,
-            stage=STAGE, exactness="exact",
+            when=lambda op, kinds: op.commutative and not is_value(kinds[0]), stage=STAGE, exactness="exact",
             examples=((lambda F, x: F.add(2.0, x), (A(2, 3),)), (lambda F, x: F.mul(3, x), (A(),)))),
     Rule("rsub(x, y) -> y - x", lambda F, x, y: F.rsub(x, y), lambda F, x, y: F.sub(y, x),
          stage=STAGE, exactness="exact", examples=({"x": A(2, 3), "y": A(3)},)),
@@ -269,12 +273,12 @@ RULES: tuple[AnyRule, ...] = (
          lambda F, x, R: F.broadcast_to(x, shape=R),
          given=lambda x, S: len(S) > len(x.shape) and (1,) * (len(S) - len(x.shape)) + x.shape == S,
          stage=STAGE, exactness="exact", examples=({"x": A(3), "S": (1, 3), "R": (2, 3)},)),
-    Rewrite("op(full, y) -> op(number, y); op(broadcast_to x, y) -> op(x, y)", _operands_in_place, stage=STAGE,
+    Rewrite("op(full, y) -> op(number, y); op(broadcast_to x, y) -> op(x, y)", _operands_in_place, when=lambda op, kinds: op.elementwise and reads(kinds, "full", "broadcast_to"), stage=STAGE,
             exactness="exact",
             examples=((lambda F, x: F.mul(x, F.full(shape=(3,), value=2, dtype=x.dtype)), (A(2, 3),)),
                       (lambda F, x, y: F.sub(F.broadcast_to(x, shape=(2, 3)), y), (A(3), A(2, 3))))),
     Rewrite("op(reshape x, y) -> op(x, y), the reshape adding leading 1s", _without_leading_ones,
-            stage=STAGE, exactness="exact",
+            when=lambda op, kinds: op.elementwise and reads(kinds, "reshape"), stage=STAGE, exactness="exact",
             examples=((lambda F, x, y: F.sub(F.reshape(x, shape=(1, 3)), y), (A(3), A(2, 3))),)),
 )  # fmt: skip
 
@@ -299,6 +303,10 @@ def _gone(name: str) -> Rule:
 FINISHING: tuple[AnyRule, ...] = tuple(_gone(name) for name in ("detach", "stop_reverse", "alias", "clone"))
 
 
+RULE_SET = RuleSet((*RULES, *signs.RULES), STAGE)
+FINISHING_SET = RuleSet(FINISHING, "finish")
+
+
 def finish(graph: Graph) -> Graph:
     """The graph without detach, alias and clone, which mean something to differentiation only.  Runs after it."""
-    return rewrite(graph, FINISHING, "finish")
+    return rewrite(graph, FINISHING_SET, "finish")

@@ -30,7 +30,11 @@ def structural_key(node: Node) -> Any:
     Numbers are told apart by type and text: 1, 1.0 and True differ, and so do 0.0 and -0.0.
     """
     assert node.op is not None
-    inputs = [f"%{i.seq}" if isinstance(i, Node) else literal_key(i) for i in node.inputs]
+    inputs: list[Any] = [i if i.__class__ is Node else literal_key(i) for i in node.inputs]
     if node.op.commutative:
-        inputs.sort()
-    return (node.op, *inputs, literal_key(node.attrs))
+        inputs.sort(key=_place)
+    return (node.op, *inputs, literal_key(node.attrs) if node.attrs else "")
+
+
+def _place(value: Any) -> int:
+    return value.seq if value.__class__ is Node else -1

@@ -8,7 +8,7 @@ from tracegrad.ir.builder import Builder
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node
 from tracegrad.ir.op import Op
-from tracegrad.passes.rewrite import transform
+from tracegrad.passes.rewrite import by_signature, transform
 
 
 def decompose(graph: Graph, backend: str = "numpy", *, every: bool = False, names: Collection[str] = ()) -> Graph:
@@ -22,7 +22,7 @@ def decompose(graph: Graph, backend: str = "numpy", *, every: bool = False, name
         return op.decompose is not None and (every or op.name in names or not has_expression(op, backend))
 
     builder = Builder()
-    while any(opens(node.op) for node in graph.nodes if node.op is not None):
+    while any(opens(of[0]) for of in by_signature(graph)):
         graph = transform(graph, _opener(builder, opens))
     return graph
 

@@ -15,7 +15,7 @@ from tracegrad.ir.node import Node
 from tracegrad.ir.op import REGISTRY
 from tracegrad.ir.raw import compute
 from tracegrad.ir.types import Type, size_of
-from tracegrad.passes.rewrite import remake, transform
+from tracegrad.passes.rewrite import by_signature, remake, transform
 
 LARGEST = 4096  # elements of a result that is computed to see whether it is uniform
 
@@ -23,7 +23,8 @@ LARGEST = 4096  # elements of a result that is computed to see whether it is uni
 def fold(graph: Graph) -> Graph:
     """The graph with each operator over constants replaced by its value, where that is one number in every
     element."""
-    return transform(graph, fold_node)
+    constants = [node for of, nodes in by_signature(graph).items() if of[0] is REGISTRY["full"] for node in nodes]
+    return transform(graph, fold_node) if constants else graph
 
 
 def fold_node(node: Node) -> Node:

@@ -166,9 +166,12 @@ def run_passes(
     """The graph after `passes`, checked and recorded as `optimise` says."""
     if config.settings.dump:
         _dump(graph, "start")
+    settled: dict[str, Graph] = {}  # the graphs that each pass left as they were
     for step in passes:
         started = time.perf_counter()
-        after = run_pass(graph, step, backend)
+        after = graph if settled.get(step.name) is graph else run_pass(graph, step, backend)
+        if after is graph:
+            settled[step.name] = graph
         if record is not None:
             record.append(Step(step.name, len(graph.nodes), len(after.nodes), time.perf_counter() - started))
         if config.settings.dump and after is not graph:

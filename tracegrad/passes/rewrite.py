@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from operator import is_not
 from typing import Any
 
 from tracegrad.errors import PassError, explain
@@ -10,10 +11,11 @@ from tracegrad.ir.builder import Builder, build
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node, make_node
 from tracegrad.ir.op import Op
-from tracegrad.passes.rules import AnyRule
+from tracegrad.passes.rules import AnyRule, Signature, signature
 
 Change = Callable[[Node], Any]
 MOST_REWRITES = 200  # of one node: far more than any chain of rules that ends
+MOST_SIGNATURES = 20_000  # kept in a RuleSet
 
 
 def remake(op: type[Op], inputs: tuple[Any, ...], attrs: tuple[Any, ...], location: Any) -> Node:
@@ -26,57 +28,96 @@ def remake(op: type[Op], inputs: tuple[Any, ...], attrs: tuple[Any, ...], locati
     return node
 
 
-def transform(graph: Graph, change: Change) -> Graph:
+def on(node: Node, inputs: tuple[Any, ...]) -> Node:
+    """The node's operator on other inputs.  Inputs of the same types give the same type, so the type rule is not asked again."""
+    assert node.op is not None
+    for new, old in zip(inputs, node.inputs, strict=True):
+        if new is not old and not (
+            new.__class__ is Node and old.__class__ is Node and new.shape == old.shape and new.dtype == old.dtype
+        ):
+            return remake(node.op, inputs, node.attrs, node.extra)
+    needs = any(i.__class__ is Node and i.needs for i in inputs)
+    made = make_node(node.op, inputs, node.attrs, node.dtype, needs=needs, extra=node.extra)
+    made.shape, made.dtype = node.shape, node.dtype
+    return made
+
+
+def transform(graph: Graph, change: Change, among: Collection[Node] | None = None) -> Graph:
     """The graph with every node, rebuilt where its inputs changed, replaced by `change(node)`.
 
-    Leaves stay the same nodes, and so does everything that does not change; the graph itself is returned when
-    nothing does. Operators with side effects keep their order.
+    Leaves stay the same nodes, and so does everything that does not change; the graph itself is returned when nothing does.  Operators with side effects
+    keep their order.  `change` is asked only of the nodes in `among`, if it is given, and of those that are rebuilt.
     """
-    values: dict[Node, Any] = {}
-    changed = False
+    values: dict[Any, Any] = {}
     for node in graph.nodes:
-        op = node.op
-        assert op is not None
-        inputs = tuple(values.get(i, i) if isinstance(i, Node) else i for i in node.inputs)
         here = node
-        if any(a is not b for a, b in zip(inputs, node.inputs, strict=True)) or (changed and not op.pure):
-            here = remake(op, inputs, node.attrs, node.extra)
+        if values:
+            inputs = tuple([values.get(i, i) if i.__class__ is Node else i for i in node.inputs])
+            if any(map(is_not, inputs, node.inputs)) or not node.op.pure:  # type: ignore[union-attr]
+                here = on(node, inputs)
+        if here is node and among is not None and node not in among:
+            continue
         result = change(here)
         if result is not node:
             values[node] = result
-            changed = True
-    if not changed:
+    if not values:
         return graph
     outputs = [values.get(o, o) if isinstance(o, Node) else o for o in graph.outputs]
     effects = [(old, values.get(new, new)) for old, new in graph.effects]
     return Graph(graph.inputs, outputs, graph.captures, effects, graph.names)
 
 
+class RuleSet:
+    """Rules that are tried together, found by what a node's operator is applied to: most nodes are not looked at."""
+
+    def __init__(self, rules: Iterable[AnyRule], stage: str, *, fast: bool = False) -> None:
+        self.stage = stage
+        self.rules = tuple(rule for rule in rules if fast or rule.exactness != "fast")
+        self.by_root: dict[str | None, list[AnyRule]] = {}
+        for rule in self.rules:
+            for root in rule.roots or (None,):
+                self.by_root.setdefault(root, []).append(rule)
+        self._fitting: dict[Signature, tuple[AnyRule, ...]] = {}
+
+    def fitting(self, of: Signature) -> tuple[AnyRule, ...]:
+        """The rules that can apply to nodes of a signature, in the order in which they are tried."""
+        found = self._fitting.get(of)
+        if found is None:
+            tried = () if of[0].several() else (*self.by_root.get(of[0].name, ()), *self.by_root.get(None, ()))
+            if len(self._fitting) >= MOST_SIGNATURES:
+                self._fitting.clear()
+            found = self._fitting[of] = tuple(rule for rule in tried if rule.fits(of))
+        return found
+
+    def suspects(self, graph: Graph) -> set[Node]:
+        """The nodes of a graph for which there is a rule that can apply."""
+        suspected: set[Node] = set()
+        for of, nodes in by_signature(graph).items():
+            if self.fitting(of):
+                suspected.update(nodes)
+        return suspected
+
+
 class Rewriter:
     """Applies rules to nodes until none fits; `log` counts how often each fired.  Rules of the class `fast` need fast=True."""
 
     def __init__(
-        self, rules: Iterable[AnyRule], stage: str, log: dict[str, int] | None = None, fast: bool = False
+        self, rules: Iterable[AnyRule] | RuleSet, stage: str, log: dict[str, int] | None = None, fast: bool = False
     ) -> None:
         self.stage, self.log = stage, {} if log is None else log
+        self.rules = rules if isinstance(rules, RuleSet) else RuleSet(rules, stage, fast=fast)
         self.builder = Builder()
-        self.everywhere: list[AnyRule] = []
-        self.by_root: dict[str, list[AnyRule]] = {}
-        for rule in rules:
-            if rule.exactness == "fast" and not fast:
-                continue
-            if rule.roots is None:
-                self.everywhere.append(rule)
-            else:
-                for root in rule.roots:
-                    self.by_root.setdefault(root, []).append(rule)
-        self.counts: dict[Node, int] = {}
+        self.graph: Graph | None = None
+        self._counts: dict[Node, int] | None = None
 
     def run(self, graph: Graph) -> Graph:
         """The graph after as many rounds as change something."""
         for _ in range(MOST_REWRITES):
-            self.counts = use_counts(graph)
-            after = transform(graph, self.settle)
+            suspects = self.rules.suspects(graph)
+            if not suspects:
+                return graph
+            self.graph, self._counts = graph, None
+            after = transform(graph, self.settle, suspects)
             if after is graph:
                 return graph
             graph = after
@@ -88,7 +129,8 @@ class Rewriter:
             after = self.once(node)
             if after is None:
                 return node
-            self.counts[after] = self.counts.get(after, 0) + self.counts.get(node, 1)
+            counts = self.counts
+            counts[after] = counts.get(after, 0) + counts.get(node, 1)
             node = after
             if node.op is None:
                 return node
@@ -96,11 +138,10 @@ class Rewriter:
 
     def once(self, node: Node) -> Node | None:
         """The first replacement that a rule offers."""
-        op = node.op
-        if op is None or op.several():
+        if node.op is None:
             return None
-        self.builder.location = node.extra
-        for rule in (*self.by_root.get(op.name, ()), *self.everywhere):
+        for rule in self.rules.fitting(signature(node)):
+            self.builder.location = node.extra
             try:
                 after = rule.apply(self.builder, node, self.uses)
             except Exception as error:
@@ -116,17 +157,39 @@ class Rewriter:
             return after
         return None
 
+    @property
+    def counts(self) -> dict[Node, int]:
+        """How often each node is read; counted when a rule first asks or changes something."""
+        if self._counts is None:
+            self._counts = {} if self.graph is None else use_counts(self.graph)
+        return self._counts
+
     def uses(self, node: Node) -> int:
         """How many nodes and outputs read `node`; 1 for one that a rule has just made."""
         return self.counts.get(node, 1)
 
 
 def rewrite(
-    graph: Graph, rules: Sequence[AnyRule], stage: str, log: dict[str, int] | None = None, *, fast: bool = False
+    graph: Graph,
+    rules: Sequence[AnyRule] | RuleSet,
+    stage: str,
+    log: dict[str, int] | None = None,
+    *,
+    fast: bool = False,
 ) -> Graph:
     """The graph after `rules`, applied until none fits.  Raises PassError naming the rule and the node where
     one goes wrong."""
     return Rewriter(rules, stage, log, fast).run(graph)
+
+
+def by_signature(graph: Graph) -> dict[Signature, list[Node]]:
+    """The nodes of a graph by their signature; kept beside the graph, because every stage asks."""
+    known: dict[Signature, list[Node]] | None = graph.__dict__.get("_by_signature")
+    if known is None:
+        known = graph.__dict__["_by_signature"] = {}
+        for node in graph.nodes:
+            known.setdefault(signature(node), []).append(node)
+    return known
 
 
 def use_counts(graph: Graph) -> dict[Node, int]:
@@ -135,7 +198,7 @@ def use_counts(graph: Graph) -> dict[Node, int]:
     readers = [node.inputs for node in graph.nodes]
     for values in (*readers, graph.outputs, tuple(new for _, new in graph.effects)):
         for value in values:
-            if isinstance(value, Node):
+            if value.__class__ is Node:
                 counts[value] = counts.get(value, 0) + 1
     return counts
 

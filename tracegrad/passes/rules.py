@@ -21,12 +21,18 @@ import tracegrad.ops  # noqa: F401  (rules name operators, so the registry must 
 from tracegrad.errors import DefinitionError, explain
 from tracegrad.ir.builder import Builder
 from tracegrad.ir.node import Node
-from tracegrad.ir.op import REGISTRY, parameters
+from tracegrad.ir.op import Op, parameters
 from tracegrad.ir.prelude import Ops
 
 EXACTNESS = ("exact", "rounding", "domain", "fast")
 """exact: the same bits.  rounding: the same up to rounding.  domain: also finite where the original is not.
 fast: may lose accuracy, off by default."""
+
+NAMED = frozenset((0, 1, -1, 2, -2, 3, 4, 0.5, -0.5))
+"""The numbers that patterns name; other literals are told apart by their type alone."""
+
+Signature = tuple[Any, ...]
+"""An operator and the kinds of its inputs; the operator alone if it takes any number of them."""
 
 MATCHED = ""  # the key under which bindings keep the matched nodes, the root first
 Bindings = dict[str, Any]
@@ -41,23 +47,19 @@ class Wildcard(NamedTuple):
 
 
 class Pattern(NamedTuple):
-    """An operator over patterns, wildcards and numbers."""
+    """An operator over patterns, wildcards and numbers; `attrs` by name."""
 
     op: str
     inputs: tuple[Any, ...]
-    attrs: tuple[Any, ...]
+    attrs: dict[str, Any]
 
 
 class PatternOps(Ops):
-    """The namespace over which `before` is traced: operators make patterns."""
+    """The namespace over which `before` is traced: operators make patterns.  It asks for no definition, so that rules load none."""
 
     def __getattr__(self, name: str) -> Callable[..., Pattern]:
-        op = REGISTRY.get(name)
-        if op is None or op.composite:
-            raise AttributeError(explain("rule", f"there is no operator {name!r}"))
-
         def make(*inputs: Any, **attrs: Any) -> Pattern:
-            return Pattern(name, inputs, tuple(attrs[a] for a in op.attrs))
+            return Pattern(name, inputs, attrs)
 
         return make
 
@@ -70,6 +72,21 @@ def wildcard(name: str) -> Wildcard:
     if name.isupper():
         return Wildcard(name, "attribute")
     return Wildcard(name, "literal" if name[0] == "c" and name[1:] in ("", "1", "2") else "value")
+
+
+def kind_of(value: Any) -> Any:
+    """What a signature says of an input: the operator that made it, None for a leaf, one of NAMED, or the type of a literal."""
+    kind = value.__class__
+    if kind is Node:
+        return value.op
+    return value if (kind is float or kind is int) and value in NAMED else kind
+
+
+def signature(node: Node) -> Signature:
+    """What decides which rules are tried at a node."""
+    op = node.op
+    assert op is not None
+    return (op,) if op.variadic else (op, *map(kind_of, node.inputs))
 
 
 class Rule:
@@ -104,8 +121,14 @@ class Rule:
         self._after_names = parameters(after)[1:]
         self._given_names = parameters(given) if given is not None else ()
 
+    def fits(self, signature: Signature) -> bool:
+        """Whether the rule can apply to a node of this signature."""
+        return fits_node(self.pattern, signature)
+
     def apply(self, F: Builder, node: Node, uses: Uses) -> Any:
         """The replacement of `node`, or None where the rule does not apply.  Rules of the exactness "domain" speak of real numbers."""
+        if not could_match(self.pattern, node):
+            return None
         if self.exactness == "domain" and node.dtype.kind == "c":  # log(exp z) is z up to 2 pi i
             return None
         for found in match(self.pattern, node, {}):
@@ -122,6 +145,7 @@ class Rewrite:
     """A rule that is one function(F, node, uses) -> replacement or None, for the operators `roots` (None: all).
 
     examples   pairs (function over F, samples of its arguments): graphs in which the rewrite must happen
+    when       (operator, kinds of its inputs) -> whether the function can have anything to say: asked once for each Signature
     """
 
     def __init__(
@@ -133,14 +157,68 @@ class Rewrite:
         exactness: str,
         examples: tuple[tuple[Callable[..., Any], tuple[Any, ...]], ...],
         roots: tuple[str, ...] | None = None,
+        when: Callable[[type[Op], tuple[Any, ...]], bool] | None = None,
     ) -> None:
         if exactness not in EXACTNESS:
             raise DefinitionError(explain("rule", f"{exactness!r} is not one of {EXACTNESS}", rule=name))
-        self.name, self.apply, self.roots = name, function, roots
+        self.name, self.apply, self.roots, self.when = name, function, roots, when
         self.stage, self.exactness, self.examples = stage, exactness, examples
+
+    def fits(self, signature: Signature) -> bool:
+        """Whether the rule can apply to a node of this signature."""
+        return self.when is None or signature[0].variadic or self.when(signature[0], signature[1:])
 
 
 AnyRule = Rule | Rewrite
+
+
+def fits_node(pattern: Pattern, signature: Signature) -> bool:
+    """Whether `pattern` can describe a node of this signature."""
+    op, kinds = signature[0], signature[1:]
+    if op.name != pattern.op:
+        return False
+    if op.variadic:
+        return True
+    if len(kinds) != len(pattern.inputs):
+        return False
+    if all(map(fits_kind, pattern.inputs, kinds)):
+        return True
+    return op.commutative and all(map(fits_kind, pattern.inputs, kinds[::-1]))
+
+
+def fits_kind(pattern: Any, kind: Any) -> bool:
+    """Whether `pattern` can describe an input of this kind (see `kind_of`)."""
+    of_node = is_value(kind)
+    if isinstance(pattern, Pattern):
+        return of_node and kind is not None and kind.name == pattern.op
+    if isinstance(pattern, Wildcard):
+        return of_node == (pattern.kind == "value")
+    return not of_node and not isinstance(kind, type) and bool(kind == pattern)
+
+
+def is_value(kind: Any) -> bool:
+    """Whether an input of this kind is a node (or absent), and no literal."""
+    return kind is None or (isinstance(kind, type) and issubclass(kind, Op))
+
+
+def reads(kinds: tuple[Any, ...], *names: str) -> bool:
+    """Whether one of the inputs was made by one of the operators `names`."""
+    return any(kind is not None and is_value(kind) and kind.name in names for kind in kinds)
+
+
+def could_match(pattern: Pattern, node: Node) -> bool:
+    """Whether the operators of a pattern are those of the node and of what it reads: a quick look before `match` binds names."""
+    return all(map(_could, pattern.inputs, node.inputs)) or (
+        node.op is not None and node.op.commutative and all(map(_could, pattern.inputs, node.inputs[::-1]))
+    )
+
+
+def _could(pattern: Any, value: Any) -> bool:
+    if pattern.__class__ is not Pattern:
+        return True
+    if value.__class__ is not Node or value.op is None or value.op.name != pattern.op:
+        return False
+    return could_match(pattern, value)
 
 
 def match(pattern: Any, value: Any, found: Bindings) -> Iterator[Bindings]:
@@ -160,7 +238,8 @@ def _match_node(pattern: Pattern, node: Node, found: Bindings) -> Iterator[Bindi
     assert node.op is not None
     if len(node.inputs) != len(pattern.inputs):
         return
-    for wanted, have in zip(pattern.attrs, node.attrs, strict=True):
+    for name, have in zip(node.op.attrs, node.attrs, strict=True):
+        wanted = pattern.attrs[name]
         if not isinstance(wanted, Wildcard):
             if wanted != have:
                 return

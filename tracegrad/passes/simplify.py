@@ -15,15 +15,15 @@ from tracegrad.ir.samples import A, M
 from tracegrad.ir.types import Type, broadcast, reduced, size_of
 from tracegrad.passes import matrices, placing
 from tracegrad.passes.canonicalise import is_inexact
-from tracegrad.passes.rewrite import rewrite
-from tracegrad.passes.rules import AnyRule, Rewrite, Rule, Uses
+from tracegrad.passes.rewrite import RuleSet, rewrite
+from tracegrad.passes.rules import AnyRule, Rewrite, Rule, Uses, reads
 
 STAGE = "simplify"
 
 
 def simplify(graph: Graph) -> Graph:
     """The graph with less arithmetic."""
-    return rewrite(graph, RULES, STAGE)
+    return rewrite(graph, RULE_SET, STAGE)
 
 
 def product(c1: Any, c2: Any, t: Type) -> bool:
@@ -286,7 +286,7 @@ SHAPES: tuple[AnyRule, ...] = (
     Rewrite("fold over axes of size 1 -> reshape", _reduce_nothing, roots=("sum", "mean", "prod", "amax", "amin"),
             stage=STAGE, exactness="rounding",
             examples=((lambda F, x: F.sum(x, dim=(1,), keepdim=False), (A(2, 1),)),)),
-    Rewrite("op(reshape x, reshape y) -> reshape(op(x, y))", _reshape_once, stage=STAGE, exactness="exact",
+    Rewrite("op(reshape x, reshape y) -> reshape(op(x, y))", _reshape_once, when=lambda op, kinds: op.elementwise and reads(kinds, "reshape"), stage=STAGE, exactness="exact",
             examples=((lambda F, x, y: F.add(F.reshape(x, shape=(3, 2)), F.reshape(y, shape=(3, 2))),
                        (A(2, 3), A(2, 3))),)),
     Rule("reshape(sum x with kept axes) -> sum x",
@@ -308,3 +308,4 @@ def scaled(y: Node) -> bool:
 
 
 RULES: tuple[AnyRule, ...] = (*NUMBERS, *SELECTIONS, *PRODUCTS, *SHAPES, *placing.RULES, *matrices.RULES)
+RULE_SET = RuleSet(RULES, STAGE)

@@ -14,7 +14,7 @@ from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Type, broadcast, reduced
-from tracegrad.passes.rewrite import rewrite
+from tracegrad.passes.rewrite import RuleSet, rewrite
 from tracegrad.passes.rules import AnyRule, Rule
 
 STAGE = "stabilise"
@@ -25,7 +25,7 @@ Axes = tuple[int, ...] | None
 
 def stabilise(graph: Graph) -> Graph:
     """The graph with the stable form of each expression that has one."""
-    return rewrite(graph, RULES, STAGE)
+    return rewrite(graph, RULE_SET, STAGE)
 
 
 def proportion(F: Builder, x: Node, dim: Axes) -> Any:
@@ -179,3 +179,4 @@ PROPORTIONS: tuple[AnyRule, ...] = (
 )  # fmt: skip
 
 RULES: tuple[AnyRule, ...] = (*LOGARITHMS, *EXPONENTIALS, *SIGMOIDS, *PROPORTIONS)
+RULE_SET = RuleSet(RULES, STAGE)

@@ -13,6 +13,8 @@ from tracegrad.passes.rewrite import remake, transform
 
 def widen(graph: Graph) -> Graph:
     """The graph in which float16 and bfloat16 values are only kept, moved, compared and converted; itself when it has none."""
+    if not any(map(calculates_in_half, graph.nodes)):
+        return graph
     builder = Builder()
     parts: dict[Node, tuple[Node, ...]] = {}  # what stands for the results of an operator that has several
 
