@@ -19,8 +19,9 @@ from tracegrad.ir.node import Node
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Type, broadcast, reduced
 from tracegrad.passes import signs
+from tracegrad.passes.patterns import is_value, reads
 from tracegrad.passes.rewrite import RuleSet, rewrite
-from tracegrad.passes.rules import AnyRule, Rewrite, Rule, Uses, is_value, reads
+from tracegrad.passes.rules import AnyRule, Rewrite, Rule, Uses
 from tracegrad.passes.signs import negated
 
 STAGE = "canonicalise"

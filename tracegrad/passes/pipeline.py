@@ -26,6 +26,7 @@ from tracegrad.passes.cse import cse
 from tracegrad.passes.dce import dce
 from tracegrad.passes.decompose import decompose
 from tracegrad.passes.fold import fold
+from tracegrad.passes.rewrite import forget
 from tracegrad.passes.schedule import schedule
 from tracegrad.passes.simplify import simplify
 from tracegrad.passes.stabilise import stabilise
@@ -166,6 +167,7 @@ def run_passes(
     """The graph after `passes`, checked and recorded as `optimise` says."""
     if config.settings.dump:
         _dump(graph, "start")
+    start = graph
     settled: dict[str, Graph] = {}  # the graphs that each pass left as they were
     for step in passes:
         started = time.perf_counter()
@@ -177,6 +179,8 @@ def run_passes(
         if config.settings.dump and after is not graph:
             _dump(after, step.name)
         graph = after
+    forget(start)
+    forget(graph)
     return graph
 
 

@@ -11,10 +11,12 @@ from tracegrad.ir.builder import Builder, build
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node, make_node
 from tracegrad.ir.op import Op
-from tracegrad.passes.rules import AnyRule, Signature, signature
+from tracegrad.passes.patterns import Signature, signature
+from tracegrad.passes.rules import AnyRule
 
 Change = Callable[[Node], Any]
 MOST_REWRITES = 200  # of one node: far more than any chain of rules that ends
+_BY_SIGNATURE, _SETTLED = "_by_signature", "_settled"  # where passes remember something beside a graph
 MOST_SIGNATURES = 20_000  # kept in a RuleSet
 
 
@@ -64,7 +66,10 @@ def transform(graph: Graph, change: Change, among: Collection[Node] | None = Non
         return graph
     outputs = [values.get(o, o) if isinstance(o, Node) else o for o in graph.outputs]
     effects = [(old, values.get(new, new)) for old, new in graph.effects]
-    return Graph(graph.inputs, outputs, graph.captures, effects, graph.names)
+    after = Graph(graph.inputs, outputs, graph.captures, effects, graph.names)
+    if _SETTLED in graph.__dict__:
+        after.__dict__[_SETTLED] = graph.__dict__[_SETTLED]
+    return after
 
 
 class RuleSet:
@@ -109,11 +114,14 @@ class Rewriter:
         self.builder = Builder()
         self.graph: Graph | None = None
         self._counts: dict[Node, int] | None = None
+        self._settled: set[Node] = set()
+        self._asked = False  # whether a rule has asked who else reads a value, so that its answer may change
 
     def run(self, graph: Graph) -> Graph:
         """The graph after as many rounds as change something."""
         for _ in range(MOST_REWRITES):
-            suspects = self.rules.suspects(graph)
+            self._settled = settled_nodes(graph, self.rules)
+            suspects = self.rules.suspects(graph) - self._settled
             if not suspects:
                 return graph
             self.graph, self._counts = graph, None
@@ -140,6 +148,7 @@ class Rewriter:
         """The first replacement that a rule offers."""
         if node.op is None:
             return None
+        self._asked = False
         for rule in self.rules.fitting(signature(node)):
             self.builder.location = node.extra
             try:
@@ -155,6 +164,8 @@ class Rewriter:
                 raise PassError(explain(self.stage, f"rule {rule.name!r} left {shown} where {describe(node)} stood"))
             self.log[rule.name] = self.log.get(rule.name, 0) + 1
             return after
+        if not self._asked:
+            self._settled.add(node)
         return None
 
     @property
@@ -166,6 +177,7 @@ class Rewriter:
 
     def uses(self, node: Node) -> int:
         """How many nodes and outputs read `node`; 1 for one that a rule has just made."""
+        self._asked = True
         return self.counts.get(node, 1)
 
 
@@ -184,12 +196,24 @@ def rewrite(
 
 def by_signature(graph: Graph) -> dict[Signature, list[Node]]:
     """The nodes of a graph by their signature; kept beside the graph, because every stage asks."""
-    known: dict[Signature, list[Node]] | None = graph.__dict__.get("_by_signature")
+    known: dict[Signature, list[Node]] | None = graph.__dict__.get(_BY_SIGNATURE)
     if known is None:
-        known = graph.__dict__["_by_signature"] = {}
+        known = graph.__dict__[_BY_SIGNATURE] = {}
         for node in graph.nodes:
             known.setdefault(signature(node), []).append(node)
     return known
+
+
+def settled_nodes(graph: Graph, rules: RuleSet) -> set[Node]:
+    """The nodes for which these rules have nothing to say, whoever reads them; kept beside the graph and what is made of it."""
+    known: dict[RuleSet, set[Node]] = graph.__dict__.setdefault(_SETTLED, {})
+    return known.setdefault(rules, set())
+
+
+def forget(graph: Graph) -> None:
+    """Drop what passes remember beside a graph."""
+    graph.__dict__.pop(_SETTLED, None)
+    graph.__dict__.pop(_BY_SIGNATURE, None)
 
 
 def use_counts(graph: Graph) -> dict[Node, int]:

@@ -8,7 +8,8 @@ from typing import Any
 from tracegrad.ir.builder import Builder
 from tracegrad.ir.node import Node
 from tracegrad.ir.samples import A
-from tracegrad.passes.rules import AnyRule, Rewrite, Rule, Uses, same_number
+from tracegrad.passes.patterns import same_number
+from tracegrad.passes.rules import AnyRule, Rewrite, Rule, Uses
 
 STAGE = "canonicalise"
 NEVER_MINUS_ZERO = frozenset(("square", "exp", "abs", "sigmoid", "softplus", "cosh", "softmax"))

@@ -15,8 +15,9 @@ from tracegrad.ir.samples import A, M
 from tracegrad.ir.types import Type, broadcast, reduced, size_of
 from tracegrad.passes import matrices, placing
 from tracegrad.passes.canonicalise import is_inexact
+from tracegrad.passes.patterns import reads
 from tracegrad.passes.rewrite import RuleSet, rewrite
-from tracegrad.passes.rules import AnyRule, Rewrite, Rule, Uses, reads
+from tracegrad.passes.rules import AnyRule, Rewrite, Rule, Uses
 
 STAGE = "simplify"
 
