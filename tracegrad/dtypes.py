@@ -12,6 +12,8 @@ import numpy as np
 from tracegrad.errors import ArgumentError, ArgumentValueError, DTypeError, NotSupportedError, explain
 
 NumpyDType = np.dtype[Any]
+NUMBERS = (bool, int, float, complex)  # the classes of Python numbers
+SCALARS = (*NUMBERS, np.generic)  # and NumPy's scalars, which count as such
 
 
 class TorchClass(type):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tracegrad.dtypes import NUMBERS
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentError, ArgumentValueError, explain
 
@@ -56,7 +57,7 @@ def _leaf_difference(actual: Any, expected: Any, options: tuple[Any, ...]) -> st
     rtol, atol, equal_nan, check_dtype, check_stride = options
     if actual is None or expected is None:
         return "" if actual is expected else f"None mismatch: {actual} is not {expected}"
-    numbers = all(isinstance(v, (bool, int, float, complex)) for v in (actual, expected))
+    numbers = all(isinstance(v, NUMBERS) for v in (actual, expected))
     if not numbers and isinstance(actual, Tensor) != isinstance(expected, Tensor):
         raise ArgumentError(explain("assert_close", f"No comparison pair was able to handle inputs of type {type(actual)} and {type(expected)}"))  # fmt: skip
     a, b = _values(actual), _values(expected)

@@ -37,6 +37,8 @@ BROKEN = {
     "rule reads an unknown name": ({"grad_x": rule("F, g, z")}, r"grad_x reads \['z'\]"),
     "rule does not take F": ({"grad_x": rule("g, x")}, "grad_x must take F first"),
     "rule is no staticmethod": ({"grad_x": classmethod(lambda cls, F, g: g)}, "grad_x must be a staticmethod"),
+    "tensors names no parameter": ({"tensors": ("other",)}, r"tensors names \['other'\], which are not parameters"),
+    "numbers names no parameter": ({"numbers": ("x",)}, r"numbers names \['x'\], which are not parameters"),
     "linear names no operand": ({"linear": ("y",)}, r"linear names \['y'\]"),
     "nondiff names no operand": ({"nondiff": ("y",)}, r"nondiff names \['y'\]"),
     "nondiff_outputs names no result": ({"nondiff_outputs": ("values",)}, r"nondiff_outputs names \['values'\]"),

@@ -64,6 +64,23 @@ def test_a_number_is_no_first_operand(name):
         getattr(tg, name)(2.0, tg.ones(2))
 
 
+@pytest.mark.parametrize("call", [
+    "tg.fmax(x, 2)", "x.maximum(2.0)", "x.minimum('a')", "tg.positive(2)", "x.diff(append=1)", "tg.bucketize(x, 1)", "x.lerp(1, 0.5)",
+    "x.index_add(0, 0, x)", "x.gather(0, 1)", "tg.rsub(2, x)",
+])  # fmt: skip
+def test_a_number_is_refused_where_a_definition_says_tensors(call):
+    with pytest.raises(TypeError, match="must be Tensor, not"):
+        eval(call, {"tg": tg, "x": tg.ones(2)})
+
+
+@pytest.mark.parametrize(("call", "expected"), [
+    ("tg.add(2, x)", [3.0, 3.0]), ("tg.copysign(x, -1)", [-1.0, -1.0]), ("tg.xlogy(2, x)", [0.0, 0.0]), ("tg.bucketize(3, x)", 2),
+    ("tg.scatter(x, 0, x.long() - 1, 5.0)", [5.0, 1.0]), ("tg.special.hermite_polynomial_h(2.0, x)", [4.0, 4.0]),
+])  # fmt: skip
+def test_a_number_is_taken_where_a_definition_says_numbers(call, expected):
+    assert eval(call, {"tg": tg, "x": tg.ones(2)}).tolist() == expected
+
+
 @pytest.mark.parametrize(("power", "expected"), [(True, [3.0, 4.0]), (False, [1.0, 1.0])])
 def test_a_bool_is_an_exponent(power, expected):
     assert (tg.tensor([3.0, 4.0]) ** power).tolist() == expected

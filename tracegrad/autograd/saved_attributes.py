@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad.autograd.saving import Entry, Hooks, Packed
+from tracegrad.dtypes import NUMBERS
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import ArgumentError, DifferentiationError, GraphFreedError, MissingAttributeError, explain
 from tracegrad.ir.builder import projections
@@ -146,9 +147,9 @@ def _fact(node: Node, op: Any, shown: str) -> Any:
     if name in op.attrs:
         value = node.attrs[op.attrs.index(name)]
         return DEFAULTS.get(shown) if value is None else value
-    if shown == "other" and op.name in ("mul", "div") and _is_number(node.inputs[1]):
+    if shown == "other" and op.name in ("mul", "div") and isinstance(node.inputs[1], NUMBERS):
         return tensor_of(node.inputs[1])
-    if shown == "self" and op.name in ("mul", "div") and _is_number(node.inputs[1]):
+    if shown == "self" and op.name in ("mul", "div") and isinstance(node.inputs[1], NUMBERS):
         return None
     if shown == "indices" and op.name in ("index_one", "index_mask", "index"):
         saved = _tensor(node, 1)
@@ -156,10 +157,6 @@ def _fact(node: Node, op: Any, shown: str) -> Any:
         at = dict(zip(dims, saved if op.name == "index" else (saved,), strict=True))
         return tuple(at.get(i) for i in range(max(at) + 1))
     return UNKNOWN
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (bool, int, float, complex))
 
 
 def tensor_of(value: Any) -> Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 
 from tracegrad import pytree
 from tracegrad.compiler.recorder import Trace, recording
-from tracegrad.dtypes import number_dtype
+from tracegrad.dtypes import NUMBERS, number_dtype
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import TraceError, explain
@@ -77,7 +77,7 @@ def as_tensor_leaf(what: str, value: Any) -> Tensor:
         return value
     if isinstance(value, (np.ndarray, np.generic)):
         return handle(np.asarray(value), None)
-    if isinstance(value, (bool, int, float, complex)):
+    if isinstance(value, NUMBERS):
         return T.full(shape=(), value=value, dtype=number_dtype(value))  # type: ignore[no-any-return]
     raise TraceError(explain(what, f"an argument of type {type(value).__name__} is neither a Tensor nor a number"))
 

@@ -1,6 +1,7 @@
 """What torch says first when a call fails: that an argument has the wrong Python type.
 
-Nothing is looked at while calls succeed; after a failure the arguments are compared with the annotations of the function.
+Numbers in the place of Tensors are refused before an operator sees them, which could take them.  Nothing else is looked at while calls succeed; after a
+failure the arguments are compared with the annotations of the function.
 """
 
 from __future__ import annotations
@@ -12,11 +13,17 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from tracegrad.dtypes import NUMBERS, SCALARS
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentError, IndexingError, TracegradError, explain
+from tracegrad.ir.op import Op
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-NUMBERS = (bool, int, float, complex, np.generic)
+# names of first parameters, and of any others, that are Tensors unless `Op.numbers` lists them; others are if `Op.tensors` does
+FIRST = frozenset("input x1 real abs y x v sorted_sequence LU_data condition".split())
+LATER = frozenset(
+    "condition batch1 batch2 mat mat1 mat2 vec vec1 vec2 tensor1 tensor2 src mask input2 LU_pivots x2 values imag angle weights".split()
+)
 # parameters of any annotation that only a Tensor can be given for
 TENSORS = frozenset(
     "input target weight bias index mask src tensor A B L LU LD LU_data LU_pivots pivots tau x x1 x2 y mat mat1 mat2 vec vec1 vec2 batch1 "
@@ -24,11 +31,40 @@ TENSORS = frozenset(
     "fweights aweights sorter prepend append abs angle elements_of condition".split()
 )
 NUMBERS_TOO = ("input", "condition", "src")
-NO_TENSORS = (str, list, tuple, dict, bool, int, float, complex)
+NO_TENSORS = (str, list, tuple, dict, *NUMBERS)
+NO_OPERANDS = (*NO_TENSORS, np.generic)
 OPERANDS = frozenset(("other", "elements", "test_elements", "exponent", "min", "max"))  # a Tensor or a number
 WORDS = frozenset(
     "p ord norm driver dims reduce method reduction mode padding_mode size_average args dtype equation".split()
 )
+
+
+def takes_number(op: type[Op], position: int, name: str) -> bool:
+    """Whether torch takes a Python number for this parameter of the public function, or the function itself says what it takes."""
+    return name in op.numbers or (name not in (LATER if position else FIRST) and name not in op.tensors)
+
+
+def refuse_number(operation: str, name: str, position: int, value: Any) -> None:
+    """Raise torch's TypeError for what stands in the place of a Tensor."""
+    problem = f"{operation}(): argument {name!r} (position {position + 1}) must be Tensor, not {type(value).__name__}"
+    raise ArgumentError(explain(operation, problem))
+
+
+def checked(op: type[Op], names: tuple[str, ...], operands: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The operands of a public function on their way to the general path.  Raises TypeError for a number or a list in the place of a Tensor."""
+    for i, (name, value) in enumerate(zip(names, operands, strict=False)):
+        if isinstance(value, NO_OPERANDS) and not takes_number(op, i, name):
+            refuse_number(op.name, name, i, value)
+    return operands
+
+
+def check_lines(op: type[Op], names: tuple[str, ...], first: int, last: int) -> list[str]:
+    """Lines of a generated function that check its parameters from place `first` up to `last`."""
+    return [
+        f"if type({name}) is not Tensor and isinstance({name}, SCALARS): REFUSE_NUMBER({op.name!r}, {name!r}, {i}, {name})"
+        for i, name in enumerate(names)
+        if first <= i < last and not takes_number(op, i, name)
+    ]
 
 
 def _is_number(value: Any, whole: bool = False) -> bool:
@@ -36,7 +72,7 @@ def _is_number(value: Any, whole: bool = False) -> bool:
         return value._data.size == 1 and (not whole or value._data.dtype.kind in "iu")
     if whole:
         return hasattr(value, "__index__") and not isinstance(value, (bool, np.bool_))
-    return isinstance(value, NUMBERS) and not isinstance(value, (complex, np.complexfloating))
+    return isinstance(value, SCALARS) and not isinstance(value, (complex, np.complexfloating))
 
 
 def _wanted(annotation: Any, name: str, value: Any, optional: bool) -> str:

@@ -12,8 +12,9 @@ import numpy as np
 from tracegrad import dtypes
 from tracegrad.config import local
 from tracegrad.devices import axis_order, check_device, preserve_format
+from tracegrad.dtypes import NUMBERS, SCALARS
 from tracegrad.eager.data import array_of, as_leaf, as_tensor, asarray, element_type, from_numpy, tensor
-from tracegrad.eager.dispatch import NUMBERS, T
+from tracegrad.eager.dispatch import T
 from tracegrad.eager.generator import (
     Generator,
     default_generator,
@@ -41,7 +42,7 @@ from tracegrad.kernels.windows import dense_like
 
 def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
     """A 0-d tensor of the default dtype, or of dtype."""
-    if not isinstance(s, (*NUMBERS, np.generic, Tensor)):
+    if not isinstance(s, (*SCALARS, Tensor)):
         raise ArgumentError(explain("scalar_tensor", f"argument 's' must be Number, not {type(s).__name__}"))
     return full((), s, dtype=dtype or dtypes.get_default_dtype(), device=device, requires_grad=requires_grad)
 

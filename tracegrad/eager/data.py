@@ -13,6 +13,7 @@ import numpy as np
 from tracegrad import dtypes
 from tracegrad.config import GENERATED, local
 from tracegrad.devices import check_device
+from tracegrad.dtypes import NUMBERS
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.inference import fresh
 from tracegrad.eager.tensor import Tensor, handle
@@ -100,7 +101,7 @@ def array_of(data: Any, wanted: Any = None) -> Array:
     if isinstance(data, np.ndarray):
         _check_array("tensor", data)
         return np.array(data, wanted or data.dtype, order="C")
-    plain = type(data) in (bool, int, float, complex)
+    plain = type(data) in NUMBERS
     leaves = [data] if plain or not _is_sequence(data) else _leaves(data)
     found = wanted or _implied(leaves, not plain and _is_sequence(data))
     if isinstance(data, np.generic):
@@ -176,7 +177,7 @@ def _implied_one(value: Any, nested: bool) -> Any:
         return value._data.dtype
     if isinstance(value, (np.ndarray, np.generic)):
         return dtypes.from_numpy(value.dtype).numpy
-    if isinstance(value, (bool, int, float, complex)):
+    if isinstance(value, NUMBERS):
         return dtypes.number_dtype(value)
     if hasattr(value, "__array__"):  # of another library
         return dtypes.from_numpy(np.asarray(value).dtype).numpy

@@ -9,7 +9,7 @@ import numpy as np
 
 from tracegrad import dtypes
 from tracegrad.config import local
-from tracegrad.dtypes import F32, F64
+from tracegrad.dtypes import F32, F64, NUMBERS
 from tracegrad.eager.inference import InferenceTensor, of_kind, refuse_saving
 from tracegrad.eager.marked import InvalidView
 from tracegrad.eager.tensor import Parameter, Tensor, handle
@@ -24,8 +24,6 @@ from tracegrad.ir.prelude import Ops
 from tracegrad.ir.raw import compute
 from tracegrad.ir.sweep import is_complex
 from tracegrad.ir.types import Type, type_of
-
-NUMBERS = (bool, int, float, complex)
 
 
 class TensorOps(Ops):

@@ -13,9 +13,10 @@ import numpy as np
 
 from tracegrad import dtypes
 from tracegrad.config import local
+from tracegrad.dtypes import NUMBERS
 from tracegrad.eager.creation import _draw as draw
 from tracegrad.eager.creation import _draw_numbers as draw_numbers
-from tracegrad.eager.dispatch import NUMBERS, T
+from tracegrad.eager.dispatch import T
 from tracegrad.eager.generate import public_function
 from tracegrad.eager.inplace import assign, write
 from tracegrad.eager.tensor import Tensor, handle

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from tracegrad.config import GENERATED
-from tracegrad.eager.tensor_arguments import takes_number
+from tracegrad.eager.argument_types import takes_number
 from tracegrad.ir.half import widens
 from tracegrad.ir.op import Op, cotangent_names
 from tracegrad.ir.raw import lies_as_operand, raw

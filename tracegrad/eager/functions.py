@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from tracegrad import dtypes
+from tracegrad.dtypes import NUMBERS
 from tracegrad.eager.conversions import CLASS_OF_DTYPE, leave
-from tracegrad.eager.dispatch import NUMBERS
 from tracegrad.eager.facts import is_complex as _is_complex
 from tracegrad.eager.facts import is_floating_point as _is_floating_point
 from tracegrad.eager.inference import fresh, is_inference

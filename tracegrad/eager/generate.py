@@ -16,17 +16,16 @@ from typing import Any
 import numpy as np
 
 from tracegrad.config import GENERATED, local
-from tracegrad.dtypes import F32, F64
-from tracegrad.eager.argument_types import refuse_arguments, refuse_flag
+from tracegrad.dtypes import F32, F64, SCALARS
+from tracegrad.eager.argument_types import check_lines, checked, refuse_arguments, refuse_flag, refuse_number
 from tracegrad.eager.dispatch import T, general
 from tracegrad.eager.function_text import backward_source, has_fast_path, operator_source
 from tracegrad.eager.late import late
 from tracegrad.eager.tensor import Parameter, Tensor
-from tracegrad.eager.tensor_arguments import NUMBERS, check_lines, checked, refuse_number
 from tracegrad.eager.views import link
 from tracegrad.errors import ArgumentError, explain
 from tracegrad.ir.node import Node, input_type, tick
-from tracegrad.ir.op import REGISTRY, Op
+from tracegrad.ir.op import REGISTRY, Op, public_parameters
 from tracegrad.ir.raw import N
 from tracegrad.ir.types import Type
 from tracegrad.kernels import numpy_kernels
@@ -115,8 +114,7 @@ def _public_source(op: type[Op]) -> str:
         GENERATED[f"CALL_{op.name}"] = op.call
         return _forwarding(op)
     GENERATED[f"OP_{op.name}"] = op
-    plain = len(op.operands) <= 2 and not op.variadic
-    names = op.public or (("input", "other")[: len(op.operands)] if plain else op.operands)
+    names = public_parameters(op)
     GENERATED[f"NAMES_{op.name}"] = names
     return operator_source(op, names, public=True)
 
@@ -145,7 +143,7 @@ def _missing(function: str, name: str) -> None:
 
 GENERATED.update(ABSENT=_ABSENT, RENAMED=_renamed, MISSING=_missing)
 GENERATED.update(REFUSE_ARGUMENTS=refuse_arguments, REFUSE_FLAG=refuse_flag)
-GENERATED.update(NUMBERS=NUMBERS, REFUSE_NUMBER=refuse_number, CHECKED=checked)
+GENERATED.update(SCALARS=SCALARS, REFUSE_NUMBER=refuse_number, CHECKED=checked)
 
 
 def _forwarding(op: type[Op]) -> str:
@@ -154,7 +152,7 @@ def _forwarding(op: type[Op]) -> str:
     dim and keepdim may also be given under NumPy's names, as in torch.
     """
     code, function = op.call.__code__, op.call
-    positional = code.co_varnames[1 : code.co_argcount]
+    positional = public_parameters(op)
     keyword = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
     rest = code.co_varnames[code.co_argcount + code.co_kwonlyargcount] if code.co_flags & 4 else ""
     defaults = function.__defaults__ or ()

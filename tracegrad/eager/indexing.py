@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad.config import GENERATED, local
-from tracegrad.dtypes import BOOL, I32, I64
+from tracegrad.dtypes import BOOL, I32, I64, NUMBERS
 from tracegrad.eager import inplace
 from tracegrad.eager.clock import owner
 from tracegrad.eager.dispatch import T
@@ -28,6 +28,7 @@ from tracegrad.ops.masks import SMALL, number_of, put_under_mask, read_mask
 Array = np.ndarray[Any, Any]
 Advanced = list[tuple[int, Tensor]]  # axis of the view, and the positions or the mask there
 _WHOLE = slice(None)
+_VALUES = (Tensor, *NUMBERS)
 
 _select, _slice, _unsqueeze = (operator_function(name) for name in ("select", "slice", "unsqueeze"))
 
@@ -304,7 +305,7 @@ def set_item(self: Tensor, index: Any, value: Any) -> None:
 
     Raises IndexError as reading does, RuntimeError for a shape that does not fit and for a leaf that requires grad, TypeError for other values.
     """
-    if type(value) is not float and not isinstance(value, (Tensor, bool, int, float, complex)):
+    if type(value) is not float and not isinstance(value, _VALUES):
         if not isinstance(value, np.integer):
             raise ArgumentError(explain("index", f"can't assign a {type(value).__name__} to a Tensor"))
         value = int(value)

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from tracegrad.config import GENERATED, local
-from tracegrad.dtypes import F32, F64
+from tracegrad.dtypes import F32, F64, NUMBERS, SCALARS
 from tracegrad.eager.clock import check_not_overwritten, owner, touch, version
-from tracegrad.eager.dispatch import NUMBERS, T
+from tracegrad.eager.dispatch import T
 from tracegrad.eager.generate import public_function
 from tracegrad.eager.inference import InferenceTensor, refuse_write
 from tracegrad.eager.inplace_results import check_result, refuse_wider
@@ -91,7 +91,7 @@ def _write_recorded(t: Tensor, base: Tensor, new: Tensor, operation: str) -> Non
     if new._data.dtype != t._data.dtype:
         new = T.promote(new, dtype=t._data.dtype)
     needs = base._node is not None and base._node.needs and not local.grad_enabled
-    begins = needs and t is base and base._node in local.trace.begun
+    begins = needs and local.trace.begins_at(base)
     if needs and not begins:  # torch keeps the old history with the new value, which no pure program can say
         raise InplaceError(
             explain(
@@ -100,11 +100,11 @@ def _write_recorded(t: Tensor, base: Tensor, new: Tensor, operation: str) -> Non
                 "Write to a clone(), or return the new value",
             )
         )
-    if begins and base._node is not None:
+    if begins and base._node in local.trace.begun:
         base._node.extra.retained = None  # the new value is a leaf of its own
     repoint(t, base, new, in_memory=False)
     if begins:
-        local.trace.begin_leaf(t)
+        local.trace.begin_leaf(base)
 
 
 def keep_saved(t: Tensor, node: Node | None, start: int) -> None:
@@ -337,7 +337,7 @@ def fill_(self: Tensor, value: Any) -> Tensor:
                 )
             )
         return assign(self, value, "fill", "fill_")
-    if not isinstance(value, (*NUMBERS, np.generic)):
+    if not isinstance(value, SCALARS):
         raise ArgumentError(explain("fill_", f"value must be a number or a 0-d Tensor, got {type(value).__name__}"))
     number = value.item() if isinstance(value, np.generic) else value
     if isinstance(number, complex) and number.imag and self._data.dtype.kind != "c":

@@ -8,10 +8,11 @@ from typing import Any
 from tracegrad import dtypes
 from tracegrad.config import GENERATED, local
 from tracegrad.devices import CPU, check_device, strided
+from tracegrad.dtypes import NUMBERS
 from tracegrad.eager import inference, late, operators, views
 from tracegrad.eager.clock import set_apart, version
 from tracegrad.eager.creation import full, shape_of, tensor
-from tracegrad.eager.dispatch import NUMBERS, T
+from tracegrad.eager.dispatch import T
 from tracegrad.eager.generate import operator_function, public_function
 from tracegrad.eager.marked import release_views
 from tracegrad.eager.operators import attach_once

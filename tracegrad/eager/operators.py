@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from tracegrad import dtypes
-from tracegrad.eager.dispatch import NUMBERS, with_array
+from tracegrad.dtypes import SCALARS
+from tracegrad.eager.dispatch import with_array
 from tracegrad.eager.generate import operator_function, public_function
 from tracegrad.eager.late import OnFirstUse, late
 from tracegrad.eager.tensor import Tensor
@@ -33,7 +34,7 @@ IN_PLACE = {"__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__itrue
             "__irshift__": "bitwise_right_shift_"}  # fmt: skip
 COMPARISONS = {"__eq__": "eq", "__ne__": "ne", "__lt__": "lt", "__le__": "le", "__gt__": "gt", "__ge__": "ge"}
 _in_place = late("inplace", "in_place")
-_OPERANDS = (Tensor, *NUMBERS, np.generic)
+_OPERANDS = (Tensor, *SCALARS)
 
 
 def is_operand(value: Any) -> bool:

@@ -13,12 +13,13 @@ import numpy as np
 from tracegrad import dtypes
 from tracegrad.config import local
 from tracegrad.devices import check_device
+from tracegrad.dtypes import NUMBERS
 from tracegrad.eager.creation import _draw as draw
 from tracegrad.eager.creation import _draw_numbers as draw_numbers
 from tracegrad.eager.creation import _into as into
 from tracegrad.eager.creation import shape_of
 from tracegrad.eager.data import as_leaf, element_type
-from tracegrad.eager.dispatch import NUMBERS, T
+from tracegrad.eager.dispatch import T
 from tracegrad.eager.fills import bernoulli_
 from tracegrad.eager.inference import fresh
 from tracegrad.eager.tensor import Tensor

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tracegrad.dtypes import NUMBERS
 from tracegrad.eager.creation import _into as into
-from tracegrad.eager.dispatch import NUMBERS, T
+from tracegrad.eager.dispatch import T
 from tracegrad.eager.generate import public_function
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentError, DTypeError, ShapeError, explain

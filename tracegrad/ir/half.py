@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad.dtypes import F32, F64, HALF_CHARACTERS
+from tracegrad.dtypes import F32, F64, HALF_CHARACTERS, NUMBERS
 from tracegrad.ir.node import Node, input_type, make_node
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops
@@ -88,7 +88,7 @@ def held(value: Any, dtype: Any) -> Any:
 
 def wide(F: Ops, value: Any) -> Any:
     """A value of F in float32 where it is of half precision."""
-    if value is None or isinstance(value, (bool, int, float, complex)) or not is_half(F.type(value).dtype):
+    if value is None or isinstance(value, NUMBERS) or not is_half(F.type(value).dtype):
         return value
     return F.promote(value, dtype=F32)
 

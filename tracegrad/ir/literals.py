@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tracegrad.dtypes import NUMBERS
 from tracegrad.ir.types import SHORT_NAMES, Type
 
 
@@ -33,6 +34,7 @@ class Limits(NamedTuple):
 
 
 LIMITS = Limits()
+_PLAIN = (*NUMBERS, str)
 
 
 def literal_text(value: Any) -> str:
@@ -93,12 +95,12 @@ def is_literal(value: Any) -> bool:
         return all(is_literal(v) for v in value)
     if isinstance(value, np.dtype):
         return value.name in SHORT_NAMES
-    return value is None or value is Ellipsis or isinstance(value, (bool, int, float, complex, str))
+    return value is None or value is Ellipsis or isinstance(value, _PLAIN)
 
 
 def is_number(value: Any) -> bool:
     """Whether the value is exactly a Python number, the only literal that may be an operand or an output."""
-    return type(value) in (bool, int, float, complex)
+    return type(value) in NUMBERS
 
 
 def literal_key(value: Any) -> Any:

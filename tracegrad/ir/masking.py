@@ -11,7 +11,7 @@ from collections.abc import Callable
 from math import isfinite
 from typing import Any
 
-from tracegrad.dtypes import BOOL, F32
+from tracegrad.dtypes import BOOL, F32, NUMBERS
 from tracegrad.ir.families import Movement
 from tracegrad.ir.node import Node
 from tracegrad.ir.op import EACH, REGISTRY, ROWS, SELECTIONS, SELECTS, Op
@@ -29,7 +29,6 @@ _ON_COUNTS = frozenset({"cumsum", "index_add", "put_strided", "put_unfolded", "s
 _ON_COMPLEX = frozenset({"view_as_complex", "view_as_real"})
 # what changes no zero into another number, nor back
 _KEEPING = frozenset({"alias", "cast", "clone", "neg", "promote", "whole"})
-_NUMBERS = (bool, int, float, complex)
 
 
 class UnknownMaskError(Exception):
@@ -101,7 +100,7 @@ class MaskOps(Ops):
         if type(x) is Mark and type(y) is Mark:
             return self._either(x, y, shape)
         mark, other, inside = (x, y, c) if type(x) is Mark else (y, x, self.F.logical_not(c))
-        if isinstance(other, _NUMBERS) and other == 0:
+        if isinstance(other, NUMBERS) and other == 0:
             return Mark(inside if mark.value is None else self.F.logical_and(inside, mark.value), shape)
         return Mark(None if mark.value is None else self.F.logical_or(self.F.logical_not(inside), mark.value), shape)
 

@@ -167,6 +167,8 @@ class Op:
     torch_name: ClassVar[Any] = ""
     samples: ClassVar[Any] = None
     public: ClassVar[tuple[str, ...]] = ()
+    tensors: ClassVar[tuple[str, ...]] = ()  # public parameters that must be Tensors, and those that may be numbers,
+    numbers: ClassVar[tuple[str, ...]] = ()  # where their names do not say so (eager/argument_types.py)
     promotion: ClassVar[str] = ""
     promoted: ClassVar[tuple[str, ...]] = ()
     tensor_first: ClassVar[bool] = False  # eagerly the first operand may not be a Python number
@@ -281,12 +283,26 @@ def _readable_names(cls: type[Op]) -> tuple[str, ...]:
     return (*cls.operands, *cls.outputs, *types, *cls.attrs)
 
 
+def public_parameters(cls: type[Op]) -> tuple[str, ...]:
+    """Names of the positional parameters of the operator's public function."""
+    if cls.call is not None:
+        code = cls.call.__code__
+        names: tuple[str, ...] = code.co_varnames[1 : code.co_argcount]
+        return names
+    plain = len(cls.operands) <= 2 and not cls.variadic
+    return cls.public or (("input", "other")[: len(cls.operands)] if plain else cls.operands)
+
+
 def _check_fields(cls: type[Op]) -> None:
     def refuse(problem: str) -> None:
         raise DefinitionError(f"op {cls.name}: {problem}")
 
     if not cls.__doc__ or "Shape" not in cls.__doc__:
         refuse("the docstring has no 'Shape' line")
+    for field in ("tensors", "numbers"):
+        unknown = set(getattr(cls, field)) - set(public_parameters(cls) if getattr(cls, field) else ())
+        if unknown:
+            refuse(f"{field} names {sorted(unknown)}, which are not parameters of its function")
     if cls.composite:
         if cls.call is None:
             refuse("a composite needs call")

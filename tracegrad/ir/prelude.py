@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from tracegrad.dtypes import NUMBERS
 from tracegrad.errors import ShapeError, explain
 from tracegrad.ir.types import Shape, Type, type_of
 
@@ -118,7 +119,7 @@ class Ops:
         """
         out: list[Any] = []
         for value, is_batched in zip(values, batched, strict=True):
-            if isinstance(value, (bool, int, float, complex)):
+            if isinstance(value, NUMBERS):
                 out.append(value)
                 continue
             shape = self.shape(value)
@@ -128,7 +129,7 @@ class Ops:
         rank = max(len(self.shape(v)) for v in out)
         return tuple(
             v
-            if isinstance(v, (bool, int, float, complex)) or len(self.shape(v)) == rank
+            if isinstance(v, NUMBERS) or len(self.shape(v)) == rank
             else self.reshape(v, shape=(self.shape(v)[0], *(1,) * (rank - len(self.shape(v))), *self.shape(v)[1:]))
             for v in out
         )

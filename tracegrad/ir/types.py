@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tracegrad.dtypes import BOOL, BY_NAME, F64, I64, NumpyDType
+from tracegrad.dtypes import BOOL, BY_NAME, F64, I64, NUMBERS, NumpyDType
 from tracegrad.errors import ArgumentError, AxisError, ShapeError, explain
 
 Shape = tuple[int, ...]
@@ -50,7 +50,7 @@ def literal_type(value: object) -> Type:
 
 def type_of(value: Any) -> Type:
     """The type of a node, array, tensor or Python number."""
-    if isinstance(value, (bool, int, float, complex)) and not isinstance(value, np.generic):
+    if isinstance(value, NUMBERS) and not isinstance(value, np.generic):
         return literal_type(value)
     try:
         d = value.dtype

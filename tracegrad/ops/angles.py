@@ -199,6 +199,7 @@ class Atan2(_Real):
     """The angle of the point (y, x), in (-pi, pi].  Shapes: (*a), (*b) -> broadcast(a, b)."""
 
     name, torch_name, inputs = "atan2", "Atan2Backward0", ("x", "y")
+    tensors = ("other",)
     aliases, pole = ("arctan2",), "x = y = 0"
     numpy, jax = "np.arctan2({x}, {y})", "jnp.arctan2({x}, {y})"
     samples = ([A(2, 3), A(3, lo=0.3)], [A(2, 1, lo=0.3), A(3)], [A(), A(lo=0.5)], [A(0, 3), A(3)])
@@ -222,6 +223,7 @@ class Hypot(_Real):
     """sqrt(x**2 + y**2) without overflow.  Shapes: (*a), (*b) -> broadcast(a, b).  Derivative 0 where both are 0, as norm's."""
 
     inputs, pole = ("x", "y"), "x = y = 0"
+    tensors = ("other",)
 
     @classmethod
     def check_operands(cls, x: NumpyDType, y: NumpyDType) -> None:

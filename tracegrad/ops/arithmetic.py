@@ -7,7 +7,7 @@ import math
 from typing import Any, ClassVar
 
 from tracegrad.dtypes import BOOL, HALF_CHARACTERS, NumpyDType
-from tracegrad.errors import ArgumentError, DTypeError, explain
+from tracegrad.errors import DTypeError, explain
 from tracegrad.ir.families import Composite, Elementwise
 from tracegrad.ir.half import held, wide
 from tracegrad.ir.node import Node
@@ -47,6 +47,7 @@ class Add(Elementwise):
     """x + y; of bools their disjunction.  Shapes: (*a), (*b) -> broadcast(a, b).  Saves nothing for the backward."""
 
     inputs, linear, commutative, inplace = ("x", "y"), ("x", "y"), True, True
+    numbers = ("input",)
     numpy, jax, onnx = "np.add({x}, {y})", "jnp.add({x}, {y})", "Add"
     samples = ([A(2, 3), A(2, 3)], [A(2, 1), A(3)], [A(), A(4)], [A(0, 3), A(3)], [A(2, 3), 2.5])
 
@@ -68,6 +69,7 @@ class Sub(Elementwise):
     """x - y.  Shapes: (*a), (*b) -> broadcast(a, b).  Saves nothing for the backward.  Refuses bools."""
 
     inputs, linear, inplace, aliases = ("x", "y"), ("x", "y"), True, ("subtract",)
+    numbers = ("input",)
     numpy, jax, onnx = "np.subtract({x}, {y})", "jnp.subtract({x}, {y})", "Sub"
     samples = ([A(2, 3), A(2, 3)], [A(2, 1), A(3)], [A(), A(4)], [A(0, 3), A(3)], [A(2, 3), 2.5], [1.5, A(3)])
 
@@ -104,6 +106,7 @@ class Rsub(Sub):
     """y - x: what `1 - x` records.  Shapes: (*a), (*b) -> broadcast(a, b).  Saves nothing for the backward.  Refuses bools."""
 
     method, inplace, aliases = False, False, ()
+    numbers = ()
     numpy, jax, onnx = "np.subtract({y}, {x})", "jnp.subtract({y}, {x})", ""
     samples: ClassVar[Any] = ([A(2, 3), A(2, 3)], [A(2, 1), A(3)], [A(4), 1.0])
 
@@ -131,6 +134,7 @@ class Mul(Elementwise):
     """x * y; of bools their conjunction.  Shapes: (*a), (*b) -> broadcast(a, b)."""
 
     inputs, linear, multilinear, commutative, inplace = ("x", "y"), ("x", "y"), True, True, True
+    numbers = ("input",)
     aliases = ("multiply",)
     numpy, jax, onnx = "np.multiply({x}, {y})", "jnp.multiply({x}, {y})", "Mul"
     samples = ([A(2, 3), A(3)], [A(2, 1), A(1, 3)], [A(), A()], [A(0, 3), A(3)], [A(2, 3), 2.5])
@@ -148,6 +152,7 @@ class Div(Elementwise):
     """x / y.  Shapes: (*a), (*b) -> broadcast(a, b).  Division by zero gives inf or nan; integers give the default float dtype."""
 
     inputs, promotion, pole, inplace = ("x", "y"), "float", "y == 0", True
+    numbers = ("input",)
     aliases = ("divide", "true_divide")
     numpy, jax, onnx = "np.divide({x}, {y})", "jnp.divide({x}, {y})", "Div"
     samples = (
@@ -214,8 +219,6 @@ class Positive(Composite):
     @staticmethod
     def call(F: Ops, input: Any) -> Any:  # noqa: A002
         """input itself.  Raises RuntimeError for bools."""
-        if is_number(input):
-            raise ArgumentError(explain("positive", f"argument 'input' must be Tensor, not {type(input).__name__}"))
         if F.type(input).dtype == BOOL:
             raise DTypeError(explain("positive", "The `+` operator, on a bool tensor is not supported"))
         return input
@@ -233,6 +236,7 @@ class Pow(Elementwise):
         ("input", "exponent"),
         True,
     )
+    numbers = ("input",)
     numpy, jax, onnx = "K.power({x}, {y})", "K.power({x}, {y})", "Pow"
     samples = (
         [A(2, 3, lo=0.5), A(3)], [A(2, 1, lo=0.5), A(1, 3)], [A(lo=0.5), A()], [A(0, 3), A(3)], [A(2, 3), 2], [A(4), 3.0], [A(4), 1], [A(4), 0],

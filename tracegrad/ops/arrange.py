@@ -109,14 +109,12 @@ class Rot90(Movement):
 class Diff(Composite):
     """The n-th differences of neighbours along an axis; of bools whether they differ.  Shape: (*p, m, *q) -> (*p, m - n, *q)."""
 
+    tensors = ("prepend", "append")
     samples = ([A(4)], [A(2, 5), 2])
 
     @staticmethod
     def call(F: Ops, input: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Value:  # noqa: A002
         """Differences along dim, with the values prepend before and append after."""
-        for name, given in (("prepend", prepend), ("append", append)):
-            if given is not None and is_number(given):
-                raise ArgumentError(explain("diff", f"argument {name!r} must be Tensor, not {type(given).__name__}"))
         if not hasattr(n, "__index__"):
             raise ArgumentError(explain("diff", f"argument 'n' must be int, not {type(n).__name__}"))
         if n < 0:
@@ -268,6 +266,7 @@ class Take(Op):
     """x at positions that count through all its elements.  Shapes: (*a), (*b) -> (*b).  Raises IndexError for a position outside."""
 
     masks = "selects"
+    tensors = ("index",)
     inputs, linear, nondiff = ("x", "index"), ("x",), ("index",)
     numpy = jax = "K.take({x}, {index})"
     samples = ([A(2, 3), I(4, below=6)], [A(5), I(2, 2, below=5)], [A(), I(3, below=1)], [A(4), I(0, below=4)])

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tracegrad import dtypes
-from tracegrad.errors import ArgumentError, DTypeError, NotSupportedError, ShapeError, explain
+from tracegrad.errors import DTypeError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.families import Comparison, Composite, Elementwise
 from tracegrad.ir.half import is_half
 from tracegrad.ir.node import Node
@@ -30,14 +30,7 @@ class _Pair(Elementwise, family=True):
     inputs: ClassVar[tuple[str, ...]] = ("x", "y")
     real_only: ClassVar[bool | type[Exception]] = True
     tensor_first: ClassVar[bool] = True
-
-    @classmethod
-    def check_pair(cls, F: Any, x: Any, y: Any) -> None:
-        """TypeError unless both are tensors."""
-        if is_number(y):
-            raise ArgumentError(
-                explain(cls.name, f"argument 'other' (position 2) must be Tensor, not {type(y).__name__}")
-            )
+    tensors: ClassVar[tuple[str, ...]] = ("other",)
 
 
 class Fmax(_Pair):
@@ -46,12 +39,6 @@ class Fmax(_Pair):
     masks, quiet, samples = "selects", True, _PAIRS
     real_only = DTypeError  # torch's class for these
     numpy, jax = "np.fmax({x}, {y})", "jnp.fmax({x}, {y})"
-
-    @staticmethod
-    def call(F: Ops, input: Any, other: Any) -> Value:  # noqa: A002
-        """The larger of two tensors, nan only where both are."""
-        Fmax.check_pair(F, input, other)
-        return F.fmax(input, other)
 
     @staticmethod
     def grad_x(F: Ops, g: Value, x: Value, y: Value) -> Value:
@@ -70,12 +57,6 @@ class Fmin(_Pair):
     numpy, jax = "np.fmin({x}, {y})", "jnp.fmin({x}, {y})"
 
     @staticmethod
-    def call(F: Ops, input: Any, other: Any) -> Value:  # noqa: A002
-        """The smaller of two tensors, nan only where both are."""
-        Fmin.check_pair(F, input, other)
-        return F.fmin(input, other)
-
-    @staticmethod
     def grad_x(F: Ops, g: Value, x: Value, y: Value) -> Value:
         return F.where(F.logical_or(F.le(x, y), F.isnan(y)), g, 0.0)
 
@@ -87,6 +68,7 @@ class Fmin(_Pair):
 class Copysign(_Pair):
     """|x| with the sign of y.  Shapes: (*a), (*b) -> broadcast(a, b).  Integers give the default float dtype.  The derivative by y is 0."""
 
+    tensors = ()
     promotion, quiet, inplace = "float", True, True
     numpy, jax = "np.copysign({x}, {y})", "jnp.copysign({x}, {y})"
     samples = (*_PAIRS, [A(3), -1.0])
@@ -125,7 +107,6 @@ class Logaddexp(_Pair):
     @staticmethod
     def call(F: Ops, input: Any, other: Any) -> Value:  # noqa: A002
         """The logarithm of the sum of exponentials of two tensors.  Raises NotImplementedError for integers."""
-        Logaddexp.check_pair(F, input, other)
         if not (F.is_floating(input) or F.is_floating(other)):
             raise NotSupportedError(explain("logaddexp", "not implemented for integers and bools", input=F.type(input)))
         return F.logaddexp(input, other)
@@ -148,7 +129,6 @@ class Logaddexp2(_Pair):
     @staticmethod
     def call(F: Ops, input: Any, other: Any) -> Value:  # noqa: A002
         """The binary logarithm of the sum of powers of 2 of two tensors.  Raises NotImplementedError for integers."""
-        Logaddexp2.check_pair(F, input, other)
         if not (F.is_floating(input) or F.is_floating(other)):
             raise NotSupportedError(
                 explain("logaddexp2", "not implemented for integers and bools", input=F.type(input))
@@ -173,7 +153,6 @@ class _Whole(_Pair, family=True):
     @classmethod
     def checked(cls, F: Any, x: Any, y: Any, kinds: str) -> Any:
         """The operator on two tensors.  Raises NotImplementedError for dtypes of these kinds."""
-        cls.check_pair(F, x, y)
         pair = (F.type(x), F.type(y))
         if pair[0].dtype is pair[1].dtype and pair[0].dtype.kind not in f"V{kinds}":
             return getattr(F, cls.name)(x, y)
@@ -228,6 +207,7 @@ class Nextafter(_Whole):
 class Heaviside(_Whole):
     """0 where x < 0, y where x = 0, 1 where x > 0.  Shapes: (*a), (*b) -> broadcast(a, b)."""
 
+    tensors = ()
     samples, quiet = _PAIRS, True
     numpy, jax = (
         "np.where(np.equal({x}, 0), {y}, np.greater({x}, 0)).astype(np.result_type({x}, {y}))",
@@ -240,7 +220,6 @@ class Heaviside(_Whole):
         own, other = F.type(input).dtype, F.type(values).dtype
         if own.kind == "c" or other.kind == "c":
             raise DTypeError(explain("heaviside", "is not yet implemented for complex tensors."))
-        Heaviside.check_pair(F, input, values)
         if own != other:
             problem = "is not yet implemented for tensors with different dtypes."
             raise DTypeError(explain("heaviside", problem, input=own, values=other))
@@ -307,6 +286,7 @@ class Ldexp(Composite):
     """x * 2**other.  Shapes: (*a), (*b) -> broadcast(a, b).  Integers give the default float dtype."""
 
     inplace = True
+    tensors = ("other",)
     samples = ([A(2, 3), A(3)],)
 
     @staticmethod
@@ -322,6 +302,7 @@ class FloatPower(Composite):
     """x ** y in float64 (complex128 where one is complex).  Shapes: (*a), (*b) -> broadcast(a, b)."""
 
     inplace = True
+    numbers = ("input",)
     samples = ([A(2, 3, lo=0.5), 2.0],)
 
     @staticmethod
@@ -376,6 +357,7 @@ class Isposinf(Comparison):
 class Isclose(Composite):
     """Whether |x - y| <= atol + rtol * |y|.  Shapes: (*a), (*b) -> broadcast(a, b), bool."""
 
+    tensors = ("other",)
     samples = ([A(2, 3), A(3)],)
 
     @staticmethod

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from tracegrad.config import local
-from tracegrad.dtypes import TORCH_CLASS, NumpyDType, category, from_numpy
+from tracegrad.dtypes import NUMBERS, TORCH_CLASS, NumpyDType, category, from_numpy
 from tracegrad.errors import ArgumentError, AxisError, DTypeError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.types import Type, size_of
-
-NUMBERS = (bool, int, float, complex)
 
 
 def not_for(operation: str, x: Type, kinds: str) -> None:

@@ -98,6 +98,7 @@ class LogicalAnd(Comparison):
     """Whether both elements are nonzero.  Shapes: (*a), (*b) -> broadcast(a, b), bool.  Any dtypes."""
 
     inputs, commutative, promotion, inplace = ("x", "y"), True, "none", True
+    tensors = ("other",)
     numpy, jax, onnx = "np.logical_and({x}, {y})", "jnp.logical_and({x}, {y})", "And"
     samples = ([M(2, 3), M(3)], [A(), M(2)], [A(0, 3), M(3)])
 
@@ -106,6 +107,7 @@ class LogicalOr(Comparison):
     """Whether one of both elements is nonzero.  Shapes: (*a), (*b) -> broadcast(a, b), bool.  Any dtypes."""
 
     inputs, commutative, promotion, inplace = ("x", "y"), True, "none", True
+    tensors = ("other",)
     numpy, jax, onnx = "np.logical_or({x}, {y})", "jnp.logical_or({x}, {y})", "Or"
     samples = ([M(2, 3), M(3)], [A(), M(2)], [A(0, 3), M(3)])
 
@@ -114,6 +116,7 @@ class LogicalXor(Comparison):
     """Whether exactly one of both elements is nonzero.  Shapes: (*a), (*b) -> broadcast(a, b), bool.  Any dtypes."""
 
     inputs, commutative, promotion, inplace = ("x", "y"), True, "none", True
+    tensors = ("other",)
     numpy, jax, onnx = "np.logical_xor({x}, {y})", "jnp.logical_xor({x}, {y})", "Xor"
     samples = ([M(2, 3), M(3)], [A(), M(2)], [A(0, 3), M(3)])
 
@@ -135,6 +138,7 @@ class BitwiseAnd(_Bitwise):
     """x & y.  Shapes: (*a), (*b) -> broadcast(a, b).  Integers and bools."""
 
     inputs, commutative = ("x", "y"), True
+    numbers = ("input",)
     numpy, jax = "np.bitwise_and({x}, {y})", "jnp.bitwise_and({x}, {y})"
     samples = ([M(2, 3), M(3)], [I(2, 3, below=9), I(3, below=9)])
 
@@ -143,6 +147,7 @@ class BitwiseOr(_Bitwise):
     """x | y.  Shapes: (*a), (*b) -> broadcast(a, b).  Integers and bools."""
 
     inputs, commutative = ("x", "y"), True
+    numbers = ("input",)
     numpy, jax = "np.bitwise_or({x}, {y})", "jnp.bitwise_or({x}, {y})"
     samples = ([M(2, 3), M(3)], [I(2, 3, below=9), I(3, below=9)])
 
@@ -151,6 +156,7 @@ class BitwiseXor(_Bitwise):
     """x ^ y.  Shapes: (*a), (*b) -> broadcast(a, b).  Integers and bools."""
 
     inputs, commutative = ("x", "y"), True
+    numbers = ("input",)
     numpy, jax = "np.bitwise_xor({x}, {y})", "jnp.bitwise_xor({x}, {y})"
     samples = ([M(2, 3), M(3)], [I(2, 3, below=9), I(3, below=9)])
 
@@ -176,6 +182,7 @@ class BitwiseLeftShift(_Shift):
     """x * 2**y, by moving bits.  Shapes: (*a), (*b) -> broadcast(a, b).  Integers."""
 
     inputs = ("x", "y")
+    numbers = ("input",)
     numpy, jax = "np.left_shift({x}, {y})", "jnp.left_shift({x}, {y})"
     samples = ([I(2, 3, below=9), I(3, below=9)], [I(4, below=9), 2])
 
@@ -184,6 +191,7 @@ class BitwiseRightShift(_Shift):
     """x divided by 2**y and rounded down, by moving bits.  Shapes: (*a), (*b) -> broadcast(a, b).  Integers."""
 
     inputs = ("x", "y")
+    numbers = ("input",)
     numpy, jax = "np.right_shift({x}, {y})", "jnp.right_shift({x}, {y})"
     samples = ([I(2, 3, below=900), I(3, below=9)], [I(4, below=900), 2])
 

@@ -327,6 +327,7 @@ class Vdot(Product):
     """Sum of the products of conj(a) and b.  Shapes: (n,), (n,) -> ()."""
 
     holomorphic, public = False, ("input", "other")
+    tensors = ("other",)
     numpy, jax = "K.dot(np.conjugate({a}), {b})", "jnp.vdot({a}, {b})"
     samples = ([C(3), C(3)], [A(3), A(3)], [C(0), C(0)])
 

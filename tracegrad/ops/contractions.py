@@ -320,6 +320,7 @@ def _tensordot_axes(dims: Any, ndim_a: int, ndim_b: int) -> tuple[tuple[int, ...
 class Inner(Composite):
     """Sums of products over the last axes.  Shapes: (*p, n), (*q, n) -> (*p, *q); a scalar multiplies."""
 
+    tensors = ("other",)
     samples = ([A(3), A(3)], [A(2, 3), A(3)], [A(2, 3), A(4, 3)], [A(), A(2)])
 
     @staticmethod
@@ -339,6 +340,7 @@ class Inner(Composite):
 class Kron(Composite):
     """The Kronecker product: every element of a times all of b.  Shapes: (n1, m1), (n2, m2) -> (n1 * n2, m1 * m2), for any equal number of axes."""
 
+    tensors = ("other",)
     samples = ([A(2, 3), A(3, 2)], [A(2), A(2, 2)], [A(), A(3)], [A(0, 2), A(2, 1)])
 
     @staticmethod

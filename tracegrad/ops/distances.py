@@ -32,6 +32,7 @@ class CdistNorm(LinalgVectorNorm):
 class Dist(Composite):
     """The p-norm of input - other.  Shapes: (*a), (*b) -> ()."""
 
+    tensors = ("other",)
     samples = ([A(3), A(3)],)
 
     @staticmethod

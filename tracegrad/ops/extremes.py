@@ -21,22 +21,10 @@ class Maximum(Elementwise):
     """The larger of x and y; nan if one is nan.  Shapes: (*a), (*b) -> broadcast(a, b).  Ties share the derivative evenly."""
 
     masks = "selects"
+    tensors = ("other",)
     real_only = DTypeError  # torch's class for these
     inputs, commutative, quiet, tensor_first, samples = ("x", "y"), True, True, True, _PAIRS
     numpy, jax, onnx = "np.maximum({x}, {y})", "jnp.maximum({x}, {y})", "Max"
-
-    @staticmethod
-    def call(F: Ops, input: Any, other: Any) -> Value:  # noqa: A002
-        """The larger of two tensors, elementwise; TypeError for a number, which clamp takes."""
-        if is_number(other):
-            raise ArgumentError(
-                explain(
-                    "maximum",
-                    f"argument 'other' must be Tensor, not {type(other).__name__}",
-                    "Use clamp for a bound that is a number",
-                )
-            )
-        return F.maximum(input, other)
 
     @staticmethod
     def grad_x(F: Ops, g: Value, x: Value, y: Value) -> Value:
@@ -51,22 +39,10 @@ class Minimum(Elementwise):
     """The smaller of x and y; nan if one is nan.  Shapes: (*a), (*b) -> broadcast(a, b).  Ties share the derivative evenly."""
 
     masks = "selects"
+    tensors = ("other",)
     real_only = DTypeError  # torch's class for these
     inputs, commutative, quiet, tensor_first, samples = ("x", "y"), True, True, True, _PAIRS
     numpy, jax, onnx = "np.minimum({x}, {y})", "jnp.minimum({x}, {y})", "Min"
-
-    @staticmethod
-    def call(F: Ops, input: Any, other: Any) -> Value:  # noqa: A002
-        """The smaller of two tensors, elementwise; TypeError for a number, which clamp takes."""
-        if is_number(other):
-            raise ArgumentError(
-                explain(
-                    "minimum",
-                    f"argument 'other' must be Tensor, not {type(other).__name__}",
-                    "Use clamp for a bound that is a number",
-                )
-            )
-        return F.minimum(input, other)
 
     @staticmethod
     def grad_x(F: Ops, g: Value, x: Value, y: Value) -> Value:

@@ -167,6 +167,7 @@ class ScatterReduce(Composite):
     """x with the elements of src folded in at positions along an axis.  Shapes: (*p, n, *q), index no larger than src -> (*p, n, *q)."""
 
     inplace = True
+    tensors = ("index",)
     samples = ([A(4, 3), 0, I(2, 3, below=4), A(2, 3), "sum"],)
 
     @staticmethod
@@ -197,6 +198,7 @@ class IndexReduce(Composite):
     """x with the slices of source folded in at positions of an axis.  Shapes: (*p, n, *q), (k,), (*p, k, *q) -> (*p, n, *q)."""
 
     inplace = True
+    tensors = ("index", "source")
     samples = ([A(4, 3), 0, I(2, below=4), A(2, 3), "prod"],)
 
     @staticmethod

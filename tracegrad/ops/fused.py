@@ -51,6 +51,7 @@ class Lerp(Elementwise):
     """x + weight * (end - x), exact at both ends.  Shapes: (*a), (*b), (*c) -> broadcast(a, b, c).  x and end have one dtype."""
 
     inputs, inplace = ("x", "end", "weight"), True
+    tensors = ("end",)
     numpy = "K.lerp({x}, {end}, {weight})"
     jax = "jnp.where(jnp.abs({weight}) < 0.5, {x} + {weight} * ({end} - {x}), {end} - ({end} - {x}) * (1 - {weight}))"
     public = ("input", "end", "weight")

@@ -264,6 +264,7 @@ class IndexSelect(Op):
     """Slices of x at positions of one axis.  Shapes: x (*a, n, *b), index (k,) or () -> (*a, k, *b).  Raises IndexError for a position outside [0, n)."""
 
     masks = "selects"
+    tensors = ("index",)
     inputs, attrs, linear, nondiff = ("x", "index"), ("dim",), ("x",), ("index",)
     numpy = jax = "K.index_select({x}, {index}, {dim})"
     samples = (
@@ -318,6 +319,7 @@ class IndexAdd(Op):
     """x with the slices of source added at positions of one axis.  Shapes: x (*a, n, *b), index (k,), source (*a, k, *b) -> (*a, n, *b)."""
 
     inputs, attrs, linear, nondiff, inplace = ("x", "index", "source"), ("dim",), ("x", "source"), ("index",), True
+    tensors = ("index", "source")
     numpy = jax = "K.index_add({x}, {index}, {source}, {dim})"
     samples = (
         [A(4, 3), I(2, below=4), A(2, 3), 0],
@@ -400,6 +402,7 @@ class Gather(Op):
     """
 
     masks = "selects"
+    tensors = ("index",)
     inputs, attrs, linear, nondiff, onnx = ("x", "index"), ("dim",), ("x",), ("index",), "GatherElements"
     numpy = jax = "K.gather({x}, {index}, {dim})"
     samples = (
@@ -458,6 +461,7 @@ class ScatterAdd(Op):
         True,
         "ScatterElements",
     )
+    tensors = ("index",)
     numpy = jax = "K.scatter_add({x}, {index}, {source}, {dim})"
     samples = (
         [A(4, 3), I(2, 3, below=4), A(2, 3), 0],

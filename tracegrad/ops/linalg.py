@@ -280,6 +280,7 @@ class Matmul(Composite):
     Shapes: (n,), (n,) -> (); (n, k), (k,) -> (n,); (k,), (k, m) -> (m,); (*p, n, k), (*q, k, m) -> (*r, n, m); a vector beside a stack is a row or column.
     """
 
+    tensors = ("other",)
     samples = ([A(3), A(3)], [A(2, 3), A(3)], [A(3), A(3, 2)], [A(2, 3), A(3, 4)], [A(5, 2, 3), A(3)], [A(3), A(5, 3, 2)], [A(5, 2, 3), A(3, 4)],
                [A(2, 3), A(5, 3, 4)], [A(5, 2, 3), A(5, 3, 4)], [A(4, 1, 2, 3), A(5, 3, 2)])  # fmt: skip
 

@@ -12,6 +12,7 @@ class _Polynomial(Elementwise, family=True):
     """A polynomial of a degree at x; degrees are numbers or tensors of any real dtype, cut to integers, and give 0 where negative."""
 
     promotion: ClassVar[str] = "float"
+    numbers: ClassVar[tuple[str, ...]] = ("x",)
     real_only: ClassVar[bool] = True
     inputs: ClassVar[Any] = ("x", "n")
     public: ClassVar[Any] = ("x", "n")

@@ -125,6 +125,7 @@ def crossed(F: Ops, operation: str, a: Any, b: Any, dim: int) -> Value:
 class Cross(Composite):
     """Cross products along the axis dim (None: the first with 3 elements).  Shapes: (*a), (*b) -> broadcast(a, b)."""
 
+    tensors = ("other",)
     samples = ([A(2, 3), A(2, 3)], [A(3), A(3)], [A(3, 2), A(3, 2), 0])
 
     @staticmethod

@@ -85,6 +85,7 @@ class IndexCopy(Composite):
     """x with the slices of source written at positions of one axis.  Shapes: (*a, n, *b), (k,), (*a, k, *b) -> (*a, n, *b)."""
 
     inplace = True
+    tensors = ("index", "source")
     samples = ([A(4, 3), 0, I(1, below=4), A(1, 3)], [A(4, 3), 1, I(1, below=3), A(4, 1)])
 
     @staticmethod
@@ -114,6 +115,7 @@ class MaskedScatter(Composite):
     """x with the first elements of source, in order, where the mask holds.  Shapes: (*a), a mask that broadcasts to a, any -> (*a)."""
 
     inplace = True
+    tensors = ("source",)
     samples = ([A(2, 3), M(2, 3), A(6)], [A(2, 3), M(3), A(2, 4)], [A(3), M(2, 3), A(6)])
 
     @staticmethod
@@ -145,6 +147,7 @@ class Scatter(Composite):
     """x with source written at positions: out[p, index[p, j, q], q] = source[p, j, q].  Shapes: (*p, n, *q), index no larger than source -> x's shape."""
 
     inplace = True
+    numbers = ("src",)
     samples = (
         [A(4, 3), 0, I(1, 3, below=4), A(2, 3)],
         [A(4, 3), 1, I(2, 1, below=3), 1.5],
@@ -227,6 +230,7 @@ class Put(Composite):
     """x with source written, or added, at positions that count through all elements.  Shapes: (*a), (*b), (*b) -> (*a)."""
 
     inplace = True
+    tensors = ("index", "source")
     samples = ([A(2, 3), I(1, below=6), A(1)], [A(4), I(2, 2, below=4), A(2, 2), True])
 
     @staticmethod

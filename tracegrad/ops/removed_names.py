@@ -17,6 +17,7 @@ def _removed(name: str, successor: str, difference: str) -> DataError:
 class Solve(Composite):
     """Removed: linalg.solve.  RuntimeError.  Shape: any."""
 
+    numbers = ("input",)
     samples = ()
 
     @staticmethod
@@ -28,6 +29,7 @@ class Solve(Composite):
 class Lstsq(Composite):
     """Removed: linalg.lstsq.  RuntimeError.  Shape: any."""
 
+    numbers = ("input",)
     samples = ()
 
     @staticmethod
@@ -39,6 +41,7 @@ class Lstsq(Composite):
 class Eig(Composite):
     """Removed: linalg.eig and linalg.eigvals.  RuntimeError.  Shape: any."""
 
+    numbers = ("input",)
     samples = ()
 
     @staticmethod
@@ -50,6 +53,7 @@ class Eig(Composite):
 class Symeig(Composite):
     """Removed: linalg.eigh and linalg.eigvalsh.  RuntimeError.  Shape: any."""
 
+    numbers = ("input",)
     samples = ()
 
     @staticmethod
@@ -61,6 +65,7 @@ class Symeig(Composite):
 class MatrixRank(Composite):
     """Removed: linalg.matrix_rank.  RuntimeError.  Shape: any."""
 
+    numbers = ("input",)
     method, samples = False, ()
 
     @staticmethod

@@ -120,6 +120,7 @@ class FloorDivide(DivFloor):
     """x // y.  Shapes: (*a), (*b) -> broadcast(a, b).  As in torch its backward raises; div(x, y, rounding_mode="floor") has derivative zero."""
 
     name, torch_name, function, method, inplace = "floor_divide", "torch::autograd::NotImplemented", True, True, True
+    numbers = ("input",)
 
     @staticmethod
     def grad_x(F: Ops, g: Value) -> Value:
@@ -140,6 +141,7 @@ class Remainder(_Quotient):
     """x - y * floor(x / y): the remainder with the sign of y.  Shapes: (*a), (*b) -> broadcast(a, b).  Integers by zero raise RuntimeError."""
 
     real_only = True
+    numbers = ("input",)
     inplace = True
     numpy, jax = "K.remainder({x}, {y})", "K.remainder({x}, {y})"
     samples = ([A(2, 3), A(3, lo=0.5)], [A(), A(2, lo=0.5)], [A(4), 0.7])

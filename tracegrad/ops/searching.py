@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad.dtypes import I64
-from tracegrad.errors import ArgumentError, AxisError, DTypeError, NotSupportedError, ShapeError, explain
+from tracegrad.errors import AxisError, DTypeError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.families import Composite
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
@@ -70,6 +70,7 @@ class Searchsorted(Composite):
     """Where values belong in a sorted sequence (or in rows of sequences).  Shapes: (n,), (*a) -> (*a) or (*p, n), (*p, m) -> (*p, m); int64."""
 
     method = False
+    numbers = ("sorted_sequence",)
     samples = ([A(4, lo=1, hi=1), A(2, 3)],)
 
     @staticmethod
@@ -119,13 +120,12 @@ class Bucketize(Composite):
     """The numbers of the intervals between sorted boundaries that values lie in.  Shapes: (*a), (n,) -> (*a), int64."""
 
     method = False
+    numbers, tensors = ("input",), ("boundaries",)
     samples = ([A(2, 3), A(4, lo=1, hi=1)],)
 
     @staticmethod
     def call(F: Ops, input: Any, boundaries: Any, *, out_int32: bool = False, right: bool = False) -> Value:  # noqa: A002
         """searchsorted(boundaries, input); with `right` a value on a boundary belongs to the interval above it."""
-        if is_number(boundaries):
-            raise ArgumentError(explain("bucketize", "argument 'boundaries' must be Tensor, not a number"))
         if len(F.shape(boundaries)) != 1:
             raise ShapeError(
                 explain("bucketize", f"boundaries tensor must be 1 dimension, but got dim({len(F.shape(boundaries))})")

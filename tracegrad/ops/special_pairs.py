@@ -25,6 +25,7 @@ class Xlogy(Special):
     """x * log(y); 0 where x is 0, unless y is nan.  Shapes: (*a), (*b) -> broadcast(a, b)."""
 
     inputs, pole, tensor_first = ("x", "y"), "y = 0", False
+    numbers = ("input",)
     numpy = jax = "K.xlogy({x}, {y})"
     samples = (
         [A(2, 3), A(3, lo=0.3)],
@@ -55,6 +56,7 @@ class SpecialXlog1py(OfNamespace):
     """x * log(1 + y); 0 where x is 0, unless y is nan.  Shapes: (*a), (*b) -> broadcast(a, b)."""
 
     name, inputs, pole, tensor_first = "special_xlog1py", ("x", "y"), "y = -1", False
+    numbers = ("input",)
     numpy = jax = "K.special('xlog1py', {x}, {y})"
     samples = ([A(2, 3), A(3, lo=-0.5)], [A(), A(lo=-0.5)], [A(0, 3), A(3)], [A(3, lo=0.2), 2.5], [1.5, A(3, lo=-0.5)])
 
@@ -83,6 +85,7 @@ class SpecialZeta(OfNamespace):
     """Hurwitz's zeta: the sum of (k + q)**-x over k >= 0.  Shapes: (*a), (*b) -> broadcast(a, b).  No derivative by x."""
 
     inputs, tensor_first, pole = ("x", "q"), False, "x = 1"
+    numbers = ("input",)
     samples = ([A(3, lo=1.5, hi=4), A(2, 3, lo=0.5)], [2.0, A(3, lo=0.5)], [A(3, lo=1.5, hi=4), 1.0])
     numpy = jax = "K.special('zeta', {x}, {q})"
 
@@ -110,6 +113,7 @@ class Igamma(Special):
     """The regularised lower incomplete gamma function P(a, x).  Shapes: (*a), (*b) -> broadcast(a, b).  No derivative by a."""
 
     inputs, torch_name = ("a", "x"), "IgammaBackward0"
+    tensors = ("other",)
     samples = ([A(3, lo=0.5, hi=3), A(2, 3, lo=0.5)], [A(lo=0.5, hi=3), A(lo=0.5)])
     numpy = jax = "K.special('gammainc', {a}, {x})"
 

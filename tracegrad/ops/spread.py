@@ -170,6 +170,7 @@ class LinalgVectorNorm(Op):
 class Norm(Composite):
     """torch.norm: the vector p-norm over dim.  Shape: (*a) -> a without dim (1s there if keepdim)."""
 
+    numbers = ("input",)
     samples = ([A(2, 3)], [A(2, 3), 1.0, 1])
 
     @staticmethod
