@@ -97,6 +97,7 @@ CASES = (
     Case("`softplus(x)`", lambda t, x: t.nn.functional.softplus(x), lambda x: mp.log1p(mp.exp(x)), (-700.0, -40.0, 0.5, 15.0), (-80.0, -20.0, 0.5, 15.0)),
     Case("`logsigmoid(x)`", lambda t, x: t.nn.functional.logsigmoid(x), lambda x: -mp.log1p(mp.exp(-x)), (-700.0, 0.5, 40.0, 700.0), (-80.0, 0.5, 20.0)),
     Case("`gelu(x)`", lambda t, x: t.nn.functional.gelu(x), lambda x: x * _phi(x), (-35.0, -6.0, -1e-8, 0.5, 6.0), (-12.0, -6.0, -1e-4, 0.5, 6.0)),
+    Case("`gelu(x)`, 1,200 elements", lambda t, x: t.nn.functional.gelu(t.cat([x] * 240))[:5], lambda x: x * _phi(x), (-35.0, -6.0, -1e-8, 0.5, 6.0), (-12.0, -4.5, -2.5, -0.3, 1.3)),
     Case("`gelu(x, approximate='tanh')`", lambda t, x: t.nn.functional.gelu(x, approximate="tanh"), _gelu_tanh, (-20.0, -6.0, -1e-8, 0.5, 6.0), (-9.0, -6.0, -1e-4, 0.5)),
     Case("`silu(x)`", lambda t, x: t.nn.functional.silu(x), lambda x: x * _logistic(x), (-700.0, -40.0, 1e-8, 3.0), (-80.0, -20.0, 1e-4, 3.0)),
     Case("`mish(x)`", lambda t, x: t.nn.functional.mish(x), lambda x: x * mp.tanh(mp.log1p(mp.exp(x))), (-700.0, -40.0, 1e-8, 3.0), (-80.0, -20.0, 1e-4, 3.0)),

@@ -89,7 +89,7 @@ LATER = {
         "polynomials": "polynomial airy_ai",
         "tails": (
             "gaussian erfc ndtr log_ndtr erfcx_slope normal_hazard normal_excess erfinv_slope ndtri_slope lgamma "
-            "gamma_density bessel_ratio"
+            "gamma_density bessel_ratio gelu gelu_slope"
         ),
         "special": "special digamma polygamma xlogy logit sinc_slope frexp spherical_j0 signbit",
         "matrices": (

@@ -20,6 +20,7 @@ class Gelu(Activation):
     """x times the normal distribution function at x, or its approximation by tanh.  Shape: (*a) -> (*a)."""
 
     attrs = ("approximate",)
+    numpy = "K.gelu({x}, {approximate})"
     samples = (
         [A(2, 3), "none"],
         [A(2, 3), "tanh"],
@@ -42,10 +43,9 @@ class Gelu(Activation):
 
     @staticmethod
     def grad_x(F: Ops, g: Value, x: Value, approximate: str) -> Value:
-        gate = _gelu_gate(F, x, approximate)
         if approximate == "none":
-            density = F.mul(F.gaussian(x, scale=0.5), 1 / math.sqrt(2 * math.pi))
-            return F.mul(g, F.add(gate, F.mul(x, density)))
+            return F.mul(g, F.gelu_slope(x))
+        gate = _gelu_gate(F, x, approximate)
         slope = F.mul(F.add(F.mul(F.square(x), 3 * _CUBE), 1.0), 2 * _TANH_SCALE)
         return F.mul(g, F.mul(gate, F.add(F.mul(F.mul(F.rsub(gate, 1.0), slope), x), 1.0)))
 
@@ -57,6 +57,27 @@ def _gelu_gate(F: Ops, x: Value, approximate: str) -> Value:
     inner = F.mul(F.mul(x, F.add(F.mul(F.square(x), _CUBE), 1.0)), 2 * _TANH_SCALE)
     gate: Value = F.sigmoid(inner)
     return gate
+
+
+class GeluSlope(Activation):
+    """The derivative of x ndtr(x).  Shape: (*a) -> (*a)."""
+
+    numpy = "K.gelu_slope({x})"
+    samples = ([A(2, 3)], [A()], [A(0, 4)], [A(6, lo=-30.0, hi=30.0)])
+
+    @staticmethod
+    def decompose(F: Ops, x: Value) -> Value:
+        return F.add(F.special_ndtr(x), F.mul(x, _density(F, x)))
+
+    @staticmethod
+    def grad_x(F: Ops, g: Value, x: Value) -> Value:
+        return F.mul(g, F.mul(_density(F, x), F.rsub(F.square(x), 2.0)))
+
+
+def _density(F: Ops, x: Value) -> Value:
+    """The normal density."""
+    found: Value = F.mul(F.gaussian(x, scale=0.5), 1 / math.sqrt(2 * math.pi))
+    return found
 
 
 class Silu(Activation):
@@ -150,4 +171,4 @@ class Softsign(Composite):
         return F.div(input, F.add(F.abs(input), 1))
 
 
-__all__ = ["Gelu", "Glu", "LogSigmoid", "Mish", "Silu", "Softsign", "Tanhshrink"]
+__all__ = ["Gelu", "GeluSlope", "Glu", "LogSigmoid", "Mish", "Silu", "Softsign", "Tanhshrink"]

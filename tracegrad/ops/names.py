@@ -54,7 +54,7 @@ DEFINED: dict[str, str] = {
         "fft_rfft2 fft_rfftn "
     ),
     "fused": "addbmm addcdiv addcmul addmv addr baddbmm lerp named nan_to_num",
-    "gates": "gelu glu log_sigmoid mish silu softsign tanhshrink",
+    "gates": "gelu gelu_slope glu log_sigmoid mish silu softsign tanhshrink",
     "grids": (
         "argwhere block_diag cartesian_prod column_stack combinations dstack fliplr flipud gradient isin meshgrid "
         "row_stack sum_to_size unravel_index "
