@@ -181,9 +181,9 @@ def kind_rank(d: NumpyDType) -> int:
     return _RANK[d.kind]
 
 
-def is_half(d: NumpyDType) -> bool:
-    """Whether the dtype is float16 or bfloat16."""
-    return d.char in HALF_CHARACTERS
+def is_half(d: NumpyDType | tuple[Any, ...]) -> bool:
+    """Whether the dtype of a value (a tuple for several results) is float16 or bfloat16."""
+    return not isinstance(d, tuple) and d.char in HALF_CHARACTERS
 
 
 def category(d: NumpyDType) -> str:

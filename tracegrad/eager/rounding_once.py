@@ -6,10 +6,10 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from tracegrad.dtypes import F32
+from tracegrad.dtypes import is_half
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor
-from tracegrad.ir.half import is_half
+from tracegrad.ir.half import rounded, wide
 
 
 def rounds_once(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,11 +34,11 @@ def _in_float32(function: Callable[..., Any], d: Any, args: tuple[Any, ...], kwa
 
 
 def _wide(value: Any) -> Any:
-    return T.promote(value, dtype=F32) if isinstance(value, Tensor) and is_half(value._data.dtype) else value
+    return wide(T, value) if isinstance(value, Tensor) else value
 
 
 def _rounded(value: Any, d: Any) -> Any:
-    return T.promote(value, dtype=d) if isinstance(value, Tensor) and value._data.dtype == F32 else value
+    return rounded(T, value, d) if isinstance(value, Tensor) else value
 
 
 __all__ = ["rounds_once"]

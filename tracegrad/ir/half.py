@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad.dtypes import F32, F64, HALF_CHARACTERS, NUMBERS
+from tracegrad.dtypes import F32, F64, HALF_CHARACTERS, NUMBERS, is_half
 from tracegrad.ir.node import Node, input_type, make_node
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops
@@ -22,11 +22,6 @@ Reader = Callable[[Node, int], Any]
 def widens(op: type[Op]) -> bool:
     """Whether the operator calculates with half-precision operands, so that it does so in float32; others move or compare them."""
     return not (op.stored or op.view or hasattr(op, "vjp"))
-
-
-def is_half(dtype: Any) -> bool:
-    """Whether the dtype of a value (a tuple for several results) is float16 or bfloat16."""
-    return type(dtype) is not tuple and dtype.char in HALF_CHARACTERS
 
 
 def wide_type(t: Any) -> Any:

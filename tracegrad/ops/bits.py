@@ -10,7 +10,6 @@ import numpy as np
 from tracegrad import dtypes
 from tracegrad.errors import DTypeError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.families import Comparison, Composite, Elementwise
-from tracegrad.ir.half import is_half
 from tracegrad.ir.node import Node
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
@@ -294,7 +293,7 @@ class Ldexp(Composite):
         """input times the other-th power of 2."""
         power = F.exp2(F.as_dtype(other, dtypes.default.float) if not F.is_floating(other) else other)
         made, own = F.mul(input, power), F.type(input).dtype
-        made = F.as_dtype(made, own) if is_half(own) and not F.is_floating(other) else made
+        made = F.as_dtype(made, own) if dtypes.is_half(own) and not F.is_floating(other) else made
         return F.named(made, called="LdexpBackward0")
 
 

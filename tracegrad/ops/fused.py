@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad.dtypes import NumpyDType, finfo, from_numpy, result_dtype
+from tracegrad.dtypes import NumpyDType, finfo, from_numpy, is_half, result_dtype
 from tracegrad.errors import ArgumentError, AxisError, DTypeError, ShapeError, explain
 from tracegrad.ir.families import Composite, Elementwise, Movement
-from tracegrad.ir.half import is_half, wide
+from tracegrad.ir.half import wide
 from tracegrad.ir.node import Node
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from tracegrad import dtypes
-from tracegrad.dtypes import I64
+from tracegrad.dtypes import I64, is_half
 from tracegrad.errors import ArgumentError, ArgumentValueError, DTypeError, ShapeError, explain
 from tracegrad.ir.families import Composite
-from tracegrad.ir.half import is_half, wide
+from tracegrad.ir.half import wide
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A, I
 from tracegrad.ir.types import Shape, Type, one_axis, size_of

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from tracegrad.dtypes import F32
+from tracegrad.dtypes import F32, is_half
 from tracegrad.ir.builder import Builder, projections
 from tracegrad.ir.graph import Graph
-from tracegrad.ir.half import calculates_in_half, is_half
+from tracegrad.ir.half import calculates_in_half
 from tracegrad.ir.node import Node
 from tracegrad.ir.types import Type
 from tracegrad.passes.rewrite import remake, transform
