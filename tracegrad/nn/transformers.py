@@ -37,8 +37,10 @@ def _copies(layer: Module, count: int) -> ModuleList:
     return ModuleList([copy.deepcopy(layer) for _ in range(count)])
 
 
-class TransformerEncoderLayer(Module):
-    """Attention of a sequence to itself, then two linear layers; each with a residual sum and a normalisation."""
+class _Layer(Module):
+    """What layers of encoder and decoder share: attentions, then two linear layers; each with a residual sum and a normalisation."""
+
+    _ATTENTIONS: tuple[str, ...] = ("self_attn",)
 
     def __init__(
         self,
@@ -56,15 +58,33 @@ class TransformerEncoderLayer(Module):
     ) -> None:
         super().__init__()
         o = {"bias": bias, "device": device, "dtype": dtype}
-        self.self_attn = MultiheadAttention(d_model, nhead, dropout=dropout, batch_first=batch_first, **o)
+        numbers = range(1, len(self._ATTENTIONS) + 2)
+        for name in self._ATTENTIONS:
+            setattr(self, name, MultiheadAttention(d_model, nhead, dropout=dropout, batch_first=batch_first, **o))
         self.linear1 = Linear(d_model, dim_feedforward, **o)
         self.dropout = Dropout(dropout)
         self.linear2 = Linear(dim_feedforward, d_model, **o)
         self.norm_first = norm_first
-        self.norm1 = LayerNorm(d_model, eps=layer_norm_eps, **o)
-        self.norm2 = LayerNorm(d_model, eps=layer_norm_eps, **o)
-        self.dropout1, self.dropout2 = Dropout(dropout), Dropout(dropout)
+        for i in numbers:
+            setattr(self, f"norm{i}", LayerNorm(d_model, eps=layer_norm_eps, **o))
+        for i in numbers:
+            setattr(self, f"dropout{i}", Dropout(dropout))
         self.activation = _activation(activation)
+
+    def _sa_block(self, x: Any, mask: Any, padding: Any, is_causal: bool = False) -> Any:
+        return self.dropout1(_attended(self.self_attn, x, x, mask, padding, is_causal))
+
+    def _feed_forward(self, x: Any) -> Any:
+        return self.linear2(self.dropout(self.activation(self.linear1(x))))
+
+
+def _attended(attention: MultiheadAttention, x: Any, memory: Any, mask: Any, padding: Any, is_causal: bool) -> Any:
+    options = {"attn_mask": mask, "key_padding_mask": padding, "need_weights": False, "is_causal": is_causal}
+    return attention(x, memory, memory, **options)[0]
+
+
+class TransformerEncoderLayer(_Layer):
+    """Attention of a sequence to itself, then two linear layers; each with a residual sum and a normalisation."""
 
     def forward(
         self,
@@ -83,44 +103,14 @@ class TransformerEncoderLayer(Module):
         x = self.norm1(x + self._sa_block(x, mask, padding, is_causal))
         return self.norm2(x + self._ff_block(x))
 
-    def _sa_block(self, x: Any, mask: Any, padding: Any, is_causal: bool) -> Any:
-        options = {"attn_mask": mask, "key_padding_mask": padding, "need_weights": False, "is_causal": is_causal}
-        return self.dropout1(self.self_attn(x, x, x, **options)[0])
-
     def _ff_block(self, x: Any) -> Any:
-        return self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(x)))))
+        return self.dropout2(self._feed_forward(x))
 
 
-class TransformerDecoderLayer(Module):
+class TransformerDecoderLayer(_Layer):
     """Attention of a sequence to itself, then to a memory, then two linear layers; each with a residual sum and a normalisation."""
 
-    def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
-        activation: Any = functional.relu,
-        layer_norm_eps: float = 1e-5,
-        batch_first: bool = False,
-        norm_first: bool = False,
-        bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__()
-        o = {"bias": bias, "device": device, "dtype": dtype}
-        self.self_attn = MultiheadAttention(d_model, nhead, dropout=dropout, batch_first=batch_first, **o)
-        self.multihead_attn = MultiheadAttention(d_model, nhead, dropout=dropout, batch_first=batch_first, **o)
-        self.linear1 = Linear(d_model, dim_feedforward, **o)
-        self.dropout = Dropout(dropout)
-        self.linear2 = Linear(dim_feedforward, d_model, **o)
-        self.norm_first = norm_first
-        self.norm1 = LayerNorm(d_model, eps=layer_norm_eps, **o)
-        self.norm2 = LayerNorm(d_model, eps=layer_norm_eps, **o)
-        self.norm3 = LayerNorm(d_model, eps=layer_norm_eps, **o)
-        self.dropout1, self.dropout2, self.dropout3 = Dropout(dropout), Dropout(dropout), Dropout(dropout)
-        self.activation = _activation(activation)
+    _ATTENTIONS = ("self_attn", "multihead_attn")
 
     def forward(
         self,
@@ -145,16 +135,11 @@ class TransformerDecoderLayer(Module):
         x = self.norm2(x + self._mha_block(x, memory, *other))
         return self.norm3(x + self._ff_block(x))
 
-    def _sa_block(self, x: Any, mask: Any, padding: Any, is_causal: bool = False) -> Any:
-        options = {"attn_mask": mask, "key_padding_mask": padding, "need_weights": False, "is_causal": is_causal}
-        return self.dropout1(self.self_attn(x, x, x, **options)[0])
-
     def _mha_block(self, x: Any, memory: Any, mask: Any, padding: Any, is_causal: bool = False) -> Any:
-        options = {"attn_mask": mask, "key_padding_mask": padding, "need_weights": False, "is_causal": is_causal}
-        return self.dropout2(self.multihead_attn(x, memory, memory, **options)[0])
+        return self.dropout2(_attended(self.multihead_attn, x, memory, mask, padding, is_causal))
 
     def _ff_block(self, x: Any) -> Any:
-        return self.dropout3(self.linear2(self.dropout(self.activation(self.linear1(x)))))
+        return self.dropout3(self._feed_forward(x))
 
 
 class TransformerEncoder(Module):
