@@ -7,6 +7,7 @@ from typing import Any
 from tracegrad.ir.builder import Builder
 from tracegrad.ir.node import Node
 from tracegrad.ir.samples import A
+from tracegrad.ir.types import Type
 from tracegrad.passes.rules import AnyRule, Rewrite, Rule, Uses
 
 STAGE = "simplify"
@@ -68,6 +69,12 @@ def smaller(x: Node, y: Node) -> bool:
     return sum(x.shape) < sum(y.shape) and len(x.shape) <= len(y.shape)
 
 
+def moderate(c: Any, out: Type) -> bool:
+    """Whether a real factor is so far from overflow and underflow that it can stand elsewhere in a product."""
+    limit = 1e4 if out.dtype.itemsize == 2 else 1e15
+    return out.dtype.kind in "fV" and not isinstance(c, complex) and 1 / limit < abs(c) < limit
+
+
 RULES: tuple[AnyRule, ...] = (
     Rewrite("row @ matrix -> matrix.T times vector", _row_times_matrix, roots=("mm",), stage=STAGE, exactness="rounding",
             examples=((lambda F, x, a: F.mm(F.reshape(x, shape=(1, 3)), a), (A(3), A(3, 4))),)),
@@ -80,9 +87,9 @@ RULES: tuple[AnyRule, ...] = (
             examples=((lambda F, x: F.mean(x, dim=(0,), keepdim=True), (A(2, 3),)),)),
     Rule("(x * y) * c -> (x * c) * y, x the smaller one", lambda F, x, y, c: F.mul(F.mul(x, y), c),
          lambda F, x, y, c: F.mul(F.mul(x, c), y), alone=True,
-         given=lambda x, y, out: smaller(x, y) and y.shape == out.shape and out.dtype.kind in "fV",
+         given=lambda x, y, c, out: smaller(x, y) and y.shape == out.shape and moderate(c, out),
          stage=STAGE, exactness="rounding", examples=({"x": A(2, 1), "y": A(2, 3), "c": 3.0},)),
     Rule("x * c + x -> x * (c + 1), c positive", lambda F, x, c: F.add(F.mul(x, c), x), lambda F, x, c: F.mul(x, c + 1),
-         given=lambda x, c, out: x.shape == out.shape and out.dtype.kind in "fV" and 0 < c < 1e4,
+         given=lambda x, c, out: x.shape == out.shape and moderate(c, out) and 0 < c < 1e4,
          alone=True, stage=STAGE, exactness="rounding", examples=({"x": A(2, 3), "c": 0.2},)),
 )  # fmt: skip

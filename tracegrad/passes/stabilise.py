@@ -84,7 +84,7 @@ LOGARITHMS: tuple[AnyRule, ...] = (
     Rule("log(1 + x) -> log1p x", lambda F, x: F.log(F.add(x, 1)), lambda F, x: F.log1p(x),
          stage=STAGE, exactness="rounding", examples=({"x": A(2, 3, lo=-0.5)},)),
     Rule("log(1 - x) -> log1p(neg x)", lambda F, x: F.log(F.sub(1, x)), lambda F, x: F.log1p(F.neg(x)),
-         stage=STAGE, exactness="rounding", examples=({"x": A(2, 3, hi=0.5)},)),
+         given=lambda out: out.dtype.kind in "fV", stage=STAGE, exactness="rounding", examples=({"x": A(2, 3, hi=0.5)},)),
     Rule("log1p(exp x) -> softplus x", lambda F, x: F.log1p(F.exp(x)), soft, given=lambda out: wide(out),
          stage=STAGE, exactness="domain", examples=BIGS),
     Rule("log(sigmoid x) -> neg(softplus(neg x))", lambda F, x: F.log(F.sigmoid(x)),
@@ -94,8 +94,7 @@ LOGARITHMS: tuple[AnyRule, ...] = (
          lambda F, x: F.mul(F.log(F.abs(x)), 2.0),
          given=lambda out: out.dtype.kind in "fV",
          stage=STAGE, exactness="domain", examples=({"x": A(2, 3, lo=0.1)}, {"x": A(3, lo=1e200, hi=1e300)})),
-    Rule("log(reciprocal x) -> neg(log x)", lambda F, x: F.log(F.reciprocal(x)), lambda F, x: F.neg(F.log(x)),
-         given=lambda out: out.dtype.kind in "fV",
+    Rule("log(reciprocal(abs x)) -> neg(log(abs x))", lambda F, x: F.log(F.reciprocal(F.abs(x))), lambda F, x: F.neg(F.log(F.abs(x))),
          stage=STAGE, exactness="domain", examples=({"x": A(2, 3, lo=0.1)}, {"x": A(3, lo=1e-310, hi=2e-310)})),
 )  # fmt: skip
 
