@@ -82,7 +82,7 @@ LATER = {
         "folded_scatters": "scatter_reduce",
         "elementwise": "relu leaky_relu choose hypot floor_divide trunc_divide fmod remainder check_divisor nan_to_num lerp huber softshrink",
         "convolutions": "convolution convolution_weight",
-        "pairs": "pair_differences pair_sums",
+        "pairs": "pair_differences pair_sums row_distances pair_distances row_slopes pair_slopes",
         "pools": "max_pool sum_pool spread_pool",
         "weighted_rows": "weighted_rows spread_rows row_products",
         "rows": "standardise standardise_backward softmax_backward log_softmax_backward product",

@@ -323,6 +323,10 @@ def pdist(input: Tensor, p: float = 2.0) -> Any:  # noqa: A002
         raise ShapeError(explain("pdist", f"pdist only supports 2D tensors, got: {input.ndim}D"))
     if p < 0:
         raise ShapeError(explain("pdist", "pdist only supports non-negative p values"))
+    if T.is_complex(input):
+        raise ShapeError(explain("pdist", "pdist only supports floating-point dtypes", input=input))
+    if p in (1, 2) and input.shape[1] and T.is_floating(input):
+        return T.pair_distances(input, ord=float(p))
     difference: Any = T.pair_differences(input)
     return T.named(difference.norm(p, -1), called="PdistBackward0")
 

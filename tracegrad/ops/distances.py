@@ -12,7 +12,7 @@ from tracegrad.ir.families import Composite
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
-from tracegrad.ir.types import Shape, Type
+from tracegrad.ir.types import Shape, Type, broadcast
 from tracegrad.ops.checks import needs_floating
 from tracegrad.ops.spread import LinalgVectorNorm
 
@@ -71,6 +71,10 @@ class Cdist(Composite):
             raise ArgumentValueError(explain("cdist", f"{compute_mode} is not a valid value for compute_mode"))
         if not p >= 0:
             raise ShapeError(explain("cdist", "only supports non-negative p values", p=p))
+        if p in (1, 2) and a.shape[-1]:
+            stacks = broadcast("cdist", a.shape[:-2], b.shape[:-2])
+            rows = [F.expand(x, shape=(*stacks, *t.shape[-2:])) for x, t in ((x1, a), (x2, b))]
+            return F.row_distances(*rows, ord=float(p))
         apart = F.sub(F.unsqueeze(x1, dim=len(a.shape) - 1), F.unsqueeze(x2, dim=len(b.shape) - 2))
         ndim = len(F.shape(apart))
         if not a.shape[-1]:

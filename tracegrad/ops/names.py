@@ -109,6 +109,7 @@ DEFINED: dict[str, str] = {
     "rounding": "ceil div_floor div_trunc fix floor floor_divide fmod remainder round trunc",
     "running": "cumprod cumulative_trapezoid linear_recurrence logcumsumexp trapezoid trapz",
     "running_extremes": "cummax cummax_dim cummin cummin_dim",
+    "row_distances": "pair_distances pair_slopes row_distances row_slopes",
     "scatters": "as_strided_scatter diagonal_scatter select_scatter slice_scatter",
     "searching": (
         "bincount bincount_node bucketize count_nonzero histc histc_bins searchsorted searchsorted_rows unique "

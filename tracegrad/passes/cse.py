@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tracegrad.ir.graph import Graph
+from tracegrad.ir.graph import Graph, attribute_key
 from tracegrad.ir.literals import literal_key
 from tracegrad.ir.node import Node
 from tracegrad.passes.rewrite import transform

@@ -14,6 +14,7 @@ from tracegrad.ir.op import REGISTRY
 from tracegrad.ir.sweep import reachable, sweep
 from tracegrad.ir.types import Type
 from tracegrad.passes.rewrite import remake
+from tracegrad.slots import slots
 
 
 def vjp_graph(
@@ -139,3 +140,6 @@ def _output_type(graph: Graph, position: int) -> Type:
         shown = output.type if isinstance(output, Node) else repr(output)
         raise DifferentiationError(explain("differentiate", f"output {position} has no derivative", output=shown))
     return output.type
+
+
+slots.vjp_graph = vjp_graph

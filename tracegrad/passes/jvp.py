@@ -18,6 +18,7 @@ from tracegrad.ir.op import Op, parameters
 from tracegrad.ir.sweep import cotangents_of_inputs, reachable, sweep
 from tracegrad.passes.differentiate import differentiable, read_node, track, unused_names
 from tracegrad.passes.widen import in_float32
+from tracegrad.slots import slots
 
 
 def jvp_graph(graph: Graph, wrt: Sequence[int] | None = None) -> Graph:
@@ -73,6 +74,8 @@ def tangent(F: Builder, node: Node, incoming: tuple[Any, ...]) -> Any:
     assert op is not None
     if set(op.outputs) == set(op.nondiff_outputs) or all(t.dtype.kind not in "fcV" for t in node.types):
         return None
+    if hasattr(op, "push"):
+        return op.push(F, node, incoming)
     if calculates_in_half(node):
         return _in_float32(F, node, incoming)
     if op.jvp is not None:
@@ -208,3 +211,6 @@ def transposed(F: Builder, node: Node, incoming: tuple[Any, ...]) -> Any:
     if all(r is None for r in results):
         return None
     return results if op.several() else results[0]
+
+
+slots.jvp_graph = jvp_graph
