@@ -27,6 +27,11 @@ def tuple_of(operation: str, name: str, value: Any, count: int) -> tuple[int, ..
     return found * count if len(found) == 1 else found
 
 
+def tuples_of(operation: str, count: int, **values: Any) -> list[tuple[int, ...]]:
+    """tuple_of for several arguments, by their names."""
+    return [tuple_of(operation, name, value, count) for name, value in values.items()]
+
+
 def check_tensors(operation: str, **values: Any) -> None:
     """Raise TypeError for an argument that is no Tensor."""
     for name, value in values.items():
@@ -108,8 +113,7 @@ def _conv_transpose(d: int) -> Callable[..., Any]:
     ) -> Any:
         x, is_batched = _with_batch(operation, input, weight, d)
         given = {"stride": stride, "padding": padding, "dilation": dilation, "output_padding": output_padding}
-        chosen = {name: tuple_of(operation, name, value, d) for name, value in given.items()}
-        strides, pads, dilations, more = chosen.values()
+        strides, pads, dilations, more = tuples_of(operation, d, **given)
         return _convolved(x, weight, bias, is_batched, (strides, pads, dilations, True, more, groups))
 
     function.__name__ = function.__qualname__ = operation

@@ -1,7 +1,8 @@
-"""Maxima over windows at random places (fractional max pooling), norms of windows of volumes.  Source: B. Graham, Fractional max-pooling, 2014."""
+"""Maxima over windows at random places (fractional max pooling).  Source: B. Graham, Fractional max-pooling, 2014."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from tracegrad.dtypes import I64
@@ -12,64 +13,40 @@ from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentError, ArgumentValueError, AxisError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.types import size_of
 from tracegrad.nn.conv_functions import check_tensors, tuple_of
-from tracegrad.nn.pool_functions import avg_pool3d
 
 
-@with_typed_arguments
-def fractional_max_pool2d_with_indices(
-    input: Tensor,  # noqa: A002
-    kernel_size: Any,
-    output_size: Any = None,
-    output_ratio: Any = None,
-    return_indices: bool = False,
-    _random_samples: Tensor | None = None,
-) -> Any:
-    """fractional_max_pool2d, and the positions of the maxima in their planes."""
-    return _pooled(2, input, kernel_size, output_size, output_ratio, _random_samples)
+def _fractional_max_pool(d: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    operation = f"fractional_max_pool{d}d"
 
+    def with_indices(
+        input: Tensor,  # noqa: A002
+        kernel_size: Any,
+        output_size: Any = None,
+        output_ratio: Any = None,
+        return_indices: bool = False,
+        _random_samples: Tensor | None = None,
+    ) -> Any:
+        return _pooled(d, input, kernel_size, output_size, output_ratio, _random_samples)
 
-@with_typed_arguments
-def fractional_max_pool3d_with_indices(
-    input: Tensor,  # noqa: A002
-    kernel_size: Any,
-    output_size: Any = None,
-    output_ratio: Any = None,
-    return_indices: bool = False,
-    _random_samples: Tensor | None = None,
-) -> Any:
-    """fractional_max_pool3d, and the positions of the maxima in their volumes."""
-    return _pooled(3, input, kernel_size, output_size, output_ratio, _random_samples)
+    def function(
+        input: Tensor,  # noqa: A002
+        kernel_size: Any,
+        output_size: Any = None,
+        output_ratio: Any = None,
+        return_indices: bool = False,
+        _random_samples: Tensor | None = None,
+    ) -> Any:
+        found = _pooled(d, input, kernel_size, output_size, output_ratio, _random_samples)
+        return found if return_indices else found[0]
 
+    with_indices.__name__ = with_indices.__qualname__ = f"{operation}_with_indices"
+    function.__name__ = function.__qualname__ = operation
+    with_indices.__doc__ = f"{operation}, and the positions of the maxima among the elements of their {d} axes."
+    function.__doc__ = f"""Maxima of windows whose distances are drawn at random, given by their number or as a ratio of the size.  Shape: (n, c, *s) -> (n, c, *output_size).
 
-@with_typed_arguments
-def fractional_max_pool2d(
-    input: Tensor,  # noqa: A002
-    kernel_size: Any,
-    output_size: Any = None,
-    output_ratio: Any = None,
-    return_indices: bool = False,
-    _random_samples: Tensor | None = None,
-) -> Any:
-    """Maxima of windows whose distances are drawn at random, given by their number or as a ratio of the size.  Shape: (n, c, h, w) -> (n, c, *output_size).
-
-    _random_samples (n, c, 2) in [0, 1) are what is drawn.  Raises ValueError without size and ratio, RuntimeError for windows that do not fit.
+    _random_samples (n, c, {d}) in [0, 1) are what is drawn.  Raises ValueError without size and ratio, RuntimeError for windows that do not fit.
     """
-    found = _pooled(2, input, kernel_size, output_size, output_ratio, _random_samples)
-    return found if return_indices else found[0]
-
-
-@with_typed_arguments
-def fractional_max_pool3d(
-    input: Tensor,  # noqa: A002
-    kernel_size: Any,
-    output_size: Any = None,
-    output_ratio: Any = None,
-    return_indices: bool = False,
-    _random_samples: Tensor | None = None,
-) -> Any:
-    """Maxima of windows whose distances are drawn at random.  Shape: (n, c, d, h, w) -> (n, c, *output_size); _random_samples is (n, c, 3)."""
-    found = _pooled(3, input, kernel_size, output_size, output_ratio, _random_samples)
-    return found if return_indices else found[0]
+    return with_typed_arguments(function), with_typed_arguments(with_indices)
 
 
 def _pooled(d: int, x: Any, kernel_size: Any, output_size: Any, output_ratio: Any, samples: Any) -> tuple[Any, Any]:
@@ -157,18 +134,12 @@ def _starts(drawn: Any, own: int, made: int, kernel: int) -> Any:
     return T.cat(T.sub(far, near), last, dim=2)
 
 
-@with_typed_arguments
-def lp_pool3d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Any:  # noqa: A002
-    """The norms of windows over the last three axes, keeping the sign of their sum of powers."""
-    mean = avg_pool3d(input.pow(norm_type), kernel_size, stride, 0, ceil_mode)  # type: ignore[attr-defined]
-    count = size_of(tuple_of("lp_pool3d", "kernel_size", kernel_size, 3))
-    return (mean.sign() * mean.abs().relu()).mul(count).pow(1.0 / norm_type)
-
+fractional_max_pool2d, fractional_max_pool2d_with_indices = _fractional_max_pool(2)
+fractional_max_pool3d, fractional_max_pool3d_with_indices = _fractional_max_pool(3)
 
 __all__ = [
     "fractional_max_pool2d",
     "fractional_max_pool2d_with_indices",
     "fractional_max_pool3d",
     "fractional_max_pool3d_with_indices",
-    "lp_pool3d",
 ]

@@ -54,7 +54,6 @@ from tracegrad.nn.fractional_functions import (
     fractional_max_pool2d_with_indices,
     fractional_max_pool3d,
     fractional_max_pool3d_with_indices,
-    lp_pool3d,
 )
 from tracegrad.nn.grid_functions import affine_grid, grid_sample
 from tracegrad.nn.linear_loss_functions import kept_index, logits_of
@@ -105,6 +104,7 @@ from tracegrad.nn.pool_functions import (
     avg_pool3d,
     lp_pool1d,
     lp_pool2d,
+    lp_pool3d,
     max_pool1d,
     max_pool1d_with_indices,
     max_pool2d,

@@ -7,7 +7,7 @@ from typing import Any
 
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor
-from tracegrad.nn.conv_functions import check_tensors, tuple_of
+from tracegrad.nn.conv_functions import check_tensors, tuples_of
 
 
 def _input(d: int) -> Callable[..., Any]:
@@ -23,8 +23,7 @@ def _input(d: int) -> Callable[..., Any]:
         groups: int = 1,
     ) -> Any:
         check_tensors(operation, weight=weight, grad_output=grad_output)
-        given = {"stride": stride, "padding": padding, "dilation": dilation}
-        t, p, w = (tuple_of(operation, name, value, d) for name, value in given.items())
+        t, p, w = tuples_of(operation, d, stride=stride, padding=padding, dilation=dilation)
         own = tuple(input_size)[-d:]
         made = [(n - 1) * s + e * (k - 1) + 1 - 2 * q for n, s, q, e, k in zip(grad_output.shape[2:], t, p, w, weight.shape[2:], strict=True)]  # fmt: skip
         more = tuple(n - m for n, m in zip(own, made, strict=True))
@@ -48,8 +47,7 @@ def _weight(d: int) -> Callable[..., Any]:
         groups: int = 1,
     ) -> Any:
         check_tensors(operation, input=input, grad_output=grad_output)
-        given = {"stride": stride, "padding": padding, "dilation": dilation}
-        t, p, w = (tuple_of(operation, name, value, d) for name, value in given.items())
+        t, p, w = tuples_of(operation, d, stride=stride, padding=padding, dilation=dilation)
         kernel = tuple(weight_size)[2:]
         return T.convolution_weight(input, grad_output, kernel=kernel, stride=t, padding=p, dilation=w, groups=groups)
 

@@ -79,28 +79,22 @@ def grid_sampler(
     return T.named(made, called=f"GridSampler{d}DBackward0")
 
 
-@with_typed_arguments
-def grid_sampler_2d(
-    input: Tensor,  # noqa: A002
-    grid: Tensor,
-    interpolation_mode: int,
-    padding_mode: int,
-    align_corners: bool,
-) -> Any:
-    """grid_sampler of images."""
-    return grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners)
+def _grid_sampler_of(d: int) -> Callable[..., Any]:
+    def function(
+        input: Tensor,  # noqa: A002
+        grid: Tensor,
+        interpolation_mode: int,
+        padding_mode: int,
+        align_corners: bool,
+    ) -> Any:
+        return grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners)
+
+    function.__name__ = function.__qualname__ = f"grid_sampler_{d}d"
+    function.__doc__ = f"grid_sampler of {'images' if d == 2 else 'volumes'}."
+    return with_typed_arguments(function)
 
 
-@with_typed_arguments
-def grid_sampler_3d(
-    input: Tensor,  # noqa: A002
-    grid: Tensor,
-    interpolation_mode: int,
-    padding_mode: int,
-    align_corners: bool,
-) -> Any:
-    """grid_sampler of volumes."""
-    return grid_sampler(input, grid, interpolation_mode, padding_mode, align_corners)
+grid_sampler_2d, grid_sampler_3d = _grid_sampler_of(2), _grid_sampler_of(3)
 
 
 def _chosen(align_corners: bool | None) -> bool:

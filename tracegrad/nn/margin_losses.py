@@ -106,16 +106,11 @@ def triplet_margin_loss(
 ) -> Any:
     """max(0, d(anchor, positive) - d(anchor, negative) + margin); the nearer of anchor and positive counts for the negative if swap."""
     chosen = reduction_of("triplet_margin_loss", size_average, reduce, reduction)
-    if margin <= 0:
-        raise ArgumentValueError(explain("triplet_margin_loss", f"margin must be greater than 0, got {margin}"))
-    if not anchor.ndim == positive.ndim == negative.ndim:
-        problem = "The anchor, positive, and negative tensors are expected to have the same number of dimensions"
-        raise ShapeError(explain("triplet_margin_loss", problem))
 
     def distance(x: Any, y: Any) -> Any:
         return pairwise_distance(x, y, p, eps)
 
-    return _triplets(anchor, positive, negative, distance, margin, swap, chosen)
+    return _triplets("triplet_margin_loss", (anchor, positive, negative), distance, margin, swap, chosen)
 
 
 def triplet_margin_with_distance_loss(
@@ -130,16 +125,19 @@ def triplet_margin_with_distance_loss(
 ) -> Any:
     """triplet_margin_loss with a distance of one's own."""
     reduction = reduction_of("triplet_margin_with_distance_loss", None, None, reduction)
-    if margin <= 0:
-        raise ArgumentValueError(explain("triplet_margin_with_distance_loss", f"margin must be greater than 0, got {margin}"))  # fmt: skip
-    if not anchor.ndim == positive.ndim == negative.ndim:
-        problem = "The anchor, positive, and negative tensors are expected to have the same number of dimensions"
-        raise ShapeError(explain("triplet_margin_with_distance_loss", problem))
     distance = pairwise_distance if distance_function is None else distance_function
-    return _triplets(anchor, positive, negative, distance, margin, swap, reduction)
+    triplets = (anchor, positive, negative)
+    return _triplets("triplet_margin_with_distance_loss", triplets, distance, margin, swap, reduction)
 
 
-def _triplets(a: Any, positive: Any, negative: Any, distance: Any, margin: float, swap: bool, reduction: str) -> Any:
+def _triplets(operation: str, triplets: Any, distance: Any, margin: float, swap: bool, reduction: str) -> Any:
+    """The loss of (anchor, positive, negative).  Raises ValueError for a margin that is not positive, RuntimeError for different numbers of axes."""
+    if margin <= 0:
+        raise ArgumentValueError(explain(operation, f"margin must be greater than 0, got {margin}"))
+    a, positive, negative = triplets
+    if not a.ndim == positive.ndim == negative.ndim:
+        problem = "The anchor, positive, and negative tensors are expected to have the same number of dimensions"
+        raise ShapeError(explain(operation, problem))
     near, far = distance(a, positive), distance(a, negative)
     if swap:
         far = T.minimum(far, distance(positive, negative))

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from tracegrad.dtypes import I64
+from tracegrad.eager.argument_types import with_typed_arguments
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.rounding_once import rounds_once
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentValueError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.types import size_of
-from tracegrad.nn.conv_functions import check_tensors, tuple_of
+from tracegrad.nn.conv_functions import check_tensors, tuple_of, tuples_of
 from tracegrad.ops.checks import not_for
 
 Shape = tuple[int, ...]
@@ -85,7 +86,7 @@ def _max_pool(d: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
         x, had_batch = _planes(operation, input, d)
         kernel = tuple_of(operation, "kernel_size", kernel_size, d)
         given = {"stride": kernel if _is_absent(stride) else stride, "padding": padding, "dilation": dilation}
-        t, p, w = (tuple_of(operation, name, value, d) for name, value in given.items())
+        t, p, w = tuples_of(operation, d, **given)
         sizes = _sizes(operation, tuple(x.shape[2:]), kernel, t, p, w, ceil_mode)
         values, indices = T.max_pool(x, kernel=kernel, stride=t, padding=p, dilation=w, sizes=sizes)
         values = _single(values, had_batch, "SqueezeBackward1" if d == 1 else f"MaxPool{d}DWithIndicesBackward0")
@@ -327,17 +328,25 @@ def _max_unpool(d: int) -> Callable[..., Any]:
     return function
 
 
-def lp_pool1d(input: Tensor, norm_type: float, kernel_size: int, stride: Any = None, ceil_mode: bool = False) -> Any:  # noqa: A002
-    """The norms of windows over the last axis, keeping the sign of their sum of powers."""
-    mean = avg_pool1d(input.pow(norm_type), kernel_size, stride, 0, ceil_mode)  # type: ignore[attr-defined]
-    return (mean.sign() * mean.abs().relu()).mul(kernel_size).pow(1.0 / norm_type)
+def _lp_pool(d: int) -> Callable[..., Any]:
+    operation = f"lp_pool{d}d"
 
+    mean_of = _avg_pool(d)
 
-def lp_pool2d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Any:  # noqa: A002
-    """The norms of windows over the last two axes, keeping the sign of their sum of powers."""
-    mean = avg_pool2d(input.pow(norm_type), kernel_size, stride, 0, ceil_mode)  # type: ignore[attr-defined]
-    count = size_of(tuple_of("lp_pool2d", "kernel_size", kernel_size, 2))
-    return (mean.sign() * mean.abs().relu()).mul(count).pow(1.0 / norm_type)
+    def function(
+        input: Tensor,  # noqa: A002
+        norm_type: float,
+        kernel_size: Any,
+        stride: Any = None,
+        ceil_mode: bool = False,
+    ) -> Any:
+        mean = mean_of(input.pow(norm_type), kernel_size, stride, 0, ceil_mode)  # type: ignore[attr-defined]
+        count = kernel_size if d == 1 else size_of(tuple_of(operation, "kernel_size", kernel_size, d))
+        return (mean.sign() * mean.abs().relu()).mul(count).pow(1.0 / norm_type)
+
+    function.__name__ = function.__qualname__ = operation
+    function.__doc__ = f"The norms of windows over the last {d} axes, keeping the sign of their sum of powers."
+    return function
 
 
 max_pool1d, max_pool1d_with_indices = _max_pool(1)
@@ -348,6 +357,7 @@ adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = (_adaptive_avg_p
 adaptive_max_pool1d, adaptive_max_pool1d_with_indices = _adaptive_max_pool(1)
 adaptive_max_pool2d, adaptive_max_pool2d_with_indices = _adaptive_max_pool(2)
 adaptive_max_pool3d, adaptive_max_pool3d_with_indices = _adaptive_max_pool(3)
+lp_pool1d, lp_pool2d, lp_pool3d = _lp_pool(1), _lp_pool(2), with_typed_arguments(_lp_pool(3))
 max_unpool1d, max_unpool2d, max_unpool3d = _max_unpool(1), _max_unpool(2), _max_unpool(3)
 
 __all__ = [
@@ -365,6 +375,7 @@ __all__ = [
     "avg_pool3d",
     "lp_pool1d",
     "lp_pool2d",
+    "lp_pool3d",
     "max_pool1d",
     "max_pool1d_with_indices",
     "max_pool2d",
