@@ -29,7 +29,11 @@ class Slots:
     inference_class: Any = None  # eager/inference: the class of what is made under inference_mode()
     jacfwd: Callable[..., Any] = staticmethod(_empty)  # func/forward: Jacobians in forward mode for autograd.functional
     batched_rows: Callable[..., Any] = staticmethod(_empty)  # func/rows: many gradients in one program
-    batch_graph: Callable[..., Any] = staticmethod(_empty)  # passes/batch: the batching rule of a custom Function
+    batch_graph: Callable[..., Any] = staticmethod(
+        _empty
+    )  # passes/batch: the batching rule of a custom Function and of bodies
+    vjp_graph: Callable[..., Any] = staticmethod(_empty)  # passes/differentiate: the reverse of a body
+    jvp_graph: Callable[..., Any] = staticmethod(_empty)  # passes/jvp: the tangents of a body
 
 
 slots = Slots()

@@ -17,7 +17,7 @@ from tracegrad.ir.graph import Graph, evaluate
 from tracegrad.ir.node import make_leaf
 from tracegrad.ir.op import REGISTRY, Op
 from tracegrad.ir.raw import compute
-from tracegrad.ir.samples import Sample
+from tracegrad.ir.samples import Body, Sample
 from tracegrad.ir.types import Type, type_of
 
 # operators whose samples cannot be values and attributes alone
@@ -32,6 +32,7 @@ EXCUSED = {
     "project": "its operand is an operator with several results",
     "custom_call": "its attributes are a user's class and objects",
     "function_call": "its attribute is a user's call; tests/autograd/test_function_recorded.py",
+    "while_backward": "its operands and attributes follow from those of a loop; tests/ops/test_control_flow.py",
 }
 # operators with vectors that have a free phase: for complex operands only some cotangents have a meaning; tests/ops/test_oracle_factorizations.py
 PHASES = {"linalg_eigh_node", "linalg_eig_node", "linalg_svd_node", "check_phase"}
@@ -58,11 +59,17 @@ class Case:
             v.draw(self.generator) if isinstance(v, Sample) else v for v in sample[:count]
         )
         self.attrs: tuple[Any, ...] = tuple(
-            _attribute(name, v) for name, v in zip(op.attrs, sample[count:], strict=True)
+            attribute_of(name, v) for name, v in zip(op.attrs, sample[count:], strict=True)
         )
 
     def __repr__(self) -> str:
         return f"{self.op.name}-{self.number}"
+
+    def take_bodies(self, dtype: Any) -> None:
+        """Draw the bodies among the attributes for floating operands of this dtype."""
+        given = self.op.samples[int(str(self.number).split()[0])][-len(self.op.attrs) or None :]
+        if any(isinstance(v, Body) for v in given):
+            self.attrs = tuple(attribute_of(name, v, dtype) for name, v in zip(self.op.attrs, given, strict=True))
 
     @property
     def arrays(self) -> tuple[np.ndarray, ...]:
@@ -87,6 +94,8 @@ class Case:
         """Positions among `arrays` whose derivative the definition gives."""
         places = [i for i, v in enumerate(self.values) if isinstance(v, np.ndarray)]
         last = len(self.op.operands) - 1
+        if hasattr(self.op, "vjp"):
+            return tuple(n for n, i in enumerate(places) if self.values[i].dtype.kind in "fc")
         return tuple(
             n
             for n, i in enumerate(places)
@@ -95,6 +104,8 @@ class Case:
 
     def differentiable(self) -> tuple[int, ...]:
         """Positions of the results that have a derivative."""
+        if hasattr(self.op, "vjp"):
+            return tuple(i for i, t in enumerate(self.results()) if t.dtype.kind in "fc")
         return tuple(
             i for i, (name, t) in enumerate(zip(self.op.outputs, self.results(), strict=True))
             if name not in self.op.nondiff_outputs and t.dtype.kind in "fc"
@@ -139,7 +150,10 @@ class Case:
         return Graph(leaves, found if self.op.several() else (found,))
 
 
-def _attribute(name: str, value: Any) -> Any:
+def attribute_of(name: str, value: Any, dtype: Any = np.float64) -> Any:
+    """The attribute that a sample stands for: a dtype by its name, the Graph of a body."""
+    if isinstance(value, Body):
+        return value.graph(dtype)
     return np.dtype(value) if name == "dtype" and isinstance(value, str) else value
 
 
@@ -188,7 +202,9 @@ OPERATORS = [
 def takes_complex(op: type[Op], number: int) -> bool:
     """Whether the operator takes complex numbers in the place of this sample's floating operands."""
     sample = op.samples[number]
-    if op.real_only or op.name in PHASES or not any(isinstance(v, Sample) and v.kind in COMPLEX_KINDS for v in sample):
+    if op.real_only or op.name in PHASES or any(isinstance(v, Body) for v in sample):
+        return False
+    if not any(isinstance(v, Sample) and v.kind in COMPLEX_KINDS for v in sample):
         return False
     try:
         case = Case(op, f"{number} complex")

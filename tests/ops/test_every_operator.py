@@ -64,6 +64,7 @@ def test_float32_stays_float32(op, number):
         v.astype({"f": np.float32, "c": np.complex64}.get(v.dtype.kind, v.dtype)) if isinstance(v, np.ndarray) else v
         for v in case.values
     )
+    case.take_bodies(np.float32)
     found = case.raw(case.arrays)
     assert [(r.shape, r.dtype) for r in found] == [(t.shape, t.dtype) for t in case.results()]
     assert not any(t.dtype in (np.float64, np.complex128) for t in case.results())

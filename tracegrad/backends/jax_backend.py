@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tracegrad.backends.base import Array
-from tracegrad.backends.source import literal_source, node_expression, source_names, types_comment
+from tracegrad.backends.source import body_names, literal_source, node_expression, source_names, types_comment
 from tracegrad.errors import VerifyError, explain
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node
@@ -57,13 +57,22 @@ class JaxExecutable:
 
 
 def jax_source(graph: Graph) -> str:
-    """The text of `def compiled(a0, ..., c0, ...)` over jax.numpy; it returns a tuple."""
-    names = source_names(graph)
+    """The text of `def compiled(a0, ..., c0, ...)` over jax.numpy, which returns a tuple, behind the functions of its bodies."""
+    bodies = body_names(graph)
+    functions = [line for body, name in bodies.items() for line in [*_function(body, name, bodies), "", ""]]
+    return "\n".join([*functions, *_function(graph, "compiled", bodies), ""])
+
+
+def _function(graph: Graph, name: str, bodies: dict[Graph, str]) -> list[str]:
+    """The lines of the function of one graph."""
+    names = source_names(graph, bodies)
     parameters = ", ".join(names[leaf] for leaf in graph.leaves)
-    body = [f"    # {names[leaf]}: {leaf.type} = {name}" for leaf, name in zip(graph.leaves, graph.names, strict=True)]
-    body += [f"    {names[n]} = {node_expression(n, names, 'jax')}  # {types_comment(n)}" for n in graph.nodes]
+    lines = [
+        f"    # {names[leaf]}: {leaf.type} = {shown}" for leaf, shown in zip(graph.leaves, graph.names, strict=True)
+    ]
+    lines += [f"    {names[n]} = {node_expression(n, names, 'jax')}  # {types_comment(n)}" for n in graph.nodes]
     results = "".join(f"{names[o] if isinstance(o, Node) else literal_source(o)}, " for o in graph.outputs).rstrip()
-    return "\n".join([f"def compiled({parameters}):", *body, f"    return ({results})", ""])
+    return [f"def {name}({parameters}):", *lines, f"    return ({results})"]
 
 
 compile_graph = JaxExecutable

@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 
 from tracegrad.backends.base import Array
-from tracegrad.backends.source import literal_source, node_expression, operand_source, source_names, types_comment
+from tracegrad.backends.source import (
+    bodies_of,
+    body_names,
+    literal_source,
+    node_expression,
+    operand_source,
+    source_names,
+    types_comment,
+)
 from tracegrad.dtypes import F32, F64
 from tracegrad.errors import LinAlgError
 from tracegrad.ir.graph import Graph
@@ -99,9 +107,19 @@ class NumpyExecutable:
 
 
 def numpy_source(graph: Graph) -> str:
-    """The text: constants, then `def compiled(a0, ..., c0, ...)` that returns a tuple."""
-    names = source_names(graph)
-    memory, constants = Memory(graph), Constants()
+    """The text: constants, a function per body of a branch or loop, then `def compiled(a0, ..., c0, ...)`; each returns a tuple."""
+    constants, bodies = Constants(), body_names(graph)
+    functions = [
+        line for body, name in bodies.items() for line in [*function_lines(body, name, constants, bodies), "", ""]
+    ]
+    main = function_lines(graph, "compiled", constants, bodies)
+    return "\n".join([*constants.lines, *([""] if constants.lines else []), *functions, *main, ""])
+
+
+def function_lines(graph: Graph, name: str, constants: Constants, bodies: dict[Graph, str]) -> list[str]:
+    """The lines of the function of one graph."""
+    names = source_names(graph, bodies)
+    memory = Memory(graph)
     kept: set[Node] = set()  # constant arrays, which must be copied when they are returned
     body: list[str] = []
     for position, node in enumerate(graph.nodes):
@@ -111,7 +129,8 @@ def numpy_source(graph: Graph) -> str:
             continue
         if node.op is not None and node.op.statements is not None:
             operands = tuple(operand_source(i, names) for i in node.inputs)
-            first, *rest = node.op.statements(names[node], operands, node)
+            functions = [bodies[b] for b in bodies_of(node)]
+            first, *rest = node.op.statements(names[node], operands, node, *functions)
             body += [f"    {first}  # {types_comment(node)}", *(f"    {line}" for line in rest)]
         else:
             text = reuse(node, position, expression(node, names, constants), names, memory, kept)
@@ -122,20 +141,10 @@ def numpy_source(graph: Graph) -> str:
     results = return_values(graph, names, memory, kept)
     parameters = ", ".join(names[leaf] for leaf in graph.leaves)
     described = [
-        f"    # {names[leaf]}: {leaf.type} = {name}" for leaf, name in zip(graph.leaves, graph.names, strict=True)
+        f"    # {names[leaf]}: {leaf.type} = {shown}" for leaf, shown in zip(graph.leaves, graph.names, strict=True)
     ]
     closing = f"    return ({''.join(f'{r}, ' for r in results).rstrip()})"
-    return "\n".join(
-        [
-            *constants.lines,
-            *([""] if constants.lines else []),
-            f"def compiled({parameters}):",
-            *described,
-            *body,
-            closing,
-            "",
-        ]
-    )
+    return [f"def {name}({parameters}):", *described, *body, closing]
 
 
 def is_constant(node: Node, known: set[Node]) -> bool:

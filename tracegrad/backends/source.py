@@ -69,7 +69,7 @@ def has_expression(op: type[Op], backend: str) -> bool:
     return bool(op.expression or getattr(op, backend))
 
 
-def node_expression(node: Node, names: Mapping[Node, str], backend: str) -> str:
+def node_expression(node: Node, names: Mapping[Any, str], backend: str) -> str:
     """The expression that computes `node` from the variables `names`, in the column of `backend` (`numpy` or `jax`).
 
     An operator with several results gives a tuple, whose parts the `project` nodes take.  An operator's `expression(backend, *operands, *attrs)` is used
@@ -92,7 +92,7 @@ def node_expression(node: Node, names: Mapping[Node, str], backend: str) -> str:
         if text:
             return text
     values = [tuple_source(o) if isinstance(o, tuple) else o for o in operands]
-    values += [literal_source(a) for a in node.attrs]
+    values += [attribute_source(a, names) for a in node.attrs]
     return fill_template(getattr(op, backend), dict(zip((*op.operands, *op.attrs), values, strict=True)))
 
 
@@ -118,7 +118,31 @@ def static(value: Any) -> Any:
     return tuple(static(v) for v in value) if type(value) is tuple else value
 
 
-def operand_source(operand: Any, names: Mapping[Node, str]) -> str:
+def attribute_source(value: Any, names: Mapping[Any, str]) -> str:
+    """A literal, or the name of the function that stands for a body."""
+    return names[value] if isinstance(value, Graph) else literal_source(value)
+
+
+def bodies_of(node: Node) -> list[Graph]:
+    """The Graphs among a node's attributes: bodies of a branch or loop."""
+    return [a for a in node.attrs if isinstance(a, Graph)]
+
+
+def body_names(graph: Graph) -> dict[Graph, str]:
+    """A function's name for every body in the graph, body0, body1, ...: equal ones have one, and those inside others stand before them."""
+    found: dict[Graph, str] = {}
+
+    def visit(inside: Graph) -> None:
+        for body in (b for node in inside.nodes for b in bodies_of(node)):
+            if body not in found:
+                visit(body)
+                found[body] = f"body{len(found)}"
+
+    visit(graph)
+    return found
+
+
+def operand_source(operand: Any, names: Mapping[Any, str]) -> str:
     """A node's variable, or a Python number or None as a literal."""
     if isinstance(operand, tuple):  # a shape or Type on the eager tape
         raise NotSupportedError(explain("source", "an operand that autograd does not follow is not part of the graph"))
@@ -147,9 +171,10 @@ def _template_pieces(template: str) -> tuple[tuple[str, str | None, bool], ...]:
     )
 
 
-def source_names(graph: Graph) -> dict[Node, str]:
-    """Variables for all values of a graph: a0, a1, ... for inputs, c0, ... for captures, v0, ... for nodes in program order."""
-    names = {node: f"a{i}" for i, node in enumerate(graph.inputs)}
+def source_names(graph: Graph, bodies: Mapping[Graph, str] | None = None) -> dict[Any, str]:
+    """Variables for all values of a graph: a0, a1, ... for inputs, c0, ... for captures, v0, ... for nodes in program order; and the names of bodies."""
+    names: dict[Any, str] = dict(bodies or {})
+    names.update((node, f"a{i}") for i, node in enumerate(graph.inputs))
     names.update((node, f"c{i}") for i, node in enumerate(graph.captures))
     names.update((node, f"v{i}") for i, node in enumerate(graph.nodes))
     return names

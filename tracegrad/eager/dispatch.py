@@ -232,7 +232,7 @@ def tracked(op: type[Op], operands: list[Any], attrs: tuple[Any, ...], arrays: t
         if local.watch is not None:
             local.watch.made(node, operands, made)
         return made
-    nondiff = [False] * len(arrays) if custom else [o in op.nondiff_outputs for o in op.outputs]
+    nondiff = [a.dtype.kind not in "fcV" for a in arrays] if custom else [o in op.nondiff_outputs for o in op.outputs]
     pieces = projections(node)
     several = tuple(handle(a, None if dead else p) for a, p, dead in zip(arrays, pieces, nondiff, strict=True))
     if local.watch is not None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from tracegrad.ir.graph import Graph
-from tracegrad.ir.literals import literal_text
 from tracegrad.ir.node import Node, input_type
-from tracegrad.ir.text import location_text, text_names, types_text, value_text
+from tracegrad.ir.text import attribute_text, location_text, text_names, types_text, value_text
 
 _STYLES = {
     "input": "shape=box, style=filled, fillcolor=lightblue",
@@ -43,7 +42,7 @@ def to_dot(graph: Graph) -> str:
 def _node_lines(node: Node, names: dict[Node, str], identifiers: dict[Node, str]) -> list[str]:
     op, here = node.op, identifiers[node]
     assert op is not None
-    attrs = [f"{name}={literal_text(value)}" for name, value in zip(op.attrs, node.attrs, strict=False)]
+    attrs = [f"{name}={attribute_text(value)}" for name, value in zip(op.attrs, node.attrs, strict=False)]
     label = [f"%{names[node]} = {op.name}", *attrs, types_text(node.types), location_text(node)]
     lines = [_vertex(here, "\n".join(part for part in label if part), "node")]
     for position, value in enumerate(node.inputs):

@@ -8,6 +8,7 @@
 
 Values are numbered: inputs, captures, then nodes.  An operand is {"value": n}, {"opaque": type} or a literal.  Literals: null, true, false, integers as they are;
 {"float": 0.5} or {"float": "nan" | "inf" | "-inf"}, {"complex": [re, im]}, {"str": "a"}, {"tuple": [...]}, {"slice": [a, b, c]}, {"dtype": "f32"}, {"ellipsis": true}.
+The body of a branch or loop is an attribute {"graph": document}, with values numbered on their own.
 """
 
 from __future__ import annotations
@@ -37,13 +38,17 @@ def to_json(graph: Graph, indent: int | None = None) -> str:
 
     Raises NotSupportedError for a graph with a custom Function or an attribute that is no literal.
     """
+    return json.dumps(_document(graph), indent=indent, allow_nan=False)
+
+
+def _document(graph: Graph) -> dict[str, Any]:
     places = {node: i for i, node in enumerate((*graph.leaves, *graph.nodes))}
     names = text_names(graph, graph.nodes)
 
     def leaf(node: Node) -> dict[str, Any]:
         return {"name": names[node], "type": _type_json(node.type)}
 
-    document = {
+    return {
         "format": FORMAT,
         "version": VERSION,
         "inputs": [leaf(n) for n in graph.inputs],
@@ -52,7 +57,6 @@ def to_json(graph: Graph, indent: int | None = None) -> str:
         "outputs": [_operand_json(o, places) for o in graph.outputs],
         "effects": [{"leaf": places[old], "value": places[new]} for old, new in graph.effects],
     }
-    return json.dumps(document, indent=indent, allow_nan=False)
 
 
 def _type_json(t: Type) -> dict[str, Any]:
@@ -71,7 +75,7 @@ def _node_json(node: Node, places: dict[Node, int]) -> dict[str, Any]:
     entry: dict[str, Any] = {
         "op": op.name,
         "inputs": inputs,
-        "attrs": {name: _literal_json(value) for name, value in zip(op.attrs, node.attrs, strict=True)},
+        "attrs": {name: _attribute_json(value) for name, value in zip(op.attrs, node.attrs, strict=True)},
         "types": [_type_json(t) for t in node.types],
     }
     place = location_of(node)
@@ -82,6 +86,10 @@ def _operand_json(value: Any, places: dict[Node, int]) -> Any:
     if isinstance(value, Node):
         return {"value": places[value]}
     return {"opaque": _type_json(value)} if isinstance(value, Type) else _literal_json(value)
+
+
+def _attribute_json(value: Any) -> Any:
+    return {"graph": _document(value)} if isinstance(value, Graph) else _literal_json(value)
 
 
 def _literal_json(value: Any) -> Any:
@@ -154,30 +162,31 @@ def _fail(path: str, problem: str) -> NoReturn:
 
 
 class _Reader:
-    def __init__(self, limits: Limits) -> None:
-        self.limits = limits
+    def __init__(self, limits: Limits, root: str = "$", depth: int = 0) -> None:
+        self.limits, self.root, self.depth = limits, root, depth
         self.values: list[Node] = []
 
     def graph(self, document: Any) -> Graph:
         """The whole document."""
+        root = self.root
         keys = ("format", "version", "inputs", "captures", "nodes", "outputs", "effects")
         if isinstance(document, dict) and document.get("format") != FORMAT:
-            _fail("$.format", f"expected {FORMAT!r}, got {_shown(document.get('format'))}")
+            _fail(f"{root}.format", f"expected {FORMAT!r}, got {_shown(document.get('format'))}")
         if isinstance(document, dict) and (type(document.get("version")) is not int or document["version"] != VERSION):
             _fail(
-                "$.version",
+                f"{root}.version",
                 f"this version of tracegrad reads schema version {VERSION}, got {_shown(document.get('version'))}",
             )
-        self.object(document, "$", keys)
+        self.object(document, root, keys)
         names: list[str] = []
-        inputs = self.each(document["inputs"], "$.inputs", self.leaf, names)
-        captures = self.each(document["captures"], "$.captures", self.leaf, names)
-        if len(self.array(document["nodes"], "$.nodes")) > self.limits.nodes:
-            _fail("$.nodes", f"more nodes than the limit of {self.limits.nodes}")
-        self.each(document["nodes"], "$.nodes", self.node)
-        outputs = self.each(document["outputs"], "$.outputs", self.output)
+        inputs = self.each(document["inputs"], f"{root}.inputs", self.leaf, names)
+        captures = self.each(document["captures"], f"{root}.captures", self.leaf, names)
+        if len(self.array(document["nodes"], f"{root}.nodes")) > self.limits.nodes:
+            _fail(f"{root}.nodes", f"more nodes than the limit of {self.limits.nodes}")
+        self.each(document["nodes"], f"{root}.nodes", self.node)
+        outputs = self.each(document["outputs"], f"{root}.outputs", self.output)
         leaves = {*inputs, *captures}
-        effects = self.each(document["effects"], "$.effects", self.effect, leaves, set())
+        effects = self.each(document["effects"], f"{root}.effects", self.effect, leaves, set())
         return Graph(inputs, outputs, captures, effects, names)
 
     def object(self, value: Any, path: str, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> None:
@@ -253,9 +262,19 @@ class _Reader:
         types = tuple(self.each(value["types"], f"{path}.types", self.type))
         if not isinstance(value["attrs"], dict):
             _fail(f"{path}.attrs", f"expected an object, got {_shown(value['attrs'])}")
-        attrs = {name: self.literal(v, f"{path}.attrs.{_key(name)}") for name, v in value["attrs"].items()}
+        attrs = {name: self.attribute(v, f"{path}.attrs.{_key(name)}") for name, v in value["attrs"].items()}
         place = self.location(value["location"], f"{path}.location") if "location" in value else None
         self.values.append(self.checked(path, assemble, op, inputs, attrs, types, place))
+
+    def attribute(self, value: Any, path: str) -> Any:
+        """A literal, or {"graph": document}."""
+        if not isinstance(value, dict) or "graph" not in value:
+            return self.literal(value, path)
+        self.object(value, path, ("graph",))
+        if self.depth >= self.limits.depth:
+            _fail(path, f"graphs are nested deeper than the limit of {self.limits.depth}")
+        inner = _Reader(self.limits, f"{path}.graph", self.depth + 1)
+        return inner.graph(value["graph"])
 
     def location(self, value: Any, path: str) -> tuple[str, int]:
         """["train.py", 17]"""

@@ -7,8 +7,9 @@ import builtins
 import keyword
 import re
 from collections.abc import Iterable
+from typing import Any
 
-from tracegrad.backends.source import node_expression, operand_source, types_comment
+from tracegrad.backends.source import body_names, node_expression, operand_source, source_names, types_comment
 from tracegrad.errors import ArgumentValueError, NotSupportedError, explain
 from tracegrad.export.kernel_source import KernelSource
 from tracegrad.ir.graph import Graph
@@ -16,6 +17,7 @@ from tracegrad.ir.literals import is_literal, object_text
 from tracegrad.ir.node import Node
 from tracegrad.ir.op import REGISTRY
 from tracegrad.ir.text import safe_name, unique_name
+from tracegrad.passes.bodies import in_bodies
 from tracegrad.passes.decompose import decompose
 from tracegrad.passes.widen import widen
 
@@ -33,25 +35,35 @@ def to_python(graph: Graph, name: str = "compiled") -> str:
     if not name.isidentifier() or not name.isascii() or keyword.iskeyword(name) or name in ("np", "K"):
         raise ArgumentValueError(explain("to_python", f"{name!r} cannot be the name of a function"))
     _refuse_custom(graph)
-    graph = decompose(widen(graph), "numpy")
-    kernels = KernelSource()
-    names: dict[Node, str] = {node: f"v{i}" for i, node in enumerate(graph.nodes)}
+    graph = _lowered(graph)
+    kernels, bodies = KernelSource(), body_names(graph)
+    names: dict[Any, str] = {node: f"v{i}" for i, node in enumerate(graph.nodes)}
     # parameters are named once the kernels are known, so that no name is taken twice
     names.update((leaf, f"LEAF{i}") for i, leaf in enumerate(graph.leaves))
-    for node in graph.nodes:
-        plain_calls(node_expression(node, names, "numpy"), kernels)
+    for inside in (*bodies, graph):
+        known = names | bodies if inside is graph else source_names(inside, bodies)
+        for node in inside.nodes:
+            plain_calls(node_expression(node, known, "numpy"), kernels)
     if name in kernels.defined:
         raise ArgumentValueError(explain("to_python", f"{name!r} is the name of a kernel that the module defines"))
     taken = {name, "np", "K", *kernels.defined}
     for leaf, given in zip(graph.leaves, graph.names, strict=True):
         names[leaf] = parameter_name(given, taken)
-    return "\n".join([*_head(graph, name, kernels), *_function(graph, name, names, kernels), ""])
+    bodies = {body: unique_name(called, taken) for body, called in bodies.items()}
+    functions = [line for body, called in bodies.items() for line in [*_body(body, called, bodies, kernels), "", ""]]
+    main = _function(graph, name, names | bodies, kernels)
+    return "\n".join([*_head(graph, name, kernels), *functions, *main, ""])
+
+
+def _lowered(graph: Graph) -> Graph:
+    """The graph and its bodies in operators that have a NumPy expression."""
+    return decompose(widen(in_bodies(graph, _lowered)), "numpy")
 
 
 def _refuse_custom(graph: Graph) -> None:
     """Raise for a custom Function whose results are not computed in the graph, as on the tape: only its forward, which is Python code, could compute them."""
     for node in graph.nodes:
-        custom = [a for a in node.attrs if not is_literal(a)]
+        custom = [a for a in node.attrs if not (is_literal(a) or isinstance(a, Graph))]
         results = node.inputs[: len(node.types)]
         if node.op is None or REGISTRY.get(node.op.name) is not node.op:
             custom = [node.op]
@@ -109,7 +121,17 @@ def _head(graph: Graph, name: str, kernels: KernelSource) -> list[str]:
     return [*lines, "", ""]
 
 
-def _function(graph: Graph, name: str, names: dict[Node, str], kernels: KernelSource) -> list[str]:
+def _body(body: Graph, name: str, bodies: dict[Graph, str], kernels: KernelSource) -> list[str]:
+    """The function of one body, which returns a tuple."""
+    names = source_names(body, bodies)
+    lines = [f"def {name}({', '.join(names[leaf] for leaf in body.leaves)}):"]
+    for node in body.nodes:
+        text = plain_calls(node_expression(node, names, "numpy"), kernels)
+        lines.append(f"    {names[node]} = {text}  # {types_comment(node)}")
+    return [*lines, f"    return ({''.join(f'{operand_source(o, names)}, ' for o in body.outputs).rstrip()})"]
+
+
+def _function(graph: Graph, name: str, names: dict[Any, str], kernels: KernelSource) -> list[str]:
     parameters = ", ".join(names[leaf] for leaf in graph.leaves)
     returned = [*graph.outputs, *(new for _, new in graph.effects)]
     lines = [
@@ -125,7 +147,7 @@ def _function(graph: Graph, name: str, names: dict[Node, str], kernels: KernelSo
     return lines
 
 
-def _signature(graph: Graph, names: dict[Node, str], returned: Iterable[object]) -> str:
+def _signature(graph: Graph, names: dict[Any, str], returned: Iterable[object]) -> str:
     takes = ", ".join(f"{names[leaf]}: {leaf.type}" for leaf in graph.leaves)
     gives = ", ".join(str(value.type) if isinstance(value, Node) else "a number" for value in returned)
     return f"({takes}) -> {gives or 'nothing'}."

@@ -72,7 +72,7 @@ class Graph:
         return (
             tuple(leaf.types for leaf in self.inputs),
             tuple(leaf.types for leaf in self.captures),
-            tuple((n.op, n.types, operands(n), tuple(map(literal_key, n.attrs))) for n in self.nodes),
+            tuple((n.op, n.types, operands(n), tuple(map(attribute_key, n.attrs))) for n in self.nodes),
             tuple(map(key, self.outputs)),
             tuple((key(old), key(new)) for old, new in self.effects),
         )
@@ -97,6 +97,8 @@ class Graph:
         counts = f"{len(self.inputs)} inputs, {len(self.captures)} captures, {len(self.nodes)} nodes, {len(self.outputs)} outputs"
         return f"<Graph: {counts}>"
 
+    __call__: ClassVar[Callable[..., tuple[Any, ...]]]  # the outputs at arrays for the leaves; ir/raw fills it in
+
     # how a graph leaves the program; export/ fills these in when the package is imported
     to_json: ClassVar[Callable[..., str]]
     to_dot: ClassVar[Callable[..., str]]
@@ -108,6 +110,11 @@ class Graph:
     def with_outputs(self, outputs: Iterable[Any]) -> Graph:
         """The same graph with other outputs."""
         return Graph(self.inputs, outputs, self.captures, self.effects, self.names)
+
+
+def attribute_key(value: Any) -> Any:
+    """literal_key, and for a Graph its structure."""
+    return value if isinstance(value, Graph) else literal_key(value)
 
 
 def default_names(input_count: int, capture_count: int) -> tuple[str, ...]:

@@ -41,36 +41,51 @@ class _Parser(Tokens):
 
     def __init__(self, text: str, limits: Limits) -> None:
         super().__init__(text, limits)
-        self.depth = 0
+        self.depth = self.nesting = self.count = 0
         self.values: dict[str, Node] = {}
 
     def graph(self) -> Graph:
-        """graph(leaves) { lines }"""
+        """The whole text."""
         self.skip_lines()
+        found = self.block()
+        self.skip_lines()
+        if self.peek().kind != "end":
+            self.fail(self.peek().at, f"expected the end of the text, got {shown(self.peek())}")
+        return found
+
+    def block(self) -> Graph:
+        """graph(leaves) { lines }, with names of its own"""
+        self.nesting += 1
+        if self.nesting > self.limits.depth:
+            self.fail(self.peek().at, f"graphs are nested deeper than the limit of {self.limits.depth}")
+        outer, self.values = self.values, {}
         self.expect("graph")
         inputs, captures, names = self.leaves()
         self.expect("{")
         self.end_of_line()
+        effects = self.lines({*inputs, *captures})
+        outputs = self.outputs()
+        self.skip_lines()
+        self.expect("}")
+        self.values = outer
+        self.nesting -= 1
+        return Graph(inputs, outputs, captures, effects, names)
+
+    def lines(self, leaves: set[Node]) -> list[tuple[Node, Node]]:
+        """Nodes, then effects, up to `return`; gives the effects."""
         effects: list[tuple[Node, Node]] = []
-        count = 0
         while not self.at("return"):
             token = self.peek()
             if token.kind == "newline":
                 self.next()
             elif self.take("effect"):
-                effects.append(self.effect({*inputs, *captures}, effects))
+                effects.append(self.effect(leaves, effects))
             else:
-                count += 1
-                if count > self.limits.nodes:
+                self.count += 1
+                if self.count > self.limits.nodes:
                     self.fail(token.at, f"more nodes than the limit of {self.limits.nodes}")
                 self.node(bool(effects))
-        outputs = self.outputs()
-        self.skip_lines()
-        self.expect("}")
-        self.skip_lines()
-        if self.peek().kind != "end":
-            self.fail(self.peek().at, f"expected the end of the text, got {shown(self.peek())}")
-        return Graph(inputs, outputs, captures, effects, names)
+        return effects
 
     def leaves(self) -> tuple[list[Node], list[Node], list[str]]:
         """(%x: f32[3], ...; capture %b: f32[], ...)"""
@@ -194,12 +209,12 @@ class _Parser(Tokens):
         return tuple(inputs), attrs
 
     def attribute(self, attrs: dict[str, Any]) -> None:
-        """name=literal"""
+        """name=literal, or name=graph(...) { ... }"""
         token = self.next()
         if token.text in attrs:
             self.fail(token.at, f"the attribute {token.text!r} is given twice")
         self.expect("=")
-        attrs[token.text] = self.literal()
+        attrs[token.text] = self.block() if self.at("graph") else self.literal()
 
     def operand(self) -> Any:
         """%x, a number, None, or opaque: f32[3]"""

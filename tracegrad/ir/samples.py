@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from tracegrad.ir.builder import B
+from tracegrad.ir.graph import Graph
+from tracegrad.ir.node import make_leaf
+from tracegrad.ir.types import Type
 
 
 class Sample(NamedTuple):
@@ -58,3 +64,15 @@ def S(*shape: int, lo: float = -2.0, hi: float = 2.0) -> Sample:
 def M(*shape: int) -> Sample:
     """A boolean array."""
     return Sample("mask", shape, 0, 2)
+
+
+class Body:
+    """A Graph as an attribute: function(F, *inputs) gives its outputs, for inputs of these recipes."""
+
+    def __init__(self, function: Callable[..., tuple[Any, ...]], *inputs: Sample) -> None:
+        self.function, self.inputs = function, inputs
+
+    def graph(self, dtype: Any = np.float64) -> Graph:
+        """The Graph, with floating inputs of that dtype."""
+        leaves = [make_leaf(Type(s.shape, np.dtype(dtype)), needs=True) for s in self.inputs]
+        return Graph(leaves, self.function(B, *leaves))

@@ -75,12 +75,18 @@ def node_text(node: Node, names: Mapping[Node, str]) -> str:
     """One line: `%1: f32[3] = add(%x, 2.0)  # train.py:17`."""
     op = node.op
     operands = [operand_text(node, i, names) for i in range(len(node.inputs))]
-    attrs = [f"{name}={literal_text(value)}" for name, value in zip(op.attrs, node.attrs, strict=False)] if op else []
+    attrs = [f"{name}={attribute_text(value)}" for name, value in zip(op.attrs, node.attrs, strict=False)] if op else []
     # an operator that is not in the registry (a custom Function) cannot be read back
     name = "leaf" if op is None else op.name if REGISTRY.get(op.name) is op else object_text(op)
     line = f"%{names.get(node, '?')}: {node_types_text(node)} = {name}({', '.join([*operands, *attrs])})"
     place = location_text(node)
     return f"{line}  # {place}" if place else line
+
+
+def attribute_text(value: Any) -> str:
+    """A literal; a Graph, which prints itself, over several lines."""
+    body = getattr(value, "to_text", None)
+    return literal_text(value) if body is None else body().replace("\n", "\n  ")
 
 
 def node_types_text(node: Node) -> str:
@@ -133,6 +139,7 @@ def _file_text(path: str) -> str:
 
 
 __all__ = [
+    "attribute_text",
     "graph_lines",
     "graph_text",
     "location_of",

@@ -87,6 +87,8 @@ class _Verifier:
             raise Problem(f"{len(node.attrs)} attribute values for the attributes {op.attrs}")
         for name, value in zip(op.attrs, node.attrs, strict=True):
             _check_hashable(name, value)
+            if isinstance(value, Graph):
+                _Verifier(value, self.composites).run()
         if isinstance(node.dtype, tuple) != op.several():
             raise Problem(
                 f"the type is {node_types_text(node)}, but the operator has {'several results' if op.several() else 'one result'}"

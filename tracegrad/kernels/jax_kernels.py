@@ -11,6 +11,7 @@ from tracegrad.kernels import numpy_kernels, random
 from tracegrad.kernels.jax_complex_numbers import angle, complex_of, polar, put_part, sgn, squared_size, view_dtype  # noqa: F401  (kernels under one name)
 from tracegrad.kernels.jax_ctc import banded_recurrence, ctc_paths  # noqa: F401
 from tracegrad.kernels.jax_folded_scatters import scatter_reduce  # noqa: F401
+from tracegrad.kernels.jax_loops import cond, scan, while_backward, while_loop  # noqa: F401
 from tracegrad.kernels.jax_matrices import *  # noqa: F403  (kernels under one name)
 from tracegrad.kernels.jax_ordering import *  # noqa: F403  (kernels under one name)
 from tracegrad.kernels.jax_polynomials import airy_ai, polynomial  # noqa: F401

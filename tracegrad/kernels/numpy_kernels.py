@@ -99,6 +99,7 @@ LATER = {
         "matrix_factors": "ldl_packed ldl_solved reflections",
         "fourier": "fft_c2c fft_r2c fft_c2r",
         "ctc": "ctc_paths banded_recurrence",
+        "loops": "cond scan while_loop while_backward",
     }.items()
     for name in names.split()
 }

@@ -23,6 +23,7 @@ DEFINED: dict[str, str] = {
         "logaddexp logaddexp2 nextafter signbit "
     ),
     "bounds": "clamp clamp_lower clamp_max clamp_max_tensor clamp_min clamp_min_tensor clamp_tensor clamp_upper clip",
+    "branches": "cond",
     "checks": "",
     "compare": (
         "bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor eq ge greater "
@@ -64,6 +65,7 @@ DEFINED: dict[str, str] = {
     "ldl": "ldl_node ldl_solve_node linalg_ldl_factor linalg_ldl_factor_ex linalg_ldl_solve",
     "least_squares": "least_squares linalg_lstsq linalg_pinv linalg_pinv_limited linalg_pinv_node pinverse",
     "linalg": "addmm batched_matmul bmm dot ger matmul mm mv outer row_product",
+    "loops": "scan while_backward while_loop",
     "losses": "binary_cross_entropy_with_logits mse_loss nll_loss",
     "low_rank": "lobpcg pca_lowrank svd_lowrank",
     "masks": "index_mask index_mask_backward mask_put masked_fill masked_select masked_select_node",

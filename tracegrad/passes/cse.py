@@ -33,7 +33,7 @@ def structural_key(node: Node) -> Any:
     inputs: list[Any] = [i if i.__class__ is Node else literal_key(i) for i in node.inputs]
     if node.op.commutative:
         inputs.sort(key=_place)
-    return (node.op, *inputs, literal_key(node.attrs) if node.attrs else "")
+    return (node.op, *inputs, *map(attribute_key, node.attrs))
 
 
 def _place(value: Any) -> int:

@@ -21,6 +21,7 @@ from tracegrad.errors import DefinitionError, PassError, TracegradError, explain
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.text import graph_text
 from tracegrad.ir.verify import verify
+from tracegrad.passes.bodies import in_bodies
 from tracegrad.passes.canonicalise import canonicalise, finish
 from tracegrad.passes.cse import cse
 from tracegrad.passes.dce import dce
@@ -82,11 +83,23 @@ FINISH = _pass("finish", finish, establishes="plain", loses="canonical")
 WIDEN = _pass("widen", widen, loses="canonical stable")
 DECOMPOSE = Pass("decompose", decompose, frozenset(), frozenset({"supported"}), frozenset({"plain"}))
 
+
+
+def _bodies(level: str) -> Pass:
+    """The passes of a level, or those before differentiation, on the bodies of branches and loops."""
+
+    def run(graph: Graph, backend: str) -> Graph:
+        passes = LEVELS.get(level, BEFORE_DIFFERENTIATION)
+        return in_bodies(graph, lambda body: run_passes(body, passes, backend))
+
+    return Pass("bodies", run, frozenset(), frozenset(), FACTS)
+
+
 LEVELS: dict[str, tuple[Pass, ...]] = {
     # only what a backend cannot do without
-    "O0": (WIDEN, DECOMPOSE, FINISH, DCE),
+    "O0": (_bodies("O0"), WIDEN, DECOMPOSE, FINISH, DCE),
     # equal and unused work removed; results have the bits of eager execution
-    "O1": (WIDEN, DECOMPOSE, FINISH, FOLD, CSE, DCE),
+    "O1": (_bodies("O1"), WIDEN, DECOMPOSE, FINISH, FOLD, CSE, DCE),
     # the whole list; results are equal up to rounding, and finite where eager execution is not
     "O2": (
         FINISH,
@@ -103,6 +116,7 @@ LEVELS: dict[str, tuple[Pass, ...]] = {
         CANONICALISE,
         SIMPLIFY,
         CSE,
+        _bodies("O2"),
         WIDEN,
         DECOMPOSE,
         FINISH,
@@ -114,7 +128,7 @@ LEVELS: dict[str, tuple[Pass, ...]] = {
 }
 
 # what is worth doing before differentiation: the derivative of a stable form is stable, that of a naive one often cannot be repaired
-BEFORE_DIFFERENTIATION: tuple[Pass, ...] = (FOLD, CSE, CANONICALISE, STABILISE, CANONICALISE, SIMPLIFY, CSE)
+BEFORE_DIFFERENTIATION: tuple[Pass, ...] = (_bodies("before differentiation"), FOLD, CSE, CANONICALISE, STABILISE, CANONICALISE, SIMPLIFY, CSE)
 
 
 def check_order(passes: tuple[Pass, ...], given: frozenset[str] = frozenset()) -> frozenset[str]:

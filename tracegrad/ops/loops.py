@@ -1,0 +1,542 @@
+"""scan, while_loop and the reverse of while_loop: operators whose bodies are graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tracegrad.dtypes import BOOL
+from tracegrad.errors import DTypeError, ShapeError, explain
+from tracegrad.ir.bodies import (
+    check_body,
+    check_types,
+    input_types,
+    is_differentiable,
+    moving_outputs,
+    output_types,
+    reordered,
+    run,
+)
+from tracegrad.ir.builder import B
+from tracegrad.ir.graph import Graph
+from tracegrad.ir.node import Node, input_type, make_leaf
+from tracegrad.ir.op import Op
+from tracegrad.ir.prelude import Ops
+from tracegrad.ir.samples import A, Body
+from tracegrad.ir.types import Type
+from tracegrad.ops.branches import filled_rows, select_rows
+from tracegrad.slots import slots
+
+Read = Callable[[Node, int], Any]
+Wanted = Callable[[Any], bool]
+
+
+class Scan(Op):
+    """A body applied `length` times: xs are the carried values, then what is read slice by slice along axis 0, then constants.
+
+    Shapes: carried values keep theirs, slices have (length, *slice) -> the last carried values, then what the body gives besides, stacked (length, *a).
+    With reverse=True the last slice comes first.
+    """
+
+    inputs, attrs, nondiff = ("*xs",), ("body", "carries", "slices", "length", "reverse"), ("xs",)
+    function, method, stored = False, False, True
+    numpy = jax = "K.scan({xs}, {body}, {carries}, {slices}, {length}, {reverse})"
+    torch_name = "ScanBackward"
+    samples = (
+        [A(2), A(3, 2), A(), Body(lambda F, h, x, w: (F.tanh(F.add(F.mul(h, w), x)), F.mul(h, x)), A(2), A(2), A()), 1, 1, 3, False],
+        [A(2), A(4), Body(lambda F, h, x: (F.add(F.sin(h), x),), A(2), A()), 1, 1, 4, True],
+        [A(3, 2), Body(lambda F, x: (F.exp(x),), A(2)), 0, 1, 3, False],
+    )  # fmt: skip
+
+    @classmethod
+    def several(cls) -> bool:
+        """Always: the body says how many results there are."""
+        return True
+
+    @staticmethod
+    def infer(
+        xs: tuple[Type, ...], body: Graph, carries: int, slices: int, length: int, reverse: bool
+    ) -> tuple[Type, ...]:
+        """The types of the carried values and of the stacks.  Raises RuntimeError where the body does not fit its operands or changes a carried type."""
+        counts = (carries, slices, length)
+        if any(type(c) is not int for c in counts) or type(reverse) is not bool or not 0 <= carries + slices <= len(xs):
+            raise ShapeError(
+                explain("scan", "does not fit its operands", carries=carries, slices=slices, length=length)
+            )
+        if length < 1 or min(carries, slices) < 0:
+            raise ShapeError(explain("scan", f"length must be positive, not {length}"))
+        rows = xs[carries : carries + slices]
+        if any(t.shape[:1] != (length,) for t in rows):
+            raise ShapeError(explain("scan", f"what is read slice by slice must have {length} slices", xs=rows))
+        takes = (*xs[:carries], *(Type(t.shape[1:], t.dtype) for t in rows), *xs[carries + slices :])
+        check_body("scan", "body", body, takes)
+        gives = output_types(body)
+        check_types("scan", "the carried values that the body gives", gives[:carries], takes[:carries])
+        return (*gives[:carries], *(Type((length, *t.shape), t.dtype) for t in gives[carries:]))
+
+    @staticmethod
+    def statements(target: str, operands: tuple[str, ...], node: Node, body: str) -> list[str]:
+        """A `for` that assigns the carried values and fills the stacks."""
+        _, carries, slices, length, reverse = node.attrs
+        state = [f"{target}_h{i}" for i in range(carries)]
+        stacks = [f"{target}_y{i}" for i in range(len(node.types) - carries)]
+        rows = [
+            f"{name}[i]" if len(input_type(node, carries + k).shape) > 1 else f"{name}[i, ...]"
+            for k, name in enumerate(operands[carries : carries + slices])
+        ]
+        given = ", ".join([*state, *rows, *operands[carries + slices :]])
+        assigned = "".join(f"{name}, " for name in (*state, *(f"{y}[i]" for y in stacks))).rstrip()
+        count = f"range({length - 1}, -1, -1)" if reverse else f"range({length})"
+        return [
+            f"{target} = None",
+            *(f"{h} = {x}" for h, x in zip(state, operands, strict=False)),
+            *(f"{y} = np.empty({t.shape}, {_dtype(t)})" for y, t in zip(stacks, node.types[carries:], strict=True)),
+            f"for i in {count}:",
+            f"    {assigned} = {body}({given})",
+            f"{target} = ({''.join(f'{v}, ' for v in (*state, *stacks)).rstrip()})",
+        ]
+
+    @staticmethod
+    def vjp(F: Ops, node: Node, given: tuple[Any, ...], read: Read, wanted: Wanted) -> list[Any]:
+        """A scan in the other direction over the carried values of every step, which are computed once more."""
+        body, carries, slices, length, reverse = node.attrs
+        count = len(node.inputs)
+        types = [input_type(node, i) for i in range(count)]
+        state = [i for i in range(carries) if is_differentiable(types[i])]
+        followed = [i for i in range(carries, count) if is_differentiable(types[i]) and wanted(node.inputs[i])]
+        stacked = [
+            k for k in range(carries, len(node.types)) if given[k] is not None and is_differentiable(node.types[k])
+        ]
+        found: list[Any] = [None] * count
+        if all(g is None for g in given) or not (followed or any(wanted(node.inputs[i]) for i in state)):
+            return found
+        xs = [read(node, i) for i in range(count)]
+        history = F.scan(
+            *xs, body=_history(body, carries), carries=carries, slices=slices, length=length, reverse=reverse
+        )
+        back = _reverse_step(body, carries, slices, state, followed, stacked)
+        inner = [i for i in followed if i >= carries + slices]
+        answers = F.scan(
+            *[F.zeros(types[i]) if given[i] is None else given[i] for i in state],
+            *[F.zeros(types[i]) for i in inner],
+            *history[carries:],
+            *xs[carries : carries + slices],
+            *[given[k] for k in stacked],
+            *xs[carries + slices :],
+            body=back,
+            carries=len(state) + len(inner),
+            slices=carries + slices + len(stacked),
+            length=length,
+            reverse=not reverse,
+        )
+        for i, part in zip((*state, *inner, *(i for i in followed if i < carries + slices)), answers, strict=True):
+            found[i] = part if wanted(node.inputs[i]) else None
+        return found
+
+    @staticmethod
+    def push(F: Ops, node: Node, incoming: tuple[Any, ...]) -> Any:
+        """A scan that carries the tangents along: a tangent per result, None for zero."""
+        body, carries, slices, length, reverse = node.attrs
+        count = len(node.inputs)
+        moving = [i for i, t in enumerate(incoming) if t is not None]
+        moving, flags = _moving_carries(body, carries, moving)
+        if not any(flags):
+            return None
+        pushed = slots.jvp_graph(body, moving)
+        outputs = len(node.types)
+        places = dict(zip([k for k, t in enumerate(output_types(body)) if is_differentiable(t)], range(outputs, len(pushed.outputs)), strict=True))  # fmt: skip
+        groups = [(0, carries), (carries, carries + slices), (carries + slices, count)]
+        order, operands = [], []
+        for low, high in groups:
+            here = [k for k, i in enumerate(moving) if low <= i < high]
+            order += [*range(low, high), *(count + k for k in here)]
+            operands += [*node.inputs[low:high], *(_tangent(F, node, incoming, moving[k]) for k in here)]
+        first = [i for i in moving if i < carries]
+        rest = [k for k in range(carries, outputs) if flags[k]]
+        chosen = [*range(carries), *(places[i] for i in first), *range(carries, outputs), *(places[k] for k in rest)]
+        answers = F.scan(
+            *operands,
+            body=reordered(pushed, order, chosen),
+            carries=carries + len(first),
+            slices=slices + sum(carries <= i < carries + slices for i in moving),
+            length=length,
+            reverse=reverse,
+        )
+        tangents = dict(zip(first, answers[carries:], strict=False))
+        tangents.update(zip(rest, answers[outputs + len(first) :], strict=True))
+        return tuple(tangents.get(k) for k in range(outputs))
+
+    @staticmethod
+    def batch(
+        F: Ops, size: int, batched: tuple[bool, ...], xs: tuple[Any, ...], body: Graph, carries: int, slices: int, length: int, reverse: bool
+    ) -> Any:  # fmt: skip
+        """The same scan over a batched body; what is read slice by slice has the batch along its second axis."""
+        flags, wide, given = _batched_state(body, carries, batched, size)
+        operands = [
+            _swapped(F, x)
+            if has and carries <= i < carries + slices
+            else spread(F, x, size)
+            if flags[i] and not has
+            else x
+            for i, (x, has) in enumerate(zip(xs, batched, strict=True))
+        ]
+        found = F.scan(*operands, body=wide, carries=carries, slices=slices, length=length, reverse=reverse)
+        return tuple(
+            spread(F, v, size) if not has else v if k < carries else _swapped(F, v)
+            for k, (v, has) in enumerate(zip(found, given, strict=True))
+        )
+
+
+class WhileLoop(Op):
+    """A body applied while cond gives True: xs are the carried values, then constants, and both graphs take all of them.  Shapes: the carried values keep theirs.
+
+    cond gives one bool, body the next carried values.
+    """
+
+    inputs, attrs, nondiff = ("*xs",), ("cond", "body", "carries"), ("xs",)
+    function, method, stored = False, False, True
+    numpy = jax = "K.while_loop({xs}, {cond}, {body}, {carries})"
+    torch_name = "WhileLoopBackward"
+    samples = (
+        [A(2), A(2, lo=1.1, hi=1.3), Body(lambda F, h, w: (F.lt(F.sum(F.square(h), dim=None, keepdim=False), 30.0),), A(2), A(2)),
+         Body(lambda F, h, w: (F.add(F.mul(h, w), F.exp(F.neg(h))),), A(2), A(2)), 1],
+        [A(), A(3), Body(lambda F, h, x: (F.lt(h, 5.0),), A(), A(3)), Body(lambda F, h, x: (F.add(h, 1.7), F.sin(x)), A(), A(3)), 2],
+    )  # fmt: skip
+
+    @classmethod
+    def several(cls) -> bool:
+        """Always: a result per carried value."""
+        return True
+
+    @staticmethod
+    def infer(xs: tuple[Type, ...], cond: Graph, body: Graph, carries: int) -> tuple[Type, ...]:
+        """The types of the carried values.  Raises RuntimeError for a cond that does not give one bool and a body that changes a carried type."""
+        check_loop("while_loop", xs, cond, body, carries)
+        return xs[:carries]
+
+    @staticmethod
+    def statements(target: str, operands: tuple[str, ...], node: Node, cond: str, body: str) -> list[str]:
+        """A Python `while`."""
+        carries = node.attrs[2]
+        state = [f"{target}_h{i}" for i in range(carries)]
+        given = ", ".join([*state, *operands[carries:]])
+        together = "".join(f"{h}, " for h in state).rstrip()
+        return [
+            f"{target} = None",
+            *(f"{h} = np.array({x})" for h, x in zip(state, operands, strict=False)),
+            f"while {cond}({given})[0]:",
+            f"    {together} = {body}({given})",
+            f"{target} = ({together})",
+        ]
+
+    @staticmethod
+    def vjp(F: Ops, node: Node, given: tuple[Any, ...], read: Read, wanted: Wanted) -> list[Any]:
+        """while_backward, which runs the loop again and keeps the carried values of every step."""
+        cond, body, carries = node.attrs
+        count = len(node.inputs)
+        types = [input_type(node, i) for i in range(count)]
+        state = [i for i in range(carries) if is_differentiable(types[i])]
+        followed = [i for i in range(carries, count) if is_differentiable(types[i]) and wanted(node.inputs[i])]
+        found: list[Any] = [None] * count
+        if all(g is None for g in given) or not (followed or any(wanted(node.inputs[i]) for i in state)):
+            return found
+        xs = [read(node, i) for i in range(count)]
+        answers = reverse_of_while(F, xs, types, cond, body, carries, (*state, *followed), [given[i] for i in state])
+        for i, part in zip((*state, *followed), answers, strict=True):
+            found[i] = part if wanted(node.inputs[i]) else None
+        return found
+
+    @staticmethod
+    def push(F: Ops, node: Node, incoming: tuple[Any, ...]) -> Any:
+        """A loop that carries the tangents along: a tangent per result, None for zero."""
+        cond, body, carries = node.attrs
+        moving, flags = _moving_carries(body, carries, [i for i, t in enumerate(incoming) if t is not None])
+        if not any(flags):
+            return None
+        wide = forward_while(cond, body, carries, moving)
+        tangents = [_tangent(F, node, incoming, i) for i in moving]
+        first = [i for i in moving if i < carries]
+        answers = F.while_loop(
+            *node.inputs[:carries], *tangents[: len(first)], *node.inputs[carries:], *tangents[len(first) :],
+            cond=wide[0], body=wide[1], carries=carries + len(first),
+        )  # fmt: skip
+        pushed = dict(zip(first, answers[carries:], strict=True))
+        return tuple(pushed.get(k) for k in range(carries))
+
+    @staticmethod
+    def batch(
+        F: Ops, size: int, batched: tuple[bool, ...], xs: tuple[Any, ...], cond: Graph, body: Graph, carries: int
+    ) -> Any:
+        """A condition for all: the same loop.  A condition for each: the loop runs until all have stopped, and keeps the values of those that have."""
+        flags, wide, _ = _batched_state(body, carries, batched, size)
+        test = slots.batch_graph(cond, flags, size, spread=False)
+        own = len(test.outputs[0].shape) == 1
+        if own:
+            flags = [True] * carries + list(flags[carries:])
+            wide = slots.batch_graph(body, flags, size)
+            test = slots.batch_graph(cond, flags, size)
+        operands = [spread(F, x, size) if f and not has else x for x, f, has in zip(xs, flags, batched, strict=True)]
+        if not own:
+            found = F.while_loop(*operands, cond=test, body=wide, carries=carries)
+            return tuple(v if f else spread(F, v, size) for v, f in zip(found, flags, strict=False))
+        (mask,) = run(F, test, operands)
+        found = F.while_loop(
+            mask,
+            *operands,
+            cond=_any_running(wide, size),
+            body=_frozen(test, wide, carries, flags),
+            carries=carries + 1,
+        )
+        return tuple(found[1:])
+
+
+class WhileBackward(Op):
+    """The cotangents of a while_loop's operands `followed`: xs are its operands, then a cotangent per differentiable carried value.
+
+    Shapes: those of the operands that are followed, of which the differentiable carried values come first.  `back` takes all of xs at one step.
+    The carried values of every step are kept while it runs; XLA cannot do that, so that there is no such operator for JAX.
+    """
+
+    inputs, attrs, nondiff = ("*xs",), ("cond", "body", "back", "carries", "followed"), ("xs",)
+    function, method, stored = False, False, True
+    numpy = jax = "K.while_backward({xs}, {cond}, {body}, {back}, {carries}, {followed})"
+    torch_name = "WhileBackwardBackward"
+    samples = ()
+
+    @classmethod
+    def several(cls) -> bool:
+        """Always: a result per followed operand."""
+        return True
+
+    @staticmethod
+    def infer(
+        xs: tuple[Type, ...], cond: Graph, body: Graph, back: Graph, carries: int, followed: tuple[int, ...]
+    ) -> tuple[Type, ...]:
+        """The types of the followed operands.  Raises RuntimeError where the graphs do not fit."""
+        count = len(body.inputs)
+        check_loop("while_backward", xs[:count], cond, body, carries)
+        check_body("while_backward", "back", back, xs)
+        found = tuple(xs[i] for i in followed)
+        check_types("while_backward", "the cotangents that back gives", output_types(back), found)
+        return found
+
+    @staticmethod
+    def statements(target: str, operands: tuple[str, ...], node: Node, cond: str, body: str, back: str) -> list[str]:
+        """The loop, which keeps what it carries, and a loop back over that."""
+        inner, followed, carries = len(node.attrs[1].inputs), node.attrs[4], node.attrs[3]
+        state = [f"{target}_h{i}" for i in range(carries)]
+        constants = operands[carries:inner]
+        moving = len([i for i in followed if i < carries])
+        g = [f"{target}_g{i}" for i in range(len(followed))]
+        here = ", ".join([*state, *constants])
+        together = "".join(f"{h}, " for h in state).rstrip()
+        parts = (
+            ", ".join([*g[:moving], f"*{target}_parts"]) if len(g) > moving else "".join(f"{v}, " for v in g).rstrip()
+        )
+        return [
+            f"{target}_steps = []",
+            *(f"{h} = {x}" for h, x in zip(state, operands, strict=False)),
+            f"while {cond}({here})[0]:",
+            f"    {target}_steps.append(({together}))",
+            f"    {together} = {body}({here})",
+            *(f"{v} = np.array({x})" for v, x in zip(g, operands[inner:], strict=False)),
+            *(f"{v} = np.zeros({t.shape}, {_dtype(t)})" for v, t in list(zip(g, node.types, strict=True))[moving:]),
+            f"for {together} in reversed({target}_steps):",
+            f"    {parts} = {back}({', '.join([*state, *constants, *g[:moving]])})",
+            *(f"    {v} = {v} + {target}_parts[{k}]" for k, v in enumerate(g[moving:])),
+            f"{target} = ({''.join(f'{v}, ' for v in g).rstrip()})",
+        ]
+
+    @staticmethod
+    def vjp(F: Ops, node: Node, given: tuple[Any, ...], read: Read, wanted: Wanted) -> list[Any]:
+        """In the cotangents it is the transpose of the loop's tangent; in the operands it is the reverse of the loop that carries these tangents along."""
+        cond, body, _, carries, followed = node.attrs
+        count, inner = len(node.inputs), len(body.inputs)
+        types = [input_type(node, i) for i in range(count)]
+        state = [i for i in followed if i < carries]
+        xs = [read(node, i) for i in range(count)]
+        v = [F.zeros(t) if g is None else g for g, t in zip(given, node.types, strict=True)]
+        test, step = forward_while(cond, body, carries, followed)
+        first = len(state)
+        operands = [*xs[:carries], *v[:first], *xs[carries:inner], *v[first:]]
+        found: list[Any] = [None] * count
+        if any(wanted(i) for i in node.inputs[inner:]):
+            answers = F.while_loop(*operands, cond=test, body=step, carries=carries + first)
+            for k in range(first):
+                found[inner + k] = answers[carries + k] if wanted(node.inputs[inner + k]) else None
+        chosen = [i for i in followed if wanted(node.inputs[i])]
+        if not chosen:
+            return found
+        kinds = [
+            *types[:carries],
+            *(types[i] for i in state),
+            *types[carries:inner],
+            *(types[i] for i in followed[first:]),
+        ]
+        moved = {i: i if i < carries else i + first for i in range(inner)}
+        outer = [i for i in range(carries + first) if is_differentiable(kinds[i])]
+        cotangents = [None] * len(state) + xs[inner:]
+        targets = (*outer, *(moved[i] for i in followed if i >= carries))
+        answers = reverse_of_while(F, operands, kinds, test, step, carries + first, targets, cotangents)
+        parts = dict(zip(targets, answers, strict=True))
+        for i in chosen:
+            found[i] = parts[moved[i]]
+        return found
+
+    @staticmethod
+    def batch(
+        F: Ops, size: int, batched: tuple[bool, ...], xs: tuple[Any, ...], cond: Graph, body: Graph, back: Graph, carries: int, followed: tuple[int, ...]
+    ) -> Any:  # fmt: skip
+        """The reverse of the batched loop: of examples that are all given operands of their own, so that each has its own cotangents."""
+        inner = len(body.inputs)
+        full = [x if has else spread(F, x, size) for x, has in zip(xs, batched, strict=True)]
+        flags = [True] * inner
+        step, test = slots.batch_graph(body, flags, size), slots.batch_graph(cond, flags, size)
+        kinds = [F.type(x) for x in full[:inner]]
+        (mask,) = run(F, test, full[:inner])
+        moved = tuple(i + 1 for i in followed)
+        answers = reverse_of_while(
+            F,
+            [mask, *full[:inner]],
+            [F.type(mask), *kinds],
+            _any_running(step, size),
+            _frozen(test, step, carries, flags),
+            carries + 1,
+            moved,
+            full[inner:],
+        )
+        return tuple(answers)
+
+
+def check_loop(operation: str, xs: tuple[Type, ...], cond: Graph, body: Graph, carries: int) -> None:
+    """Raise RuntimeError unless cond gives one bool and body the next carried values."""
+    check_body(operation, "cond", cond, xs)
+    check_body(operation, "body", body, xs)
+    if type(carries) is not int or not 0 <= carries <= len(xs):
+        raise ShapeError(explain(operation, f"carries={carries!r} does not fit the {len(xs)} operands"))
+    found = output_types(cond)
+    if found != (Type((), BOOL),):
+        error = ShapeError if len(found) == 1 and found[0].dtype == BOOL else DTypeError
+        raise error(explain(operation, f"the condition must give one bool, not {', '.join(map(str, found))}"))
+    check_types(operation, "the carried values that the body gives", output_types(body), xs[:carries])
+
+
+def reverse_of_while(
+    F: Ops, xs: Sequence[Any], types: Sequence[Type], cond: Graph, body: Graph, carries: int, followed: Sequence[int], cotangents: Sequence[Any]
+) -> tuple[Any, ...]:  # fmt: skip
+    """The cotangents of the operands `followed` (all differentiable carried ones first), from one per differentiable carried value (None for zero)."""
+    state = [i for i in followed if i < carries]
+    back = slots.vjp_graph(body, followed, state)
+    given = [F.zeros(types[i]) if g is None else g for i, g in zip(state, cotangents, strict=True)]
+    found: tuple[Any, ...] = F.while_backward(
+        *xs, *given, cond=cond, body=body, back=back, carries=carries, followed=tuple(followed)
+    )
+    return found
+
+
+def forward_while(cond: Graph, body: Graph, carries: int, moving: Sequence[int]) -> tuple[Graph, Graph]:
+    """The condition and the body of the loop that carries tangents too: operands are (carried, their tangents, constants, their tangents)."""
+    count = len(body.inputs)
+    pushed = slots.jvp_graph(body, moving)
+    first = [k for k, i in enumerate(moving) if i < carries]
+    last = [k for k, i in enumerate(moving) if i >= carries]
+    order = [*range(carries), *(count + k for k in first), *range(carries, count), *(count + k for k in last)]
+    differentiable = [i for i, t in enumerate(output_types(body)) if is_differentiable(t)]
+    places = dict(zip(differentiable, range(carries, len(pushed.outputs)), strict=True))
+    step = reordered(pushed, order, [*range(carries), *(places[moving[k]] for k in first)])
+    extra = {i: make_leaf(pushed.inputs[i].type) for i in range(count, len(pushed.inputs))}
+    leaves = [extra[i] if i in extra else cond.inputs[i] for i in order]
+    return Graph(leaves, cond.outputs, (), (), step.names), step
+
+
+def _history(body: Graph, carries: int) -> Graph:
+    """The body that gives, besides the next carried values, those that it got."""
+    return body.with_outputs((*body.outputs[:carries], *body.inputs[:carries]))
+
+
+def _reverse_step(
+    body: Graph, carries: int, slices: int, state: list[int], followed: list[int], stacked: list[int]
+) -> Graph:
+    """One step of the reverse of scan: (cotangents carried, sums for constants | carried values, slices, cotangents of the stacks | constants)."""
+    back = slots.vjp_graph(body, (*state, *followed), (*state, *stacked))
+    count, middle = len(body.inputs), carries + slices
+    g_state = back.inputs[count : count + len(state)]
+    g_stacks = back.inputs[count + len(state) :]
+    parts = dict(zip((*state, *followed), back.outputs, strict=True))
+    inner = [i for i in followed if i >= middle]
+    sums = {i: make_leaf(back.inputs[i].type) for i in inner}
+    added = [B.add(sums[i], parts[i]) for i in inner]
+    leaves = [*g_state, *sums.values(), *back.inputs[:middle], *g_stacks, *back.inputs[middle:count]]
+    outputs = [*(parts[i] for i in state), *added, *(parts[i] for i in followed if i < middle)]
+    return Graph(leaves, outputs)
+
+
+def _moving_carries(body: Graph, carries: int, moving: Sequence[int]) -> tuple[list[int], tuple[bool, ...]]:
+    """The inputs that have tangents once the tangents have gone round, and which outputs have them."""
+    known = set(moving)
+    while True:
+        flags = moving_outputs(body, known)
+        more = {i for i in range(carries) if flags[i]} - known
+        if not more:
+            return sorted(known), tuple(f or i in known for i, f in enumerate(flags[:carries])) + flags[carries:]
+        known |= more
+
+
+def _tangent(F: Ops, node: Node, incoming: tuple[Any, ...], position: int) -> Any:
+    t = incoming[position]
+    return F.zeros(input_type(node, position)) if t is None else t
+
+
+def _batched_state(
+    body: Graph, carries: int, batched: Sequence[bool], size: int
+) -> tuple[list[bool], Graph, list[bool]]:
+    """Which inputs of the body are batched once the batch has gone round, the batched body, and which of its outputs are."""
+    flags = list(batched)
+    while True:
+        wide = slots.batch_graph(body, flags, size, spread=False)
+        kinds = output_types(body)
+        given = [len(o.shape) > len(t.shape) for o, t in zip(wide.outputs, kinds, strict=True)]
+        more = [i for i in range(carries) if given[i] and not flags[i]]
+        if not more:
+            break
+        for i in more:
+            flags[i] = True
+    outputs = [
+        spread(B, o, size) if k < carries and flags[k] and not given[k] else o for k, o in enumerate(wide.outputs)
+    ]
+    given = [flags[k] if k < carries else has for k, has in enumerate(given)]
+    return flags, wide.with_outputs(outputs), given
+
+
+def _any_running(body: Graph, size: int) -> Graph:
+    """The condition of a loop over examples of which each has its own: whether one of them goes on.  Its inputs: which do, then those of the body."""
+    mask = make_leaf(Type((size,), BOOL))
+    leaves = [make_leaf(t) for t in input_types(body)]
+    return Graph([mask, *leaves], [B.any(mask, dim=None, keepdim=False)])
+
+
+def _frozen(cond: Graph, body: Graph, carries: int, flags: Sequence[bool]) -> Graph:
+    """A step of the loop over examples of which each has its own condition: those that have stopped keep their values."""
+    (size,) = cond.outputs[0].shape
+    mask = make_leaf(Type((size,), BOOL))
+    leaves = [make_leaf(t, needs=is_differentiable(t)) for t in input_types(body)]
+    filled = filled_rows(B, mask, tuple(flags), tuple(leaves))
+    made = [select_rows(B, mask, new, old) for new, old in zip(run(B, body, filled), leaves, strict=False)]
+    (going,) = run(B, cond, [*made, *leaves[carries:]])
+    return Graph([mask, *leaves], [B.logical_and(mask, going), *made])
+
+
+def _swapped(F: Ops, x: Any) -> Any:
+    """x with its first two axes exchanged."""
+    return F.permute(x, dims=(1, 0, *range(2, len(F.shape(x)))))
+
+
+def spread(F: Ops, x: Any, size: int) -> Any:
+    """x repeated along a new first axis."""
+    return F.broadcast_to(x, shape=(size, *F.shape(x)))
+
+
+def _dtype(t: Type) -> str:
+    return (
+        "np.bool_" if t.dtype.kind == "b" else "np.dtype('bfloat16')" if t.dtype.kind == "V" else f"np.{t.dtype.name}"
+    )
