@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from tracegrad import devices, dtypes, pytree
+from tracegrad.backends.base import Target
 from tracegrad.backends.base import backend as find_backend
 from tracegrad.compiler.entry import Entry
 from tracegrad.compiler.quick import MISS, quick_call
 from tracegrad.compiler.recorder import Trace
-from tracegrad.compiler.replay import Recorded, argument_names, as_tensor_leaf, record, replay
+from tracegrad.compiler.replay import Recorded, argument_names, as_tensor_leaf, parameter_names, record, replay
 from tracegrad.compiler.watch import Watched, watch, watch_gradients
 from tracegrad.config import local
 from tracegrad.eager.tensor import Size, Tensor, handle
@@ -228,11 +229,13 @@ def compile(  # noqa: A001  (torch's name)
     mode: str | None = None,
     options: dict[str, Any] | None = None,
     disable: bool = False,
+    **backend_options: Any,
 ) -> Any:
     """A fast version of `function`: recorded once per signature, optimised, and emitted for `backend` ("numpy" or "jax").
 
     Of torch's backends "inductor" is "numpy" here; "eager" and "aot_eager", and disable=True, give back the function itself.  fullgraph, dynamic, mode and options
-    are accepted as torch takes them and change nothing: a program is always whole, and made anew for other shapes.
+    are accepted as torch takes them and change nothing: a program is always whole, and made anew for other shapes.  Further keywords, or `options`, are the backend's own:
+    device, donate, fusion, mesh, in_specs and out_specs for "jax" (docs/jax.md).
 
     Arguments may be Tensors, NumPy arrays, numbers, and nested tuples, lists and dicts of them; shapes, dtypes and all values that are not
     numeric (strings, bools, ints, None) belong to the signature, floats are inputs.  Gradients flow through a compiled function to any order.
@@ -251,8 +254,12 @@ def compile(  # noqa: A001  (torch's name)
         raise DataError(explain("compile", problem))
     if function is None:
         return partial(
-            compile, fullgraph=fullgraph, dynamic=dynamic, backend=backend, mode=mode, options=options, disable=disable
-        )
+            compile, fullgraph=fullgraph, dynamic=dynamic, backend=backend, mode=mode, options=options, disable=disable, **backend_options
+        )  # fmt: skip
     if disable or backend in PLAIN:
         return function
+    if backend == "jax":
+        backend_options = {**(options or {}), **backend_options}
+    if backend_options:
+        return Compiled(function, Target(backend, backend_options, parameter_names(function)))
     return Compiled(function, "numpy" if backend == "inductor" else backend)

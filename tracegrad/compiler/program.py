@@ -81,7 +81,7 @@ class Backward:
         """The compiled graph from leaves and cotangents to cotangents."""
         if self._executable is None:
             name = self.program.backend_name
-            self._executable = backend(name)(optimise(self.graph, name))
+            self._executable = backend(name, backward=True)(optimise(self.graph, name))
         return self._executable
 
     def __repr__(self) -> str:

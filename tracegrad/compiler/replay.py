@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -98,15 +98,28 @@ def capture(function: Callable[..., Any], *example_args: Any) -> Graph:
 
 def argument_names(function: Callable[..., Any], args: Sequence[Any]) -> list[str]:
     """A name for every leaf of the arguments: the parameter's, with a counter where an argument has several leaves."""
-    while hasattr(function, "__wrapped__"):  # grad(f) has the parameters of f
-        function = function.__wrapped__
-    code = getattr(getattr(function, "__func__", function), "__code__", None)
-    parameters = list(code.co_varnames[: code.co_argcount]) if code is not None else []
-    if hasattr(function, "__self__"):
-        parameters = parameters[1:]
-    names = []
+    parameters, names = parameter_names(function), []
     for i, arg in enumerate(args):
         name = parameters[i] if i < len(parameters) else f"a{i}"
         count = pytree.flatten(arg)[1].leaf_count
         names += [name] if count == 1 else [f"{name}_{k}" for k in range(count)]
     return names
+
+
+def leaf_names(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
+    """A name for every leaf of (args, kwargs), as argument_names; keywords go by theirs."""
+    names = argument_names(function, args)
+    for name, value in kwargs.items():
+        count = pytree.flatten(value)[1].leaf_count
+        names += [name] if count == 1 else [f"{name}_{k}" for k in range(count)]
+    return names
+
+
+def parameter_names(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The names of a function's positional parameters; none where it is not written in Python."""
+    while hasattr(function, "__wrapped__"):  # grad(f) has the parameters of f
+        function = function.__wrapped__
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    if code is None:
+        return ()
+    return code.co_varnames[int(hasattr(function, "__self__")) : code.co_argcount]  # type: ignore[no-any-return]
