@@ -24,6 +24,7 @@ DEFINED: dict[str, str] = {
     ),
     "bounds": "clamp clamp_lower clamp_max clamp_max_tensor clamp_min clamp_min_tensor clamp_tensor clamp_upper clip",
     "branches": "cond",
+    "carried": "",
     "checks": "",
     "compare": (
         "bitwise_and bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift bitwise_xor eq ge greater "
@@ -65,7 +66,7 @@ DEFINED: dict[str, str] = {
     "ldl": "ldl_node ldl_solve_node linalg_ldl_factor linalg_ldl_factor_ex linalg_ldl_solve",
     "least_squares": "least_squares linalg_lstsq linalg_pinv linalg_pinv_limited linalg_pinv_node pinverse",
     "linalg": "addmm batched_matmul bmm dot ger matmul mm mv outer row_product",
-    "loops": "scan while_backward while_loop",
+    "loops": "while_backward while_loop",
     "losses": "binary_cross_entropy_with_logits mse_loss nll_loss",
     "low_rank": "lobpcg pca_lowrank svd_lowrank",
     "masks": "index_mask index_mask_backward mask_put masked_fill masked_select masked_select_node",
@@ -109,9 +110,10 @@ DEFINED: dict[str, str] = {
     "results": "",
     "robust_losses": "huber",
     "rounding": "ceil div_floor div_trunc fix floor floor_divide fmod remainder round trunc",
+    "row_distances": "pair_distances pair_slopes row_distances row_slopes",
     "running": "cumprod cumulative_trapezoid linear_recurrence logcumsumexp trapezoid trapz",
     "running_extremes": "cummax cummax_dim cummin cummin_dim",
-    "row_distances": "pair_distances pair_slopes row_distances row_slopes",
+    "scans": "scan",
     "scatters": "as_strided_scatter diagonal_scatter select_scatter slice_scatter",
     "searching": (
         "bincount bincount_node bucketize count_nonzero histc histc_bins searchsorted searchsorted_rows unique "
