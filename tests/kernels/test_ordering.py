@@ -81,3 +81,22 @@ def test_recurrences_over_long_rows_are_those_by_doubling(dim: int) -> None:
     for i in range(1, 90):
         wanted[i] += np.moveaxis(a, dim, 0)[i] * wanted[i - 1]
     np.testing.assert_allclose(found, np.moveaxis(wanted, 0, dim), rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(5000,), (70, 100), (300, 1013), (4, 30, 64)])
+def test_long_rows_are_summed_by_blocks_with_no_larger_errors(shape: tuple[int, ...], dtype: type) -> None:
+    x = np.random.default_rng(0).standard_normal(shape).astype(dtype)
+    exact = np.cumsum(x, axis=-1, dtype=np.longdouble)
+    found = ordering.cumsum(x, len(shape) - 1)
+    assert found.dtype == dtype
+    assert found.shape == shape
+    assert np.abs(found - exact).max() < 1.5 * np.abs(np.cumsum(x, axis=-1) - exact).max()
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_what_is_not_finite_stays_behind_its_place_in_running_sums(value: float) -> None:
+    x = np.ones((50, 100))
+    x[3, 41] = value
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(ordering.cumsum(x, 1), np.cumsum(x, axis=1))

@@ -96,3 +96,18 @@ def test_a_product_in_halves_keeps_nan_and_the_last_of_an_odd_number() -> None:
     assert product(x, None, False) == 3.0
     x[7] = np.nan
     assert np.isnan(product(x, None, False))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dim", [0, 1])
+@pytest.mark.parametrize("kind", ["ordinary", "one zero", "two zeros", "tiny", "huge", "mixed"])
+def test_products_of_others_are_right_at_zeros_and_far_from_one(kind: str, dim: int, dtype: type) -> None:
+    x = np.random.default_rng(0).uniform(0.8, 1.2, (90, 80)).astype(dtype)
+    x[4, :50] = {"ordinary": 1, "one zero": 0, "two zeros": 0, "tiny": 1e-30, "huge": 1e30, "mixed": 1e20}[kind]
+    x[:60, 5] = {"ordinary": 1, "one zero": 1, "two zeros": 0, "tiny": 1e-30, "huge": 1e30, "mixed": 1e-20}[kind]
+    wide = x.astype(np.longdouble)
+    wanted = np.stack([np.prod(np.delete(wide, i, dim), dim) for i in range(x.shape[dim])], dim)
+    with np.errstate(all="ignore"):
+        found = K.products_of_others(x, dim)
+        np.testing.assert_allclose(found, wanted.astype(dtype), rtol=2e-5 if dtype is np.float32 else 1e-13, atol=1e-44)
+    assert found.dtype == dtype

@@ -76,7 +76,7 @@ LATER = {
     name: f"tracegrad.kernels.{module}"
     for module, names in {
         "ordering": (
-            "sort topk kthvalue median_dim median mode cummax cummin linear_recurrence cumprod logaddexp logcumsumexp searchsorted roll "
+            "sort topk kthvalue median_dim median mode cummax cummin linear_recurrence cumsum cumprod logaddexp logcumsumexp searchsorted roll "
             "unique_positions bincount histc take"
         ),
         "folded_scatters": "scatter_reduce",
@@ -85,7 +85,7 @@ LATER = {
         "pairs": "pair_differences pair_sums row_distances pair_distances row_slopes pair_slopes",
         "pools": "max_pool sum_pool spread_pool",
         "weighted_rows": "weighted_rows spread_rows row_products",
-        "rows": "standardise standardise_backward softmax_backward log_softmax_backward product",
+        "rows": "standardise standardise_backward softmax_backward log_softmax_backward product products_of_others",
         "polynomials": "polynomial airy_ai",
         "tails": (
             "gaussian erfc ndtr log_ndtr erfcx_slope normal_hazard normal_excess erfinv_slope ndtri_slope lgamma "
@@ -296,22 +296,6 @@ def std(x: Array, dim: Any, keepdim: bool, correction: float) -> Array:
 def trace(x: Array) -> Array:
     """The sum of the diagonal, in x's dtype."""
     return np.add.reduce(x.diagonal())
-
-
-def products_of_others(x: Array, dim: int) -> Array:
-    """Along an axis, for each element the product of those before it times the product of those after it."""
-    last = x.swapaxes(dim, -1)
-    before, after = np.ones(last.shape, x.dtype), np.ones(last.shape, x.dtype)
-    np.multiply.accumulate(last[..., :-1], axis=-1, out=before[..., 1:])
-    np.multiply.accumulate(last[..., :0:-1], axis=-1, out=after[..., -2::-1])
-    return np.multiply(before, after).swapaxes(dim, -1)
-
-
-def cumsum(x: Array, dim: int) -> Array:
-    """Sums up to and with each position of axis dim."""
-    if x.dtype == np.float16:
-        return cumsum(x.astype(np.float32), dim).astype(np.float16)
-    return np.add.accumulate(np.asarray(x, order="C"), axis=dim) if x.ndim else np.array(x)
 
 
 def vector_norm(x: Array, order: float, dim: Any, keepdim: bool) -> Array:

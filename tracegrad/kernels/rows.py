@@ -202,3 +202,31 @@ def _product_of_rows(rows: Array) -> Array:
         rows = made
     product: Array = np.multiply.reduce(rows, axis=1)
     return product
+
+
+def products_of_others(x: Array, dim: int) -> Array:
+    """Along an axis, for each element the product of all others."""
+    if x.size >= _SHORT and x.dtype.char in "fd":
+        found = _total_by_each(x, dim)
+        if found is not None:
+            return found
+    last = x.swapaxes(dim, -1)
+    before, after = np.ones(last.shape, x.dtype), np.ones(last.shape, x.dtype)
+    np.multiply.accumulate(last[..., :-1], axis=-1, out=before[..., 1:])
+    np.multiply.accumulate(last[..., :0:-1], axis=-1, out=after[..., -2::-1])
+    return np.multiply(before, after).swapaxes(dim, -1)
+
+
+def _total_by_each(x: Array, dim: int) -> Array | None:
+    """The product of all elements by each, in float64; None where an element is 0, or a quotient might not be the product of the others."""
+    if not x.all():
+        return None
+    wide = np.asarray(x, np.float64, order="C")
+    total = product(wide, (dim,), True)
+    size = np.absolute(total)
+    if not np.less(np.maximum.reduce(size, axis=None), 1e300):
+        return None
+    if x.dtype == np.float64 and np.minimum.reduce(size, axis=None) < 1e-290:
+        return None  # in float32 all of them are 0 there: no element is below 1e-45
+    found: Array = np.divide(total, wide, out=wide if wide is not x else None)
+    return found.astype(x.dtype, copy=False)
