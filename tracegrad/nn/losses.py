@@ -19,6 +19,16 @@ class _Loss(Module):
         self.reduction = reduction_of(type(self).__name__, size_average, reduce, reduction) if deprecated else reduction
 
 
+class _WeightedLoss(_Loss):
+    """A loss with a weight for every class or element."""
+
+    def __init__(
+        self, weight: Any = None, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
+    ) -> None:
+        super().__init__(size_average, reduce, reduction)
+        self.register_buffer("weight", weight)
+
+
 class MSELoss(_Loss):
     """(input - target)^2."""
 
@@ -58,7 +68,7 @@ class BCEWithLogitsLoss(_Loss):
         return made
 
 
-class NLLLoss(_Loss):
+class NLLLoss(_WeightedLoss):
     """Negative log likelihood of log-probabilities (n, c, *q) against classes (n, *q)."""
 
     def __init__(
@@ -69,8 +79,7 @@ class NLLLoss(_Loss):
         reduce: Any = None,
         reduction: str = "mean",
     ) -> None:
-        super().__init__(size_average, reduce, reduction)
-        self.register_buffer("weight", weight)
+        super().__init__(weight, size_average, reduce, reduction)
         self.ignore_index = ignore_index
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:  # noqa: A002
@@ -81,7 +90,7 @@ class NLLLoss(_Loss):
         return made
 
 
-class CrossEntropyLoss(_Loss):
+class CrossEntropyLoss(_WeightedLoss):
     """Cross entropy of logits (n, c, *q) against classes (n, *q) or probabilities (n, c, *q)."""
 
     def __init__(
@@ -93,8 +102,7 @@ class CrossEntropyLoss(_Loss):
         reduction: str = "mean",
         label_smoothing: float = 0.0,
     ) -> None:
-        super().__init__(size_average, reduce, reduction)
-        self.register_buffer("weight", weight)
+        super().__init__(weight, size_average, reduce, reduction)
         self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:  # noqa: A002

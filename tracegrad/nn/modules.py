@@ -55,7 +55,7 @@ distance = instancenorm = normalization = _joined(norms, _NormBase=norms._Runnin
 dropout = _joined(activations, _DropoutNd=activations._Dropout)
 flatten = _joined(layers, rearrangements)
 linear = _joined(layers, lookups, LazyLinear=lazy.LazyLinear)
-loss = _joined(losses, more_losses, label_losses, _WeightedLoss=losses._Loss)
+loss = _joined(losses, more_losses, label_losses)
 pooling = _joined(pools, resamplings, _MaxPoolNd=pools._MaxPool, _AvgPoolNd=pools._AvgPool)
 rnn = _joined(recurrent)
 sparse = _joined(lookups)

@@ -8,7 +8,7 @@ from typing import Any
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentError, explain
 from tracegrad.nn import functional
-from tracegrad.nn.losses import _Loss
+from tracegrad.nn.losses import _Loss, _WeightedLoss
 from tracegrad.nn.norms import PairwiseDistance
 
 
@@ -40,14 +40,8 @@ class HuberLoss(_Loss):
         return functional.huber_loss(input, target, delta=self.delta, reduction=self.reduction)
 
 
-class BCELoss(_Loss):
+class BCELoss(_WeightedLoss):
     """Binary cross entropy of probabilities."""
-
-    def __init__(
-        self, weight: Any = None, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
-    ) -> None:
-        super().__init__(size_average, reduce, reduction)
-        self.register_buffer("weight", weight)
 
     def forward(self, input: Tensor, target: Tensor) -> Any:  # noqa: A002
         """A number, or one for every element with reduction "none"."""
@@ -119,28 +113,26 @@ class HingeEmbeddingLoss(_Loss):
         return functional.hinge_embedding_loss(input, target, margin=self.margin, reduction=self.reduction)
 
 
-class MarginRankingLoss(_Loss):
-    """max(0, margin - target (input1 - input2))."""
+class _PairLoss(_Loss):
+    """A loss of two inputs and a target of 1 and -1, with a margin."""
 
     def __init__(
         self, margin: float = 0.0, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
     ) -> None:
         super().__init__(size_average, reduce, reduction)
         self.margin = margin
+
+
+class MarginRankingLoss(_PairLoss):
+    """max(0, margin - target (input1 - input2))."""
 
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Any:
         """A number, or one for every element with reduction "none"."""
         return functional.margin_ranking_loss(input1, input2, target, margin=self.margin, reduction=self.reduction)
 
 
-class CosineEmbeddingLoss(_Loss):
+class CosineEmbeddingLoss(_PairLoss):
     """1 - cos where target is 1, max(0, cos - margin) where it is -1."""
-
-    def __init__(
-        self, margin: float = 0.0, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
-    ) -> None:
-        super().__init__(size_average, reduce, reduction)
-        self.margin = margin
 
     def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Any:
         """A number, or one for every element with reduction "none"."""
@@ -150,15 +142,12 @@ class CosineEmbeddingLoss(_Loss):
 class SoftMarginLoss(_Loss):
     """log(1 + exp(-target * input))."""
 
-    def __init__(self, size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> None:
-        super().__init__(size_average, reduce, reduction)
-
     def forward(self, input: Tensor, target: Tensor) -> Any:  # noqa: A002
         """A number, or one for every element with reduction "none"."""
         return functional.soft_margin_loss(input, target, reduction=self.reduction)
 
 
-class MultiMarginLoss(_Loss):
+class MultiMarginLoss(_WeightedLoss):
     """Hinge loss over classes."""
 
     def __init__(
@@ -170,10 +159,9 @@ class MultiMarginLoss(_Loss):
         reduce: Any = None,
         reduction: str = "mean",
     ) -> None:
-        super().__init__(size_average, reduce, reduction)
+        super().__init__(weight, size_average, reduce, reduction)
         self.p = p
         self.margin = margin
-        self.register_buffer("weight", weight)
 
     def forward(self, input: Tensor, target: Tensor) -> Any:  # noqa: A002
         """A number, or one for every element with reduction "none"."""
@@ -185,22 +173,13 @@ class MultiMarginLoss(_Loss):
 class MultiLabelMarginLoss(_Loss):
     """Hinge loss between targets and other classes."""
 
-    def __init__(self, size_average: Any = None, reduce: Any = None, reduction: str = "mean") -> None:
-        super().__init__(size_average, reduce, reduction)
-
     def forward(self, input: Tensor, target: Tensor) -> Any:  # noqa: A002
         """A number, or one for every element with reduction "none"."""
         return functional.multilabel_margin_loss(input, target, reduction=self.reduction)
 
 
-class MultiLabelSoftMarginLoss(_Loss):
+class MultiLabelSoftMarginLoss(_WeightedLoss):
     """Binary cross entropy over classes."""
-
-    def __init__(
-        self, weight: Any = None, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
-    ) -> None:
-        super().__init__(size_average, reduce, reduction)
-        self.register_buffer("weight", weight)
 
     def forward(self, input: Tensor, target: Tensor) -> Any:  # noqa: A002
         """A number, or one for every element with reduction "none"."""

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from tracegrad.errors import DataError, explain
 from tracegrad.ir.families import Composite
 from tracegrad.ir.prelude import Ops
+
+
+class _Removed(Composite, family=True):
+    """A function that raises RuntimeError whatever its arguments are."""
+
+    numbers: ClassVar[tuple[str, ...]] = ("input",)
+    samples: ClassVar[Any] = ()
 
 
 def _removed(name: str, successor: str, difference: str) -> DataError:
@@ -14,11 +21,8 @@ def _removed(name: str, successor: str, difference: str) -> DataError:
     return DataError(explain(name, problem, f"Use torch.linalg.{successor} instead: {difference}"))
 
 
-class Solve(Composite):
+class Solve(_Removed):
     """Removed: linalg.solve.  RuntimeError.  Shape: any."""
-
-    numbers = ("input",)
-    samples = ()
 
     @staticmethod
     def call(F: Ops, input: Any, A: Any) -> Any:  # noqa: A002, N803
@@ -26,11 +30,8 @@ class Solve(Composite):
         raise _removed("solve", "solve", "its arguments are reversed and it does not return the LU factorization")
 
 
-class Lstsq(Composite):
+class Lstsq(_Removed):
     """Removed: linalg.lstsq.  RuntimeError.  Shape: any."""
-
-    numbers = ("input",)
-    samples = ()
 
     @staticmethod
     def call(F: Ops, input: Any, A: Any) -> Any:  # noqa: A002, N803
@@ -38,11 +39,8 @@ class Lstsq(Composite):
         raise _removed("lstsq", "lstsq", "its arguments are reversed and it does not return the QR factorization")
 
 
-class Eig(Composite):
+class Eig(_Removed):
     """Removed: linalg.eig and linalg.eigvals.  RuntimeError.  Shape: any."""
-
-    numbers = ("input",)
-    samples = ()
 
     @staticmethod
     def call(F: Ops, input: Any, eigenvectors: bool = False) -> Any:  # noqa: A002
@@ -50,11 +48,8 @@ class Eig(Composite):
         raise _removed("eig", "eig", "it returns complex tensors; torch.linalg.eigvals gives the eigenvalues alone")
 
 
-class Symeig(Composite):
+class Symeig(_Removed):
     """Removed: linalg.eigh and linalg.eigvalsh.  RuntimeError.  Shape: any."""
-
-    numbers = ("input",)
-    samples = ()
 
     @staticmethod
     def call(F: Ops, input: Any, eigenvectors: bool = False, upper: bool = True) -> Any:  # noqa: A002
@@ -62,11 +57,10 @@ class Symeig(Composite):
         raise _removed("symeig", "eigh", "it reads the lower triangle; torch.linalg.eigvalsh gives the values alone")
 
 
-class MatrixRank(Composite):
+class MatrixRank(_Removed):
     """Removed: linalg.matrix_rank.  RuntimeError.  Shape: any."""
 
-    numbers = ("input",)
-    method, samples = False, ()
+    method = False
 
     @staticmethod
     def call(F: Ops, input: Any, tol: Any = None, symmetric: bool = False) -> Any:  # noqa: A002

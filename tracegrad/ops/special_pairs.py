@@ -21,6 +21,19 @@ def _unless_nothing(F: Ops, slope: Value, x: Any, y: Value) -> Value:
     return F.where(F.logical_and(F.eq(x, 0), F.eq(y, 0)), 0.0, slope)
 
 
+def _slope_of_factor(F: Ops, slope: Value, x: Value, y: Any, pole: int) -> Value:
+    """The slope by x of x * log(y - pole), but 0 where x is 0 and y not above the pole."""
+    nothing = F.eq(x, 0)
+    if is_number(y):
+        return slope if y > pole else F.where(nothing, 0.0, slope)
+    return F.where(F.logical_and(nothing, F.le(y, pole)), 0.0, slope)
+
+
+def _numbered(name: str, node: Node) -> str:
+    """torch's name of a step, which says which operand is a number."""
+    return f"{name}{1 if is_number(node.inputs[0]) else 2 if is_number(node.inputs[1]) else 0}"
+
+
 class Xlogy(Special):
     """x * log(y); 0 where x is 0, unless y is nan.  Shapes: (*a), (*b) -> broadcast(a, b)."""
 
@@ -38,14 +51,11 @@ class Xlogy(Special):
 
     @staticmethod
     def torch_name(node: Node) -> str:
-        return f"XlogyBackward{1 if is_number(node.inputs[0]) else 2 if is_number(node.inputs[1]) else 0}"
+        return _numbered("XlogyBackward", node)
 
     @staticmethod
     def grad_x(F: Ops, g: Value, x: Value, y: Any) -> Value:
-        slope, nothing = F.xlogy(g, y), F.eq(x, 0)
-        if is_number(y):
-            return slope if y > 0 else F.where(nothing, 0.0, slope)
-        return F.where(F.logical_and(nothing, F.le(y, 0)), 0.0, slope)
+        return _slope_of_factor(F, F.xlogy(g, y), x, y, 0)
 
     @staticmethod
     def grad_y(F: Ops, g: Value, x: Any, y: Value) -> Value:
@@ -62,14 +72,11 @@ class SpecialXlog1py(OfNamespace):
 
     @staticmethod
     def torch_name(node: Node) -> str:
-        return f"SpecialXlog1PyBackward{1 if is_number(node.inputs[0]) else 2 if is_number(node.inputs[1]) else 0}"
+        return _numbered("SpecialXlog1PyBackward", node)
 
     @staticmethod
     def grad_x(F: Ops, g: Value, x: Value, y: Any) -> Value:
-        slope, nothing = F.special_xlog1py(g, y), F.eq(x, 0)
-        if is_number(y):
-            return slope if y > -1 else F.where(nothing, 0.0, slope)
-        return F.where(F.logical_and(nothing, F.le(y, -1)), 0.0, slope)
+        return _slope_of_factor(F, F.special_xlog1py(g, y), x, y, -1)
 
     @staticmethod
     def grad_y(F: Ops, g: Value, x: Any, y: Value) -> Value:
@@ -91,7 +98,7 @@ class SpecialZeta(OfNamespace):
 
     @staticmethod
     def torch_name(node: Node) -> str:
-        return f"SpecialZetaBackward{1 if is_number(node.inputs[0]) else 2 if is_number(node.inputs[1]) else 0}"
+        return _numbered("SpecialZetaBackward", node)
 
     @staticmethod
     def grad_x(F: Ops, g: Value) -> Any:

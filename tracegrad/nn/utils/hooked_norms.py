@@ -57,17 +57,28 @@ class SpectralNorm:
         setattr(module, self.name, self.compute_weight(module, module.training))
 
 
-def _hook_of(module: Module, kind: type, name: str) -> tuple[int, Any] | None:
-    return next(((k, h) for k, h in module._before_forward.items() if type(h) is kind and h.name == name), None)
+def _hooks(module: Module, kind: type, name: str) -> list[tuple[int, Any]]:
+    """The module's hooks of one kind for one parameter, with their keys."""
+    return [(k, h) for k, h in module._before_forward.items() if type(h) is kind and h.name == name]
+
+
+def _refuse_second(operation: str, module: Module, kind: type, name: str) -> None:
+    if _hooks(module, kind, name):
+        problem = f"Cannot register two {operation} hooks on the same parameter {name}"
+        raise DataError(explain(operation, problem))
+
+
+def _hook_of(operation: str, module: Module, kind: type, name: str) -> tuple[int, Any]:
+    for found in _hooks(module, kind, name):
+        return found
+    raise ArgumentValueError(explain(f"remove_{operation}", f"{operation} of '{name}' not found in {module}"))
 
 
 def weight_norm(module: Module, name: str = "weight", dim: int = 0) -> Module:
     """Split a weight in its lengths (name_g) and directions (name_v).  Raises RuntimeError the second time.  Source: Salimans and Kingma 2016."""
     text = "`torch.nn.utils.weight_norm` is deprecated in favor of `torch.nn.utils.parametrizations.weight_norm`."
     warnings.warn(text, FutureWarning, stacklevel=2)
-    if _hook_of(module, WeightNorm, name):
-        problem = f"Cannot register two weight_norm hooks on the same parameter {name}"
-        raise DataError(explain("weight_norm", problem))
+    _refuse_second("weight_norm", module, WeightNorm, name)
     hook = WeightNorm(name, dim)
     weight = getattr(module, name)
     delattr(module, name)
@@ -80,11 +91,9 @@ def weight_norm(module: Module, name: str = "weight", dim: int = 0) -> Module:
 
 def remove_weight_norm(module: Module, name: str = "weight") -> Module:
     """Make the weight a parameter again.  Raises ValueError where there is no weight_norm."""
-    found = _hook_of(module, WeightNorm, name)
-    if found is None:
-        raise ArgumentValueError(explain("remove_weight_norm", f"weight_norm of '{name}' not found in {module}"))
-    weight = found[1].compute_weight(module).detach()
-    del module._before_forward[found[0]]
+    key, hook = _hook_of("weight_norm", module, WeightNorm, name)
+    weight = hook.compute_weight(module).detach()
+    del module._before_forward[key]
     for old in (name, f"{name}_g", f"{name}_v"):
         delattr(module, old)
     setattr(module, name, Parameter(weight))
@@ -95,9 +104,7 @@ def spectral_norm(
     module: Module, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12, dim: int | None = None
 ) -> Module:
     """Divide a weight (name_orig) by its largest singular value.  Raises RuntimeError the second time.  Source: Miyato et al. 2018."""
-    if _hook_of(module, SpectralNorm, name):
-        problem = f"Cannot register two spectral_norm hooks on the same parameter {name}"
-        raise DataError(explain("spectral_norm", problem))
+    _refuse_second("spectral_norm", module, SpectralNorm, name)
     hook = SpectralNorm(name, n_power_iterations, output_axis(module) if dim is None else dim, eps)
     weight = getattr(module, name)
     rows, columns = as_matrix(weight.detach(), hook.dim).shape
@@ -113,12 +120,10 @@ def spectral_norm(
 
 def remove_spectral_norm(module: Module, name: str = "weight") -> Module:
     """Make the weight a parameter again.  Raises ValueError where there is no spectral_norm."""
-    found = _hook_of(module, SpectralNorm, name)
-    if found is None:
-        raise ArgumentValueError(explain("remove_spectral_norm", f"spectral_norm of '{name}' not found in {module}"))
+    key, hook = _hook_of("spectral_norm", module, SpectralNorm, name)
     with no_grad():
-        weight = found[1].compute_weight(module, False).detach()
-    del module._before_forward[found[0]]
+        weight = hook.compute_weight(module, False).detach()
+    del module._before_forward[key]
     for old in (name, f"{name}_u", f"{name}_v", f"{name}_orig"):
         delattr(module, old)
     module.register_parameter(name, Parameter(weight))
