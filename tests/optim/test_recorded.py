@@ -1,0 +1,80 @@
+"""A step as tensor operators alone, which is what a recording sees: one program for all steps."""
+
+import pytest
+
+import tracegrad as tg
+from tracegrad import optim
+from tracegrad.optim.method import _setting
+
+METHODS = {
+    "SGD": {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1},
+    "Adam": {"amsgrad": True, "weight_decay": 0.1},
+    "AdamW": {"betas": (0.3, 0.9)},
+    "Adagrad": {"lr_decay": 0.1, "initial_accumulator_value": 0.1},
+    "Adadelta": {"weight_decay": 0.1},
+    "Adamax": {},
+    "NAdam": {"weight_decay": 0.1, "decoupled_weight_decay": True},
+    "RAdam": {"betas": (0.5, 0.7)},
+    "RMSprop": {"centered": True, "momentum": 0.5},
+    "Rprop": {},
+    "ASGD": {"t0": 3.0, "lambd": 0.1},
+}
+
+
+def compiled_step(method, names, rate, backend):
+    @tg.compile(backend=backend)
+    def step(p, g, lr, *kept):
+        with tg.no_grad():
+            p, state = p.clone(), {name: t.clone() for name, t in zip(names, kept, strict=True)}
+            settings = {k: _setting(v, True, False) for k, v in method.param_groups[0].items() if k != "params"}
+            if rate:
+                settings["lr"] = lr
+            method._update_tensors(p, g, state, 2, settings)
+            return p, list(state.values())
+
+    return step
+
+
+@pytest.mark.parametrize("rate", [False, True])
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("dtype", [tg.float64, tg.float32])
+def test_a_recorded_step_is_the_eager_step_every_time(name, rate, dtype):
+    check_path(name, rate, dtype, "numpy")
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "RAdam", "Rprop"])
+def test_a_recorded_step_runs_on_jax(name):
+    pytest.importorskip("jax")
+    check_path(name, True, tg.float64, "jax")
+
+
+def check_path(name, rate, dtype, backend):
+    p = tg.tensor([[1.0, -2.0], [0.3, 0.7]], dtype=dtype, requires_grad=True)
+    method = getattr(optim, name)([p], lr=0.02, **METHODS[name])
+    method.start_state()
+    names = list(method.state[p])
+    q, kept = p.detach().clone(), [t.clone() for t in method.state[p].values()]
+    step = compiled_step(method, names, rate, backend)
+    for _ in range(8):
+        g = (q**3 - q / 3).detach()
+        q, kept = step(q, g, tg.tensor(0.02, dtype=tg.float64), *kept)
+        p.grad = (p.detach() ** 3 - p.detach() / 3).detach()
+        method.step()
+    assert step.compilations == 1
+    tolerance = 1e-12 if dtype == tg.float64 else 1e-5
+    tg.testing.assert_close(q, p.detach(), rtol=tolerance, atol=tolerance)
+    for value, name in zip(kept, names, strict=True):
+        tg.testing.assert_close(value, method.state[p][name], rtol=tolerance * 10, atol=tolerance)
+
+
+def test_a_state_is_made_of_tensors_that_no_recording_has_made():
+    p = tg.ones(2, requires_grad=True)
+    method = optim.Adam([p])
+
+    @tg.compile
+    def started(x):
+        kept = method._start(p, method.param_groups[0])
+        assert all(t._node is None for t in kept.values())
+        return x * 2
+
+    started(tg.ones(2))
