@@ -359,7 +359,7 @@ def promote_operands(op: type[Op], operands: list[Any]) -> list[Any]:
 
 
 # with half precision torch takes the number as it is in these, and in the others as the tensor would hold it: 0.1 == tensor(0.1)
-_KEEPING_NUMBERS = ("mul", "div", "div_floor", "div_trunc", "floor_divide", "xlogy")
+_KEEPING_NUMBERS = ("mul", "div", "div_floor", "div_trunc", "floor_divide", "xlogy", "lerp")
 
 
 def _range(d: Any) -> tuple[int, int]:
