@@ -1,6 +1,6 @@
 """torch.nn: modules, parameters, losses."""
 
-from tracegrad.nn import functional, grad, init, modules, parameter, utils
+from tracegrad.nn import functional, grad, init, lazy, modules, parameter, utils
 from tracegrad.nn.activations import (
     CELU,
     ELU,
@@ -37,23 +37,7 @@ from tracegrad.nn.containers import DataParallel, ModuleDict, ModuleList, Sequen
 from tracegrad.nn.convolutions import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from tracegrad.nn.label_losses import CTCLoss, LinearCrossEntropyLoss, LinearCrossEntropyOptions, NLLLoss2d
 from tracegrad.nn.layers import Flatten, Identity, Linear, LogSoftmax, ReLU, Sigmoid, Softmax, Softplus, Tanh
-from tracegrad.nn.lazy import (
-    LazyBatchNorm1d,
-    LazyBatchNorm2d,
-    LazyBatchNorm3d,
-    LazyConv1d,
-    LazyConv2d,
-    LazyConv3d,
-    LazyConvTranspose1d,
-    LazyConvTranspose2d,
-    LazyConvTranspose3d,
-    LazyInstanceNorm1d,
-    LazyInstanceNorm2d,
-    LazyInstanceNorm3d,
-    LazyLinear,
-    UninitializedBuffer,
-    UninitializedParameter,
-)
+from tracegrad.nn.lazy import *  # noqa: F403
 from tracegrad.nn.lookups import Bilinear, Embedding, EmbeddingBag
 from tracegrad.nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, NLLLoss
 from tracegrad.nn.module import Module
@@ -226,19 +210,6 @@ __all__ = [
     "LSTM",
     "LSTMCell",
     "LayerNorm",
-    "LazyBatchNorm1d",
-    "LazyBatchNorm2d",
-    "LazyBatchNorm3d",
-    "LazyConv1d",
-    "LazyConv2d",
-    "LazyConv3d",
-    "LazyConvTranspose1d",
-    "LazyConvTranspose2d",
-    "LazyConvTranspose3d",
-    "LazyInstanceNorm1d",
-    "LazyInstanceNorm2d",
-    "LazyInstanceNorm3d",
-    "LazyLinear",
     "LeakyReLU",
     "Linear",
     "LinearCrossEntropyLoss",
@@ -311,8 +282,6 @@ __all__ = [
     "TripletMarginWithDistanceLoss",
     "Unflatten",
     "Unfold",
-    "UninitializedBuffer",
-    "UninitializedParameter",
     "Upsample",
     "UpsamplingBilinear2d",
     "UpsamplingNearest2d",
@@ -326,3 +295,4 @@ __all__ = [
     "parameter",
     "utils",
 ]
+__all__ += lazy.__all__

@@ -194,5 +194,4 @@ __all__ = [
     "LazyLinear",
     "UninitializedBuffer",
     "UninitializedParameter",
-    "is_lazy",
 ]

@@ -1,23 +1,6 @@
 """torch.nn.utils.rnn: sequences of different lengths, packed and padded."""
 
-from tracegrad.nn.packed import (
-    PackedSequence,
-    invert_permutation,
-    pack_padded_sequence,
-    pack_sequence,
-    pad_packed_sequence,
-    pad_sequence,
-    unpack_sequence,
-    unpad_sequence,
-)
+from tracegrad.nn import packed
+from tracegrad.nn.packed import *  # noqa: F403
 
-__all__ = [
-    "PackedSequence",
-    "invert_permutation",
-    "pack_padded_sequence",
-    "pack_sequence",
-    "pad_packed_sequence",
-    "pad_sequence",
-    "unpack_sequence",
-    "unpad_sequence",
-]
+__all__ = [*packed.__all__]
