@@ -5,6 +5,7 @@ Each function may use NumPy and the other functions of this file, and nothing el
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -131,6 +132,9 @@ def index(x: Array, indices: tuple[Array, ...], dims: tuple[int, ...]) -> Array:
     """x at integer positions, by NumPy's rule for the place of the new axes.  dims: the axis of each index."""
     if len(dims) == 1:
         return x.take(indices[0], dims[0])
+    places = flat_places(x, indices) if x.size >= 1024 and len(dims) == x.ndim else None
+    if places is not None:
+        return x.reshape(-1).take(places, mode="wrap")
     return np.asarray(x[full_index(x.ndim, indices, dims)], order="C")
 
 
@@ -144,17 +148,58 @@ def full_index(ndim: int, indices: tuple[Array, ...], dims: tuple[int, ...]) -> 
 
 def index_put(x: Array, values: Array, indices: tuple[Array, ...], dims: tuple[int, ...], accumulate: bool) -> Array:
     """A copy of x with values written (or added, repeated positions as often as they occur) at integer positions."""
+    if accumulate and len(dims) == 1 and x.size >= 4096:
+        return add_slices(x, indices[0], values, dims[0])
     out = np.array(x, order="C")
+    places = flat_places(x, indices) if x.size >= 1024 and len(dims) == x.ndim else None
+    if not accumulate and places is not None:
+        out.reshape(-1)[places] = values
+        return out
     at = full_index(x.ndim, indices, dims)
     if not accumulate:
         out[at] = values
         return out
-    if len(dims) == 1 and out.size >= 4096:
-        places = axis_places(x.shape, indices[0], dims[0])
-    else:
+    if places is None:
         places = np.arange(out.size).reshape(out.shape)[at]
     np.add.at(out.reshape(-1), places.reshape(-1), np.broadcast_to(values, places.shape).reshape(-1))
     return out
+
+
+def flat_places(x: Array, indices: tuple[Array, ...]) -> Array | None:
+    """The row-major positions of elements of x, given by their positions along all axes; None where these are few, which NumPy finds as quickly.
+
+    Raises IndexError for a position outside of x.
+    """
+    if max(i.size for i in indices) < 1024:
+        return None
+    places: Any = None
+    for i, size, step in zip(indices, x.shape, np.cumprod((1, *x.shape[:0:-1]))[::-1].tolist(), strict=True):
+        own = axis_positions(i, size)
+        own = own * step if step != 1 else own
+        places = own if places is None else places + own
+    return places  # type: ignore[no-any-return]
+
+
+def add_slices(x: Array, i: Array, values: Array, dim: int) -> Array:
+    """A copy of x with values added to its slices at the positions i of axis dim; many long slices by a product with a sparse matrix."""
+    n, inner, stacks = x.shape[dim], math.prod(x.shape[dim + 1 :]), math.prod(x.shape[:dim])
+    if inner < 4 or i.size * inner < 32768 or x.dtype.char not in "fdFD":
+        out, places = np.array(x, order="C"), axis_places(x.shape, i, dim)
+        np.add.at(out.reshape(-1), places.reshape(-1), np.broadcast_to(values, places.shape).reshape(-1))
+        return out
+    from scipy.sparse import csc_array
+
+    at, out = axis_positions(i.reshape(-1), n), np.empty(x.shape, x.dtype)
+    every = np.broadcast_to(values, (*x.shape[:dim], *i.shape, *x.shape[dim + 1 :])).reshape(stacks, at.size, inner)
+    chosen = csc_array((np.ones(at.size, x.dtype), at, np.arange(at.size + 1)), shape=(n, at.size))
+    for own, rows, part in zip(x.reshape(stacks, n, inner), every, out.reshape(stacks, n, inner), strict=True):
+        np.add(own, chosen @ rows, out=part)
+    return out
+
+
+def axis_positions(i: Array, size: int) -> Array:
+    """The positions i of an axis counted from its beginning.  Raises IndexError for one outside [-size, size)."""
+    return i if i.dtype == np.int64 and i.size and i.view(np.uint64).max() < size else np.arange(size)[i]
 
 
 def axis_places(shape: tuple[int, ...], i: Array, dim: int) -> Array:
@@ -164,17 +209,17 @@ def axis_places(shape: tuple[int, ...], i: Array, dim: int) -> Array:
         lead *= size
     for size in shape[dim + 1 :]:
         inner *= size
-    slices = np.arange(n)[i.reshape(-1)]  # counts negative ones from the end
-    rows = np.add((np.arange(lead) * n)[:, None], slices)
+    rows = axis_positions(i.reshape(-1), n)[None]
+    if lead != 1:
+        rows = np.add((np.arange(lead) * n)[:, None], rows)
     if inner != 1:
-        np.multiply(rows, inner, out=rows)
-        rows = np.add(rows[:, :, None], np.arange(inner))
+        rows = np.add((rows * inner)[:, :, None], np.arange(inner))
     return rows.reshape((*shape[:dim], *i.shape, *shape[dim + 1 :]))
 
 
 def check_positions(i: Array, size: int, kind: type[Exception]) -> None:
     """Raise `kind` unless all positions lie in [0, size)."""
-    if i.size and (i.min() < 0 or i.max() >= size):
+    if i.size and i.view(f"u{i.itemsize}").max() >= size:  # a negative number is a large one without its sign
         bad = i[(i < 0) | (i >= size)].flat[0]
         raise kind(f"index {bad} is out of bounds for an axis with size {size}")
 
@@ -185,7 +230,7 @@ def index_select(x: Array, i: Array, dim: int) -> Array:
         check_positions(i, 1, IndexError)
         return np.array(x)
     check_positions(i, x.shape[dim], RuntimeError if dim == 1 and x.ndim == 2 else IndexError)
-    return x.take(i.reshape(-1), dim)
+    return x.take(i.reshape(-1), dim, mode="wrap")  # quicker than to look at them once more
 
 
 def index_add(x: Array, i: Array, source: Array, dim: int) -> Array:
@@ -217,7 +262,7 @@ def gather(x: Array, i: Array, dim: int) -> Array:
         check_positions(i, x.shape[0] if x.ndim else 1, RuntimeError)
         return x.reshape(-1)[i]
     check_positions(i, x.shape[dim], RuntimeError)
-    return x.reshape(-1).take(element_places(x.shape, i, dim))
+    return x.reshape(-1).take(element_places(x.shape, i, dim), mode="wrap")  # quicker than to look at them once more
 
 
 def scatter_add(x: Array, i: Array, source: Array, dim: int) -> Array:

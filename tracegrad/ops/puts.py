@@ -29,7 +29,9 @@ def _positions(F: Ops, operation: str, index: Any) -> Any:
 def _outside(index: Any, size: int) -> bool:
     """Whether a position is negative or behind the end: known of a tensor's values only, not in a recording."""
     read = getattr(index, "_data", None)
-    return read is not None and local.trace is None and bool(((read < 0) | (read >= size)).any())
+    if read is None or local.trace is not None or not read.size:
+        return False
+    return bool(read.view(f"u{read.itemsize}").max() >= size)  # a negative number is a large one without its sign
 
 
 def _none_negative(F: Ops, index: Value, size: int) -> Value:
