@@ -273,10 +273,30 @@ def clamp(x: Array, low: Any, high: Any) -> Array:
 # Folds over axes
 
 
+def total(x: Array, dim: Any, keepdim: bool) -> Array:
+    """The sum over axes.  Large float32 by products with ones, which have vector instructions, and their sums in float64: closer than NumPy's sums by pairs."""
+    if x.size < 16384 or x.dtype.char != "f" or not x.flags.c_contiguous:
+        return np.add.reduce(x, axis=dim, keepdims=keepdim)
+    first = 0 if dim is None else x.ndim - len(dim)
+    n = 1
+    for size in x.shape[first:]:
+        n *= size
+    width = 128 if first == 0 else next((d for d in range(250, 49, -1) if n % d == 0), 0)
+    if not width or (dim is not None and dim != tuple(range(first, x.ndim))):
+        return np.add.reduce(x, axis=dim, keepdims=keepdim)
+    rows = x.reshape(-1, n)
+    whole = n // width * width
+    parts = np.dot(rows[:, :whole].reshape(-1, width), np.ones(width, np.float32))
+    found = np.add.reduce(parts.reshape(len(rows), -1), axis=1, dtype=np.float64)
+    if whole < n:
+        found = np.add(found, np.add.reduce(rows[:, whole:], axis=1))
+    return found.astype(np.float32).reshape(x.shape[:first] + (1,) * (x.ndim - first if keepdim else 0))
+
+
 def mean(x: Array, dim: Any, keepdim: bool) -> Array:
     """Sum by count; nan without elements."""
-    total = np.add.reduce(x, axis=dim, keepdims=keepdim)
-    return np.divide(total, x.size // max(total.size, 1), order="C")
+    found = np.add.reduce(x, axis=dim, keepdims=keepdim) if x.size < 16384 else total(x, dim, keepdim)
+    return np.divide(found, x.size // max(found.size, 1), order="C")
 
 
 def var(x: Array, dim: Any, keepdim: bool, correction: float) -> Array:

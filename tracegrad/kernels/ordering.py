@@ -190,13 +190,15 @@ def accumulated(step: Any, x: Array, dim: int) -> Array:
 
 def cumsum(x: Array, dim: int) -> Array:
     """Sums up to and with each position of an axis."""
-    if x.dtype == np.float16:
+    if x.dtype.char == "e":
         return cumsum(x.astype(np.float32), dim).astype(np.float16)
-    if x.size >= 4096 and dim == x.ndim - 1 and x.shape[-1] >= 64 and x.dtype.char in "fd":
+    if x.size < 4096:
+        return np.add.accumulate(np.asarray(x, order="C"), axis=dim) if x.ndim else np.array(x)
+    if dim == x.ndim - 1 and x.shape[-1] >= 64 and x.dtype.char in "fd":
         found = _sums_by_blocks(np.ascontiguousarray(x))
         if np.isfinite(found[..., -1]).all():  # 0 times infinity has not come in
             return found
-    return accumulated(np.add, x, dim) if x.ndim else np.array(x)
+    return accumulated(np.add, x, dim)
 
 
 def _sums_by_blocks(x: Array) -> Array:

@@ -68,9 +68,14 @@ class Sum(Reduction):
     """Sum over the axes dim.  Shape: (*a) -> a without dim (1s there if keepdim).  No elements: 0; integers and bools are summed as int64."""
 
     linear, onnx = ("x",), "ReduceSum"
-    numpy = "np.add.reduce({x}, axis={dim}, keepdims={keepdim})"
+    numpy = "np.add.reduce({x}, axis={dim}, keepdims={keepdim}) if {x}.size < 16384 else K.total({x}, {dim}, {keepdim})"
     jax = "jnp.sum({x}, axis={dim}, keepdims={keepdim})"
     samples = _FOLDS
+
+    @staticmethod
+    def expression(backend: str, x: str, dim: Dim, keepdim: bool) -> str:
+        """In programs NumPy's sum, which a reader knows."""
+        return f"np.add.reduce({x}, axis={dim}, keepdims={keepdim})" if backend == "numpy" else ""
 
     @staticmethod
     def torch_name(dim: Dim, keepdim: bool) -> str:
@@ -140,7 +145,7 @@ class Prod(Sum):
     """Product over the axes dim.  Shape: (*a) -> a without dim (1s there if keepdim).  No elements: 1.  Derivatives of every order are right at zeros."""
 
     masks = "folds"
-    linear, onnx = (), "ReduceProd"
+    linear, onnx, expression = (), "ReduceProd", None
     numpy = "K.product({x}, {dim}, {keepdim})"
     jax = "jnp.prod({x}, axis={dim}, keepdims={keepdim})"
     samples = (
