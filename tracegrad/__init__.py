@@ -101,6 +101,7 @@ _LAZY = {
     "compile": ("tracegrad.compiler", "compile"),
     "capture": ("tracegrad.compiler", "capture"),
     "vmap": ("tracegrad.func", "vmap"),
+    **{name: ("tracegrad.func.control_flow", name) for name in "cond fori_loop map scan while_loop".split()},
     **{name: ("tracegrad.eager.sampling", name) for name in "bernoulli binomial multinomial normal poisson".split()},
     **{name: ("tracegrad.eager.sequences", name) for name in "logspace range tril_indices triu_indices".split()},
     **{

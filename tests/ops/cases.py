@@ -153,7 +153,8 @@ class Case:
 def attribute_of(name: str, value: Any, dtype: Any = np.float64) -> Any:
     """The attribute that a sample stands for: a dtype by its name, the Graph of a body."""
     if isinstance(value, Body):
-        return value.graph(dtype)
+        leaves = [make_leaf(Type(v.shape, np.dtype(dtype)), needs=True) for v in value.inputs]
+        return Graph(leaves, value.function(B, *leaves))
     return np.dtype(value) if name == "dtype" and isinstance(value, str) else value
 
 

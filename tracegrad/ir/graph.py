@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any, ClassVar
 
+import numpy as np
+
 from tracegrad.errors import VerifyError, explain
 from tracegrad.ir.builder import build
 from tracegrad.ir.literals import literal_key
 from tracegrad.ir.node import BY_SEQUENCE, Node, input_type, make_leaf
 from tracegrad.ir.op import Op
+from tracegrad.ir.raw import compute
 from tracegrad.ir.text import graph_text
 
 
@@ -97,7 +100,16 @@ class Graph:
         counts = f"{len(self.inputs)} inputs, {len(self.captures)} captures, {len(self.nodes)} nodes, {len(self.outputs)} outputs"
         return f"<Graph: {counts}>"
 
-    __call__: ClassVar[Callable[..., tuple[Any, ...]]]  # the outputs at arrays for the leaves; ir/raw fills it in
+    def __call__(self, *arrays: Any) -> tuple[Any, ...]:
+        """The outputs at these arrays for the leaves, operator by operator: what a body does where nothing is compiled."""
+
+        def apply(op: type[Op], inputs: tuple[Any, ...], attrs: tuple[Any, ...], node: Node) -> Any:
+            if op.name == "project":
+                return inputs[0][attrs[0]]
+            found = compute(op, inputs, attrs)
+            return found if op.several() or type(found) is np.ndarray else np.asarray(found)
+
+        return tuple(map(np.asarray, evaluate(self, dict(zip(self.leaves, arrays, strict=True)), apply)))
 
     # how a graph leaves the program; export/ fills these in when the package is imported
     to_json: ClassVar[Callable[..., str]]

@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad.errors import ArgumentError, DataError, IndexingError, LinAlgError, explain
-from tracegrad.ir.graph import Graph, evaluate
 from tracegrad.ir.half import has_half, rounded_array, wide_array, widens
-from tracegrad.ir.node import Node
 from tracegrad.ir.op import REGISTRY, Op
 from tracegrad.ir.prelude import Ops
 from tracegrad.ir.types import type_of
@@ -131,18 +129,3 @@ def compute(op: type[Op], values: tuple[Any, ...], attrs: tuple[Any, ...]) -> An
         raise DataError(
             explain(op.name, str(error).removeprefix(f"{op.name}: "))
         ) from None  # kernels know no classes of ours
-
-
-def call_graph(graph: Graph, *arrays: Any) -> tuple[Any, ...]:
-    """The outputs of a graph at these arrays, operator by operator: what a body does where nothing is compiled."""
-
-    def apply(op: type[Op], inputs: tuple[Any, ...], attrs: tuple[Any, ...], node: Node) -> Any:
-        if op.name == "project":
-            return inputs[0][attrs[0]]
-        found = compute(op, inputs, attrs)
-        return found if op.several() or type(found) is np.ndarray else np.asarray(found)
-
-    return tuple(map(np.asarray, evaluate(graph, dict(zip(graph.leaves, arrays, strict=True)), apply)))
-
-
-Graph.__call__ = call_graph

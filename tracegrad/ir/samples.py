@@ -7,11 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tracegrad.ir.builder import B
-from tracegrad.ir.graph import Graph
-from tracegrad.ir.node import make_leaf
-from tracegrad.ir.types import Type
-
 
 class Sample(NamedTuple):
     """How to draw one operand: kind 'array', 'complex', 'symmetric', 'hermitian', 'index' or 'mask', its shape, and the range of its values."""
@@ -67,12 +62,7 @@ def M(*shape: int) -> Sample:
 
 
 class Body:
-    """A Graph as an attribute: function(F, *inputs) gives its outputs, for inputs of these recipes."""
+    """A Graph as an attribute: function(F, *inputs) gives its outputs, for inputs of these recipes.  The tests make it."""
 
     def __init__(self, function: Callable[..., tuple[Any, ...]], *inputs: Sample) -> None:
         self.function, self.inputs = function, inputs
-
-    def graph(self, dtype: Any = np.float64) -> Graph:
-        """The Graph, with floating inputs of that dtype."""
-        leaves = [make_leaf(Type(s.shape, np.dtype(dtype)), needs=True) for s in self.inputs]
-        return Graph(leaves, self.function(B, *leaves))

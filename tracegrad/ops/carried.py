@@ -29,6 +29,7 @@ def moving_carries(body: Graph, carries: int, moving: Sequence[int]) -> tuple[li
 
 
 def tangent_of(F: Ops, node: Node, incoming: tuple[Any, ...], position: int) -> Any:
+    """The tangent of an operand; zeros where there is none."""
     t = incoming[position]
     return F.zeros(input_type(node, position)) if t is None else t
 
@@ -60,6 +61,7 @@ def spread(F: Ops, x: Any, size: int) -> Any:
 
 
 def dtype_source(t: Type) -> str:
+    """The dtype of an array as NumPy source."""
     return (
         "np.bool_" if t.dtype.kind == "b" else "np.dtype('bfloat16')" if t.dtype.kind == "V" else f"np.{t.dtype.name}"
     )

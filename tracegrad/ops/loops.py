@@ -55,7 +55,6 @@ class WhileLoop(Op):
         given = ", ".join([*state, *operands[carries:]])
         together = "".join(f"{h}, " for h in state).rstrip()
         return [
-            f"{target} = None",
             *(f"{h} = np.array({x})" for h, x in zip(state, operands, strict=False)),
             f"while {cond}({given})[0]:",
             f"    {together} = {body}({given})",
@@ -188,36 +187,31 @@ class WhileBackward(Op):
         """In the cotangents it is the transpose of the loop's tangent; in the operands it is the reverse of the loop that carries these tangents along."""
         cond, body, _, carries, followed = node.attrs
         count, inner = len(node.inputs), len(body.inputs)
-        types = [input_type(node, i) for i in range(count)]
-        state = [i for i in followed if i < carries]
         xs = [read(node, i) for i in range(count)]
         v = [F.zeros(t) if g is None else g for g, t in zip(given, node.types, strict=True)]
-        test, step = forward_while(cond, body, carries, followed)
-        first = len(state)
-        operands = [*xs[:carries], *v[:first], *xs[carries:inner], *v[first:]]
+        first = len([i for i in followed if i < carries])
         found: list[Any] = [None] * count
         if any(wanted(i) for i in node.inputs[inner:]):
+            test, step = forward_while(cond, body, carries, followed)
+            operands = [*xs[:carries], *v[:first], *xs[carries:inner], *v[first:]]
             answers = F.while_loop(*operands, cond=test, body=step, carries=carries + first)
             for k in range(first):
                 found[inner + k] = answers[carries + k] if wanted(node.inputs[inner + k]) else None
-        chosen = [i for i in followed if wanted(node.inputs[i])]
-        if not chosen:
-            return found
-        kinds = [
-            *types[:carries],
-            *(types[i] for i in state),
-            *types[carries:inner],
-            *(types[i] for i in followed[first:]),
-        ]
-        moved = {i: i if i < carries else i + first for i in range(inner)}
-        outer = [i for i in range(carries + first) if is_differentiable(kinds[i])]
-        cotangents = [None] * len(state) + xs[inner:]
-        targets = (*outer, *(moved[i] for i in followed if i >= carries))
-        answers = reverse_of_while(F, operands, kinds, test, step, carries + first, targets, cotangents)
-        parts = dict(zip(targets, answers, strict=True))
-        for i in chosen:
-            found[i] = parts[moved[i]]
+        if any(wanted(node.inputs[i]) for i in followed):
+            for i, part in zip(followed, bent(F, node, xs, followed, v, [None] * first), strict=True):
+                found[i] = part if wanted(node.inputs[i]) else None
         return found
+
+    @staticmethod
+    def push(F: Ops, node: Node, incoming: tuple[Any, ...]) -> Any:
+        """The reverse of the loop that carries the operands' tangents along: a tangent per result."""
+        _, body, _, carries, followed = node.attrs
+        inner = len(body.inputs)
+        moving = [i for i in followed if i < carries]
+        given = list(incoming[inner : inner + len(moving)])
+        moving += [i for i in range(carries, inner) if incoming[i] is not None]
+        v = [tangent_of(F, node, incoming, i) for i in moving]
+        return tuple(bent(F, node, list(node.inputs), moving, v, given))
 
     @staticmethod
     def batch(
@@ -268,6 +262,27 @@ def reverse_of_while(
         *xs, *given, cond=cond, body=body, back=back, carries=carries, followed=tuple(followed)
     )
     return found
+
+
+def bent(
+    F: Ops, node: Node, xs: Sequence[Any], moving: Sequence[int], v: Sequence[Any], given: Sequence[Any]
+) -> list[Any]:
+    """How a while_backward's results change when its operands `moving` (all differentiable carried ones first) do along v, and its cotangents along `given`.
+
+    The loop that carries tangents gives J(x) v.  The cotangent of x in its reverse, from g for the tangents and dg for the values, is d(J(x)^T g) along v and dg.
+    """
+    cond, body, _, carries, followed = node.attrs
+    inner, types = len(body.inputs), [input_type(node, i) for i in range(len(node.inputs))]
+    test, step = forward_while(cond, body, carries, moving)
+    first = len([i for i in moving if i < carries])
+    operands = [*xs[:carries], *v[:first], *xs[carries:inner], *v[first:]]
+    tangents = [types[i] for i in moving]
+    kinds = [*types[:carries], *tangents[:first], *types[carries:inner], *tangents[first:]]
+    targets = [i for i in range(carries + first) if is_differentiable(kinds[i])]
+    targets += [i + first for i in followed if i >= carries]
+    answers = reverse_of_while(F, operands, kinds, test, step, carries + first, targets, [*given, *xs[inner:]])
+    parts = dict(zip(targets, answers, strict=True))
+    return [parts[i if i < carries else i + first] for i in followed]
 
 
 def forward_while(cond: Graph, body: Graph, carries: int, moving: Sequence[int]) -> tuple[Graph, Graph]:

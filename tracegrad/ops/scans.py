@@ -74,7 +74,6 @@ class Scan(Op):
         assigned = "".join(f"{name}, " for name in (*state, *(f"{y}[i]" for y in stacks))).rstrip()
         count = f"range({length - 1}, -1, -1)" if reverse else f"range({length})"
         return [
-            f"{target} = None",
             *(f"{h} = {x}" for h, x in zip(state, operands, strict=False)),
             *(
                 f"{y} = np.empty({t.shape}, {dtype_source(t)})"
