@@ -91,6 +91,10 @@ class VerifyError(TracegradError, RuntimeError):
     """A graph breaks one of the invariants of the IR."""
 
 
+class BackendError(TracegradError, RuntimeError):
+    """The library behind a backend refused a program, or failed while it ran it."""
+
+
 class PassError(TracegradError, RuntimeError):
     """A compiler pass failed; the message names pass, rule, node and the user's line.  `before` and `after` are the IR around the fault."""
 

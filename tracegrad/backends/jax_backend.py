@@ -1,78 +1,208 @@
-"""The JAX backend: a graph as Python source over jax.numpy, compiled by XLA as one function.
+"""The JAX backend: a graph as Python source over JAX, compiled by XLA as one function.
 
-float64 works without touching the user's JAX configuration (`enable_x64` is entered around trace and every call; it is thread-local).  A call waits for its
-results and copies them, because XLA on the CPU reads the caller's NumPy buffers while it runs and may hand them back as results.  This module imports JAX;
-`backends.base.backend` imports it on first use.
+float64 works without touching the user's JAX configuration (`enable_x64` is entered around tracing, and around the calls of programs with 64-bit arguments; it is
+thread-local).  A call waits for its results, because XLA on the CPU reads the caller's NumPy buffers while it runs.  Results are NumPy arrays over XLA's memory
+(jax_memory.py).  This module imports JAX; `backends.base.backend` imports it on first use.
 """
 
 from __future__ import annotations
 
+import threading
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.extend import source_info_util
 
 from tracegrad.backends.base import Array
-from tracegrad.backends.source import body_names, literal_source, node_expression, source_names, types_comment
-from tracegrad.errors import VerifyError, explain
+from tracegrad.backends.jax_errors import named
+from tracegrad.backends.jax_memory import exclusive, resident, shown, taken
+from tracegrad.backends.jax_mesh import gathered, placed, shardings
+from tracegrad.backends.jax_options import Options, read_options
+from tracegrad.backends.jax_source import FILE, jax_source
+from tracegrad.errors import ArgumentError, TracegradError, VerifyError, explain
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node
+from tracegrad.ir.types import size_of
 from tracegrad.kernels import jax_kernels
+
+LONG, VERY_LONG = (
+    800,
+    4000,
+)  # nodes from which XLA's fusion of values that are read several times costs more than it gives
+SMALL = 65_536  # elements of the largest value up to which a long program runs as fast without fusion
+UNFUSED: dict[str, str | bool] = {"xla_disable_hlo_passes": "fusion"}
+_WIDE = frozenset({"float64", "int64", "complex128", "uint64"})
+
+__all__ = ["JaxExecutable", "compile_graph", "fuses", "jax_source", "read_options"]
 
 
 class JaxExecutable:
-    """A graph compiled by XLA.  `source` is the text of the traced function."""
+    """A graph compiled by XLA at its first call.  `source` is the text of the traced function."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, options: Options | None = None) -> None:
         self.source = jax_source(graph)
+        self.options = options or Options()
         scope: dict[str, Any] = {"np": np, "jnp": jnp, "jax": jax, "K": jax_kernels}
-        exec(compile(self.source, "<generated JAX function>", "exec"), scope)
-        self._jitted = jax.jit(scope["compiled"])
-        self._types = [o.type if isinstance(o, Node) else None for o in graph.outputs]
-        self._checked = False
+        exec(compile(self.source, FILE, "exec"), scope)
+        self._function: Callable[..., Any] = scope["compiled"]
+        self._graph = graph
+        self._wide = any(leaf.dtype.name in _WIDE for leaf in graph.leaves)
+        self._lock = threading.Lock()
+        self._programs: dict[tuple[int, ...], Any] = {}  # by the positions of donated leaves
+        self._plain: Any = None  # the one that donates nothing
+        self._device: Any = None
+        self._given = donated_leaves(graph, self.options)
+        self._spread = None if self.options.mesh is None else shardings(graph, self.options)
 
     def __call__(self, *arrays: Any) -> tuple[Array, ...]:
-        """The outputs for these inputs and captures: fresh NumPy arrays."""
-        with jax.enable_x64(True):
-            results = self._jitted(*arrays)
-            jax.block_until_ready(results)
-        out = tuple(np.array(r) for r in results)
-        if not self._checked:
-            self._check(out)
-        return out
+        """The outputs for these inputs and captures: fresh, writable NumPy arrays."""
+        program = self._plain or self._program(())
+        if self._spread is not None:
+            return self._on_mesh(program, arrays)
+        device = self._device
+        return self._run(program, arrays, [taken(a, device) for a in arrays])
 
-    def _check(self, results: tuple[Array, ...]) -> None:
-        """The first call proves that XLA's types are those of the graph."""
-        for i, (array, t) in enumerate(zip(results, self._types, strict=True)):
-            if t is not None and (array.shape != t.shape or array.dtype != t.dtype):
-                raise VerifyError(
-                    explain(
-                        "jax backend",
-                        f"output {i} should be {t}, XLA gave {array.dtype}{list(array.shape)}",
-                        "This is a fault of tracegrad",
-                    )
-                )
-        self._checked = True
+    @property
+    def donating(self) -> Callable[..., tuple[Array, ...]]:
+        """A function like the executable itself whose results may take the memory of the donated arguments."""
+        return self._donating if self._given and self._spread is None else self
+
+    def _donating(self, *arrays: Any) -> tuple[Array, ...]:
+        """The same where the memory of donated arguments is XLA's own and no other argument shows it; NumPy's is never given away."""
+        self._plain or self._program(())
+        found = {p: r for p in self._given if (r := exclusive(p, arrays, self._device)) is not None}
+        if not found:
+            return self(*arrays)
+        inputs = [taken(a, self._device) for a in arrays]
+        results = self._run(self._program(tuple(found)), arrays, inputs)
+        owners = {r.address: r for r in (resident(a, self._device) for a in results) if r is not None}
+        for old in found.values():
+            if old.array.is_deleted():  # the old array shows memory that belongs to a result now, and keeps it alive
+                old.array = owners[old.address].array
+        return results
+
+    def _run(self, program: Any, arrays: tuple[Any, ...], inputs: list[Any], fitted: bool = False) -> tuple[Array, ...]:
+        device = self._device
+        try:
+            if self._wide:
+                with jax.enable_x64(True):
+                    results = program(*inputs)
+            else:
+                results = program(*inputs)
+            return tuple([shown(r, device) for r in results])
+        except Exception as error:
+            if fitted or not isinstance(error, TypeError):
+                raise self._failure(error, arrays) from error
+            fitting = self._fitting(arrays)
+        return self._run(program, tuple(fitting), fitting, True)
+
+    def _on_mesh(self, program: Any, arrays: tuple[Any, ...]) -> tuple[Array, ...]:
+        assert self._spread is not None
+        try:
+            with jax.enable_x64(True):
+                results = program(*map(placed, self._fitting(arrays), self._spread[0]))
+                jax.block_until_ready(results)
+                return tuple([gathered(r) for r in results])
+        except TracegradError:
+            raise
+        except Exception as error:
+            raise named(error, self.source, "run the program") from error
+
+    def _fitting(self, arrays: tuple[Any, ...]) -> list[Array]:
+        """The arguments as arrays of the leaves' dtypes.  Raises TypeError where shapes or their number differ."""
+        leaves = self._graph.leaves
+        found = [np.asarray(a, leaf.dtype) for a, leaf in zip(arrays, leaves, strict=False)]
+        wrong = [i for i, (a, leaf) in enumerate(zip(found, leaves, strict=False)) if a.shape != leaf.shape]
+        if wrong or len(arrays) != len(leaves):
+            types = ", ".join(str(leaf.type) for leaf in leaves)
+            raise ArgumentError(
+                explain("jax", f"the program takes arrays of the types ({types}), got {len(arrays)} others")
+            )
+        return found
+
+    def _failure(self, error: Exception, arrays: tuple[Any, ...]) -> TracegradError:
+        """The error of a call, found once more operator by operator to know the one that fails."""
+        found = named(error, self.source, "run the program")
+        if type(found).__name__ != "BackendError":
+            return found
+        try:
+            with jax.enable_x64(True):
+                jax.block_until_ready(self._function(*map(jnp.asarray, arrays)))
+        except Exception as again:
+            return named(again, self.source, "run the program")
+        return found
+
+    def _program(self, donated: tuple[int, ...]) -> Any:
+        """XLA's program, made on first use; a second thread waits for it."""
+        with self._lock:
+            found = self._programs.get(donated)
+            if found is None:
+                found = self._programs[donated] = self._compile(donated)
+                self._device = found.runtime_executable().local_devices()[0]
+            if not donated:
+                self._plain = found
+            return found
+
+    def _compile(self, donated: tuple[int, ...]) -> Any:
+        graph, options = self._graph, self.options
+        specs = [jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in graph.leaves]
+        chosen: dict[str, Any] = {"donate_argnums": donated} if donated else {}
+        if self._spread is not None:
+            chosen |= {"in_shardings": self._spread[0], "out_shardings": self._spread[1]}
+        elif options.device is not None:
+            chosen["in_shardings"] = chosen["out_shardings"] = jax.sharding.SingleDeviceSharding(options.device)
+        fused = fuses(graph) if options.fusion is None else options.fusion
+        # one location for all operators: JAX would make one for every line, which takes as long as the rest of its lowering
+        here = source_info_util.current().traceback
+        try:
+            with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+                with source_info_util.user_context(here):
+                    lowered = jax.jit(self._function, **chosen).lower(*specs)
+                self._check(lowered.out_info)
+                with warnings.catch_warnings():
+                    return lowered.compile(compiler_options=None if fused else UNFUSED)
+        except TracegradError:
+            raise
+        except Exception as error:
+            raise named(error, self.source, "compile the program") from error
+
+    def _check(self, results: Any) -> None:
+        """XLA's types are those of the graph."""
+        for i, (result, output) in enumerate(zip(results, self._graph.outputs, strict=True)):
+            if isinstance(output, Node) and (result.shape != output.shape or result.dtype != output.dtype):
+                problem = f"output {i} should be {output.type}, XLA gives {result.dtype}{list(result.shape)}"
+                raise VerifyError(explain("jax backend", problem, "This is a fault of tracegrad"))
 
 
-def jax_source(graph: Graph) -> str:
-    """The text of `def compiled(a0, ..., c0, ...)` over jax.numpy, which returns a tuple, behind the functions of its bodies."""
-    bodies = body_names(graph)
-    functions = [line for body, name in bodies.items() for line in [*_function(body, name, bodies), "", ""]]
-    return "\n".join([*functions, *_function(graph, "compiled", bodies), ""])
+def donated_leaves(graph: Graph, options: Options) -> tuple[int, ...]:
+    """The positions of leaves that were donated and whose memory a result can take: one of the same type for each."""
+    free = [o.type for o in graph.outputs if isinstance(o, Node)]
+    found = []
+    for position, (name, leaf) in enumerate(zip(graph.names, graph.leaves, strict=True)):
+        if options.is_donated(name) and leaf.type in free:
+            free.remove(leaf.type)
+            found.append(position)
+    return tuple(found)
 
 
-def _function(graph: Graph, name: str, bodies: dict[Graph, str]) -> list[str]:
-    """The lines of the function of one graph."""
-    names = source_names(graph, bodies)
-    parameters = ", ".join(names[leaf] for leaf in graph.leaves)
-    lines = [
-        f"    # {names[leaf]}: {leaf.type} = {shown}" for leaf, shown in zip(graph.leaves, graph.names, strict=True)
-    ]
-    lines += [f"    {names[n]} = {node_expression(n, names, 'jax')}  # {types_comment(n)}" for n in graph.nodes]
-    results = "".join(f"{names[o] if isinstance(o, Node) else literal_source(o)}, " for o in graph.outputs).rstrip()
-    return [f"def {name}({parameters}):", *lines, f"    return ({results})"]
+def fuses(graph: Graph) -> bool:
+    """Whether XLA is to fuse this program: not where that makes its compile time grow faster than the program.
+
+    A fused loop computes again what several others read, so that XLA's time explodes on long gradients, whose forward values are read twice.
+    """
+    nodes = graph.nodes
+    if len(nodes) < LONG:
+        return True
+    users = graph.users()
+    shared = sum(len(users[node]) > 1 for node in nodes)
+    if shared * 6 < len(nodes):
+        return True
+    largest = max((size_of(t.shape) for node in nodes for t in node.types), default=0)
+    return largest > SMALL and len(nodes) < VERY_LONG
 
 
 compile_graph = JaxExecutable
