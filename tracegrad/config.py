@@ -69,6 +69,7 @@ class _Settings:
     def __init__(self) -> None:
         self.verify = os.environ.get("TRACEGRAD_VERIFY", "0") not in ("0", "")
         self.dump = os.environ.get("TRACEGRAD_DUMP", "")
+        self.max_paths = int(os.environ.get("TRACEGRAD_MAX_PATHS", "64"))  # courses of one signature that are compiled
 
 
 settings = _Settings()

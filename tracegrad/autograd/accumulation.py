@@ -90,6 +90,8 @@ def accumulate(tensor: Tensor, g: Any, create_graph: bool, owned: bool = False) 
         if isinstance(g, Tensor):
             if before is None:
                 tensor._grad = _copied(tensor, g)
+            elif local.trace is not None and not create_graph and g._node is not None:
+                before.add_(g.detach())  # type: ignore[attr-defined]
             else:
                 tensor._grad = T.add(before, g)
         elif before is None:
@@ -105,8 +107,8 @@ def _copied(tensor: Tensor, g: Tensor) -> Tensor:
     """A cotangent as a Tensor of its own: several leaves may get the same one."""
     if g._node is None:
         return handle(_laid_out(g._data, tensor), None)
-    if local.trace is not None:
-        return g
+    if local.trace is not None:  # several leaves may get the same one, each under a name of its own
+        return local.trace.name(g)  # type: ignore[no-any-return]
     before = config.set_grad_enabled(True)
     try:
         copied: Tensor = T.overwrite(T.zeros(g._node.type), g, kind="copy")

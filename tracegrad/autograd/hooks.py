@@ -166,6 +166,8 @@ def run_hooks(node: Node, g: Any) -> Any:
             g = _replacement(hook, shown, answer, isinstance(g, Tensor))
     if extra.retained is not None and (tensor := extra.retained()) is not None:
         kept = g if isinstance(g, Tensor) else handle(np.array(g), None)
+        if config.local.trace is not None:
+            config.local.trace.note_grad(tensor)
         before = getattr(tensor, "_grad", None)
         tensor._grad = kept if before is None else T.add(before, kept)
     return g

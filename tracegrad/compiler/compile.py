@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-import enum
 import threading
 import warnings
+import weakref
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from tracegrad import devices, dtypes, pytree
+from tracegrad import dtypes, pytree
 from tracegrad.backends.base import Target
 from tracegrad.backends.base import backend as find_backend
-from tracegrad.compiler.entry import Entry
-from tracegrad.compiler.quick import MISS, quick_call
-from tracegrad.compiler.recorder import Trace
-from tracegrad.compiler.replay import Recorded, argument_names, as_tensor_leaf, parameter_names, record, replay
-from tracegrad.compiler.watch import Watched, watch, watch_gradients
-from tracegrad.config import local
-from tracegrad.eager.tensor import Size, Tensor, handle
+from tracegrad.compiler.call_trace import CallTrace, NotCompilable
+from tracegrad.compiler.effects import Ending, ending_of
+from tracegrad.compiler.program import Program
+from tracegrad.compiler.quick import quick_call
+from tracegrad.compiler.recorder import recording
+from tracegrad.compiler.replay import as_tensor_leaf, leaf_names, parameter_names, replay
+from tracegrad.compiler.results import STATIC
+from tracegrad.compiler.traced_numbers import TracedNumber
+from tracegrad.compiler.tree import MISS, Tree
+from tracegrad.compiler.tree_text import tree_text
+from tracegrad.compiler.values import Source
+from tracegrad.compiler.watch import Watched, watch
+from tracegrad.config import local, settings
+from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import ArgumentError, DataError, MissingAttributeError, TraceError, explain
 from tracegrad.ir.graph import Graph
 
@@ -31,13 +38,11 @@ ENTRIES_PER_SIGNATURE = (
 PLAIN = frozenset({"eager", "aot_eager"})  # backends of torch's that run a function as it is
 MODES = (None, "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 
-_STATIC: tuple[type, ...] = (bool, int, str, bytes, type(None), dtypes.dtype, slice, type(Ellipsis))
-
 
 class Compiled:
-    """A function that is recorded, optimised and compiled once per signature.  Made by `tracegrad.compile`.
+    """A function that is recorded, optimised and compiled once per signature and course.  Made by `tracegrad.compile`.
 
-    source  text of the function that the last call ran        graph    its optimised Graph
+    source  text of the programs that the last call ran        graph    the optimised Graph of the first of them
     """
 
     def __init__(self, function: Callable[..., Any], backend: str) -> None:
@@ -45,11 +50,15 @@ class Compiled:
             raise ArgumentError(explain("compile", f"needs a function, got {type(function).__name__}"))
         find_backend(backend)
         self.function, self.backend = function, backend
-        self._entries: dict[Any, list[Entry]] = {}
+        self._trees: dict[Any, list[Tree]] = {}
+        self._programs: weakref.WeakValueDictionary[Any, Program] = weakref.WeakValueDictionary()  # those in use
+        self._compilations = 0
         self._quick: tuple[int, Callable[[tuple[Any, ...]], Any]] | None = None  # for so many positional arguments
         self._lock = threading.RLock()
         self._uncompiled: set[Any] = set()
-        self._shown: Entry | None = None
+        self._changes: dict[Any, int] = {}  # how many recordings of a signature changed Python objects
+        self._shown: Tree | None = None
+        self._remembered: Any = None
         self._warned = False
         for name in ("__name__", "__qualname__", "__doc__", "__module__"):
             if hasattr(function, name):
@@ -57,7 +66,7 @@ class Compiled:
         self.__wrapped__ = function
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """The function's result.  Tensors in it are new: never an argument, nor views of one."""
+        """The function's result.  Tensors in it are new, but for those that the function writes: never another argument, nor views of one."""
         quick = self._quick
         if quick is not None and not kwargs and len(args) == quick[0]:
             result = quick[1](args)
@@ -86,120 +95,237 @@ class Compiled:
 
     def _general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         leaves, treedef = pytree.flatten((args, kwargs))
-        dynamic = [not isinstance(leaf, _STATIC) for leaf in leaves]
+        dynamic = [not isinstance(leaf, STATIC) for leaf in leaves]
         tensors = [_argument(leaf) for leaf, d in zip(leaves, dynamic, strict=True) if d]
         key = (
             treedef,
             tuple(_signature(leaf, d) for leaf, d in zip(leaves, dynamic, strict=True)),
+            same_ones(tensors),
             local.grad_enabled,
             dtypes.default.float,
         )
         try:
-            entries = self._entries.setdefault(key, [])
+            trees = self._trees.setdefault(key, [])
         except TypeError as error:
             raise ArgumentError(explain("compile", f"an argument cannot be part of the signature: {error}")) from error
-        entry = valid(entries)
-        if entry is None and key in self._uncompiled:
+        if key in self._uncompiled:
             return self.function(*args, **kwargs)
-        if entry is not None:
-            self._remember(args, kwargs, entry)
-            return entry.run(tensors)
+        tree = valid(trees, tensors)
+        result = self._replayed(tree, tensors, args, kwargs)
+        if result is not MISS:
+            return result
         with self._lock:
-            entry = valid(entries)  # another thread may have made it meanwhile
-            if entry is not None:
-                return entry.run(tensors)
-            recorded, trace, watched = self._record(args, leaves, dynamic, treedef)
-            changed = [w for w in watched if not w.unchanged()]
-            if changed:  # the recording has done this call's effects: its program gives the result, later calls run the function itself
+            tree = valid(trees, tensors)  # another thread may have made it meanwhile
+            result = self._replayed(tree, tensors, args, kwargs)
+            if result is not MISS:
+                return result
+            if tree is not None and tree.paths >= settings.max_paths:
+                self._warn(f"takes more than {settings.max_paths} different courses; {tree.last_miss()}", None)
                 self._uncompiled.add(key)
-                self._warn(changed[0].value)
-                return recorded.result(replay(recorded.graph, [*tensors, *recorded.captures]))
-            watched += watch_gradients(watched, recorded.captures)
-            made = Entry(recorded, trace.random_keys, self.backend, watched)
-            entries.append(made)
-            del entries[:-ENTRIES_PER_SIGNATURE]
-        self._remember(args, kwargs, made)
-        return made.run(tensors)
+                return self.function(*args, **kwargs)
+            return self._recorded(key, tree, (args, kwargs), leaves, dynamic, treedef, tensors)
 
-    def _remember(self, args: tuple[Any, ...], kwargs: dict[str, Any], entry: Entry) -> None:
-        """Make the entry the one that the next call tries first."""
-        if self._shown is not entry:
-            self._shown = entry
-            call = None if kwargs else quick_call(entry, args)
+    def _replayed(self, tree: Tree | None, tensors: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The result by what has been compiled, or MISS."""
+        if tree is None or (tree.shares_memory(tensors)):
+            return MISS
+        result = tree.run(tensors)
+        if result is not MISS:
+            self._remember(args, kwargs, tree)
+        return result
+
+    def _recorded(
+        self,
+        key: Any,
+        tree: Tree | None,
+        call: Any,
+        leaves: list[Any],
+        dynamic: list[bool],
+        treedef: Any,
+        tensors: list[Tensor],
+    ) -> Any:
+        """The result by recording the call, which adds a path to the tree."""
+        args, kwargs = call
+        trace = CallTrace(f"compile({getattr(self.function, '__name__', 'compile')})")
+        watched = watch(self.function)
+        try:
+            result = self._record(trace, args, leaves, dynamic, treedef)
+            sources, ending, roots = ending_of(trace, result)
+            if tree is None:
+                tree = Tree(watched, self._program)
+                if isinstance(self.backend, Target):
+                    tree.names = [n for n, d in zip(leaf_names(self.function, args, kwargs), dynamic, strict=True) if d]
+            trace.outside.restore()
+            if ending.conflict(tensors):
+                raise NotCompilable("memory that it writes shows in another argument", None)
+        except NotCompilable as stop:
+            trace.outside.restore()
+            changed = [w for w in watched if not w.unchanged()]
+            if changed:
+                problem = f"the function {stop.reason}, after it has changed a Python object"
+                raise TraceError(
+                    explain("compile", problem, "Leave that part outside", location=stop.location)
+                ) from None
+            self._uncompiled.add(key)
+            self._warn(stop.reason, stop.location)
+            return self.function(*args, **kwargs)
+        finally:
+            trace.outside.restore()
+            trace.close()
+        changed = [w for w in watched if not w.unchanged()]
+        if changed or trace.given_up:
+            return self._unfinished(key, trace, changed, sources, ending, roots, tensors)
+        keys = [k for k, _ in trace.random_keys]
+        tree.generators[len(tree.generators) :] = trace.draws()[len(tree.generators) :]
+        owner_sources = {
+            id(t): Source("argument", trace.given[id(t)]) if id(t) in trace.given else Source("captured", t)
+            for t in trace.grads_read.values()
+        }
+        for t in trace.grads_read.values():
+            tree.grads[owner_sources[id(t)].key()] = (owner_sources[id(t)], trace.outside.grads[id(t)][1] is not None)
+        tree.add(sources, trace.decisions, ending, roots)
+        trees = self._trees[key]
+        if tree not in trees:
+            trees.append(tree)
+            del trees[:-ENTRIES_PER_SIGNATURE]
+        result = tree.run(tensors, keys)
+        self._remember(args, kwargs, tree)
+        return result
+
+    def _unfinished(
+        self,
+        key: Any,
+        trace: CallTrace,
+        changed: list[Watched],
+        sources: Any,
+        ending: Ending,
+        roots: list[Any],
+        tensors: list[Tensor],
+    ) -> Any:
+        """The result of a call whose recording cannot be used again."""
+        self._changes[key] = self._changes.get(key, 0) + 1
+        if trace.given_up is not None:
+            self._uncompiled.add(key)
+            self._warn(*trace.given_up)
+        elif self._changes[key] > 1:  # the first call may have made what later ones only update
+            self._uncompiled.add(key)
+            value = changed[0].value
+            self._warn(
+                f"changes a Python object that it does not own (it was {value!r:.80}), which a replay would skip", None
+            )
+        for w in changed:
+            settle(w.read())
+        keys = [k for k, _ in trace.random_keys]
+        leaves = list(sources)
+        given = [keys[s.of] if s.kind == "random" else s.read(tensors) for s in sources.values()]
+        return ending.complete(replay(Graph(leaves, roots), given), tensors)
+
+    def _record(self, trace: CallTrace, args: Any, leaves: list[Any], dynamic: list[bool], treedef: Any) -> Any:
+        """Run the function on names of its own for the arguments."""
+        inner: list[Any] = []
+        names: dict[int, Tensor] = {}
+        position = 0
+        for leaf, d in zip(leaves, dynamic, strict=True):
+            if not d:
+                inner.append(leaf)
+                continue
+            number = isinstance(leaf, float) and not isinstance(leaf, np.generic)
+            made = names.get(id(leaf)) if isinstance(leaf, Tensor) else None
+            t = trace.argument(_argument(leaf), position, number)
+            position += 1
+            if made is None:
+                names[id(leaf)] = made = t
+            inner.append(made)
+        new_args, new_kwargs = treedef.unflatten(inner)
+        with recording(trace):
+            return self.function(*new_args, **new_kwargs)
+
+    def _program(self, graph: Graph) -> Program:
+        """The compiled form of a piece; one for all pieces of the same text."""
+        key = (
+            graph,
+            tuple(leaf.needs for leaf in graph.leaves),
+            graph.names if isinstance(self.backend, Target) else (),
+        )
+        found = self._programs.get(key)
+        if found is None:
+            found = self._programs[key] = Program(graph, self.backend)
+            self._compilations += 1
+        return found
+
+    def _remember(self, args: tuple[Any, ...], kwargs: dict[str, Any], tree: Tree) -> None:
+        """Make the tree the one that the next call tries first."""
+        self._shown = tree
+        if self._remembered is not tree or (tree.paths == 1 and self._quick is None):
+            self._remembered = tree
+            call = None if kwargs else quick_call(tree, args)
             self._quick = None if call is None else (len(args), call)
 
-    def _record(
-        self, args: Any, leaves: list[Any], dynamic: list[bool], treedef: Any
-    ) -> tuple[Recorded, Trace, list[Watched]]:
-        """Record one signature; also returns what the function could read outside, as it was before."""
-        name = getattr(self.function, "__name__", "compile")
-        trace = Trace(f"compile({name})")
-        watched = watch(self.function)
-        inner = [
-            trace.leaf(_argument(leaf)._data, isinstance(leaf, float), isinstance(leaf, Tensor) and leaf.requires_grad)
-            if d
-            else leaf
-            for leaf, d in zip(leaves, dynamic, strict=True)
-        ]
-        new_args, new_kwargs = treedef.unflatten(inner)
-        names = [*argument_names(self.function, args), *(f"k{i}" for i in range(len(leaves)))][: len(leaves)]
-        chosen = [n for n, d in zip(names, dynamic, strict=True) if d]
-        recorded = record(trace, self.function, new_args, new_kwargs, chosen)
-        for value in recorded.statics.values():
-            check_result(value)
-        return recorded, trace, watched
-
-    def _warn(self, value: Any) -> None:
+    def _warn(self, reason: str, location: Any) -> None:
         if not self._warned:
             self._warned = True
+            where = f" at {location[0]}:{location[1]}" if location is not None else ""
             warnings.warn(
-                explain(
-                    "compile",
-                    f"the function changes a Python object that it does not own (it was {value!r:.80}), which a replay would skip; it runs uncompiled",
-                    "Return the value instead",
-                ),
-                RuntimeWarning,
-                stacklevel=4,
+                explain("compile", f"the function {reason}{where}; it runs uncompiled"), RuntimeWarning, stacklevel=5
             )
 
     @property
-    def entry(self) -> Entry:
-        """What the last call ran.  Raises RuntimeError before the first call."""
+    def tree(self) -> Tree:
+        """The tree of traces that the last call used.  Raises RuntimeError before the first call."""
         if self._shown is None:
             raise TraceError(explain("compile", "nothing has been compiled yet", "Call the function once"))
         return self._shown
 
     @property
     def source(self) -> str:
-        """Text of the function that the last call ran."""
-        return self.entry.executable.source
+        """Text of the programs of the last call's signature, with the decisions between them."""
+        return tree_text(self.tree)
 
     @property
     def graph(self) -> Graph:
-        """The optimised Graph that the last call ran."""
-        return self.entry.optimised
+        """The optimised Graph of the last call's signature, up to the first value that decides."""
+        return self.graphs[0]
+
+    @property
+    def graphs(self) -> list[Graph]:
+        """The optimised Graphs of the last call's signature, in the order of the source."""
+        return [
+            program.optimised for program in dict.fromkeys(s.program for s in self.tree.steps()) if program is not None
+        ]
 
     @property
     def compilations(self) -> int:
         """How many programs have been compiled so far."""
-        return sum(len(entries) for entries in self._entries.values())
+        return self._compilations
 
 
-def valid(entries: list[Entry]) -> Entry | None:
-    """The first entry for which everything outside the arguments is what it was."""
-    return next((entry for entry in entries if entry.still_valid()), None)
+def valid(trees: list[Tree], arguments: list[Tensor]) -> Tree | None:
+    """The first tree for which everything outside the arguments is what it was."""
+    return next((tree for tree in trees if tree.still_valid(arguments)), None)
 
 
-def check_result(value: Any) -> None:
-    """Raises TraceError for a part of the result that may hold values of the recorded call: a closure, a generator, an object."""
-    if not isinstance(value, (*_STATIC, complex, np.generic, np.dtype, range, type, enum.Enum, devices.device, Size)):
-        raise TraceError(
-            explain(
-                "compile",
-                f"the function returned a {type(value).__name__}, which every later call would return again as it is now",
-                "Return Tensors, numbers and strings, in tuples, lists and dicts",
-            )
-        )
+def same_ones(tensors: list[Tensor]) -> tuple[int, ...]:
+    """Which arguments are the same Tensor as an earlier one; () where all differ."""
+    if len(tensors) < 2 or len(set(map(id, tensors))) == len(tensors):
+        return ()
+    first: dict[int, int] = {}
+    return tuple([first.setdefault(id(t), i) for i, t in enumerate(tensors)])
+
+
+def settle(container: Any) -> None:
+    """Turn numbers of a recording that the function kept in a container into Python's."""
+    if isinstance(container, list):
+        container[:] = [settled(v) for v in container]
+    elif isinstance(container, dict):
+        container.update({k: settled(v) for k, v in container.items() if isinstance(v, (TracedNumber, list, dict))})
+
+
+def settled(value: Any) -> Any:
+    """The value, or Python's number for a number of a recording."""
+    if isinstance(value, TracedNumber):
+        return value._data.item()
+    settle(value)
+    return value
 
 
 def _argument(leaf: Any) -> Tensor:

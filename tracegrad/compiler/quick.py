@@ -16,23 +16,33 @@ from tracegrad.eager.tensor import Parameter, Tensor
 from tracegrad.pytree import TreeDef
 
 if TYPE_CHECKING:
-    from tracegrad.compiler.entry import Entry
+    from tracegrad.compiler.program import Program
+    from tracegrad.compiler.tree import Tree
 
-MISS = object()
+MISS = object()  # from a call that is not of the usual kind, or whose course has not been recorded
 
 
-def quick_call(entry: Entry, args: Sequence[Any]) -> Callable[[tuple[Any, ...]], Any] | None:
+def quick_call(tree: Tree, args: Sequence[Any]) -> Callable[[tuple[Any, ...]], Any] | None:
     """A function from the tuple of positional arguments to the result, or to MISS when they are not of this entry's signature.
 
     None when the signature has no such path: nested arguments, random numbers, results in unusual containers.
     """
-    result = result_text(entry.recorded.treedef, entry.recorded.statics)
-    if entry.generators or result is None or not all(type(a) in (Tensor, Parameter, float) for a in args):
+    step = tree.root
+    if step is None or step.ending is None or step.program is None or tree.grads or tree.paths != 1:
+        return None
+    ending, program = step.ending, step.program
+    captured = {source.key(): t for source, _ in tree.captured if isinstance(t := source.of, Tensor)}
+    plain = all(kind in ("tensor", "static") for kind, _ in ending.leaves) and len(captured) == len(tree.captured)
+    if not plain or ending.writes or ending.grads or ending.draws or ending.from_before:
+        return None
+    statics = {i: value for i, (kind, value) in enumerate(ending.leaves) if kind == "static"}
+    result = result_text(ending.treedef, statics)
+    if result is None or not all(type(a) in (Tensor, Parameter, float) for a in args):
         return None
     scope: dict[str, Any] = {
         "MISS": MISS, "Tensor": Tensor, "Parameter": Parameter, "new": object.__new__, "MODE": GENERATED, "default": dtypes.default, "FLOAT": dtypes.default.float,
-        "array": np.array, "float64": np.float64, "executable": entry.executable, "unchanged": entry.unchanged,
-        **{f"static{i}": value for i, value in entry.recorded.statics.items()},
+        "array": np.array, "float64": np.float64, "executable": program.alone, "unchanged": tree.unchanged,
+        **{f"static{i}": value for i, value in statics.items()},
     }  # fmt: skip
     lines = ['if MODE["MODE"] or default.float is not FLOAT: return MISS']
     if args:
@@ -43,15 +53,19 @@ def quick_call(entry: Entry, args: Sequence[Any]) -> Callable[[tuple[Any, ...]],
         else:
             lines.append(f"if type(a{i}) is not {'Parameter' if type(a) is Parameter else 'Tensor'}: return MISS")
             lines += _test_lines(scope, f"a{i}", f"d{i}", a._data)
-    for i, captured in enumerate(entry.recorded.captures):
-        scope[f"c{i}"] = captured
-        lines += _test_lines(scope, f"c{i}", f"e{i}", captured._data)
-    if entry.watched:
+    names = {("argument", i): f"d{i}" for i in range(len(args))}
+    for i, (key, t) in enumerate(captured.items()):
+        scope[f"c{i}"], names[key] = t, f"e{i}"
+        lines += _test_lines(scope, f"c{i}", f"e{i}", t._data)
+    for source in tree.values.sources.values():
+        if source.kind == "fixed":
+            scope[f"f{len(names)}"], names[source.key()] = source.of._data, f"f{len(names)}"
+    if tree.watched:
         lines.append("if not unchanged(): return MISS")
-    arrays = ", ".join([*(f"d{i}" for i in range(len(args))), *(f"e{i}" for i in range(len(entry.recorded.captures)))])
-    lines += _run_lines(entry, scope, arrays)
-    for i in range(len(entry.recorded.graph.outputs)):
-        lines.append(f"t{i} = new(Tensor); t{i}._data = r[{i}]; t{i}._node = None")
+    arrays = ", ".join(names[tree.values.sources[leaf].key()] for leaf in step.ins)
+    lines += _run_lines(program, scope, arrays)
+    for i, place in enumerate(ending.plan):
+        lines.append(f"t{i} = new(Tensor); t{i}._data = r[{place}]; t{i}._node = None")
     text = "def quick(args):\n" + "".join(f"    {line}\n" for line in [*lines, f"return {result}"])
     exec(compile(text, "<generated call>", "exec"), scope)
     return scope["quick"]  # type: ignore[no-any-return]
@@ -65,11 +79,11 @@ def _test_lines(scope: dict[str, Any], name: str, data: str, example: Any) -> li
     ]
 
 
-def _run_lines(entry: Entry, scope: dict[str, Any], arrays: str) -> list[str]:
-    quiet = getattr(entry.executable, "quiet", None)
+def _run_lines(program: Program, scope: dict[str, Any], arrays: str) -> list[str]:
+    quiet = getattr(program.executable, "quiet", None)
     if quiet is None:
         return [f"r = executable({arrays})"]
-    scope["quiet"], scope["function"] = quiet, entry.executable.function  # type: ignore[attr-defined]
+    scope["quiet"], scope["function"] = quiet, program.executable.function  # type: ignore[attr-defined]
     return [
         f"try: r = quiet(function, {arrays})" if arrays else "try: r = quiet(function)",
         f"except RuntimeError: r = executable({arrays})",

@@ -45,6 +45,7 @@ class Trace:
         self.inputs: list[Node] = []
         self.axes: list[int | None] = []  # under vmap: where the caller has the batch of each of them
         self.captured: dict[int, tuple[Tensor, Node]] = {}
+        self._captured_nodes: dict[Node, Any] = {}  # with the array of the value
         self.random_keys: list[tuple[Tensor, Generator]] = []
         self.followed: list[Tensor] = []  # what Functions left for their backward, with its history
         self._made: list[weakref.ref[Tensor]] = []
@@ -71,6 +72,29 @@ class Trace:
         t._node = make_node(REGISTRY["alias"], (self.node_of(t),), (), Type(t._data.shape, t._data.dtype))
         self.begun.add(t._node)
         slots.retain_grad(t)
+
+    def name(self, t: Tensor) -> Tensor:
+        """Another name for the value of t."""
+        made = handle(t._data, t._node)
+        self._made.append(weakref.ref(made))
+        return made
+
+    def begins_at(self, base: Tensor) -> bool:
+        """Whether derivatives begin at this name."""
+        return base._node in self.begun
+
+    def number(self, t: Tensor) -> Any:
+        """What `.item()` gives where that stays in the recording; None where Python's number is to be read."""
+        self.leave(t, "item")
+
+    def note_grad(self, t: Tensor, reads: bool = True) -> None:
+        """`.grad` of a Tensor is read, or set anew."""
+
+    def refuse(self, reason: str) -> None:
+        """Raises TraceError for what a replay would not do again."""
+        location = user_location()
+        where = f" at {location[0]}:{location[1]}" if location is not None else ""
+        raise TraceError(explain(self.what, f"{reason}{where}", "Do it outside the recorded function"))
 
     def owns(self, t: Tensor) -> bool:
         """Whether t was made in this recording (its arguments were not)."""
@@ -103,8 +127,13 @@ class Trace:
             return node
         found = self.captured.get(id(operand))
         if found is None:
-            if node is None or any(n is node for _, n in self.captured.values()):
-                node = make_leaf(Type(operand._data.shape, operand._data.dtype), needs=node is not None and node.needs)
+            if node is not None and node in self._captured_nodes:
+                if self._captured_nodes[node] is operand._data:  # another name for that value
+                    return node
+                node = make_leaf(Type(operand._data.shape, operand._data.dtype), needs=node.needs)
+            elif node is None:
+                node = make_leaf(Type(operand._data.shape, operand._data.dtype))
+            self._captured_nodes[node] = operand._data
             found = self.captured[id(operand)] = (operand, node)
         return found[1]
 

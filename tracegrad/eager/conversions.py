@@ -46,7 +46,8 @@ def _single(t: Tensor, operation: str) -> Any:
 
 def item(self: Tensor) -> Any:
     """The one element as a Python number.  Raises RuntimeError when there are none or several."""
-    leave(self, "item")
+    if local.trace is not None and (number := local.trace.number(self)) is not None:
+        return number
     if self._data.size != 1:
         raise DataError(
             explain(
@@ -246,6 +247,10 @@ def numpy(self: Tensor, *, force: bool = False) -> Array:
         raise DataError(explain("numpy", problem, "Use tensor.resolve_conj().numpy() instead"))
     if kind == "V":  # NumPy itself has no such numbers
         raise ArgumentError(explain("numpy", "Got unsupported ScalarType BFloat16", "Use tensor.float().numpy()"))
+    if local.trace is not None:  # the memory of a recording is not the caller's
+        copied = self._data.copy()
+        copied.flags.writeable = False
+        return copied
     return self._data.view()
 
 

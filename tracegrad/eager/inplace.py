@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad.config import GENERATED, local
+from tracegrad.config import GENERATED, local, set_grad_enabled
 from tracegrad.dtypes import F32, F64, NUMBERS, SCALARS
 from tracegrad.eager.clock import check_not_overwritten, owner, touch, version
 from tracegrad.eager.dispatch import T
@@ -75,36 +75,29 @@ def write(t: Tensor, new: Tensor, operation: str) -> Tensor:
 def _write_recorded(t: Tensor, base: Tensor, new: Tensor, operation: str) -> None:
     """Re-point without touching memory: the recording is a pure program."""
     local.trace.check_write(base, operation)
+    needs, begins = base._node is not None and base._node.needs, local.trace.begins_at(base)
+    detached = t is not base and any(op.name == "detach" for op, _ in path_of(t))
     if (
-        t is not base
-        and base._node is not None
-        and base._node.needs
-        and any(op.name == "detach" for op, _ in path_of(t))
-    ):
-        raise InplaceError(
-            explain(
-                operation,
-                "writes through detach() to a value that is being recorded with its derivative",
-                "Write to a clone(), or return the new value",
-            )
-        )
+        needs and not begins and (detached or not local.grad_enabled)
+    ):  # torch keeps the old history with the new value, which no pure program can say
+        way = "through detach()" if detached else "under no_grad()"
+        problem = f"writes {way} to a value that is being recorded with its derivative"
+        raise InplaceError(explain(operation, problem, "Write to a clone(), or return the new value"))
     if new._data.dtype != t._data.dtype:
         new = T.promote(new, dtype=t._data.dtype)
-    needs = base._node is not None and base._node.needs and not local.grad_enabled
-    begins = needs and local.trace.begins_at(base)
-    if needs and not begins:  # torch keeps the old history with the new value, which no pure program can say
-        raise InplaceError(
-            explain(
-                operation,
-                "writes under no_grad() to a value that is being recorded with its derivative",
-                "Write to a clone(), or return the new value",
-            )
-        )
-    if begins and base._node in local.trace.begun:
+    if not begins:
+        repoint(t, base, new, in_memory=False)
+        return
+    if local.grad_enabled and not detached and base._node not in local.trace.begun:
+        check_leaf(t, base, operation)
+    if base._node in local.trace.begun:
         base._node.extra.retained = None  # the new value is a leaf of its own
-    repoint(t, base, new, in_memory=False)
-    if begins:
-        local.trace.begin_leaf(base)
+    enabled = set_grad_enabled(False)
+    try:
+        repoint(t, base, new, in_memory=False)
+    finally:
+        set_grad_enabled(enabled)
+    local.trace.begin_leaf(base)
 
 
 def keep_saved(t: Tensor, node: Node | None, start: int) -> None:

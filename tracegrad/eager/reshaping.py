@@ -231,7 +231,10 @@ def replace_memory(t: Tensor, value: Tensor) -> None:
     node = t._node
     if local.trace is not None:
         local.trace.check_write(t, "data")
+        begins = local.trace.begins_at(t)
         t._data, t._node = value._data, T.detach(value)._node
+        if begins:
+            local.trace.begin_leaf(t)
         return
     if node is not None and value._data.dtype.kind not in "fcV":
         raise InplaceError(

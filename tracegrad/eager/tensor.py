@@ -185,6 +185,8 @@ class Tensor(metaclass=dtypes.TorchClass):
     @property
     def grad(self) -> Tensor | None:
         """The gradient that backward accumulated, or None.  Reading that of a non-leaf warns unless retain_grad() was called."""
+        if local.trace is not None:
+            local.trace.note_grad(self)
         found: Tensor | None = getattr(self, "_grad", None)
         if found is None and not self.is_leaf and getattr(self._node.extra, "retained", None) is None:  # type: ignore[union-attr]
             warnings.warn(NON_LEAF_GRAD, UserWarning, stacklevel=2)
@@ -203,6 +205,8 @@ class Tensor(metaclass=dtypes.TorchClass):
             if value._data.shape != self._data.shape or value._data.dtype != wanted:
                 raise DataError(explain("grad", "assigned grad has another shape or dtype than the tensor", tensor=Type(self._data.shape, self._data.dtype),
                                         grad=Type(value._data.shape, value._data.dtype)))  # fmt: skip
+        if local.trace is not None:
+            local.trace.note_grad(self, reads=False)
         self._grad = value
 
     @requires_grad.deleter
@@ -211,7 +215,7 @@ class Tensor(metaclass=dtypes.TorchClass):
 
     @grad.deleter
     def grad(self) -> None:
-        self._grad = None
+        self.grad = None
 
 
 MARK = "_is_parameter"

@@ -1,0 +1,242 @@
+"""CallTrace: the recording of one call of a compiled function.
+
+Unlike a plain Trace it lets values leave: each read that decides about the program becomes a `Read`, at which replays compare.  Writes to Tensors of the outside world
+are recorded as new values of these names; `Outside` puts everything back afterwards, and the replay writes the memory once the whole path is known to be right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tracegrad.compiler.recorder import Trace, user_location
+from tracegrad.compiler.traced_numbers import number_class
+from tracegrad.config import local
+from tracegrad.dtypes import F64, I64
+from tracegrad.eager.clock import owner
+from tracegrad.eager.dispatch import T
+from tracegrad.eager.generator import Generator
+from tracegrad.eager.tensor import Tensor
+from tracegrad.eager.views import views_of
+from tracegrad.ir.node import Node, tick
+from tracegrad.ir.op import Op
+
+Location = tuple[str, int] | None
+Array = np.ndarray[Any, Any]
+
+
+class NotCompilable(BaseException):
+    """The function does what a program cannot say; it is to run uncompiled.  Not an Exception, so that the user's `except` lets it pass."""
+
+    def __init__(self, reason: str, location: Location) -> None:
+        super().__init__(reason)
+        self.reason, self.location = reason, location
+
+
+def whole_value(array: Array) -> Any:
+    """Everything about a value, comparable."""
+    return array.shape, array.dtype.str, array.tobytes()
+
+
+def truth(array: Array) -> Any:
+    """Whether the one element is true."""
+    return bool(array.item()) if array.size == 1 else whole_value(array)
+
+
+def whole_number(array: Array) -> Any:
+    """The one element rounded toward zero."""
+    value = array.item() if array.size == 1 else None
+    return (
+        int(value)
+        if isinstance(value, (bool, int)) or (isinstance(value, float) and abs(value) < 2**63)
+        else whole_value(array)
+    )
+
+
+READERS: dict[str, Callable[[Array], Any]] = {"bool": truth, "int": whole_number, "index": whole_number}
+SHOWN = frozenset(("print", "format"))  # what a replay would not do again
+MEMORY = frozenset(("storage", "untyped_storage", "data_ptr", "storage_offset", "dlpack", "pickle", "map2_"))
+RESHAPED = frozenset(
+    "squeeze_ unsqueeze_ t_ transpose_ swapaxes_ swapdims_ moveaxis_ as_strided_ set_ resize_ resize_as_".split()
+)
+
+
+class Read(NamedTuple):
+    """A value that Python code read: its node, when, how, what it was, and the user's line."""
+
+    node: Node
+    time: int
+    kind: str
+    reader: Callable[[Array], Any]
+    value: Any
+    location: Location
+
+
+class Outside:
+    """Names of the outside world that a recording re-pointed, as they were before."""
+
+    def __init__(self) -> None:
+        self.bases: dict[int, tuple[Tensor, Array, Node | None]] = {}
+        self.grads: dict[int, tuple[Tensor, Tensor | None]] = {}
+        self._names: dict[int, tuple[Tensor, Array, Node | None]] = {}
+        self.restored = False
+
+    def save(self, base: Tensor) -> None:
+        """Remember what a base and its views are, before the first write."""
+        if id(base) in self.bases:
+            return
+        self.bases[id(base)] = (base, base._data, base._node)
+        for t in (base, *views_of(base)):
+            self._names.setdefault(id(t), (t, t._data, t._node))
+
+    def save_grad(self, t: Tensor) -> None:
+        """Remember t.grad before it is read or changed."""
+        if id(t) not in self.grads:
+            self.grads[id(t)] = (t, getattr(t, "_grad", None))
+
+    def restore(self) -> None:
+        """Put all names and gradients back."""
+        if self.restored:
+            return
+        self.restored = True
+        for t, data, node in self._names.values():
+            t._data, t._node = data, node
+        for t, grad in self.grads.values():
+            t._grad = grad
+
+
+class CallTrace(Trace):
+    """The recording of one call; `reads` lists what decided about its course."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.decisions: list[Read] = []
+        self.outside = Outside()
+        self.grads_read: dict[int, Tensor] = {}  # whose .grad was looked at before it was set
+        self.given_up: tuple[str, Location] | None = None
+        self.given: dict[int, int] = {}  # id of an argument's name inside -> its position
+        self.fixed: dict[int, Tensor] = {}  # made of values that were read, so they are the same on this path
+        self._varying: dict[Node, bool] = {}
+
+    def record(self, op: type[Op], operands: Sequence[Any], attrs: tuple[Any, ...], arrays: tuple[Any, ...]) -> Any:
+        """Note one operator; what it makes of values that were read belongs to the path."""
+        made = super().record(op, operands, attrs, arrays)
+        if op.value_dependent and not any(op.rules):
+            self.fixed.update((id(t), t) for t in (made if isinstance(made, tuple) else (made,)))
+        elif op.elementwise and "_is_number" in made.__dict__:
+            made.__class__ = number_class(made._data.dtype)
+        return made
+
+    # --- arguments
+
+    def argument(self, outer: Tensor, position: int, number: bool) -> Tensor:
+        """The name inside for an argument."""
+        t = self.leaf(outer._data, number, outer.requires_grad)
+        if getattr(outer, "_grad", None) is not None:
+            t._grad = outer._grad
+        if number:
+            t.__class__ = number_class(t._data.dtype)
+        self.given[id(t)] = position
+        return t
+
+    def is_outside(self, t: Tensor) -> bool:
+        """Whether t is of the outside world or an argument, so that a change of it is an effect."""
+        return id(t) in self.given or id(t) in self.outside.bases or not self.owns(t)
+
+    # --- values that leave
+
+    def leave(self, t: Tensor, kind: str) -> None:
+        """Note that a value decides about what follows."""
+        if kind in SHOWN:
+            self.give_up(f"{kind}s a value, which a replay would not do again")
+        elif kind in MEMORY:
+            raise NotCompilable(f"{kind} gives away the memory of a value", user_location())
+        elif self.varies(self.node_of(t)):
+            reader = READERS.get(kind, whole_value)
+            self.decisions.append(Read(self.node_of(t), tick(), kind, reader, reader(t._data), user_location()))
+
+    def give_up(self, reason: str) -> None:
+        """Go on, but let later calls run the function itself."""
+        if self.given_up is None:
+            self.given_up = (reason, user_location())
+
+    def number(self, t: Tensor) -> Any:
+        """The one element as a number that stays in the program; None where Python's number must be read."""
+        if t._data.size != 1 or t._data.dtype.kind not in "iufV" or not self.varies(self.node_of(t)):
+            return None
+        made = T.cast(T.reshape(T.detach(t), shape=()), dtype=I64 if t._data.dtype.kind in "iu" else F64)
+        made.__dict__["_is_number"] = True
+        made.__class__ = number_class(made._data.dtype)
+        return made
+
+    def varies(self, node: Any) -> bool:
+        """Whether a value depends on an argument, a captured Tensor or random numbers."""
+        found = self._varying
+        stack = [node]
+        while stack:
+            n = stack[-1]
+            if n in found:
+                stack.pop()
+                continue
+            if n.op is None or n.seq <= self.start:
+                found[n] = True
+                continue
+            sources = [i for i in n.inputs if isinstance(i, Node)]
+            unknown = [i for i in sources if i not in found]
+            if unknown:
+                stack.extend(unknown)
+            else:
+                found[n] = any(found[i] for i in sources)
+        return found[node]
+
+    # --- effects
+
+    def check_write(self, base: Tensor, operation: str) -> None:
+        """Remember what the base was.  Raises NotCompilable for writes that change more than values."""
+        if not self.is_outside(base):
+            return
+        if operation in RESHAPED:
+            raise NotCompilable(f"{operation} changes the form of a Tensor of the outside world", user_location())
+        node = base._node
+        if node is not None and node.needs and not local.grad_enabled and not self.begins_at(base):
+            problem = f"{operation} changes a value of the outside world without its history"
+            raise NotCompilable(problem, user_location())
+        self.outside.save(base)
+
+    def begins_at(self, base: Tensor) -> bool:
+        """Whether derivatives begin at this name: a leaf of the outside world that requires grad, or one made so inside."""
+        if super().begins_at(base):
+            return True
+        if not self.is_outside(base):
+            return False
+        node = self.outside.bases[id(base)][2] if id(base) in self.outside.bases else base._node
+        return node is not None and node.op is None and node.needs
+
+    def check_accumulate(self, t: Tensor) -> None:
+        """Note that backward() changes t.grad.  Raises NotCompilable where the sweep left what is recorded."""
+        node = t._node
+        known = node is not None and (node.seq > self.start or any(n is node for _, n in self.captured.values()))
+        if not known:
+            raise NotCompilable("backward() runs on into what was computed outside", user_location())
+        self.note_grad(t)
+
+    def note_grad(self, t: Tensor, reads: bool = True) -> None:
+        """t.grad is read, or set anew."""
+        if self.is_outside(t):
+            if reads and id(t) not in self.outside.grads:
+                self.grads_read[id(t)] = t
+            self.outside.save_grad(t)
+
+    def refuse(self, reason: str) -> None:
+        """Raises NotCompilable."""
+        raise NotCompilable(reason, user_location())
+
+    def owners(self) -> set[int]:
+        """The memory that is written."""
+        return {id(owner(data)) for _, data, _ in self.outside.bases.values()}
+
+    def draws(self) -> list[Generator]:
+        """The generators of the random numbers, in the order of the draws."""
+        return [generator for _, generator in self.random_keys]

@@ -1,0 +1,154 @@
+"""How a path ends: the form of its result, and what it changes outside, which happens after the last decision held."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tracegrad import config, pytree
+from tracegrad.compiler.call_trace import CallTrace, NotCompilable
+from tracegrad.compiler.results import check_result
+from tracegrad.compiler.traced_numbers import TracedNumber
+from tracegrad.compiler.values import Source
+from tracegrad.config import local
+from tracegrad.eager.clock import owner, touch
+from tracegrad.eager.tensor import Tensor
+from tracegrad.eager.views import base_of, shows_twice
+from tracegrad.ir.node import Node
+
+
+class Ending:
+    """The end of one path.
+
+    treedef   form of the result        leaves  ("tensor" | "number", None), ("static", value), ("array", array) or ("outside", Source) for each of its leaves
+    writes    what is written, in order: each takes one value after those of the leaves
+    grads     (owner, "none" | Source | "value"): what `.grad` of the owner becomes; a value is taken after those of the writes
+    draws     how many random keys the path draws
+    """
+
+    def __init__(self, treedef: pytree.TreeDef, leaves: list[tuple[str, Any]], draws: int) -> None:
+        self.treedef, self.leaves, self.draws = treedef, leaves, draws
+        self.writes: list[Source] = []
+        self.grads: list[tuple[Source, Any]] = []
+        self.plan: list[Any] = []
+        self.from_before: list[Node] = []
+
+    def take(self, made: list[Node], results: list[Any]) -> None:
+        """Note where each value comes from: a place among what the last program made, a node of an earlier one, or a number."""
+        places = iter(range(len(made)))
+        here = set(made)
+        self.plan = [next(places) if isinstance(r, Node) and r in here else r for r in results]
+        self.from_before = [r for r in self.plan if isinstance(r, Node)]
+
+    def finish(self, made: Sequence[Tensor], env: dict[Node, Tensor], arguments: list[Tensor]) -> Any:
+        """Do the effects and give the result."""
+        return self.complete([env[p] if isinstance(p, Node) else made[p] for p in self.plan], arguments)
+
+    def complete(self, values: Sequence[Tensor], arguments: list[Tensor]) -> Any:
+        """Do the effects with these values and give the result."""
+        given = iter(values)
+        leaves = [next(given) if kind in ("tensor", "number") else value for kind, value in self.leaves]
+        if self.writes or self.grads:
+            targets = [target.read(arguments) for target in self.writes]
+            owners = [t.read(arguments) for t, _ in self.grads]
+            found = [
+                next(given) if new == "value" else new
+                for new in (*("value" for _ in targets), *(n for _, n in self.grads))
+            ]
+            grads = [n.read(arguments) if isinstance(n, Source) else n for n in found[len(targets) :]]
+            for target, value in zip(targets, found, strict=False):
+                write_back(target, value)
+            for t, grad in zip(owners, grads, strict=True):
+                t._grad = grad if isinstance(grad, Tensor) else None
+        for i, (kind, value) in enumerate(self.leaves):
+            if kind == "number":
+                leaves[i] = leaves[i]._data.item()
+            elif kind == "array":
+                leaves[i] = value.copy()
+            elif kind == "outside":
+                leaves[i] = value.read(arguments)
+        return self.treedef.unflatten(leaves)
+
+    def conflict(self, arguments: list[Tensor]) -> bool:
+        """Whether memory that is written shows in another argument, which the recording took for separate."""
+        if not self.writes:
+            return False
+        written = {id(owner(t._data)): t for t in (target.read(arguments) for target in self.writes)}
+        return any(written.get(id(owner(a._data)), a) is not a for a in arguments)
+
+
+def write_back(target: Tensor, value: Tensor) -> None:
+    """Give a Tensor of the outside world its new value, in its memory."""
+    memory = target._data
+    leaf = target._node is None or target._node.op is None
+    if leaf and value._node is None and memory.flags.writeable and not shows_twice(memory):
+        np.copyto(memory, value._data, casting="unsafe")
+        touch(target)
+        return
+    before = config.set_grad_enabled(local.grad_enabled and not (leaf and target._node is not None))
+    try:
+        target.copy_(value)  # type: ignore[attr-defined]
+    finally:
+        config.set_grad_enabled(before)
+
+
+def ending_of(trace: CallTrace, result: Any) -> tuple[dict[Node, Source], Ending, list[Any]]:
+    """The sources of a recording's leaves, its ending, and the nodes of the values that this takes; the outside is as the recording left it."""
+    keys = {id(key): i for i, (key, _) in enumerate(trace.random_keys)}
+    grads = {id(grad): t for t, grad in trace.outside.grads.values() if grad is not None}
+
+    def source_of(t: Tensor) -> Source:
+        if id(t) in trace.given:
+            return Source("argument", trace.given[id(t)])
+        if id(t) in keys:
+            return Source("random", keys[id(t)])
+        if id(t) in grads:
+            return Source("grad", source_of(grads[id(t)]))
+        return Source("fixed" if id(t) in trace.fixed else "captured", t)
+
+    flat, treedef = pytree.flatten(result)
+    written = [base for base, _, node in trace.outside.bases.values() if base._node is not node]
+    leaves: list[tuple[str, Any]] = []
+    roots: list[Any] = []
+    for leaf in flat:
+        if isinstance(leaf, Tensor) and any(leaf is base for base in written):
+            leaves.append(("outside", source_of(leaf)))
+        elif isinstance(leaf, Tensor):
+            leaves.append(("number" if isinstance(leaf, TracedNumber) else "tensor", None))
+            roots.append(trace.node_of(leaf))
+        else:
+            check_result(leaf)
+            leaves.append(("array" if isinstance(leaf, np.ndarray) else "static", leaf))
+    ending = Ending(treedef, leaves, len(trace.random_keys))
+    for base in written:
+        _, data, _ = trace.outside.bases[id(base)]
+        if base._data.shape != data.shape or base._data.dtype != data.dtype:
+            raise NotCompilable("the data of a Tensor of the outside world becomes one of another shape or dtype", None)
+        ending.writes.append(source_of(base))
+        roots.append(trace.node_of(base))
+    for t, before in trace.outside.grads.values():
+        now = getattr(t, "_grad", None)
+        if now is before:
+            continue
+        outer = now is not None and (id(now) in grads or (not trace.owns(now) and id(now) not in trace.given))
+        ending.grads.append((source_of(t), "none" if now is None else source_of(now) if outer else "value"))
+        if now is not None and not outer:
+            roots.append(trace.node_of(now))
+    _refuse_shared(trace, written)
+    sources = {node: Source("argument", i) for i, node in enumerate(trace.inputs)}
+    sources.update((node, source_of(t)) for t, node in trace.captured.values())
+    return sources, ending, roots
+
+
+def _refuse_shared(trace: CallTrace, written: list[Tensor]) -> None:
+    """Raises NotCompilable where memory that is written shows in a captured Tensor that is no view of the written one."""
+    if not written:
+        return
+    memory = {id(owner(trace.outside.bases[id(base)][1])): base for base in written}
+    for t, _ in trace.captured.values():
+        saved = trace.outside.bases.get(id(t))
+        base = memory.get(id(owner(saved[1] if saved is not None else t._data)))
+        if base is not None and base is not t and base_of(t) is not base_of(base):
+            raise NotCompilable("memory that it writes shows in another Tensor that it reads", None)

@@ -1,0 +1,139 @@
+"""Numbers that stay in a recording: what `.item()` gives there, and Python floats among the arguments.
+
+They are 0-d float64, int64 or bool Tensors that follow the dtypes of the Tensors that they meet, as Python's numbers do.  Arithmetic and comparisons are recorded; whatever needs
+Python's own number (`float`, `int`, `math` functions, formatting, hashing) reads it, which the recording notes.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tracegrad.config import local
+from tracegrad.dtypes import F64
+from tracegrad.eager.dispatch import T
+from tracegrad.eager.tensor import Tensor
+
+
+def plain(value: Any) -> Any:
+    """Python's number for a TracedNumber (which the recording notes as read); anything else as it is."""
+    return value.item() if isinstance(value, TracedNumber) else value
+
+
+def _nonzero_divisor(divisor: Any) -> None:
+    if isinstance(divisor, TracedNumber) and not divisor:
+        raise ZeroDivisionError("division by zero")
+    if not isinstance(divisor, Tensor) and isinstance(divisor, (int, float)) and not divisor:
+        raise ZeroDivisionError("division by zero")
+
+
+def _divided(name: str) -> Callable[[Any, Any], Any]:
+    of_tensors, python = getattr(Tensor, name), getattr(operator, name.strip("_").removeprefix("r"))
+    reflected = name.startswith("__r")
+
+    def divide(self: Any, other: Any) -> Any:
+        numbers = isinstance(other, TracedNumber) or not isinstance(other, Tensor)
+        if numbers:
+            _nonzero_divisor(self if reflected else other)
+        if numbers and self._data.dtype.kind in "iub" and python is operator.truediv:
+            self = T.cast(self, dtype=F64)
+        return of_tensors(self, other)
+
+    divide.__name__ = name
+    return divide
+
+
+def _power(self: Any, other: Any) -> Any:
+    if isinstance(other, Tensor) and not isinstance(other, TracedNumber):
+        return Tensor.__pow__(self, other)  # type: ignore[operator]
+    whole = self._data.dtype.kind in "iub"
+    if not isinstance(other, Tensor) and isinstance(other, int) and (other >= 0 or not whole):
+        if other < 0:
+            _nonzero_divisor(self)
+        return Tensor.__pow__(self, other)  # type: ignore[operator]
+    if not whole and bool(self > 0):
+        return Tensor.__pow__(self, other)  # type: ignore[operator]
+    return plain(self) ** plain(other)
+
+
+def _by_value(function: Callable[..., Any]) -> Callable[..., Any]:
+    def apply(self: TracedNumber, *args: Any) -> Any:
+        return function(plain(self), *map(plain, args))
+
+    return apply
+
+
+class TracedNumber(Tensor):
+    """A number of a recording; see the module."""
+
+    __slots__ = ()
+
+    def item(self) -> Any:
+        """Python's number, which the recording notes as read."""
+        if local.trace is not None:
+            local.trace.leave(self, "float" if self._data.dtype.kind == "f" else "int")
+        return self._data.item()
+
+    tolist = item
+
+    def __repr__(self) -> str:
+        if local.trace is not None:
+            local.trace.leave(self, "print")
+        return repr(self._data.item())
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        if local.trace is not None:
+            local.trace.leave(self, "format")
+        return format(self._data.item(), spec)
+
+    def __hash__(self) -> int:
+        return hash(self.item())
+
+    __truediv__, __rtruediv__ = _divided("__truediv__"), _divided("__rtruediv__")
+    __floordiv__, __rfloordiv__ = _divided("__floordiv__"), _divided("__rfloordiv__")
+    __mod__, __rmod__ = _divided("__mod__"), _divided("__rmod__")
+    __pow__ = _power
+    __rpow__ = _by_value(lambda x, base: base**x)
+    __round__, __trunc__, __floor__, __ceil__ = (_by_value(f) for f in (round, math.trunc, math.floor, math.ceil))
+    __divmod__ = _by_value(divmod)
+    __rdivmod__ = _by_value(lambda x, other: divmod(other, x))
+    as_integer_ratio = _by_value(lambda x: x.as_integer_ratio())
+    is_integer = _by_value(lambda x: x.is_integer())
+    bit_length = _by_value(lambda x: x.bit_length())
+    hex = _by_value(lambda x: x.hex())
+
+
+class TracedFloat(TracedNumber):
+    """A float of a recording."""
+
+    __slots__ = ()
+    _shown = "float"
+
+
+class TracedInt(TracedNumber):
+    """An int of a recording."""
+
+    __slots__ = ()
+    _shown = "int"
+
+
+class TracedBool(TracedNumber):
+    """A truth value of a recording."""
+
+    __slots__ = ()
+    _shown = "bool"
+
+    def item(self) -> bool:
+        """Python's bool, which the recording notes as read."""
+        return bool(self)
+
+
+def number_class(d: np.dtype[Any]) -> type[TracedNumber]:
+    """The class for numbers of this dtype."""
+    return TracedFloat if d.kind == "f" else TracedBool if d.kind == "b" else TracedInt

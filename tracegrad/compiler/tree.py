@@ -1,0 +1,307 @@
+"""The tree of traces of one signature: programs between the values that decide, and where each decision leads.
+
+A recording is a path: its nodes are cut where Python code read a value.  Each piece is a `Step`; the value that was read chooses the next one.  Paths share their
+beginning, and pieces of equal text share one compiled program, so that the body of a loop is compiled once however often it ran.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tracegrad.compiler.call_trace import Read
+from tracegrad.compiler.effects import Ending
+from tracegrad.compiler.program import Program
+from tracegrad.compiler.quick import MISS
+from tracegrad.compiler.values import Source, Values
+from tracegrad.compiler.watch import Watched
+from tracegrad.eager.generator import Generator
+from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.ir.graph import Graph
+from tracegrad.ir.node import BY_SEQUENCE, Node, make_leaf, make_node
+
+ProgramOf = Callable[[Graph], Program]
+
+
+class Guard:
+    """Where a value decides: the node, how it is read, the user's line, and where its values have led so far."""
+
+    def __init__(self, node: Node, read: Read) -> None:
+        self.node, self.reader, self.kind, self.location = node, read.reader, read.kind, read.location
+        self.children: dict[Any, Step] = {}
+
+
+class Step:
+    """A piece of a recording: the program from `ins` to `outs`, then a guard, or the ending."""
+
+    def __init__(self) -> None:
+        self.defined: set[Node] = set()
+        self.ins: list[Node] = []
+        self.outs: list[Node] = []
+        self.results: list[Node] = []  # of the ending, after outs: fresh copies where these are leaves
+        self.program: Program | None = None
+        self.live: set[Node] = set()  # what is needed after it, on any path
+        self.guard: Guard | None = None
+        self.ending: Ending | None = None
+
+
+class Draws:
+    """The random keys of one call, drawn in the order of the recording and given back if the call takes another path."""
+
+    def __init__(self, drawn: Sequence[Tensor] = ()) -> None:
+        self.drawn = list(drawn)
+        self._before: dict[int, tuple[Generator, int, int]] = {}
+
+    def key(self, number: int, generators: list[Generator]) -> Tensor:
+        """The key of this draw; those before it are drawn first."""
+        while len(self.drawn) <= number:
+            generator = generators[len(self.drawn)]
+            self._before.setdefault(id(generator), (generator, generator._seed, generator._counter))
+            self.drawn.append(handle(np.asarray(generator.next_key()), None))
+        return self.drawn[number]
+
+    def give_back(self) -> None:
+        """Let the generators draw the same keys again."""
+        for generator, seed, counter in self._before.values():
+            generator._seed, generator._counter = seed, counter
+
+
+class Tree:
+    """All paths of one signature for which what the function reads outside is the same."""
+
+    def __init__(self, watched: list[Watched], program_of: ProgramOf) -> None:
+        self.watched, self.program_of = watched, program_of
+        self.values = Values()
+        self.root: Step | None = None
+        self.paths = 0
+        self.generators: list[Generator] = []
+        self.captured: list[tuple[Source, tuple[Any, ...]]] = []  # with shape, dtype and requires_grad
+        self.grads: dict[Any, tuple[Source, bool]] = {}  # whose .grad is looked at, and whether there was one
+        self.last: Step | None = None  # where the last call ended
+        self.missed: tuple[Guard, Any] | None = None
+        self.writes = False  # whether a path writes memory of the outside world
+        self.names: list[str] = []  # of the arguments, for backends with options that go by them
+
+    # --- making
+
+    def add(self, ins: dict[Node, Source], reads: Sequence[Read], ending: Ending, roots: list[Any]) -> None:
+        """Add the path of one recording: its leaves, what was read on the way, and the nodes of its results."""
+        known = {node: self._leaf(source, node) for node, source in ins.items()}
+        path = _order([*roots, *(r.node for r in reads)], known)
+        self.values.take([*roots, *(r.node for r in reads)], known)
+        times = [r.time for r in reads]
+        regions: list[list[Node]] = [[] for _ in range(len(reads) + 1)]
+        first: dict[Node, int] = {}
+        for node in path:
+            own = known[node]
+            if own not in first:
+                first[own] = bisect_left(times, node.seq)
+                regions[first[own]].append(own)
+        results = [known[r] if isinstance(r, Node) else r for r in roots]
+        needs = self._needs(regions, first, [known[r.node] for r in reads], results)
+        step = self.root = self.root or Step()
+        for k, read in enumerate(reads):
+            self._extend(step, regions[k], needs[k], [])
+            step.guard = step.guard or Guard(known[read.node], read)
+            step = step.guard.children.setdefault(read.value, Step())
+        self._extend(step, regions[-1], [], [r for r in results if isinstance(r, Node)])
+        ending.take(step.results, results)
+        step.ending = ending
+        self.paths += 1
+        self.writes = self.writes or bool(ending.writes)
+        self._note_lives(reads, [known[r.node] for r in reads], step)
+
+    def _leaf(self, source: Source, node: Node) -> Node:
+        before = len(self.values.leaves)
+        leaf = self.values.leaf(source, node)
+        if len(self.values.leaves) > before and source.kind in ("captured", "grad"):
+            self.captured.append((source, (node.shape, node.dtype, node.needs)))
+        return leaf
+
+    def _needs(
+        self, regions: list[list[Node]], first: dict[Node, int], guards: list[Node], results: list[Any]
+    ) -> list[list[Node]]:
+        """For each region the nodes that it makes and that are read later, or by its guard."""
+        found: list[dict[Node, None]] = [{} for _ in regions]
+
+        def use(node: Any, region: int) -> None:
+            if isinstance(node, Node) and node in first and node not in self.values.constant and first[node] < region:
+                found[first[node]][node] = None
+
+        for k, region in enumerate(regions):
+            for node in region:
+                for i in node.inputs:
+                    use(i, k)
+        for guard in guards:
+            if guard in first:
+                found[first[guard]][guard] = None
+        for node in results:
+            use(node, len(regions) - 1)
+        return [sorted(region, key=BY_SEQUENCE) for region in found]
+
+    def _extend(self, step: Step, region: list[Node], needed: list[Node], results: list[Node]) -> None:
+        """Let the step's program make what a path needs."""
+        step.defined.update(region)
+        have = set(step.outs)
+        missing = [n for n in needed if n not in have]
+        own = [n for n in results if n in step.defined or n in self.values.constant or n.op is None]
+        if not missing and step.program is not None and own == step.results:
+            return
+        if not missing and not own:
+            return
+        step.outs = sorted([*step.outs, *missing], key=BY_SEQUENCE)
+        step.results = own
+        outputs = [*step.outs, *step.results]
+        step.ins = self._ins(step, outputs)
+        step.program = self.program_of(_closed(step.ins, outputs, self._names(step.ins)))
+
+    def _names(self, ins: list[Node]) -> list[str]:
+        """Names for what a program reads: those of arguments, where they matter."""
+        if not self.names:
+            return []
+        sources = [self.values.sources.get(node) for node in ins]
+        return [
+            self.names[s.of] if s is not None and s.kind == "argument" else f"value{i}" for i, s in enumerate(sources)
+        ]
+
+    def _ins(self, step: Step, outputs: list[Node]) -> list[Node]:
+        """What the program reads: leaves, and what earlier steps made; in the order of first use."""
+        inside = _inside(outputs, lambda n: n in step.defined or n in self.values.constant)
+        found: dict[Node, None] = {}
+        for node in inside:
+            for i in node.inputs:
+                if isinstance(i, Node) and i not in step.defined and i not in self.values.constant:
+                    found[i] = None
+        for o in outputs:
+            if o not in step.defined and o not in self.values.constant:
+                found[o] = None
+        return list(found)
+
+    def _note_lives(self, reads: Sequence[Read], guards: list[Node], last: Step) -> None:
+        steps = [self.root]
+        for read in reads:
+            steps.append(steps[-1].guard.children[read.value])  # type: ignore[union-attr]
+        live: set[Node] = set()
+        for k in range(len(steps) - 1, -1, -1):
+            step = steps[k]
+            assert step is not None
+            if step.ending is not None:
+                live = set(step.ending.from_before)
+            step.live |= live
+            live = (set(step.live) - set(step.outs)) | set(step.ins)
+            if step.guard is not None and step.guard.node not in step.outs:
+                live.add(step.guard.node)
+
+    # --- running
+
+    def still_valid(self, arguments: list[Tensor]) -> bool:
+        """Whether everything that the recordings read outside their arguments is what it was."""
+        for source, had in self.grads.values():
+            if (getattr(source.read(arguments), "_grad", None) is not None) is not had:
+                return False
+        for source, kind in self.captured:
+            t = source.read(arguments)
+            if t is None or (t._data.shape, t._data.dtype, t.requires_grad) != kind:
+                return False
+        return self.unchanged()
+
+    def unchanged(self) -> bool:
+        """Whether the watched places hold what they held."""
+        return all(watched.unchanged() for watched in self.watched)
+
+    def run(self, arguments: list[Tensor], drawn: Sequence[Tensor] = ()) -> Any:
+        """The function's result after its effects, or MISS where a value leads to what has not been recorded; then nothing has changed."""
+        draws, env, step = Draws(drawn), {}, self.root
+        assert step is not None
+        while True:
+            made = self._run_step(step, env, arguments, draws)
+            guard = step.guard
+            if guard is None:
+                break
+            value = guard.reader(self._value(guard.node, env, arguments, draws)._data)
+            following = guard.children.get(value)
+            if following is None:
+                draws.give_back()
+                self.missed = (guard, value)
+                return MISS
+            step = following
+        assert step.ending is not None
+        self.last = step
+        if step.ending.draws:
+            draws.key(step.ending.draws - 1, self.generators)
+        return step.ending.finish(made[len(step.outs) :], env, arguments)
+
+    def _run_step(self, step: Step, env: dict[Node, Tensor], arguments: list[Tensor], draws: Draws) -> list[Tensor]:
+        if step.program is None:
+            return []
+        alone = step is self.root and step.ending is not None and not (step.ending.writes or step.ending.grads)
+        made = step.program.run([self._value(n, env, arguments, draws) for n in step.ins], alone)
+        if step.guard is not None:
+            for node in [n for n in env if n not in step.live]:
+                if node is not step.guard.node:
+                    del env[node]
+            env.update(zip(step.outs, made, strict=False))
+        return made
+
+    def _value(self, node: Node, env: dict[Node, Tensor], arguments: list[Tensor], draws: Draws) -> Tensor:
+        if node.op is not None:
+            return env[node]
+        source = self.values.sources[node]
+        if source.kind == "random":
+            return draws.key(source.of, self.generators)
+        return source.read(arguments)  # type: ignore[no-any-return]
+
+    def shares_memory(self, arguments: list[Tensor]) -> bool:
+        """Whether an argument shows memory of another one that a path writes."""
+        return (
+            any(step.ending.conflict(arguments) for step in self.steps() if step.ending is not None)
+            if self.writes
+            else False
+        )
+
+    def last_miss(self) -> str:
+        """Where the last call left what has been recorded, for messages."""
+        assert self.missed is not None
+        guard, value = self.missed
+        where = f" at {guard.location[0]}:{guard.location[1]}" if guard.location is not None else ""
+        known = ", ".join(f"{v!r:.40}" for v in list(guard.children)[:4])
+        return f"{guard.kind}{where} gave {value!r:.60}, which has not been seen there (known: {known})"
+
+    def steps(self) -> Iterable[Step]:
+        """All steps, the root first."""
+        stack = [self.root] if self.root is not None else []
+        while stack:
+            step = stack.pop()
+            yield step
+            if step.guard is not None:
+                stack.extend(reversed(step.guard.children.values()))
+
+
+def _closed(inputs: list[Node], outputs: list[Node], names: Iterable[str]) -> Graph:
+    """The nodes between inputs and outputs as a graph of its own: over leaves, whatever the inputs are elsewhere."""
+    made = {n: make_leaf(n.type, needs=n.needs) for n in inputs}
+    for node in _inside(outputs, lambda n: n not in made):
+        sources = tuple([made[i] if isinstance(i, Node) else i for i in node.inputs])
+        kind = node.dtype if isinstance(node.dtype, tuple) else node.type
+        made[node] = make_node(node.op, sources, node.attrs, kind, needs=node.needs, extra=node.extra)
+    return Graph([made[n] for n in inputs], [made[n] for n in outputs], names=names)
+
+
+def _order(roots: Iterable[Any], known: dict[Node, Any]) -> list[Node]:
+    """The nodes between the leaves in `known` and the roots, in the order in which they were recorded."""
+    return _inside([r for r in roots if isinstance(r, Node)], lambda n: n not in known)
+
+
+def _inside(roots: Iterable[Node], belongs: Callable[[Node], bool]) -> list[Node]:
+    """The roots and what they are computed from, as far as it belongs, in program order."""
+    seen: set[Node] = set()
+    stack = [r for r in roots if belongs(r)]
+    while stack:
+        node = stack.pop()
+        if node not in seen:
+            seen.add(node)
+            stack.extend(i for i in node.inputs if isinstance(i, Node) and i not in seen and belongs(i))
+    return sorted(seen, key=BY_SEQUENCE)

@@ -1,0 +1,60 @@
+"""The source of a tree of traces: its programs as functions, and their calls with the decisions between them as `if`."""
+
+from __future__ import annotations
+
+from tracegrad.compiler.program import Program
+from tracegrad.compiler.tree import Step, Tree
+from tracegrad.ir.node import Node
+
+DEPTH = 40  # decisions inside each other that are shown
+
+
+def tree_text(tree: Tree) -> str:
+    """One program's text as it is; several as functions, followed by the calls with `if` between them."""
+    programs = list(dict.fromkeys(s.program for s in tree.steps() if s.program is not None))
+    steps = list(tree.steps())
+    if len(steps) == 1 and len(programs) <= 1:
+        return programs[0].executable.source if programs else ""
+    names = {program: f"piece{i}" for i, program in enumerate(programs)}
+    texts = [program.executable.source.replace("def compiled(", f"def {name}(") for program, name in names.items()]
+    values: dict[Node, str] = {}
+    inputs = [_name(leaf, values, f"a{i}") for i, leaf in enumerate(tree.values.sources)]
+    lines = [f"def compiled({', '.join(inputs)}):"]
+    assert tree.root is not None
+    _lines(tree.root, names, values, lines, 1)
+    return "\n\n".join([*texts, "\n".join(lines) + "\n"])
+
+
+def _name(node: Node, values: dict[Node, str], wanted: str = "") -> str:
+    if node not in values:
+        values[node] = wanted or f"v{len(values)}"
+    return values[node]
+
+
+def _lines(step: Step, names: dict[Program, str], values: dict[Node, str], lines: list[str], depth: int) -> None:
+    """The lines of a step and of what follows it."""
+    while True:
+        indent = "    " * depth
+        results = [f"r{i}" for i in range(len(step.results))]
+        if step.program is not None:
+            arguments = ", ".join(_name(n, values) for n in step.ins)
+            made = ", ".join([*(_name(n, values) for n in step.outs), *results])
+            lines.append(f"{indent}{made}, = {names[step.program]}({arguments})")
+        if step.ending is not None:
+            shown = [_name(p, values) if isinstance(p, Node) else results[p] for p in step.ending.plan]
+            lines.append(f"{indent}return {', '.join(shown) or 'None'}")
+            return
+        guard = step.guard
+        if guard is None:
+            return
+        where = f"  # {guard.location[0].rpartition('/')[2]}:{guard.location[1]}" if guard.location is not None else ""
+        if depth > DEPTH:
+            lines.append(f"{indent}...{where}")
+            return
+        for value, child in guard.children.items():
+            shown = repr(value) if isinstance(value, (bool, int)) else "..."
+            test = f"{guard.kind}({_name(guard.node, values)})"
+            lines.append(f"{indent}if {test} == {shown}:{where}")
+            _lines(child, names, values, lines, depth + 1)
+        lines.append(f"{indent}raise NotRecorded")
+        return

@@ -1,0 +1,78 @@
+"""The values of a signature's recordings under one naming: what two recordings compute in the same way is one node.
+
+Operators are pure (random ones read a key), so a node is known by its operator, operands and attributes.  That lets recordings of different paths share their common beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from tracegrad.ir.graph import program_order
+from tracegrad.ir.literals import literal_key
+from tracegrad.ir.node import Node, make_leaf, make_node
+from tracegrad.ir.types import Type
+
+
+class Source(NamedTuple):
+    """What an input of the programs is: ("argument", position), ("captured", the Tensor), ("grad", a Source), ("random", number of the draw) or ("fixed", the Tensor)."""
+
+    kind: str
+    of: Any
+
+    def key(self) -> Any:
+        """What tells it from others."""
+        if self.kind == "captured":
+            return self.kind, id(self.of)
+        if self.kind == "fixed":
+            array = self.of._data
+            return self.kind, array.shape, array.dtype.str, array.tobytes()
+        return self.kind, self.of.key() if isinstance(self.of, Source) else self.of
+
+    def read(self, arguments: list[Any]) -> Any:
+        """The Tensor that it is now; random keys are drawn elsewhere."""
+        if self.kind == "argument":
+            return arguments[self.of]
+        return self.of.read(arguments)._grad if self.kind == "grad" else self.of
+
+
+class Values:
+    """The nodes of one signature, each made once."""
+
+    def __init__(self) -> None:
+        self.leaves: dict[Any, Node] = {}
+        self.sources: dict[Node, Source] = {}
+        self.constant: set[Node] = set()  # computed from nothing: each program makes them itself
+        self._nodes: dict[Any, Node] = {}
+
+    def leaf(self, source: Source, like: Node) -> Node:
+        """The node of a source."""
+        key = (source.key(), like.needs)
+        found = self.leaves.get(key)
+        if found is None:
+            found = self.leaves[key] = make_leaf(Type(like.shape, like.dtype), needs=like.needs)
+            self.sources[found] = source
+        return found
+
+    def take(self, roots: Iterable[Any], known: dict[Node, Node]) -> None:
+        """Give all nodes that the roots are computed from, in `known`, theirs here; `known` has the leaves."""
+        for node in program_order(roots, set(known)):
+            assert node.op is not None
+            inputs = tuple([known[i] if isinstance(i, Node) else i for i in node.inputs])
+            key = (
+                node.op,
+                tuple([i if isinstance(i, Node) else literal_key(i) for i in inputs]),
+                tuple(map(literal_key, node.attrs)),
+                node.shape,
+                node.dtype,
+                node.needs,
+            )
+            found = self._nodes.get(key)
+            if found is None:
+                kind = node.dtype if isinstance(node.dtype, tuple) else Type(node.shape, node.dtype)
+                found = self._nodes[key] = make_node(
+                    node.op, inputs, node.attrs, kind, needs=node.needs, extra=node.extra
+                )
+                if all(i in self.constant for i in inputs if isinstance(i, Node)):
+                    self.constant.add(found)
+            known[node] = found
