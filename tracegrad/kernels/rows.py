@@ -56,7 +56,7 @@ def _sums(x: Array) -> Array:
 def _products(x: Array, y: Array) -> Array:
     """The sums of x * y as `_sums` has them."""
     if x.ndim == 2 and x.shape[1] <= _SHORT:
-        return np.einsum("ij,ij->i", x, y)[:, None]
+        return np.vecdot(x, y)[:, None] if x.dtype.char in "fd" else np.einsum("ij,ij->i", x, y)[:, None]
     return _sums(np.multiply(x, y))
 
 
@@ -125,8 +125,8 @@ def standardise_backward(slope: Array, x: Array, dim: tuple[int, ...], eps: floa
     return out
 
 
-def _by_rows(function: Callable[..., Array], dim: int, *arrays: Array) -> Array | None:
-    """A function of rows, large arrays row by row in parts; None where they are small or their rows are not along the last axis."""
+def _by_rows(step: Callable[..., object], dim: int, *arrays: Array) -> Array | None:
+    """step(*rows, out) on large arrays in parts; None where they are small or their rows are not along the last axis."""
     x = arrays[-1]
     if (
         x.size < _LARGE_ROWS
@@ -139,7 +139,7 @@ def _by_rows(function: Callable[..., Array], dim: int, *arrays: Array) -> Array 
     rows, seen = out.reshape(-1, n), [np.ascontiguousarray(a).reshape(-1, n) for a in arrays]
     count = max(_ROWS_PART // n, 1)
     for start in range(0, len(rows), count):
-        rows[start : start + count] = function(*(a[start : start + count] for a in seen))
+        step(*(a[start : start + count] for a in seen), rows[start : start + count])
     return out
 
 
@@ -147,7 +147,7 @@ def softmax_backward(slope: Array, y: Array, dim: int) -> Array:
     """y * (slope - sum(slope * y)) along an axis."""
     if not y.ndim or not y.size:
         return np.multiply(y, np.subtract(slope, np.multiply(slope, y)))
-    found = _by_rows(lambda s, p: softmax_backward(s, p, 1), dim, slope, y) if dim else None
+    found = _by_rows(_softmax_rows_backward, dim, slope, y) if dim else None
     if found is not None:
         return found
     if y.ndim == 2 and dim == 1 and y.shape[1] <= _SHORT and y.size >= 1024:
@@ -158,17 +158,28 @@ def softmax_backward(slope: Array, y: Array, dim: int) -> Array:
     return np.multiply(made, y, out=made)
 
 
+def _softmax_rows_backward(slope: Array, y: Array, out: Array) -> None:
+    np.subtract(slope, _products(slope, y), out=out)
+    np.multiply(out, y, out=out)
+
+
 def log_softmax_backward(slope: Array, y: Array, dim: int) -> Array:
     """slope - exp(y) * sum(slope) along an axis."""
     if not y.ndim or not y.size:
         return np.subtract(slope, np.multiply(np.exp(y), slope))
-    found = _by_rows(lambda s, p: log_softmax_backward(s, p, 1), dim, slope, y) if dim else None
+    found = _by_rows(_log_softmax_rows_backward, dim, slope, y) if dim else None
     if found is not None:
         return found
     made = np.exp(y, order="C")
     rows = slope.ndim == 2 and dim == 1
     np.multiply(made, _sums(slope) if rows else np.add.reduce(slope, axis=dim, keepdims=True), out=made)
     return np.subtract(slope, made, out=made)
+
+
+def _log_softmax_rows_backward(slope: Array, y: Array, out: Array) -> None:
+    np.exp(y, out=out)
+    np.multiply(out, _sums(slope), out=out)
+    np.subtract(slope, out, out=out)
 
 
 def product(x: Array, dim: tuple[int, ...] | None, keepdim: bool) -> Array:
