@@ -46,6 +46,35 @@ def test_a_number_that_must_fit_but_does_not_is_refused(function):
         function(tg.tensor([1, 200], dtype=tg.uint8))
 
 
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        ("u.clamp(-1)", [255, 255]),
+        ("u.clamp(max=-255)", [0, 1]),
+        ("tg.addcmul(u, u, u, value=-1)", [0, 250]),
+        ("tg.addcmul(u, u, u, value=1.5)", [0, 12]),
+        ("tg.nn.functional.threshold(u, 3, -1)", [255, 255]),
+        ("tg.tensor([-1, -255], dtype=tg.uint8)", [255, 1]),
+        ("tg.nn.functional.pad(u, (1, 0), value=7)", [7, 0, 3]),
+    ],
+)
+def test_whole_negative_numbers_wrap_round_in_uint8(call, expected):
+    assert eval(call, {"tg": tg, "u": tg.tensor([0, 3], dtype=tg.uint8)}).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "u.clamp(-300)", "tg.tensor([1, 2], dtype=tg.int8).clamp(max=200)", "tg.addcmul(u, u, u, value=300)", "u.fill_(-1.5)", "u.masked_fill(u == 0, 255.5)",
+        "tg.tensor(-0.5, dtype=tg.uint8)", "tg.tensor([255.5], dtype=tg.uint8)", "tg.full((2,), -1.0, dtype=tg.uint8)", "tg.tensor(127.5, dtype=tg.int8)",
+        "tg.nn.functional.pad(u, (1, 1), value=-1)", "tg.nn.functional.threshold(u, 3, 256)", "u.__setitem__(0, -0.5)",
+    ],
+)  # fmt: skip
+def test_a_number_that_an_integer_dtype_cannot_hold_is_refused(call):
+    with pytest.raises(DTypeError, match="without overflow"):
+        eval(call, {"tg": tg, "u": tg.tensor([0, 3], dtype=tg.uint8)})
+
+
 @pytest.mark.parametrize("exponent", [-1, -2])
 @pytest.mark.parametrize("dtype", [tg.int64, tg.int32, tg.uint8])
 def test_whole_numbers_to_a_negative_power_are_refused_in_our_class(dtype, exponent):

@@ -135,17 +135,14 @@ def _filled(data: Any, d: Any) -> Array:
 
 
 def _check_range(values: Array, d: Any) -> None:
-    """Raises RuntimeError for numbers outside an integer dtype; negative numbers wrap in uint8, as in torch."""
+    """Raises RuntimeError for numbers outside an integer dtype; whole negative numbers wrap in uint8, as in torch."""
     if d.kind == "b" or not values.size or values.dtype.kind == "b":
         return
     limits = np.iinfo(d)
-    low = -limits.max if d.kind == "u" else limits.min
+    low = -limits.max if d.kind == "u" and values.dtype.kind in "iu" else limits.min
     real = values.real if values.dtype.kind == "c" else values
-    if not (
-        np.isfinite(real).all()
-        and real.min() >= low
-        and (real.max() <= limits.max if values.dtype.kind not in "fV" else real.max() < limits.max + 1.0)
-    ):
+    high = limits.max if d.itemsize < 8 or values.dtype.kind not in "fV" else 2.0**63 - 1024  # the float below 2^63
+    if not (np.isfinite(real).all() and low <= real.min() and real.max() <= high):
         raise DTypeError(explain("tensor", f"a value cannot be converted to type {d} without overflow"))
 
 

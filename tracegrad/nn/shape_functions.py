@@ -14,6 +14,7 @@ from tracegrad.errors import ArgumentError, NotSupportedError, ShapeError, expla
 from tracegrad.ir.types import size_of
 from tracegrad.nn.conv_functions import check_tensors, tuple_of
 from tracegrad.ops.checks import not_for
+from tracegrad.ops.masks import number_of
 from tracegrad.ops.pools import padded
 
 _MODES = {"reflect": "ReflectionPad", "replicate": "ReplicationPad", "circular": ""}
@@ -35,6 +36,8 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
         raise ArgumentError(explain("pad", f"argument 'pad' must be tuple of ints, got {tuple(pad)}"))
     amounts = [(int(pad[2 * i]), int(pad[2 * i + 1])) for i in range(len(pad) // 2)]
     if mode == "constant":
+        if input._data.dtype.kind in "iu" and value:
+            value = number_of(input._data.dtype, float(value))
         return _constant(input, amounts, 0 if value is None else value)
     if value is not None and value != 0:
         raise ShapeError(explain("pad", f'Padding mode "{mode}" doesn\'t take in value argument'))

@@ -11,6 +11,7 @@ from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Type
 from tracegrad.ops.checks import not_for, real_number
+from tracegrad.ops.masks import number_of
 
 
 class Activation(Elementwise, family=True):
@@ -191,6 +192,8 @@ class Threshold(Elementwise):
     def call(F: Ops, input: Any, threshold: float, value: float) -> Value:  # noqa: A002
         """torch.nn.functional.threshold."""
         not_for("threshold_cpu", F.type(input), "b")
+        if F.type(input).dtype.kind in "iu":
+            threshold, value = (number_of(F.type(input).dtype, v) for v in (threshold, value))
         return F.threshold(input, level=threshold, value=value)
 
     @staticmethod

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from tracegrad import dtypes
 from tracegrad.errors import ArgumentError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.families import Elementwise
@@ -13,6 +11,7 @@ from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Type
 from tracegrad.ops.checks import as_number, is_number
+from tracegrad.ops.masks import number_of
 
 
 class Clamp(Elementwise):
@@ -90,7 +89,9 @@ def _clamped(F: Ops, operation: str, x: Any, low: Any, high: Any) -> Any:
         if own.kind not in "fV":
             numbers = [dtypes.number_dtype(b) for b in (low, high) if b is not None]
             own = dtypes.result_dtype([own], [], numbers)
-            x, low, high = F.as_dtype(x, own), _in_range(low, own), _in_range(high, own)
+            x = F.as_dtype(x, own)
+            if own.kind in "iu":
+                low, high = (None if b is None else number_of(own, b) for b in (low, high))
         return getattr(F, operation)(x, min=low, max=high)
     if any(is_number(b) or isinstance(b, (str, bytes, list, tuple, dict)) for b in (low, high)):
         numbers = as_number(low), as_number(high)
@@ -101,14 +102,6 @@ def _clamped(F: Ops, operation: str, x: Any, low: Any, high: Any) -> Any:
     if high is None:
         return F.clamp_lower(x, low)
     return F.clamp_upper(x, high) if low is None else F.clamp_tensor(x, low, high)
-
-
-def _in_range(bound: Any, d: dtypes.NumpyDType) -> Any:
-    """The bound itself, or the nearest value that an integer dtype holds: clamping by it is the same."""
-    if bound is None or d.kind not in "iu":
-        return bound
-    info = np.iinfo(d)
-    return min(max(int(bound), int(info.min)), int(info.max))
 
 
 class ClampTensor(Elementwise):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from tracegrad.dtypes import NumpyDType, finfo, from_numpy, is_half, result_dtype
 from tracegrad.errors import ArgumentError, AxisError, DTypeError, ShapeError, explain
 from tracegrad.ir.families import Composite, Elementwise, Movement
@@ -15,6 +13,7 @@ from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Type
 from tracegrad.ops.checks import as_number, is_number, not_for
+from tracegrad.ops.masks import number_of
 from tracegrad.ops.reduce import total
 
 
@@ -107,8 +106,13 @@ class Addcmul(Elementwise):
 
     @staticmethod
     def call(F: Ops, input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Value:  # noqa: A002
-        """input + value * tensor1 * tensor2."""
-        return F.addcmul(input, tensor1, tensor2, value=as_number(value))
+        """input + value * tensor1 * tensor2.  Raises RuntimeError for a value that the integers' dtype does not hold."""
+        value, types = as_number(value), [F.type(v) for v in (input, tensor1, tensor2)]
+        if types[0].dtype.kind in "iu" and value != 1:
+            groups = [[t.dtype for t in types if bool(t.shape) is wanted] for wanted in (True, False)]
+            d = result_dtype(groups[0], groups[1], [])
+            value = number_of(d, value) if d.kind in "iu" else value
+        return F.addcmul(input, tensor1, tensor2, value=value)
 
     @staticmethod
     def grad_x(F: Ops, g: Value) -> Value:
@@ -201,10 +205,7 @@ def _factor(operation: str, value: Any, d: NumpyDType) -> Any:
         value = value.real
     if d.kind not in "iu" or not is_number(value):
         return value
-    info = np.iinfo(d)
-    if not (-info.max if d.kind == "u" else info.min) <= value <= info.max:
-        raise DTypeError(explain(operation, f"value cannot be converted to type {d} without overflow", value=value))
-    return int(value)
+    return number_of(d, value)
 
 
 _STEPS = {name: f"{name.capitalize()}Backward0" for name in ("addmm", "addmv", "addr", "baddbmm", "addbmm")}

@@ -242,15 +242,15 @@ def fitting_number(operation: str, dtype: Any, value: Any) -> Any:
 
 
 def number_of(dtype: Any, value: Any) -> Any:
-    """A Python number as one that a value of this dtype can hold: truncated for integers, a truth value for bool."""
+    """A Python number as one that a value of this dtype can hold: truncated for integers, a truth value for bool; whole negative numbers of uint8 wrap round."""
     if dtype.kind == "b":
         return bool(value)
     if dtype.kind in "iu" and not isinstance(value, complex):
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
             raise ArgumentValueError(explain("fill", f"Overflow: {value} does not fit into 64 bits"))
         limit = np.iinfo(dtype)
-        low = -limit.max if dtype.kind == "u" else limit.min
-        if not low <= value < limit.max + 1:  # also for nan
+        low = -limit.max if dtype.kind == "u" and isinstance(value, int) else limit.min
+        if not low <= value <= limit.max:  # also for nan
             raise DTypeError(explain("fill", f"value {value} cannot be converted to {dtype} without overflow"))
         return int(value) % (limit.max + 1) if dtype.kind == "u" else int(value)
     if isinstance(value, complex) and dtype.kind != "c":
