@@ -8,7 +8,7 @@ from tests.passes.helpers import leaf_for, run
 from tracegrad.dtypes import BY_NAME
 from tracegrad.ir.builder import B
 from tracegrad.ir.graph import Graph
-from tracegrad.ir.samples import I, Sample
+from tracegrad.ir.samples import A, I, Sample
 from tracegrad.passes.rewrite import rewrite
 from tracegrad.passes.rules import Rule
 
@@ -66,12 +66,15 @@ def is_number(value):
 
 def variations(rule, index):
     """(what was changed, values, dtype) for each variation; many of them are refused by the operators' type rules."""
-    function, values = example_values(rule, index)
+    _, values = example_values(rule, index)
     for dtype in DTYPES:
         yield dtype, values, dtype
     if any(isinstance(v, Sample) and v.kind == "mask" for v in values):
         counts = [I(*v.shape, below=3) if isinstance(v, Sample) and v.kind == "mask" else v for v in values]
         yield "whole numbers for masks", counts, "float64"
+    if any(isinstance(v, Sample) and v.kind == "index" for v in values):
+        reals = [A(*v.shape) if isinstance(v, Sample) and v.kind == "index" else v for v in values]
+        yield "real numbers for whole ones", reals, "float64"
     if "gradient" in rule.name:  # the operators of gradients trust the shapes that they are given
         return
     for name, change in SHAPES.items():

@@ -18,7 +18,7 @@ from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Type, broadcast, reduced
-from tracegrad.passes import signs
+from tracegrad.passes import powers, signs
 from tracegrad.passes.patterns import is_value, reads
 from tracegrad.passes.rewrite import RuleSet, rewrite
 from tracegrad.passes.rules import AnyRule, Rewrite, Rule, Uses
@@ -304,7 +304,7 @@ def _gone(name: str) -> Rule:
 FINISHING: tuple[AnyRule, ...] = tuple(_gone(name) for name in ("detach", "stop_reverse", "alias", "clone"))
 
 
-RULE_SET = RuleSet((*RULES, *signs.RULES), STAGE)
+RULE_SET = RuleSet((*RULES, *signs.RULES, *powers.RULES), STAGE)
 FINISHING_SET = RuleSet(FINISHING, "finish")
 
 

@@ -14,7 +14,7 @@ from tracegrad.ir.node import Node
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops
 
-NAMED = frozenset((0, 1, -1, 2, -2, 3, 4, 0.5, -0.5))
+NAMED = frozenset((0, 1, -1, 2, -2, 3, 4, 0.5, -0.5, 1.5))
 """The numbers that patterns name; other literals are told apart by their type alone."""
 
 Signature = tuple[Any, ...]
@@ -106,7 +106,7 @@ def _fits_kind(pattern: Any, kind: Any) -> bool:
         return of_node and kind is not None and kind.name == pattern.op
     if isinstance(pattern, Wildcard):
         return of_node == (pattern.kind == "value")
-    return not of_node and not isinstance(kind, type) and bool(kind == pattern)
+    return not of_node and (kind == pattern or (pattern not in NAMED and kind in (int, float)))
 
 
 class Matcher:
@@ -201,6 +201,11 @@ def bind(name: str, value: Any, found: Bindings) -> bool:
     if before is value:
         return True
     return not isinstance(value, Node) and not isinstance(before, Node) and bool(before == value)
+
+
+def made_by(value: Any, name: str) -> bool:
+    """Whether the value is a node of the operator `name`."""
+    return value.__class__ is Node and value.op is not None and value.op.name == name
 
 
 def same_number(a: Any, b: Any) -> bool:

@@ -84,7 +84,6 @@ WIDEN = _pass("widen", widen, loses="canonical stable")
 DECOMPOSE = Pass("decompose", decompose, frozenset(), frozenset({"supported"}), frozenset({"plain"}))
 
 
-
 def _bodies(level: str) -> Pass:
     """The passes of a level, or those before differentiation, on the bodies of branches and loops."""
 
@@ -128,7 +127,16 @@ LEVELS: dict[str, tuple[Pass, ...]] = {
 }
 
 # what is worth doing before differentiation: the derivative of a stable form is stable, that of a naive one often cannot be repaired
-BEFORE_DIFFERENTIATION: tuple[Pass, ...] = (_bodies("before differentiation"), FOLD, CSE, CANONICALISE, STABILISE, CANONICALISE, SIMPLIFY, CSE)
+BEFORE_DIFFERENTIATION: tuple[Pass, ...] = (
+    _bodies("before differentiation"),
+    FOLD,
+    CSE,
+    CANONICALISE,
+    STABILISE,
+    CANONICALISE,
+    SIMPLIFY,
+    CSE,
+)
 
 
 def check_order(passes: tuple[Pass, ...], given: frozenset[str] = frozenset()) -> frozenset[str]:

@@ -44,11 +44,14 @@ def on(node: Node, inputs: tuple[Any, ...]) -> Node:
     return made
 
 
-def transform(graph: Graph, change: Change, among: Collection[Node] | None = None) -> Graph:
+def transform(
+    graph: Graph, change: Change, among: Collection[Node] | None = None, origins: dict[Node, Node] | None = None
+) -> Graph:
     """The graph with every node, rebuilt where its inputs changed, replaced by `change(node)`.
 
     Leaves stay the same nodes, and so does everything that does not change; the graph itself is returned when nothing does.  Operators with side effects
-    keep their order.  `change` is asked only of the nodes in `among`, if it is given, and of those that are rebuilt.
+    keep their order.  `change` is asked only of the nodes in `among`, if it is given, and of those that are rebuilt, which `origins` gets with the nodes that
+    they stand for.
     """
     values: dict[Any, Any] = {}
     for node in graph.nodes:
@@ -57,6 +60,8 @@ def transform(graph: Graph, change: Change, among: Collection[Node] | None = Non
             inputs = tuple([values.get(i, i) if i.__class__ is Node else i for i in node.inputs])
             if any(map(is_not, inputs, node.inputs)) or not node.op.pure:  # type: ignore[union-attr]
                 here = on(node, inputs)
+                if origins is not None:
+                    origins[here] = node
         if here is node and among is not None and node not in among:
             continue
         result = change(here)
@@ -115,6 +120,7 @@ class Rewriter:
         self.graph: Graph | None = None
         self._counts: dict[Node, int] | None = None
         self._settled: set[Node] = set()
+        self._origins: dict[Node, Node] = {}  # of this round: a rebuilt node -> the one for which it stands
         self._asked = False  # whether a rule has asked who else reads a value, so that its answer may change
 
     def run(self, graph: Graph) -> Graph:
@@ -125,7 +131,8 @@ class Rewriter:
             if not suspects:
                 return graph
             self.graph, self._counts = graph, None
-            after = transform(graph, self.settle, suspects)
+            self._origins.clear()
+            after = transform(graph, self.settle, suspects, self._origins)
             if after is graph:
                 return graph
             graph = after
@@ -138,7 +145,7 @@ class Rewriter:
             if after is None:
                 return node
             counts = self.counts
-            counts[after] = counts.get(after, 0) + counts.get(node, 1)
+            counts[after] = counts.get(after, 0) + self._read(node)
             node = after
             if node.op is None:
                 return node
@@ -178,7 +185,10 @@ class Rewriter:
     def uses(self, node: Node) -> int:
         """How many nodes and outputs read `node`; 1 for one that a rule has just made."""
         self._asked = True
-        return self.counts.get(node, 1)
+        return self._read(node)
+
+    def _read(self, node: Node) -> int:
+        return self.counts.get(self._origins.get(node, node), 1)
 
 
 def rewrite(

@@ -29,6 +29,13 @@ def cannot_be_minus_zero(x: Node) -> bool:
     return x.op.name in NEVER_MINUS_ZERO or (x.op.name == "add" and type(x.inputs[1]) is float and x.inputs[1] != 0)
 
 
+def never_negative(x: Any) -> bool:
+    """Whether every element of the real value x is 0.0, positive or nan, by the operator that made it."""
+    if not isinstance(x, Node) or x.op is None or x.dtype.kind not in "fV":
+        return False
+    return x.op.name in NEVER_MINUS_ZERO
+
+
 def _plus_zero(F: Builder, node: Node, uses: Uses) -> Any:
     x, c = node.inputs
     return (
@@ -88,11 +95,9 @@ RULES: tuple[AnyRule, ...] = (
          given=lambda out: out.dtype.kind in "fV",
          stage=STAGE, exactness="exact", examples=(XC,)),
     Rule("neg(x) * y -> neg(x * y)", lambda F, x, y: F.mul(F.neg(x), y), lambda F, x, y: F.neg(F.mul(x, y)),
-         alone=True,
          given=lambda x, out: out.dtype.kind in "fV" and x.shape == out.shape, stage=STAGE, exactness="exact",
          examples=(XY,)),
     Rule("neg(x) / y -> neg(x / y)", lambda F, x, y: F.div(F.neg(x), y), lambda F, x, y: F.neg(F.div(x, y)),
-         alone=True,
          given=lambda x, out: out.dtype.kind in "fV" and x.shape == out.shape, stage=STAGE, exactness="exact",
          examples=(XY,)),
     Rule("x + neg y -> x - y", lambda F, x, y: F.add(x, F.neg(y)), lambda F, x, y: F.sub(x, y),

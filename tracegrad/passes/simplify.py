@@ -13,7 +13,7 @@ from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node
 from tracegrad.ir.samples import A, M
 from tracegrad.ir.types import Type, broadcast, reduced, size_of
-from tracegrad.passes import matrices, placing
+from tracegrad.passes import chains, comparing, conversions, folds, matrices, placing, rearranging, selecting
 from tracegrad.passes.canonicalise import is_inexact
 from tracegrad.passes.patterns import reads
 from tracegrad.passes.rewrite import RuleSet, rewrite
@@ -125,15 +125,6 @@ def _reshape_once(F: Builder, node: Node, uses: Uses) -> Any:
     return F.reshape(getattr(F, op.name)(*inputs, **dict(zip(op.attrs, node.attrs, strict=True))), shape=node.shape)
 
 
-def merged_axes(x: Type, inner: Any, keep: bool, outer: Any) -> tuple[int, ...]:
-    """The axes of x that a fold over `inner` and then over `outer` folds."""
-    all_axes = tuple(range(len(x.shape)))
-    first = all_axes if inner is None else inner
-    left = all_axes if keep else tuple(a for a in all_axes if a not in first)
-    second = left if outer is None else tuple(left[a] for a in outer)
-    return tuple(sorted({*first, *second}))
-
-
 X = {"x": A(2, 3)}
 XC = {"x": A(2, 3), "c": 3.0}
 XY = {"x": A(2, 3), "y": A(3, lo=0.5)}
@@ -178,6 +169,19 @@ NUMBERS: tuple[AnyRule, ...] = (
          lambda F, x, y, c: F.mul(F.div(x, y), c),
          alone=True, given=lambda x, c, out: product(c, 1, out) and x.shape == out.shape,
          stage=STAGE, exactness="rounding", examples=({"x": A(2, 3), "y": A(3, lo=0.5), "c": -0.7},)),
+    Rule("x * c + y * c -> (x + y) * c", lambda F, x, y, c: F.add(F.mul(x, c), F.mul(y, c)),
+         lambda F, x, y, c: F.mul(F.add(x, y), c), alone=True, given=lambda x, y, c, out: common(x, y, c, out),
+         stage=STAGE, exactness="rounding", examples=({"x": A(2, 3), "y": A(2, 3), "c": 0.3},)),
+    Rule("x * c - y * c -> (x - y) * c", lambda F, x, y, c: F.sub(F.mul(x, c), F.mul(y, c)),
+         lambda F, x, y, c: F.mul(F.sub(x, y), c), alone=True, given=lambda x, y, c, out: common(x, y, c, out),
+         stage=STAGE, exactness="rounding", examples=({"x": A(2, 3), "y": A(2, 3), "c": 0.3},)),
+    Rule("x / c + y / c -> (x + y) / c", lambda F, x, y, c: F.add(F.div(x, c), F.div(y, c)),
+         lambda F, x, y, c: F.div(F.add(x, y), c), alone=True, given=lambda x, y, c, out: common(x, y, c, out),
+         stage=STAGE, exactness="rounding", examples=({"x": A(2, 3), "y": A(2, 3), "c": 0.3},)),
+    Rule("x * c1 + x * c2 -> x * (c1 + c2), of one sign", lambda F, x, c1, c2: F.add(F.mul(x, c1), F.mul(x, c2)),
+         lambda F, x, c1, c2: F.mul(x, c1 + c2), alone=True,
+         given=lambda x, c1, c2, out: common(x, x, c1, out) and common(x, x, c2, out) and c1 * c2 > 0,
+         stage=STAGE, exactness="rounding", examples=({"x": A(2, 3), "c1": 0.3, "c2": 2.5},)),
     Rule("(x * c1) / c2 -> x * (c1/c2)", lambda F, x, c1, c2: F.div(F.mul(x, c1), c2),
          lambda F, x, c1, c2: F.mul(x, c1 / c2),
          given=lambda c1, c2, out: c2 != 0 and product(c1, 1 / c2, out),
@@ -295,12 +299,18 @@ SHAPES: tuple[AnyRule, ...] = (
          lambda F, x, D: F.sum(x, dim=D, keepdim=False), given=lambda x, D, R: reduced(x.shape, D, False) == R,
          alone=True,
          stage=STAGE, exactness="exact", examples=({"x": A(2, 3), "D": (0,), "R": (3,)},)),
-    Rule("sum(sum x) -> sum x", lambda F, x, D, K, E, L: F.sum(F.sum(x, dim=D, keepdim=K), dim=E, keepdim=L),
-         lambda F, x, D, K, E, out: F.reshape(F.sum(x, dim=merged_axes(x, D, K, E), keepdim=False),
-                                              shape=out.shape), alone=True,
-         stage=STAGE, exactness="rounding",
-         examples=({"x": A(2, 3, 4), "D": (1,), "K": False, "E": (1,), "L": True},)),
 )  # fmt: skip
+
+
+def common(x: Node, y: Node, c: Any, out: Type) -> bool:
+    """Whether a factor of two terms can be one of their sum: of one type, and without overflow of half precision."""
+    return (
+        x.type == y.type == out
+        and out.dtype.kind == "f"
+        and out.dtype.itemsize >= 4
+        and not isinstance(c, complex)
+        and 1e-4 < abs(c) < 1e4
+    )
 
 
 def scaled(y: Node) -> bool:
@@ -308,5 +318,8 @@ def scaled(y: Node) -> bool:
     return y.op is not None and y.op.name == "mul" and not isinstance(y.inputs[1], Node)
 
 
-RULES: tuple[AnyRule, ...] = (*NUMBERS, *SELECTIONS, *PRODUCTS, *SHAPES, *placing.RULES, *matrices.RULES)
+RULES: tuple[AnyRule, ...] = (
+    *NUMBERS, *SELECTIONS, *PRODUCTS, *SHAPES, *placing.RULES, *selecting.RULES, *chains.RULES, *matrices.RULES, *folds.RULES,
+    *rearranging.RULES, *comparing.RULES, *conversions.RULES,
+)  # fmt: skip
 RULE_SET = RuleSet(RULES, STAGE)

@@ -14,6 +14,7 @@ from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node
 from tracegrad.ir.samples import A
 from tracegrad.ir.types import Type, broadcast, reduced
+from tracegrad.passes import exponents
 from tracegrad.passes.rewrite import RuleSet, rewrite
 from tracegrad.passes.rules import AnyRule, Rule
 
@@ -177,5 +178,5 @@ PROPORTIONS: tuple[AnyRule, ...] = (
                    {"x": A(2, 3, lo=-900.0, hi=900.0), "g": A(2), "D": (1,), "R": (2, 1)})),
 )  # fmt: skip
 
-RULES: tuple[AnyRule, ...] = (*LOGARITHMS, *EXPONENTIALS, *SIGMOIDS, *PROPORTIONS)
+RULES: tuple[AnyRule, ...] = (*LOGARITHMS, *EXPONENTIALS, *SIGMOIDS, *PROPORTIONS, *exponents.RULES)
 RULE_SET = RuleSet(RULES, STAGE)

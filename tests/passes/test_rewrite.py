@@ -1,0 +1,112 @@
+"""The engine of the rules: which nodes are looked at, who counts as a reader, and what is remembered."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.passes.helpers import leaf
+from tracegrad.ir.builder import B
+from tracegrad.ir.graph import Graph
+from tracegrad.passes import optimise
+from tracegrad.passes.rewrite import Rewriter, RuleSet, by_signature, rewrite
+from tracegrad.passes.rules import Rewrite, Rule
+
+SINES = Rule("sin(neg x) -> neg(sin x)", lambda F, x: F.sin(F.neg(x)), lambda F, x: F.neg(F.sin(x)),
+             alone=True, stage="simplify", exactness="exact", examples=())  # fmt: skip
+COSINES = Rule(
+    "cos x -> sin x", lambda F, x: F.cos(x), lambda F, x: F.sin(x), stage="simplify", exactness="exact", examples=()
+)
+
+
+def chain(length):
+    """A graph of so many nodes in which some rules of every stage look, and few fire."""
+    x = leaf((3,))
+    value = x
+    for _ in range(length // 3):
+        value = B.add(B.mul(B.sin(value), 0.5), value)
+    return Graph([x], [value])
+
+
+def test_a_rebuilt_node_has_the_readers_of_the_node_for_which_it_stands():
+    x = leaf((3,))
+    negative = B.neg(B.cos(x))  # is rebuilt when its cosine is replaced, in the same round
+    graph = Graph([x], [B.sin(negative), B.exp(negative)])
+    after = rewrite(graph, [COSINES, SINES], "simplify")
+    assert [n.op.name for n in after.nodes] == ["sin", "neg", "sin", "exp"]
+
+
+def test_a_value_that_one_node_reads_twice_is_not_alone():
+    x = leaf((3,))
+    negative = B.neg(x)
+    graph = Graph([x], [B.sin(negative), negative])
+    assert rewrite(graph, [SINES], "simplify") is graph
+
+
+def test_rules_are_asked_about_the_nodes_that_they_could_describe_only():
+    asked = []
+
+    def look(F, node, uses):
+        asked.append(node)
+
+    rule = Rewrite(
+        "look",
+        look,
+        stage="simplify",
+        exactness="exact",
+        examples=(),
+        roots=("add",),
+        when=lambda op, kinds: kinds[1] is None,
+    )
+    graph = chain(30)
+    rewrite(graph, [rule], "simplify")
+    assert [n.inputs[1] for n in asked] == [graph.inputs[0]]
+
+
+def test_a_node_about_which_no_rule_had_anything_to_say_is_not_asked_again():
+    asked = []
+
+    def look(F, node, uses):
+        asked.append(node)
+
+    rules = RuleSet(
+        (Rewrite("look", look, stage="simplify", exactness="exact", examples=(), roots=("add",)),), "simplify"
+    )
+    graph = chain(30)
+    for _ in range(3):
+        Rewriter(rules, "simplify").run(graph)
+    assert len(asked) == len(set(asked)) == 10
+
+
+def test_a_node_whose_readers_mattered_is_asked_again():
+    asked = []
+
+    def look(F, node, uses):
+        asked.append(uses(node))
+
+    rules = RuleSet(
+        (Rewrite("look", look, stage="simplify", exactness="exact", examples=(), roots=("add",)),), "simplify"
+    )
+    graph = chain(3)
+    for _ in range(3):
+        Rewriter(rules, "simplify").run(graph)
+    assert asked == [1, 1, 1]
+
+
+def test_nothing_is_kept_beside_a_graph_after_its_passes():
+    graph = chain(30)
+    after = optimise(graph)
+    for kept in (graph, after):
+        assert not {"_settled", "_by_signature"} & set(kept.__dict__)
+
+
+def test_a_long_program_has_as_many_signatures_as_a_short_one():
+    assert len(by_signature(chain(3000))) == len(by_signature(chain(30)))
+
+
+@pytest.mark.parametrize("length", [300, 3000])
+def test_the_number_of_matches_tried_grows_with_the_length_only(length, monkeypatch):
+    tried = []
+    apply = Rule.apply
+    monkeypatch.setattr(Rule, "apply", lambda rule, F, node, uses: tried.append(rule) or apply(rule, F, node, uses))
+    optimise(chain(length))
+    assert len(tried) <= 6 * length
