@@ -119,6 +119,8 @@ def register_hook(tensor: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Re
         raise DifferentiationError(
             explain("register_hook", "cannot register a hook on a tensor that doesn't require gradient")
         )
+    if config.local.trace is not None and config.local.trace.hook(tensor, hook):
+        return RemovableHandle({})
     hooks = extra_of(node).hooks
     if node.op is None:
         hooked_leaves.add(0)

@@ -67,7 +67,7 @@ def _record_rules(call: Call, ctx: Any, sources: list[Tensor], results: list[Ten
         config.set_grad_enabled(True),
         trace.reads,
     )  # what is recorded without gradients has none later either
-    trace.reads = False  # the stand-ins for cotangents have no values worth reading
+    trace.reads = trace.values_known = False  # the stand-ins for cotangents have no values worth reading
 
     def saved(tensors: tuple[Any, ...]) -> Callable[[], tuple[Any, ...]]:
         return lambda: tuple(stand_ins.get(id(t), t) if id(t) not in own else t for t in tensors)
@@ -90,7 +90,7 @@ def _record_rules(call: Call, ctx: Any, sources: list[Tensor], results: list[Ten
             except NotTwiceError as error:
                 call.forward = error
     finally:
-        trace.reads = reads
+        trace.reads, trace.values_known = reads, True
         config.set_grad_enabled(before)
         ctx._unpack = None
     call.cotangents = tuple(c._node for c in cotangents)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tracegrad.autograd.function import Function
 from tracegrad.compiler.recorder import Trace, user_location
 from tracegrad.compiler.traced_numbers import number_class
 from tracegrad.config import local
@@ -147,8 +148,12 @@ class CallTrace(Trace):
 
     # --- values that leave
 
+    decides = True
+
     def leave(self, t: Tensor, kind: str) -> None:
         """Note that a value decides about what follows."""
+        if not self.values_known:
+            raise NotCompilable("decides in a derivative rule by the value of a cotangent", user_location())
         if kind in SHOWN:
             self.give_up(f"{kind}s a value, which a replay would not do again")
         elif kind in MEMORY:
@@ -204,6 +209,8 @@ class CallTrace(Trace):
             problem = f"{operation} changes a value of the outside world without its history"
             raise NotCompilable(problem, user_location())
         self.outside.save(base)
+        if base._node is None:
+            base._node = self.node_of(base)
 
     def begins_at(self, base: Tensor) -> bool:
         """Whether derivatives begin at this name: a leaf of the outside world that requires grad, or one made so inside."""
@@ -228,6 +235,26 @@ class CallTrace(Trace):
             if reads and id(t) not in self.outside.grads:
                 self.grads_read[id(t)] = t
             self.outside.save_grad(t)
+
+    def hook(self, t: Tensor, hook: Any) -> bool:
+        """Let the derivative pass through the user's hook, recorded like the backward of a custom Function."""
+        if t._node is None or t._node.op is None or self.begins_at(t):
+            raise NotCompilable("registers a hook on a leaf", user_location())
+
+        class Hooked(Function):
+            """The identity, whose derivative the hook may replace."""
+
+            @staticmethod
+            def forward(ctx: Any, x: Tensor) -> Tensor:
+                return x.view_as(x)  # type: ignore[attr-defined, no-any-return]
+
+            @staticmethod
+            def backward(ctx: Any, g: Tensor) -> Tensor:  # type: ignore[override]
+                found = hook(g)
+                return g if found is None else found  # type: ignore[no-any-return]
+
+        t._node = Hooked.apply(self.name(t))._node
+        return True
 
     def refuse(self, reason: str) -> None:
         """Raises NotCompilable."""

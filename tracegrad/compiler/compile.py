@@ -238,7 +238,12 @@ class Compiled:
             inner.append(made)
         new_args, new_kwargs = treedef.unflatten(inner)
         with recording(trace):
-            return self.function(*new_args, **new_kwargs)
+            result = self.function(*new_args, **new_kwargs)
+        if treedef.leaf_count != len(leaves) or any(isinstance(a, (list, dict)) for a in (*args, *new_kwargs.values())):
+            now, form = pytree.flatten((new_args, new_kwargs))
+            if form != treedef or any(a is not b for a, b in zip(now, inner, strict=True)):
+                raise NotCompilable("changes a container among its arguments", None)
+        return result
 
     def _program(self, graph: Graph) -> Program:
         """The compiled form of a piece; one for all pieces of the same text."""

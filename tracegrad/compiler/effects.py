@@ -15,7 +15,7 @@ from tracegrad.compiler.values import Source
 from tracegrad.config import local
 from tracegrad.eager.clock import owner, touch
 from tracegrad.eager.tensor import Tensor
-from tracegrad.eager.views import base_of, shows_twice
+from tracegrad.eager.views import shows_twice
 from tracegrad.ir.node import Node
 
 
@@ -58,6 +58,7 @@ class Ending:
                 for new in (*("value" for _ in targets), *(n for _, n in self.grads))
             ]
             grads = [n.read(arguments) if isinstance(n, Source) else n for n in found[len(targets) :]]
+            self._keep_saved(targets, values)
             for target, value in zip(targets, found, strict=False):
                 write_back(target, value)
             for t, grad in zip(owners, grads, strict=True):
@@ -71,12 +72,29 @@ class Ending:
                 leaves[i] = value.read(arguments)
         return self.treedef.unflatten(leaves)
 
+    def _keep_saved(self, targets: Sequence[Tensor], values: Sequence[Tensor]) -> None:
+        """Copy what the results' history saved of memory that is about to be written."""
+        memory = {id(owner(t._data)) for t in targets}
+        nodes = [v._node for v in values if isinstance(v, Tensor) and v._node is not None]
+        while nodes:
+            node = nodes.pop()
+            if node.op is not None and node.op.name == "project":
+                nodes.append(node.inputs[0])
+            elif isinstance(node.saved, tuple):
+                node.saved = tuple([_kept(part, memory) for part in node.saved])
+
     def conflict(self, arguments: list[Tensor]) -> bool:
         """Whether memory that is written shows in another argument, which the recording took for separate."""
         if not self.writes:
             return False
         written = {id(owner(t._data)): t for t in (target.read(arguments) for target in self.writes)}
         return any(written.get(id(owner(a._data)), a) is not a for a in arguments)
+
+
+def _kept(part: Any, memory: set[int]) -> Any:
+    if isinstance(part, tuple):
+        return tuple([_kept(p, memory) for p in part])
+    return part.copy() if isinstance(part, np.ndarray) and id(owner(part)) in memory else part
 
 
 def write_back(target: Tensor, value: Tensor) -> None:
@@ -136,10 +154,47 @@ def ending_of(trace: CallTrace, result: Any) -> tuple[dict[Node, Source], Ending
         ending.grads.append((source_of(t), "none" if now is None else source_of(now) if outer else "value"))
         if now is not None and not outer:
             roots.append(trace.node_of(now))
-    _refuse_shared(trace, written)
     sources = {node: Source("argument", i) for i, node in enumerate(trace.inputs)}
     sources.update((node, source_of(t)) for t, node in trace.captured.values())
+    _refuse_strangers([*roots, *(read.node for read in trace.decisions)], set(sources))
+    _refuse_shared(trace, written)
+    _refuse_new_leaves(
+        trace, written, roots[: len(roots) - len(ending.writes) - sum(new == "value" for _, new in ending.grads)]
+    )
     return sources, ending, roots
+
+
+def _refuse_strangers(roots: list[Any], leaves: set[Node]) -> None:
+    """Raises NotCompilable where a value is made of what is no value of the call: a cotangent that a hook has kept."""
+    stack, seen = [r for r in roots if isinstance(r, Node)], set(leaves)
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        if node.op is None:
+            raise NotCompilable("returns a cotangent that a hook or a rule has kept", None)
+        seen.add(node)
+        stack.extend(i for i in node.inputs if isinstance(i, Node))
+
+
+def _refuse_new_leaves(trace: CallTrace, written: list[Tensor], results: list[Any]) -> None:
+    """Raises NotCompilable where a result has a derivative for the value that the function gave a leaf."""
+    begun = {base._node for base in written if base._node in trace.begun}
+    stack, seen = [r for r in results if isinstance(r, Node) and r.needs], set()
+    while stack and begun:
+        node = stack.pop()
+        if node in begun:
+            raise NotCompilable("returns what has a derivative for a value that it wrote", None)
+        if node not in seen and node.seq > trace.start:
+            seen.add(node)
+            stack.extend(i for i in node.inputs if isinstance(i, Node) and i.needs)
+
+
+def end_of_views(t: Tensor) -> Tensor:
+    """The base of a view."""
+    while hasattr(t, "_view"):
+        t = t._view[0]
+    return t
 
 
 def _refuse_shared(trace: CallTrace, written: list[Tensor]) -> None:
@@ -150,5 +205,5 @@ def _refuse_shared(trace: CallTrace, written: list[Tensor]) -> None:
     for t, _ in trace.captured.values():
         saved = trace.outside.bases.get(id(t))
         base = memory.get(id(owner(saved[1] if saved is not None else t._data)))
-        if base is not None and base is not t and base_of(t) is not base_of(base):
+        if base is not None and base is not t and end_of_views(t) is not base:
             raise NotCompilable("memory that it writes shows in another Tensor that it reads", None)

@@ -19,12 +19,13 @@ import numpy as np
 from tracegrad import config
 from tracegrad.autograd import templates as templates  # autograd.Function asks it while a recording runs
 from tracegrad.config import local
+from tracegrad.eager.dispatch import T
 from tracegrad.eager.generator import Generator, default_generator
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.eager.views import link
 from tracegrad.errors import TraceError, explain
 from tracegrad.ir.builder import projections
-from tracegrad.ir.graph import Graph
+from tracegrad.ir.graph import Graph, evaluate
 from tracegrad.ir.node import Node, make_leaf, make_node, tick
 from tracegrad.ir.op import REGISTRY, Op
 from tracegrad.ir.types import Type
@@ -41,6 +42,8 @@ class Trace:
         self.what = what
         self.parent: Trace | None = local.trace
         self.reads = reads and (self.parent is None or self.parent.reads)
+        self.asks = reads and not self.reads and self.parent is not None and (self.parent.decides or self.parent.asks)
+        self.given: list[Tensor] = []  # what the inputs stand for outside, where asks
         self.start = tick()
         self.inputs: list[Node] = []
         self.axes: list[int | None] = []  # under vmap: where the caller has the batch of each of them
@@ -51,6 +54,9 @@ class Trace:
         self._made: list[weakref.ref[Tensor]] = []
         self.begun: set[Node] = set()  # where derivatives begin inside
         self._constants: dict[Node, Node] = {}
+
+    decides = False  # whether values may decide, each at every replay
+    values_known = True  # False while the rules of a custom Function are recorded on stand-ins
 
     def leaf(self, data: np.ndarray[Any, Any], number: bool = False, needs: bool = False) -> Tensor:
         """An argument of the recorded function.
@@ -72,6 +78,10 @@ class Trace:
         t._node = make_node(REGISTRY["alias"], (self.node_of(t),), (), Type(t._data.shape, t._data.dtype))
         self.begun.add(t._node)
         slots.retain_grad(t)
+
+    def end_leaf(self, t: Tensor) -> None:
+        """Let no derivative begin at t any more: requires_grad_(False)."""
+        t._node = self.constant(self.node_of(t))
 
     def name(self, t: Tensor) -> Tensor:
         """Another name for the value of t."""
@@ -180,6 +190,9 @@ class Trace:
         """Called before a value is read by Python code (`kind` says how).  Raises TraceError unless reads are allowed."""
         if self.reads:
             return
+        if self.asks and self.parent is not None:
+            self.parent.leave(self.outer(t), kind)
+            return
         location = user_location()
         where = f" at {location[0]}:{location[1]}" if location is not None else ""
         raise TraceError(
@@ -190,6 +203,15 @@ class Trace:
                 "Use tg.where or another operator instead of Python control flow, or leave this part outside",
             )
         )
+
+    def outer(self, t: Tensor) -> Tensor:
+        """The value of t computed in the recording around this one, which decides by it."""
+        graph = Graph(self.inputs, [self.node_of(t)], [n for _, n in self.captured.values()])
+        before, local.trace = local.trace, self.parent
+        try:
+            return replay(graph, [*self.given, *self.captures])[0]  # type: ignore[no-any-return]
+        finally:
+            local.trace = before
 
     def put_aside(self, kept: Tensor, value: Tensor) -> bool:
         """Give running statistics their new value, which is no part of the recorded function; False where that would be an effect of each replay.
@@ -218,6 +240,10 @@ class Trace:
                 "Return the new value, or write to a clone()",
             )
         )
+
+    def hook(self, t: Tensor, hook: Any) -> bool:
+        """Make a hook on t a part of the program; False where the tape is to call it."""
+        return False
 
     def check_accumulate(self, t: Tensor) -> None:
         """Raises TraceError: `.grad` of a tensor of the outside world cannot be an effect of a recorded function."""
@@ -270,6 +296,17 @@ def recording(trace: Trace) -> Iterator[Trace]:
     finally:
         config.return_to_fast_path()
         local.trace = before
+
+
+def replay(graph: Graph, tensors: Sequence[Any]) -> list[Any]:
+    """Run a graph on Tensors for its inputs and captures: every operator is recorded or followed as if the user had written it."""
+
+    def apply(op: type[Op], inputs: tuple[Any, ...], attrs: tuple[Any, ...], node: Node) -> Any:
+        if op.name == "project":
+            return inputs[0][attrs[0]]
+        return getattr(T, op.name)(*inputs, **dict(zip(op.attrs, attrs, strict=True)))
+
+    return evaluate(graph, dict(zip(graph.leaves, tensors, strict=True)), apply)
 
 
 def is_number(operand: Any) -> bool:

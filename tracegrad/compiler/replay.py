@@ -9,13 +9,12 @@ import numpy as np
 
 from tracegrad import pytree
 from tracegrad.compiler.recorder import Trace, recording
+from tracegrad.compiler.recorder import replay as replay  # defined where traces run graphs themselves
 from tracegrad.dtypes import NUMBERS, number_dtype
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import TraceError, explain
-from tracegrad.ir.graph import Graph, evaluate
-from tracegrad.ir.node import Node
-from tracegrad.ir.op import Op
+from tracegrad.ir.graph import Graph
 
 
 class Recorded:
@@ -58,17 +57,6 @@ def record(trace: Trace, function: Callable[..., Any], args: Any, kwargs: Any, n
             return Recorded(graph, trace.captures, treedef, statics)
         finally:
             trace.close()
-
-
-def replay(graph: Graph, tensors: Sequence[Any]) -> list[Any]:
-    """Run a graph on Tensors for its inputs and captures: every operator is recorded or followed as if the user had written it."""
-
-    def apply(op: type[Op], inputs: tuple[Any, ...], attrs: tuple[Any, ...], node: Node) -> Any:
-        if op.name == "project":
-            return inputs[0][attrs[0]]
-        return getattr(T, op.name)(*inputs, **dict(zip(op.attrs, attrs, strict=True)))
-
-    return evaluate(graph, dict(zip(graph.leaves, tensors, strict=True)), apply)
 
 
 def as_tensor_leaf(what: str, value: Any) -> Tensor:

@@ -17,6 +17,7 @@ from tracegrad.config import local
 from tracegrad.dtypes import F64
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor
+from tracegrad.errors import MissingAttributeError
 
 
 def plain(value: Any) -> Any:
@@ -47,7 +48,9 @@ def _divided(name: str) -> Callable[[Any, Any], Any]:
     return divide
 
 
-def _power(self: Any, other: Any) -> Any:
+def _power(self: Any, other: Any, modulus: Any = None) -> Any:
+    if modulus is not None:
+        return pow(plain(self), plain(other), plain(modulus))
     if isinstance(other, Tensor) and not isinstance(other, TracedNumber):
         return Tensor.__pow__(self, other)  # type: ignore[operator]
     whole = self._data.dtype.kind in "iub"
@@ -95,6 +98,11 @@ class TracedNumber(Tensor):
     def __hash__(self) -> int:
         return hash(self.item())
 
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise MissingAttributeError(f"a number of a recording has no attribute {name!r}")
+        return getattr(self.item(), name)
+
     __truediv__, __rtruediv__ = _divided("__truediv__"), _divided("__rtruediv__")
     __floordiv__, __rfloordiv__ = _divided("__floordiv__"), _divided("__rfloordiv__")
     __mod__, __rmod__ = _divided("__mod__"), _divided("__rmod__")
@@ -103,10 +111,6 @@ class TracedNumber(Tensor):
     __round__, __trunc__, __floor__, __ceil__ = (_by_value(f) for f in (round, math.trunc, math.floor, math.ceil))
     __divmod__ = _by_value(divmod)
     __rdivmod__ = _by_value(lambda x, other: divmod(other, x))
-    as_integer_ratio = _by_value(lambda x: x.as_integer_ratio())
-    is_integer = _by_value(lambda x: x.is_integer())
-    bit_length = _by_value(lambda x: x.bit_length())
-    hex = _by_value(lambda x: x.hex())
 
 
 class TracedFloat(TracedNumber):

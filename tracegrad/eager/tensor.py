@@ -154,6 +154,9 @@ class Tensor(metaclass=dtypes.TorchClass):
                     )
                 local.trace.begin_leaf(self)
         elif node is not None and node.needs:
+            if local.trace is not None and local.trace.begins_at(self):
+                local.trace.end_leaf(self)
+                return self
             if node.op is not None:
                 raise DifferentiationError(
                     explain(
@@ -180,7 +183,9 @@ class Tensor(metaclass=dtypes.TorchClass):
     def is_leaf(self) -> bool:
         """Whether no recorded operation made this tensor."""
         node = self._node
-        return node is None or node.op is None or not node.needs
+        if node is None or node.op is None or not node.needs:
+            return True
+        return local.trace is not None and bool(local.trace.begins_at(self))
 
     @property
     def grad(self) -> Tensor | None:

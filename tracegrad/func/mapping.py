@@ -32,6 +32,7 @@ def record_function(trace: Trace, function: Function, tensors: Sequence[Tensor],
     # for a later reverse mode the graph must say where no_grad() stops it
     needs = [t._node is not None and t._node.needs for t in tensors]
     args = treedef.unflatten([trace.leaf(t._data, needs=n) for t, n in zip(tensors, needs, strict=True)])
+    trace.given = list(tensors)
     with running(trace.what, random):
         return record(trace, function, args, {})
 
