@@ -42,12 +42,6 @@ def test_a_recorded_step_is_the_eager_step_every_time(name, rate, dtype):
     check_path(name, rate, dtype, "numpy")
 
 
-@pytest.mark.parametrize("name", ["SGD", "Adam", "RAdam", "Rprop"])
-def test_a_recorded_step_runs_on_jax(name):
-    pytest.importorskip("jax")
-    check_path(name, True, tg.float64, "jax")
-
-
 def check_path(name, rate, dtype, backend):
     p = tg.tensor([[1.0, -2.0], [0.3, 0.7]], dtype=dtype, requires_grad=True)
     method = getattr(optim, name)([p], lr=0.02, **METHODS[name])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from tracegrad.backends.base import Executable, backend
 from tracegrad.compiler.replay import replay
+from tracegrad.compiler.split import Split
 from tracegrad.config import local
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.ir.builder import projections
@@ -17,7 +19,8 @@ from tracegrad.ir.node import Node, make_node
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops
 from tracegrad.ir.types import Type
-from tracegrad.passes.differentiate import vjp_graph
+from tracegrad.passes.differentiate import differentiable, vjp_graph
+from tracegrad.passes.partition import Partition
 from tracegrad.passes.pipeline import optimise, prepare
 
 
@@ -31,26 +34,38 @@ class Program:
         self.executable: Executable = backend(backend_name)(self.optimised)
         self._backward: dict[tuple[int, ...], Backward] = {}
 
-    def run(self, tensors: Sequence[Tensor]) -> list[Tensor]:
-        """The outputs for these Tensors in the place of the graph's leaves."""
+    def run(self, tensors: Sequence[Tensor], alone: bool = False) -> list[Tensor]:
+        """The outputs for these Tensors in the place of the graph's leaves; alone where nothing else of the call reads or writes the arguments."""
         if local.grad_enabled:
             for t in tensors:
                 if t._node is not None:
                     return self._tracked(tensors)
-        return [handle(r, None) for r in self.executable(*[t._data for t in tensors])]
+        executable = self.alone if alone else self.executable
+        return [handle(r, None) for r in executable(*[t._data for t in tensors])]
+
+    @property
+    def alone(self) -> Executable:
+        """The executable that may use the memory of donated arguments for its results."""
+        return getattr(self.executable, "donating", self.executable)
 
     def _tracked(self, tensors: Sequence[Tensor]) -> list[Tensor]:
         """The same as one node on the tape, whose backward is compiled too."""
         arrays = tuple(t._data for t in tensors)
         followed = tuple(i for i, t in enumerate(tensors) if t._node is not None and t._node.needs)
-        results = self.executable(*arrays)
         if not followed or not any(self.follows):
-            return [handle(r, None) for r in results]
+            return [handle(r, None) for r in self.executable(*arrays)]
+        backward = self.backward(followed)
+        results, saved = backward.forward(arrays)
         inputs = tuple(t._node if t._node is not None else Type(t._data.shape, t._data.dtype) for t in tensors)
         types = tuple(Type(r.shape, r.dtype) for r in results)
-        node = make_node(CompiledCall, inputs, (self.backward(followed),), types, saved=(arrays,))
+        node = make_node(CompiledCall, inputs, (backward,), types, saved=(arrays, saved))
         pieces = projections(node)
         return [handle(r, p if follows else None) for r, p, follows in zip(results, pieces, self.follows, strict=True)]
+
+    @property
+    def partitions(self) -> list[Partition]:
+        """How the program and each backward that ran are divided, with the bytes saved between them."""
+        return [b.split.parts for b in self._backward.values() if b.is_split]
 
     def backward(self, followed: tuple[int, ...]) -> Backward:
         """The compiled backward for these followed leaves."""
@@ -69,20 +84,40 @@ def followed_outputs(graph: Graph) -> list[bool]:
 
 
 class Backward:
-    """The vector-Jacobian product of a program with respect to some of its leaves, compiled on first use."""
+    """The vector-Jacobian product of a program with respect to some of its leaves, compiled on first use.
+
+    From then on the forward gives, beside its results, the values that the backward would otherwise compute again; a forward that nobody differentiates stays
+    as it is.
+    """
 
     def __init__(self, program: Program, followed: tuple[int, ...]) -> None:
         self.program, self.followed = program, followed
-        self.graph = vjp_graph(prepare(program.graph), followed)
-        self._executable: Executable | None = None
+        self.outputs = differentiable(program.graph.outputs)  # those that have cotangents
+        self._split: Split | None = None
+        if any(node.op is not None and not node.op.pure for node in program.graph.nodes):
+            self._split = self.split  # the first backward must not run the forward again
+
+    @cached_property
+    def graph(self) -> Graph:
+        """From leaves and cotangents to cotangents."""
+        return vjp_graph(prepare(self.program.graph), self.followed, self.outputs)
 
     @property
-    def executable(self) -> Executable:
-        """The compiled graph from leaves and cotangents to cotangents."""
-        if self._executable is None:
-            name = self.program.backend_name
-            self._executable = backend(name, backward=True)(optimise(self.graph, name))
-        return self._executable
+    def is_split(self) -> bool:
+        """Whether a backward has run."""
+        return self._split is not None
+
+    @property
+    def split(self) -> Split:
+        """The two halves; made on first use."""
+        if self._split is None:
+            program = self.program
+            self._split = Split(program.graph, self.followed, self.outputs, program.backend_name, program.executable)
+        return self._split
+
+    def forward(self, arrays: tuple[Any, ...]) -> tuple[Sequence[Any], tuple[Any, ...] | None]:
+        """The results for these leaves, and what to save beside the leaves: nothing before the first backward."""
+        return (self.program.executable(*arrays), None) if self._split is None else self._split.run(arrays)
 
     def __repr__(self) -> str:
         return f"<backward of a compiled function in {self.followed}>"
@@ -107,10 +142,10 @@ class CompiledCall(Op, family=True):
     ) -> list[Any]:
         """Run the backward graph operator by operator, so that it is recorded and differentiable in turn."""
         backward: Backward = node.attrs[0]
-        cotangents = [F.zeros(t) if g is None else g for g, t in zip(given, node.types, strict=True)]
+        cotangents = [F.zeros(node.types[i]) if given[i] is None else given[i] for i in backward.outputs]
         leaves = [read(node, i) for i in range(len(node.inputs))]
         if isinstance(leaves[0], np.ndarray):  # first order, at a node with hooks
-            found: Sequence[Any] = backward.executable(*leaves, *cotangents)
+            found: Sequence[Any] = backward.split.cotangents(leaves, node.saved[1], cotangents)
         else:
             found = replay(backward.graph, [*leaves, *cotangents])
         parts: list[Any] = [None] * len(node.inputs)
@@ -123,9 +158,11 @@ class CompiledCall(Op, family=True):
         """First order: run the compiled backward on arrays."""
         backward: Backward = node.attrs[0]
         cotangents = [
-            np.zeros(t.shape, t.dtype) if c is None else np.asarray(c) for c, t in zip(g, node.types, strict=True)
+            np.zeros(node.types[i].shape, node.types[i].dtype) if g[i] is None else np.asarray(g[i])
+            for i in backward.outputs
         ]
-        for i, part in zip(backward.followed, backward.executable(*node.saved[0], *cotangents), strict=True):
+        arrays, saved = node.saved
+        for i, part in zip(backward.followed, backward.split.cotangents(arrays, saved, cotangents), strict=True):
             source = node.inputs[i]
             before = grads.get(source)
             grads[source] = part if before is None else before + part

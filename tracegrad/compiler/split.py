@@ -1,0 +1,45 @@
+"""A program and its backward as two executables, with saved values between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tracegrad.backends.base import Executable, backend
+from tracegrad.ir.graph import Graph
+from tracegrad.passes.differentiate import vjp_graph
+from tracegrad.passes.partition import Partition, partition
+from tracegrad.passes.pipeline import optimise, prepare
+
+
+class Split:
+    """The executables of a graph whose leaves `followed` get cotangents from those of its `outputs`.
+
+    parts  the two graphs, and how many bytes are saved between them with and without the partition
+    plain  the graph compiled alone, which is the forward where nothing is to be saved
+    """
+
+    def __init__(
+        self, graph: Graph, followed: Sequence[int], outputs: Sequence[int], backend_name: str, plain: Executable
+    ) -> None:
+        joint = optimise(vjp_graph(prepare(graph), followed, outputs, keep_outputs=True), backend_name)
+        self.parts: Partition = partition(joint, len(graph.outputs), len(outputs))
+        self.result_count = len(graph.outputs)
+        made = backend(backend_name, backward=True)  # its leaves are kept: nothing is donated
+        self.forward: Executable = made(self.parts.forward) if self.parts.saved else plain
+        self.backward: Executable = made(self.parts.backward)
+
+    def run(self, arrays: Sequence[Any]) -> tuple[Sequence[Any], tuple[Any, ...]]:
+        """The program's results for these leaves, and what the backward wants saved beside the leaves."""
+        made = self.forward(*arrays)
+        return made[: self.result_count], tuple([made[i] for i in self.parts.saved])
+
+    def cotangents(self, arrays: Sequence[Any], saved: tuple[Any, ...] | None, given: Sequence[Any]) -> Sequence[Any]:
+        """The cotangents of the followed leaves from those of the outputs; without saved values they are made here."""
+        if saved is None:
+            saved = self.run(arrays)[1] if self.parts.saved else ()
+        found: Sequence[Any] = self.backward(*[arrays[i] for i in self.parts.leaves], *saved, *given)
+        return found
+
+
+__all__ = ["Split"]
