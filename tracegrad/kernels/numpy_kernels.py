@@ -85,7 +85,7 @@ LATER = {
         "pairs": "pair_differences pair_sums row_distances pair_distances row_slopes pair_slopes",
         "pools": "max_pool sum_pool spread_pool",
         "weighted_rows": "weighted_rows spread_rows row_products",
-        "rows": "standardise standardise_backward softmax_backward log_softmax_backward product products_of_others",
+        "rows": "softmax log_softmax standardise standardise_backward softmax_backward log_softmax_backward product products_of_others",
         "polynomials": "polynomial airy_ai",
         "tails": (
             "gaussian erfc ndtr log_ndtr erfcx_slope normal_hazard normal_excess erfinv_slope ndtri_slope lgamma "
@@ -120,8 +120,10 @@ def sum_to(x: Array, shape: tuple[int, ...]) -> Array:
     axes = tuple(range(lead)) + tuple(lead + i for i, size in enumerate(shape) if size == 1 and x.shape[lead + i] != 1)
     if axes and x.dtype.char in "eE":  # half precision is summed in float32
         return np.add.reduce(x.astype(np.float32), axis=axes, keepdims=True).astype(x.dtype).reshape(shape)
-    total = np.add.reduce(x, axis=axes, keepdims=True) if axes else x
-    return np.asarray(total).reshape(shape)
+    if x.size >= 16384 and axes and axes[-1] == x.ndim - 1:
+        first = next((i for i in range(x.ndim, 0, -1) if i - 1 not in axes), 0)
+        x, axes = total(x, tuple(range(first, x.ndim)), True), tuple(i for i in axes if i < first)
+    return np.asarray(np.add.reduce(x, axis=axes, keepdims=True) if axes else x).reshape(shape)
 
 
 def power(x: Array, y: Any) -> Array:
@@ -364,24 +366,3 @@ def logsumexp(x: Array, dim: Any, keepdim: bool) -> Array:
     total = np.add.reduce(np.exp(np.subtract(x, offset)), axis=dim, keepdims=True)
     found = np.add(np.log(total), offset, order="C")
     return found if keepdim else np.add.reduce(found, axis=dim)
-
-
-def softmax(x: Array, dim: int) -> Array:
-    """exp(x) in proportion to its sum along an axis."""
-    if not x.ndim:
-        return np.exp(np.subtract(x, x))
-    if not x.size:
-        return np.array(x)
-    grown = np.subtract(x, np.maximum.reduce(x, axis=dim, keepdims=True), order="C")
-    np.exp(grown, out=grown)
-    return np.divide(grown, np.add.reduce(grown, axis=dim, keepdims=True), out=grown)
-
-
-def log_softmax(x: Array, dim: int) -> Array:
-    """The logarithm of softmax."""
-    if not x.ndim:
-        return np.subtract(x, x)
-    if not x.size:
-        return np.array(x)
-    moved = np.subtract(x, np.maximum.reduce(x, axis=dim, keepdims=True), order="C")
-    return np.subtract(moved, np.log(np.add.reduce(np.exp(moved), axis=dim, keepdims=True)), out=moved)

@@ -15,7 +15,10 @@ Array = np.ndarray[Any, Any]
 
 _SHORT = 4096  # elements up to which a plain sum of squares rounds no worse than a few units
 _ROWS_PART = 65536  # elements that are worked on at a time
+_SLICES_PART = 262144  # the same for slices, of which more is made at a time
 _LARGE_ROWS = 2 * _ROWS_PART
+# np.setbufsize: NumPy spreads a column beside rows shorter than its buffer into that buffer, which takes longer than the arithmetic
+_BUFFER = 256
 
 
 def _sides(shape: tuple[int, ...], dim: tuple[int, ...]) -> tuple[int, int, int] | None:
@@ -39,7 +42,7 @@ def _sides(shape: tuple[int, ...], dim: tuple[int, ...]) -> tuple[int, int, int]
 def _parts_of_rows(sides: tuple[int, int, int], *arrays: Array) -> Iterator[list[Array]]:
     """Views of arrays of c slices, some of the slices at a time; rows where n is 1."""
     n, c, m = sides
-    count = max(_ROWS_PART // max(n * m, 1), 1)
+    count = max(_SLICES_PART // max(n * m, 1), 1)
     seen = [np.ascontiguousarray(a).reshape(sides if n > 1 else (c, m)) for a in arrays]
     for start in range(0, c, count):
         yield [a[:, start : start + count] if n > 1 else a[start : start + count] for a in seen]
@@ -49,15 +52,33 @@ def _sums(x: Array) -> Array:
     """The sums over rows, or over the first and the last of three axes; the axes are kept."""
     if x.ndim == 2 and 1 < x.shape[1] <= _SHORT and x.size >= 1024:  # several times faster than add.reduce
         return np.dot(x, np.ones((x.shape[1], 1), x.dtype))
+    if x.dtype.char in "fd" and x.shape[-1] > 256:
+        return _by_blocks(x, None)
     total: Array = np.add.reduce(x, axis=1 if x.ndim == 2 else (0, 2), keepdims=True)
     return total
 
 
 def _products(x: Array, y: Array) -> Array:
     """The sums of x * y as `_sums` has them."""
+    if x.dtype.char not in "fd":
+        return np.einsum("ij,ij->i", x, y)[:, None] if x.ndim == 2 else _sums(np.multiply(x, y))
     if x.ndim == 2 and x.shape[1] <= _SHORT:
-        return np.vecdot(x, y)[:, None] if x.dtype.char in "fd" else np.einsum("ij,ij->i", x, y)[:, None]
-    return _sums(np.multiply(x, y))
+        return np.vecdot(x, y)[:, None]
+    return _by_blocks(x, y) if x.shape[-1] > 256 else _sums(np.multiply(x, y))
+
+
+def _by_blocks(x: Array, y: Array | None) -> Array:
+    """The sums of x * y, or of x, as `_sums` has them: those of short blocks of the rows by BLAS, and theirs by pairs."""
+    n = x.shape[-1]
+    width = 1024 if n > 1024 else n
+    whole = n // width * width
+    blocks = (*x.shape[:-1], whole // width, width)
+    other = np.ones(width, x.dtype) if y is None else y[..., :whole].reshape(blocks)
+    total: Array = np.add.reduce(np.vecdot(x[..., :whole].reshape(blocks), other), axis=-1, keepdims=True)
+    if whole < n:
+        rest = x[..., whole:] if y is None else np.multiply(x[..., whole:], y[..., whole:])
+        total = np.add(total, np.add.reduce(rest, axis=-1, keepdims=True))
+    return total if x.ndim == 2 else np.add.reduce(total, axis=0, keepdims=True)
 
 
 def _standard(x: Array, count: int, eps: float) -> tuple[Array, Array]:
@@ -73,9 +94,12 @@ def standardise(x: Array, dim: tuple[int, ...], eps: float) -> Array:
         return np.array(x)
     sides = _sides(x.shape, dim) if x.size >= _LARGE_ROWS else None
     if sides is not None:
-        out = np.empty(x.shape, x.dtype)
-        for part, made in _parts_of_rows(sides, x, out):
-            np.multiply(*_standard(part, sides[0] * sides[2], eps), out=made)
+        out, before = np.empty(x.shape, x.dtype), np.setbufsize(_BUFFER if sides[2] >= 2 * _BUFFER else 8192)
+        try:
+            for part, made in _parts_of_rows(sides, x, out):
+                np.multiply(*_standard(part, sides[0] * sides[2], eps), out=made)
+        finally:
+            np.setbufsize(before)
         return out
     total = np.add.reduce(x, axis=dim, keepdims=True)
     count = x.size // total.size
@@ -114,14 +138,18 @@ def standardise_backward(slope: Array, x: Array, dim: tuple[int, ...], eps: floa
         moved = standardise_backward(slope.transpose(order), x.transpose(order), tuple(range(len(dim))), eps)
         return np.ascontiguousarray(moved.transpose(np.argsort(order)))
     count, out = sides[0] * sides[2], np.empty(x.shape, x.dtype)
-    for part, steep, made in _parts_of_rows(sides, x, slope, out):
-        centered, factor = _standard(part, count, eps)
-        along = np.multiply(np.divide(_products(steep, centered), count), np.square(factor))
-        level = np.divide(_sums(steep), count)
-        np.multiply(centered, along, out=centered)
-        np.subtract(steep, centered, out=centered)
-        np.subtract(centered, level, out=centered)
-        np.multiply(centered, factor, out=made)
+    before = np.setbufsize(_BUFFER if sides[2] >= 2 * _BUFFER else 8192)
+    try:
+        for part, steep, made in _parts_of_rows(sides, x, slope, out):
+            centered, factor = _standard(part, count, eps)
+            along = np.multiply(np.divide(_products(steep, centered), count), np.square(factor))
+            level = np.divide(_sums(steep), count)
+            np.multiply(centered, along, out=centered)
+            np.subtract(steep, centered, out=centered)
+            np.subtract(centered, level, out=centered)
+            np.multiply(centered, factor, out=made)
+    finally:
+        np.setbufsize(before)
     return out
 
 
@@ -138,9 +166,51 @@ def _by_rows(step: Callable[..., object], dim: int, *arrays: Array) -> Array | N
     n, out = x.shape[-1], np.empty(x.shape, x.dtype)
     rows, seen = out.reshape(-1, n), [np.ascontiguousarray(a).reshape(-1, n) for a in arrays]
     count = max(_ROWS_PART // n, 1)
-    for start in range(0, len(rows), count):
-        step(*(a[start : start + count] for a in seen), rows[start : start + count])
+    before = np.setbufsize(_BUFFER if n >= 2 * _BUFFER else 8192)
+    try:
+        for start in range(0, len(rows), count):
+            step(*(a[start : start + count] for a in seen), rows[start : start + count])
+    finally:
+        np.setbufsize(before)
     return out
+
+
+def softmax(x: Array, dim: int) -> Array:
+    """exp(x) in proportion to its sum along an axis."""
+    if not x.ndim:
+        return np.exp(np.subtract(x, x))
+    if not x.size:
+        return np.array(x)
+    found = _by_rows(_softmax_rows, dim, x) if x.size >= _LARGE_ROWS else None
+    if found is not None:
+        return found
+    grown = np.subtract(x, np.maximum.reduce(x, axis=dim, keepdims=True), order="C")
+    np.exp(grown, out=grown)
+    return np.divide(grown, np.add.reduce(grown, axis=dim, keepdims=True), out=grown)
+
+
+def _softmax_rows(x: Array, out: Array) -> None:
+    np.subtract(x, np.maximum.reduce(x, axis=1, keepdims=True), out=out)
+    np.exp(out, out=out)
+    np.divide(out, _sums(out), out=out)
+
+
+def log_softmax(x: Array, dim: int) -> Array:
+    """The logarithm of softmax."""
+    if not x.ndim:
+        return np.subtract(x, x)
+    if not x.size:
+        return np.array(x)
+    found = _by_rows(_log_softmax_rows, dim, x) if x.size >= _LARGE_ROWS else None
+    if found is not None:
+        return found
+    moved = np.subtract(x, np.maximum.reduce(x, axis=dim, keepdims=True), order="C")
+    return np.subtract(moved, np.log(np.add.reduce(np.exp(moved), axis=dim, keepdims=True)), out=moved)
+
+
+def _log_softmax_rows(x: Array, out: Array) -> None:
+    np.subtract(x, np.maximum.reduce(x, axis=1, keepdims=True), out=out)
+    np.subtract(out, np.log(_sums(np.exp(out))), out=out)
 
 
 def softmax_backward(slope: Array, y: Array, dim: int) -> Array:
