@@ -41,7 +41,7 @@ def literal_source(value: Any) -> str:
     if isinstance(value, str):
         return ascii(value)
     if isinstance(value, np.dtype):
-        return "np.bool_" if value.kind == "b" else "np.dtype('bfloat16')" if value.kind == "V" else f"np.{value.name}"
+        return _dtype_source(value)
     if isinstance(value, slice):
         return f"slice({literal_source(value.start)}, {literal_source(value.stop)}, {literal_source(value.step)})"
     if isinstance(value, tuple):
@@ -49,6 +49,11 @@ def literal_source(value: Any) -> str:
     raise NotSupportedError(
         explain("source", f"a value of type {type(value).__name__} cannot be written as source text")
     )
+
+
+@lru_cache(64)
+def _dtype_source(dtype: np.dtype[Any]) -> str:
+    return "np.bool_" if dtype.kind == "b" else "np.dtype('bfloat16')" if dtype.kind == "V" else f"np.{dtype.name}"
 
 
 def _float_source(value: float) -> str:

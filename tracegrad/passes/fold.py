@@ -23,8 +23,9 @@ LARGEST = 4096  # elements of a result that is computed to see whether it is uni
 def fold(graph: Graph) -> Graph:
     """The graph with each operator over constants replaced by its value, where that is one number in every
     element."""
-    constants = [node for of, nodes in by_signature(graph).items() if of[0] is REGISTRY["full"] for node in nodes]
-    return transform(graph, fold_node) if constants else graph
+    constant = REGISTRY["full"]
+    near = {node for of, nodes in by_signature(graph).items() if constant in of or of[0].variadic for node in nodes}
+    return transform(graph, fold_node, near) if near else graph
 
 
 def fold_node(node: Node) -> Node:

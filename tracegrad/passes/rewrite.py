@@ -155,9 +155,9 @@ class Rewriter:
         """The first replacement that a rule offers."""
         if node.op is None:
             return None
-        self._asked = False
-        for rule in self.rules.fitting(signature(node)):
-            self.builder.location = node.extra
+        rules = self.rules.fitting(signature(node))
+        self._asked, self.builder.location = False, node.extra
+        for rule in rules:
             try:
                 after = rule.apply(self.builder, node, self.uses)
             except Exception as error:

@@ -21,7 +21,7 @@ from tracegrad.errors import DefinitionError, explain
 from tracegrad.ir.builder import Builder
 from tracegrad.ir.node import Node
 from tracegrad.ir.op import Op, parameters
-from tracegrad.passes.patterns import MATCHED, Bindings, Matcher, P, Pattern, Signature, fits_node, wildcard
+from tracegrad.passes.patterns import MATCHED, Bindings, Matcher, P, Pattern, Signature, Wildcard, fits_node, wildcard
 
 EXACTNESS = ("exact", "rounding", "domain", "fast")
 """exact: the same bits.  rounding: the same up to rounding.  domain: also finite where the original is not.
@@ -62,6 +62,8 @@ class Rule:
         self._after_names = parameters(after)[1:]
         self._given_names = parameters(given) if given is not None else ()
         self._matcher: Matcher | None = None
+        inputs = self.pattern.inputs
+        self._twice = len(inputs) == 2 and inputs[0] == inputs[1] and isinstance(inputs[0], Wildcard)
 
     def fits(self, of: Signature) -> bool:
         """Whether the rule can apply to a node of this signature."""
@@ -70,6 +72,8 @@ class Rule:
     def apply(self, F: Builder, node: Node, uses: Uses) -> Any:
         """The replacement of `node`, or None where the rule does not apply.  Rules of the exactness "domain" speak of real numbers."""
         if self.exactness == "domain" and node.dtype.kind == "c":  # log(exp z) is z up to 2 pi i
+            return None
+        if self._twice and node.inputs[0] is not node.inputs[1]:
             return None
         if self._matcher is None:
             self._matcher = Matcher(self.pattern)

@@ -8,7 +8,7 @@ from typing import Any
 
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node
-from tracegrad.passes.rewrite import remake
+from tracegrad.passes.rewrite import on
 
 
 def schedule(graph: Graph) -> Graph:
@@ -21,9 +21,8 @@ def schedule(graph: Graph) -> Graph:
         return graph
     values: dict[Node, Any] = {}
     for node in order:
-        assert node.op is not None
-        inputs = tuple(values.get(i, i) if isinstance(i, Node) else i for i in node.inputs)
-        values[node] = remake(node.op, inputs, node.attrs, node.extra)
+        inputs = tuple([values.get(i, i) if i.__class__ is Node else i for i in node.inputs])
+        values[node] = on(node, inputs)
     outputs = [values.get(o, o) if isinstance(o, Node) else o for o in graph.outputs]
     effects = [(old, values.get(new, new)) for old, new in graph.effects]
     return Graph(graph.inputs, outputs, graph.captures, effects, graph.names)
