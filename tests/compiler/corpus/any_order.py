@@ -99,7 +99,7 @@ def hooks_that_observe_inside(torch, compile):
         (g,) = torch.autograd.grad((y * x).sum(), x, create_graph=True)
         return g, seen[0]
 
-    return Case(f, vectors(torch), order=1, may_refuse=True)
+    return Case(f, vectors(torch), order=1, may_refuse=True, may_warn=True)
 
 
 @program

@@ -131,9 +131,11 @@ def tensors_in(value: Any) -> list[Any]:
 
 
 def weighted(torch: Any, values: Sequence[Any], turn: int) -> Any:
-    """A number that depends on every element of the values, each with a weight of its own."""
+    """A number that depends on every element of the values that require grad, each with a weight of its own."""
     total: Any = 0.0
     for k, value in enumerate(values):
+        if value is None or not value.requires_grad:
+            continue
         numbers = (value.real, value.imag) if value.is_complex() else (value,)
         for number in numbers:
             weights = torch.arange(number.numel()).mul(7).add(3 * k + 5 * turn).remainder(11).to(number.dtype)
@@ -143,17 +145,17 @@ def weighted(torch: Any, values: Sequence[Any], turn: int) -> Any:
 
 def derivatives(torch: Any, result: Any, inputs: Sequence[Any], order: int) -> list[Any]:
     """Derivatives of the result's tensors (summed with weights) for the inputs, order after order."""
-    current = [t for t in tensors_in(result) if t.requires_grad]
+    current: Sequence[Any] = tensors_in(result)
     found = []
     for turn in range(order):
-        if not current or not inputs:
+        if not inputs or not any(t is not None and t.requires_grad for t in current):
             break
         last = turn + 1 == order
         grads = torch.autograd.grad(
             weighted(torch, current, turn), inputs, create_graph=not last, retain_graph=True, allow_unused=True
         )
         found.append(list(grads))
-        current = [g for g in grads if g is not None and g.requires_grad]
+        current = grads
     return found
 
 
@@ -182,7 +184,7 @@ def array_of(tensor: Any) -> np.ndarray:
     tensor = tensor.detach()
     if "bfloat16" in str(tensor.dtype):
         tensor = tensor.float()
-    return np.array(tensor.resolve_conj().numpy() if tensor.is_complex() else tensor.numpy())
+    return np.array(tensor.numpy(force=True))
 
 
 def plain(value: Any, gradients: bool = False) -> Any:

@@ -19,7 +19,19 @@ from typing import Any
 from tests.compiler.corpus.base import PROGRAMS, Case, Outcome, Program, differences, joint, outcome
 from tests.compiler.corpus.pending import PENDING
 
-CATEGORIES = ("control_flow", "values", "training", "any_order", "calling", "shapes", "footguns", "in_place")
+CATEGORIES = (
+    "control_flow",
+    "values",
+    "training",
+    "any_order",
+    "calling",
+    "shapes",
+    "footguns",
+    "in_place",
+    "algorithms",
+    "tricky",
+    "models",
+)
 for _category in CATEGORIES:
     importlib.import_module(f"tests.compiler.corpus.{_category}")
 
@@ -59,13 +71,15 @@ def eagerly(function: Any = None, **options: Any) -> Any:
 
 
 def compiler(torch: Any, backend: str, made: list[Any]) -> Callable[..., Any]:
-    """The compile() of a compiled run, which keeps what it has made."""
+    """The compile() of a compiled run, which keeps what it has made; with counted=False, for use while a function runs, it does not."""
 
-    def compile(function: Any = None, **options: Any) -> Any:
+    def compile(function: Any = None, *, counted: bool = True, **options: Any) -> Any:
         if function is None:
             return lambda f: compile(f, **options)
-        made.append(torch.compile(function, backend=backend, **options))
-        return made[-1]
+        compiled = torch.compile(function, backend=backend, **options)
+        if counted:
+            made.append(compiled)
+        return compiled
 
     return compile
 
@@ -114,8 +128,9 @@ def _judge_compiled(torch: Any, program: Program, backend: str, together: bool, 
         got = outcome(torch, case, made, function)
         warned += [w for w in got.warned if w not in want.warned]
         missing = [w for w in want.warned if w not in got.warned]
-        if isinstance(got.error, torch.errors.TraceError) or (got.error is not None and want.error is None):
-            if case.may_refuse and isinstance(got.error, torch.errors.TraceError):
+        refused = isinstance(got.error, torch.errors.TraceError) and type(got.error) is not type(want.error)
+        if refused or (got.error is not None and want.error is None):
+            if case.may_refuse and refused:
                 return Judged("ok", f"refused: {got.error}")
             return Judged("error", f"call {i}: {type(got.error).__name__}: {got.error}", got.error)
         found = differences(want, got) or (f"did not warn: {missing[0]}" if missing else None)

@@ -1,5 +1,7 @@
 """Whole training steps: forward, backward, and update inside one compiled function."""
 
+import copy
+
 from tests.compiler.corpus.base import Case, call, f64, program
 
 X = [[[0.5, -1.0, 2.0], [1.5, 0.3, -0.7]], [[1.0, 1.0, 1.0], [0.0, -2.0, 0.5]], [[3.0, 0.1, 0.2], [0.4, 0.5, 0.6]]]
@@ -568,7 +570,7 @@ def exception_in_the_middle(torch, compile):
     def careful(x, y):
         """Whether a failed step left the model before the step or after it; then the model as before."""
         before = {k: v.clone() for k, v in model.state_dict().items()}
-        momentum = opt.state_dict()
+        momentum = copy.deepcopy(opt.state_dict())
         try:
             return step(x, y)
         except ValueError:
