@@ -72,3 +72,43 @@ def test_a_state_is_made_of_tensors_that_no_recording_has_made():
         return x * 2
 
     started(tg.ones(2))
+
+
+def training_losses(name, compiled, **options):
+    """The losses of a few steps of a small network, what its optimizer keeps then, and how many programs were made."""
+    tg.manual_seed(0)
+    network = tg.nn.Sequential(tg.nn.Linear(3, 4), tg.nn.Tanh(), tg.nn.Linear(4, 1)).double()
+    method = getattr(optim, name)(network.parameters(), **options)
+
+    def step(x, y):
+        method.zero_grad()
+        loss = ((network(x) - y) ** 2).mean()
+        loss.backward()
+        method.step()
+        return loss
+
+    run = tg.compile(step) if compiled else step
+    losses = []
+    for _ in range(7):
+        x = tg.randn(5, 3, dtype=tg.float64)
+        losses.append(run(x, x.sum(1, keepdim=True)).item())
+    return losses, method.state_dict()["state"], run.compilations if compiled else 0
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_whole_training_step_is_one_program(name):
+    expected, state, _ = training_losses(name, False, lr=0.05, **METHODS[name])
+    losses, compiled_state, count = training_losses(name, True, lr=0.05, **METHODS[name])
+    assert count == 1
+    assert losses == pytest.approx(expected, rel=1e-10)
+    assert list(compiled_state) == list(state)
+    for number, kept in state.items():
+        for key, value in kept.items():
+            tg.testing.assert_close(compiled_state[number][key], value, rtol=1e-9, atol=1e-12)
+
+
+def test_a_first_step_that_differs_is_a_program_of_its_own():
+    options = {"lr": 0.05, "momentum": 0.9, "dampening": 0.5}
+    losses, _, count = training_losses("SGD", True, **options)
+    assert count == 2
+    assert losses == pytest.approx(training_losses("SGD", False, **options)[0], rel=1e-10)

@@ -112,6 +112,14 @@ def test_an_output_that_the_backward_reads_is_passed_once():
     assert parts.saved == (0,)
 
 
+def test_of_parts_that_fill_the_whole_the_whole_is_saved():
+    x, w = leaf((4, 5)), leaf((5, 6))
+    product = B.matmul(x, w)
+    halves = [B.slice(product, dim=1, start=i, stop=i + 3, step=1) for i in (0, 3)]
+    parts = split(Graph([x, w], [B.mul(*halves)]))
+    assert [parts.forward.outputs[i].op.name for i in parts.saved] == ["mm"]
+
+
 def test_only_the_leaves_that_the_backward_reads_are_asked_for():
     x, y, z = leaf((4,)), leaf((4,)), leaf((4,))
     assert split(Graph([x, y, z], [B.add(B.sin(y), B.add(x, z))])).leaves == (1,)

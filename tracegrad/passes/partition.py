@@ -24,8 +24,8 @@ LARGEST = 1000  # values to decide on: above, each one is decided on its own, in
 CHEAP = frozenset("add sub mul neg abs where promote relu maximum minimum clamp sign square reciprocal div".split())
 # what computing a byte again costs, in saved bytes: memory traffic alone, one plain operation, a function such as exp
 MOVED, PLAIN, CURVED = 0.01, 0.1, 0.3
-# of equal values one is saved that the forward needs and that is no output, to which users may write
-ONLY_LATE, OUTPUT = 1.001, 1.0001
+# of equal values one is saved that needs no copy, then one that the forward needs, then one that is no output, to which users may write
+VIEW, ONLY_LATE, OUTPUT = 1.05, 1.001, 1.0001
 
 
 class Partition(NamedTuple):
@@ -133,7 +133,10 @@ class _Sides:
         """What saving the node costs; several results at once cannot be saved."""
         if isinstance(node.dtype, tuple):
             return inf
-        return byte_count(node) * (OUTPUT if node in self.outputs else 1 if node in self.early else ONLY_LATE)
+        assert node.op is not None
+        factor = VIEW if issubclass(node.op, Movement) else 1.0
+        factor *= OUTPUT if node in self.outputs else 1.0 if node in self.early else ONLY_LATE
+        return byte_count(node) * factor
 
     def smallest_cut(self, choice: list[Node]) -> list[Node]:
         """The values to save so that bytes and computing again cost least."""
