@@ -28,6 +28,6 @@ def test_a_category_has_programs(category):
     assert len(chosen([category])) >= 8
 
 
-@pytest.mark.parametrize("name", sorted([*PENDING, *EAGER_DIFFERS]))
+@pytest.mark.parametrize("name", sorted(n for n in [*PENDING, *EAGER_DIFFERS] if not n.startswith("fuzz.")))
 def test_the_list_of_missing_things_names_programs(name):
     assert name.partition("@")[0].removesuffix("+joint") in PROGRAMS

@@ -95,7 +95,9 @@ def f64(torch: Any, values: Any, grad: bool = False) -> Any:
 
 
 def is_tensor(value: Any) -> bool:
-    """Whether a value is a Tensor of either library."""
+    """Whether a value is a Tensor of either library; a number that recorded code keeps as a Tensor is a number."""
+    if isinstance(value, (int, float)) or type(value).__name__.startswith("Traced"):
+        return False
     return hasattr(value, "requires_grad") and hasattr(value, "detach") and hasattr(value, "dtype")
 
 

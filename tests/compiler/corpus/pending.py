@@ -1,6 +1,7 @@
 """What is known to be missing: programs that compile() cannot do yet, and those whose eager outcome is not torch's.
 
-PENDING holds "category.name" for every way, "category.name@jax" for one backend, "category.name+joint" for result and derivatives in one compiled function.
+PENDING holds "category.name" for every way, "category.name@jax" for one backend, "category.name+joint" for result and derivatives in one compiled function,
+and "fuzz.seed" for a random program.
 """
 
 PENDING: set[str] = {
@@ -8,8 +9,6 @@ PENDING: set[str] = {
     "values.as_json",
     "values.constructed_from_items",
     "training.learning_rate_changed_between_calls",
-    "training.buffer_written_in_place",
-    "any_order.hook_inside",
     "any_order.function_with_a_branch_in_backward",
     "calling.ordered_and_default_dicts",
     "calling.class_and_static_methods",
@@ -23,7 +22,6 @@ PENDING: set[str] = {
     "calling.objects_with_tensors",
     "shapes.five_hundred_batch_sizes",
     "shapes.five_hundred_batch_sizes_of_a_training_step",
-    "shapes.batch_norm_of_changing_batches",
     "footguns.helper_replaced",
     "footguns.object_attribute_changed",
     "footguns.iterator_consumed",
@@ -31,22 +29,17 @@ PENDING: set[str] = {
     "footguns.python_random_numbers",
     "footguns.numpy_random_numbers",
     "footguns.warnings_given_by_the_function",
-    "in_place.captured_view_written",
     "in_place.data_assigned",
-    "in_place.requires_grad_inside",
     "tricky.printed_before_a_decision",
     "tricky.items_asked_for_their_type",
     "tricky.items_as_floats_everywhere",
-    "tricky.items_as_ints_everywhere",
     "tricky.items_meet_tensors_of_other_dtypes",
-    "tricky.compiled_transforms_of_a_loop",
-    "tricky.list_argument_changed",
     "models.sharpness_aware_minimisation",
-    "models.contrastive_loss_with_a_queue",
-    "values.item_compared_with_best+joint",
     "control_flow.simulated_bounces@jax",
     "control_flow.golden_section@jax",
-    "models.loss_scaling_with_overflow@jax",
+    "fuzz.1",
+    "fuzz.12",
+    "fuzz.13",
 }
 
 # eager tracegrad differs from torch here, for the reason beside it
