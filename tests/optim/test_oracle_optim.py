@@ -488,3 +488,33 @@ def test_a_script_prints_what_it_prints_with_torch(name):
             exec(SCRIPTS[name], {**names, "print": lambda *a, lines=lines: lines.append(" ".join(map(str, a)))})  # noqa: S102
         said.append(lines)
     assert said[1] == said[0]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda s, o: s.StepLR(o, 2, gamma=0.5),
+        lambda s, o: s.ExponentialLR(o, 0.5),
+        lambda s, o: s.LambdaLR(o, lambda epoch: 1 / (epoch + 1)),
+        lambda s, o: s.MultiStepLR(o, [1, 3], gamma=0.5),
+        lambda s, o: s.CosineAnnealingLR(o, 4),
+        lambda s, o: s.LinearLR(o, 0.5, total_iters=3),
+        lambda s, o: s.ConstantLR(o, 0.5, total_iters=2),
+        lambda s, o: s.ReduceLROnPlateau(o, patience=0, factor=0.5),
+    ],
+)
+def test_a_schedule_writes_a_rate_that_is_a_tensor_in_place(make):
+    def rates(library):
+        p = leaf(library)
+        rate = library.tensor(0.5)
+        method = library.optim.SGD([p], lr=rate)
+        schedule = make(library.optim.lr_scheduler, method)
+        found = [rate.item()]
+        for _ in range(5):
+            method.step()
+            schedule.step(*([1.0] if hasattr(schedule, "patience") else []))
+            found += [rate.item(), float(schedule.get_last_lr()[0])]
+        assert method.param_groups[0]["lr"] is rate
+        return found
+
+    np.testing.assert_allclose(rates(tracegrad), rates(torch), rtol=1e-6)

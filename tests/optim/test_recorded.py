@@ -112,3 +112,25 @@ def test_a_first_step_that_differs_is_a_program_of_its_own():
     losses, _, count = training_losses("SGD", True, **options)
     assert count == 2
     assert losses == pytest.approx(training_losses("SGD", False, **options)[0], rel=1e-10)
+
+
+def test_a_rate_that_is_a_tensor_follows_its_schedule_in_one_program():
+    def after(compiled):
+        p = tg.tensor([1.0, -2.0], dtype=tg.float64, requires_grad=True)
+        method = optim.Adam([p], lr=tg.tensor(0.1, dtype=tg.float64))
+        schedule = optim.lr_scheduler.ExponentialLR(method, 0.5)
+
+        def step(x):
+            method.zero_grad()
+            (p * x).square().sum().backward()
+            method.step()
+
+        run = tg.compile(step) if compiled else step
+        for i in range(5):
+            run(tg.tensor([1.0, i + 1.0], dtype=tg.float64))
+            schedule.step()
+        return p.tolist(), run.compilations if compiled else 1
+
+    (found, count), (expected, _) = after(True), after(False)
+    assert count == 1
+    assert found == pytest.approx(expected, rel=1e-12)

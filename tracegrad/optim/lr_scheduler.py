@@ -7,6 +7,8 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from tracegrad.autograd.modes import no_grad
+from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentError, ArgumentValueError, RegistrationError, explain
 from tracegrad.optim.optimizer import Optimizer
 
@@ -20,11 +22,11 @@ class LRScheduler:
         self.optimizer = optimizer
         for i, group in enumerate(optimizer.param_groups):
             if last_epoch == -1:
-                group["initial_lr"] = group["lr"]
+                group["initial_lr"] = _copied(group["lr"])
             elif "initial_lr" not in group:
                 problem = f"param 'initial_lr' is not specified in param_groups[{i}] when resuming an optimizer"
                 raise RegistrationError(explain("lr_scheduler", problem))
-        self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
+        self.base_lrs = [_copied(group["initial_lr"]) for group in optimizer.param_groups]
         self.last_epoch = last_epoch
         self._started = optimizer.step_count
         self._move(last_epoch + 1)
@@ -61,12 +63,26 @@ class LRScheduler:
     def _move(self, epoch: int) -> None:
         self.last_epoch = epoch
         for group, rate in zip(self.optimizer.param_groups, self.get_lr(), strict=True):
-            group["lr"] = rate
-        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+            _set_rate(group, rate)
+        self._last_lr = [_copied(group["lr"]) for group in self.optimizer.param_groups]
 
     def _now(self, position: int) -> float:
         rate: float = self.optimizer.param_groups[position]["lr"]
         return rate
+
+
+def _copied(rate: Any) -> Any:
+    """A rate that stays when a Tensor of the optimizer's is written."""
+    return rate.detach().clone() if isinstance(rate, Tensor) else rate  # type: ignore[attr-defined]
+
+
+def _set_rate(group: dict[str, Any], rate: Any) -> None:
+    """Give a group its rate; a rate that is a Tensor is written in place, so that programs that read it need not be made anew."""
+    if isinstance(group["lr"], Tensor):
+        with no_grad():
+            group["lr"].fill_(rate)  # type: ignore[attr-defined]
+    else:
+        group["lr"] = rate
 
 
 class LambdaLR(LRScheduler):
@@ -213,10 +229,10 @@ class ReduceLROnPlateau:
         self.optimizer, self.mode, self.factor, self.patience = optimizer, mode, factor, patience
         self.threshold, self.threshold_mode, self.cooldown, self.eps = (threshold, threshold_mode, cooldown, eps)
         count = len(optimizer.param_groups)
-        self.min_lrs = list(min_lr) if isinstance(min_lr, (list, tuple)) else [min_lr] * count
+        self.min_lrs: list[Any] = list(min_lr) if isinstance(min_lr, (list, tuple)) else [min_lr] * count
         self.best = math.inf if mode == "min" else -math.inf
         self.num_bad_epochs = self.cooldown_counter = self.last_epoch = 0
-        self._last_lr = [group["lr"] for group in optimizer.param_groups]
+        self._last_lr = [_copied(group["lr"]) for group in optimizer.param_groups]
 
     def step(self, metrics: Any, epoch: int | None = None) -> None:
         """Count an epoch with this value, a number or a 0-d tensor, and lower the rates if it is time."""
@@ -232,7 +248,7 @@ class ReduceLROnPlateau:
         if self.num_bad_epochs > self.patience:
             self._reduce()
             self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
-        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+        self._last_lr = [_copied(group["lr"]) for group in self.optimizer.param_groups]
 
     def get_last_lr(self) -> list[float]:
         """The rates that were set last."""
@@ -254,9 +270,9 @@ class ReduceLROnPlateau:
 
     def _reduce(self) -> None:
         for group, least in zip(self.optimizer.param_groups, self.min_lrs, strict=True):
-            lower = max(group["lr"] * self.factor, least)
-            if group["lr"] - lower > self.eps:
-                group["lr"] = lower
+            lower = max(float(group["lr"]) * self.factor, least)
+            if float(group["lr"]) - lower > self.eps:
+                _set_rate(group, lower)
 
 
 __all__ = [
