@@ -136,7 +136,7 @@ def default_names(input_count: int, capture_count: int) -> tuple[str, ...]:
 
 def program_order(roots: Iterable[Any], stop: set[Node]) -> tuple[Node, ...]:
     """All operator nodes that the roots depend on, in program order; does not look behind the nodes in `stop`."""
-    seen: set[Node] = set()
+    seen, found = set(stop), []
     stack = [r for r in roots if isinstance(r, Node) and r not in stop]
     while stack:
         node = stack.pop()
@@ -145,8 +145,12 @@ def program_order(roots: Iterable[Any], stop: set[Node]) -> tuple[Node, ...]:
         seen.add(node)
         if node.op is None:
             raise VerifyError(explain("graph", f"a leaf of type {node.type} is neither an input nor a capture"))
-        stack.extend(i for i in node.inputs if isinstance(i, Node) and i not in stop and i not in seen)
-    return tuple(sorted(seen, key=BY_SEQUENCE))
+        found.append(node)
+        for source in node.inputs:
+            if source.__class__ is Node and source not in seen:
+                stack.append(source)
+    found.sort(key=BY_SEQUENCE)
+    return tuple(found)
 
 
 Transfer = Callable[[type[Op], tuple[Any, ...], tuple[Any, ...], Node], Any]

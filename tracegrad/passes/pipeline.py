@@ -28,6 +28,7 @@ from tracegrad.passes.dce import dce
 from tracegrad.passes.decompose import decompose
 from tracegrad.passes.fold import fold
 from tracegrad.passes.rewrite import forget
+from tracegrad.passes.roll import roll
 from tracegrad.passes.schedule import schedule
 from tracegrad.passes.simplify import simplify
 from tracegrad.passes.stabilise import stabilise
@@ -81,6 +82,7 @@ DCE = _pass("dce", dce)
 SCHEDULE = _pass("schedule", schedule)
 FINISH = _pass("finish", finish, establishes="plain", loses="canonical")
 WIDEN = _pass("widen", widen, loses="canonical stable")
+ROLL = Pass("roll", roll, frozenset(), frozenset(), frozenset())
 DECOMPOSE = Pass("decompose", decompose, frozenset(), frozenset({"supported"}), frozenset({"plain"}))
 
 
@@ -101,6 +103,7 @@ LEVELS: dict[str, tuple[Pass, ...]] = {
     "O1": (_bodies("O1"), WIDEN, DECOMPOSE, FINISH, FOLD, CSE, DCE),
     # the whole list; results are equal up to rounding, and finite where eager execution is not
     "O2": (
+        ROLL,
         FINISH,
         FOLD,
         CSE,
@@ -128,6 +131,7 @@ LEVELS: dict[str, tuple[Pass, ...]] = {
 
 # what is worth doing before differentiation: the derivative of a stable form is stable, that of a naive one often cannot be repaired
 BEFORE_DIFFERENTIATION: tuple[Pass, ...] = (
+    ROLL,
     _bodies("before differentiation"),
     FOLD,
     CSE,
