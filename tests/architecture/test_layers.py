@@ -37,7 +37,7 @@ OVER_OPTIONAL = {
     **{f"backends/jax_{name}.py": "jax" for name in "backend memory mesh options".split()},
     **{
         f"kernels/jax_{name}.py": "jax"
-        for name in "kernels complex_numbers ctc folded_scatters loops matrices ordering polynomials special tails windows".split()
+        for name in "kernels complex_numbers conditions ctc folded_scatters loops matrices ordering polynomials special tails windows".split()
     },
 }
 # the package loads its larger parts on first use, and autograd what only its rarer modes need

@@ -7,9 +7,9 @@ thread-local).  A call waits for its results, because XLA on the CPU reads the c
 
 from __future__ import annotations
 
+import contextlib
 import threading
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -19,20 +19,20 @@ from jax.extend import source_info_util
 
 from tracegrad.backends.base import Array
 from tracegrad.backends.jax_errors import named
-from tracegrad.backends.jax_memory import exclusive, resident, shown, taken
+from tracegrad.backends.jax_memory import Form, exclusive, form_of, resident, shown, taken
 from tracegrad.backends.jax_mesh import gathered, placed, shardings
 from tracegrad.backends.jax_options import Options, read_options
 from tracegrad.backends.jax_source import FILE, jax_source
-from tracegrad.errors import ArgumentError, TracegradError, VerifyError, explain
+from tracegrad.errors import ArgumentError, IndexingError, TracegradError, VerifyError, explain
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node
 from tracegrad.ir.types import size_of
 from tracegrad.kernels import jax_kernels
+from tracegrad.kernels.jax_conditions import noting
 
-LONG, VERY_LONG = (
-    800,
-    4000,
-)  # nodes from which XLA's fusion of values that are read several times costs more than it gives
+# nodes from which XLA's fusion of values that are read several times costs more than it gives: for small values, and for all
+LONG, VERY_LONG = 800, 4000
+FAR = 64  # nodes between a value and one that reads it from which it counts as read again
 SMALL = 65_536  # elements of the largest value up to which a long program runs as fast without fusion
 UNFUSED: dict[str, str | bool] = {"xla_disable_hlo_passes": "fusion"}
 _WIDE = frozenset({"float64", "int64", "complex128", "uint64"})
@@ -55,6 +55,8 @@ class JaxExecutable:
         self._programs: dict[tuple[int, ...], Any] = {}  # by the positions of donated leaves
         self._plain: Any = None  # the one that donates nothing
         self._device: Any = None
+        self._forms: list[Form] = []
+        self._refuses = False  # whether the program may find a position outside of its axis
         self._given = donated_leaves(graph, self.options)
         self._spread = None if self.options.mesh is None else shardings(graph, self.options)
 
@@ -64,7 +66,11 @@ class JaxExecutable:
         if self._spread is not None:
             return self._on_mesh(program, arrays)
         device = self._device
-        return self._run(program, arrays, [taken(a, device) for a in arrays])
+        try:
+            inputs = [a if a.base is None else taken(a, device) for a in arrays]
+        except AttributeError:  # a number
+            inputs = list(arrays)
+        return self._run(program, arrays, inputs)
 
     @property
     def donating(self) -> Callable[..., tuple[Array, ...]]:
@@ -75,7 +81,7 @@ class JaxExecutable:
         """The same where the memory of donated arguments is XLA's own and no other argument shows it; NumPy's is never given away."""
         self._plain or self._program(())
         found = {p: r for p in self._given if (r := exclusive(p, arrays, self._device)) is not None}
-        if not found:
+        if not found or self._refuses:  # a call that is refused leaves its arguments as they were
             return self(*arrays)
         inputs = [taken(a, self._device) for a in arrays]
         results = self._run(self._program(tuple(found)), arrays, inputs)
@@ -86,14 +92,17 @@ class JaxExecutable:
         return results
 
     def _run(self, program: Any, arrays: tuple[Any, ...], inputs: list[Any], fitted: bool = False) -> tuple[Array, ...]:
-        device = self._device
         try:
             if self._wide:
                 with jax.enable_x64(True):
-                    results = program(*inputs)
+                    results, fits = program(*inputs)
             else:
-                results = program(*inputs)
-            return tuple([shown(r, device) for r in results])
+                results, fits = program(*inputs)
+            if fits is not None and not np.asarray(fits):  # quicker than bool(fits)
+                raise self._outside(arrays)
+            return tuple(map(shown, results, self._forms))
+        except TracegradError:
+            raise
         except Exception as error:
             if fitted or not isinstance(error, TypeError):
                 raise self._failure(error, arrays) from error
@@ -104,8 +113,10 @@ class JaxExecutable:
         assert self._spread is not None
         try:
             with jax.enable_x64(True):
-                results = program(*map(placed, self._fitting(arrays), self._spread[0]))
+                results, fits = program(*map(placed, self._fitting(arrays), self._spread[0]))
                 jax.block_until_ready(results)
+                if fits is not None and not fits:
+                    raise self._outside(arrays)
                 return tuple([gathered(r) for r in results])
         except TracegradError:
             raise
@@ -136,37 +147,54 @@ class JaxExecutable:
             return named(again, self.source, "run the program")
         return found
 
+    def _outside(self, arrays: tuple[Any, ...]) -> TracegradError:
+        """The error of the operator that has a position outside of its axis, found operator by operator as eager code finds it."""
+        try:
+            self._graph(*map(np.asarray, arrays))
+        except TracegradError as error:
+            return error
+        return IndexingError(explain("jax", "a position lies outside of its axis"))
+
     def _program(self, donated: tuple[int, ...]) -> Any:
         """XLA's program, made on first use; a second thread waits for it."""
         with self._lock:
             found = self._programs.get(donated)
             if found is None:
-                found = self._programs[donated] = self._compile(donated)
+                lowered = self._lower(donated)
+                found = self._programs[donated] = self._load(lowered)
                 self._device = found.runtime_executable().local_devices()[0]
+                results, fits = lowered.out_info
+                self._forms = [form_of(r.shape, r.dtype, self._device) for r in results]
+                self._refuses = fits is not None
             if not donated:
                 self._plain = found
             return found
 
-    def _compile(self, donated: tuple[int, ...]) -> Any:
+    def _lower(self, donated: tuple[int, ...]) -> Any:
+        """JAX's form of the program before XLA's work."""
         graph, options = self._graph, self.options
         specs = [jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in graph.leaves]
         chosen: dict[str, Any] = {"donate_argnums": donated} if donated else {}
         if self._spread is not None:
-            chosen |= {"in_shardings": self._spread[0], "out_shardings": self._spread[1]}
+            chosen |= {"in_shardings": self._spread[0], "out_shardings": (self._spread[1], None)}
         elif options.device is not None:
             chosen["in_shardings"] = chosen["out_shardings"] = jax.sharding.SingleDeviceSharding(options.device)
-        fused = fuses(graph) if options.fusion is None else options.fusion
         # one location for all operators: JAX would make one for every line, which takes as long as the rest of its lowering
         here = source_info_util.current().traceback
         try:
-            with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-                with source_info_util.user_context(here):
-                    lowered = jax.jit(self._function, **chosen).lower(*specs)
-                self._check(lowered.out_info)
-                with warnings.catch_warnings():
-                    return lowered.compile(compiler_options=None if fused else UNFUSED)
-        except TracegradError:
-            raise
+            with plain_settings(), source_info_util.user_context(here):
+                lowered = jax.jit(noting(self._function), **chosen).lower(*specs)
+        except Exception as error:
+            raise named(error, self.source, "compile the program") from error
+        self._check(lowered.out_info[0])
+        return lowered
+
+    def _load(self, lowered: Any) -> Any:
+        """XLA's program."""
+        fused = fuses(self._graph) if self.options.fusion is None else self.options.fusion
+        try:
+            with jax.enable_x64(True):
+                return lowered.compile(compiler_options=None if fused else UNFUSED)
         except Exception as error:
             raise named(error, self.source, "compile the program") from error
 
@@ -176,6 +204,13 @@ class JaxExecutable:
             if isinstance(output, Node) and (result.shape != output.shape or result.dtype != output.dtype):
                 problem = f"output {i} should be {output.type}, XLA gives {result.dtype}{list(result.shape)}"
                 raise VerifyError(explain("jax backend", problem, "This is a fault of tracegrad"))
+
+
+@contextlib.contextmanager
+def plain_settings() -> Iterator[None]:
+    """64-bit numbers, and JAX's own rules for operands, whatever the user has set for other programs of this thread."""
+    with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        yield
 
 
 def donated_leaves(graph: Graph, options: Options) -> tuple[int, ...]:
@@ -192,14 +227,16 @@ def donated_leaves(graph: Graph, options: Options) -> tuple[int, ...]:
 def fuses(graph: Graph) -> bool:
     """Whether XLA is to fuse this program: not where that makes its compile time grow faster than the program.
 
-    A fused loop computes again what several others read, so that XLA's time explodes on long gradients, whose forward values are read twice.
+    A fused loop computes again what others read long after, so that XLA's time explodes on long gradients, which read the values of the forward.
     """
     nodes = graph.nodes
     if len(nodes) < LONG:
         return True
-    users = graph.users()
-    shared = sum(len(users[node]) > 1 for node in nodes)
-    if shared * 6 < len(nodes):
+    place = {node: i for i, node in enumerate(nodes)}
+    far = {
+        i for at, node in enumerate(nodes) for i in node.inputs if isinstance(i, Node) and at - place.get(i, at) > FAR
+    }
+    if len(far) * 8 < len(nodes):
         return True
     largest = max((size_of(t.shape) for node in nodes for t in node.types), default=0)
     return largest > SMALL and len(nodes) < VERY_LONG

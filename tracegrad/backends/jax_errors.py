@@ -9,7 +9,7 @@ from tracegrad import errors
 from tracegrad.backends.jax_source import FILE
 from tracegrad.errors import BackendError, NotSupportedError, TracegradError, explain
 
-_OWN = re.compile(r"^tracegrad\.errors\.(\w+): (.*)$", re.MULTILINE | re.DOTALL)
+_OWN = re.compile(r"^(?:tracegrad\.errors\.)?(\w+): (.*)$", re.MULTILINE)
 _LINE = re.compile(r"^\s*\w+ = (?P<text>.*)  # (?P<types>\(.*?\)|\S+)(?:  (?P<place>.*))?$")
 
 
@@ -20,10 +20,9 @@ def named(error: BaseException, source: str, action: str) -> TracegradError:
     """
     if isinstance(error, TracegradError):
         return error
-    carried = _OWN.search(str(error))
+    carried = _carried(error)
     if carried is not None:
-        kind = getattr(errors, carried[1], BackendError)
-        return kind(carried[2].splitlines()[0])
+        return carried
     line = _line_of(error.__traceback__, source)
     reason = f"{type(error).__name__}: {_first_line(error)}"
     kind = NotSupportedError if isinstance(error, NotImplementedError) else BackendError
@@ -31,6 +30,15 @@ def named(error: BaseException, source: str, action: str) -> TracegradError:
         return kind(explain("jax", f"could not {action}: {reason}"))
     place = f" at {line['place']}" if line["place"] else ""
     return kind(explain("jax", f"could not {action}: {line['text']} ({line['types']}){place} gave {reason}"))
+
+
+def _carried(error: BaseException) -> TracegradError | None:
+    """The error of a kernel that JAX called on the host, of which it tells the traceback as text."""
+    for name, message in reversed(_OWN.findall(str(error))):
+        kind = getattr(errors, name, None)
+        if isinstance(kind, type) and issubclass(kind, TracegradError):
+            return kind(message)
+    return None
 
 
 def _first_line(error: BaseException) -> str:

@@ -7,7 +7,7 @@ the ordinary way.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -17,46 +17,59 @@ from tracegrad.backends.base import Array
 _SHARED = frozenset("biufc")  # kinds of dtypes that NumPy's array interface can name
 
 
+class Form(NamedTuple):
+    """What is known of a result before it is made."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    typestr: str  # how NumPy's array interface names the dtype; empty where results have to be copied
+    device: Any
+
+
+def form_of(shape: tuple[int, ...], dtype: np.dtype[Any], device: Any) -> Form:
+    """The form of results of this shape and dtype on the device."""
+    shared = device.platform == "cpu" and dtype.kind in _SHARED
+    return Form(tuple(shape), dtype, dtype.str if shared else "", device)
+
+
 class Resident:
-    """A buffer of XLA's that a NumPy array shows.  array is the jax.Array, device where it lies, address where its memory begins."""
+    """A buffer of XLA's that a NumPy array shows.  array is the jax.Array, address where its memory begins."""
 
-    __slots__ = ("__array_interface__", "__weakref__", "address", "array", "device", "dtype", "shape")
+    __slots__ = ("__array_interface__", "__weakref__", "address", "array", "form")
 
-    def __init__(self, array: jax.Array, device: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-        self.array, self.device, self.shape, self.dtype = array, device, shape, dtype
+    def __init__(self, array: jax.Array, form: Form) -> None:
+        self.array, self.form = array, form
         self.address: int = array.unsafe_buffer_pointer()
         # an array interface is a description of memory, and writable where its second entry says so
         self.__array_interface__ = {
-            "data": (self.address, False), "shape": shape, "typestr": dtype.str, "version": 3,
+            "data": (self.address, False), "shape": form[0], "typestr": form[2], "version": 3,
         }  # fmt: skip
 
 
-def shown(result: jax.Array, device: Any) -> Array:
+def shown(result: jax.Array, form: Form) -> Array:
     """A result of XLA's, once it is there, as a writable NumPy array that owns it: without a copy on the CPU.
 
     Nobody else may hold `result`.
     """
-    result.block_until_ready()
-    dtype = result.dtype
-    if device.platform != "cpu" or dtype.kind not in _SHARED:
+    if not form.typestr:
         return np.array(result)
-    return np.asarray(Resident(result, device, result.shape, dtype))
+    result.block_until_ready()
+    return np.asarray(Resident(result, form))
 
 
 def resident(array: Any, device: Any) -> Resident | None:
     """What the array shows whole, if that is a buffer on this device; None for any other array."""
     base = getattr(array, "base", None)
-    if type(base) is not Resident or base.device is not device:
+    if type(base) is not Resident:
         return None
-    return base if base.shape == array.shape and base.dtype == array.dtype else None
+    form = base.form
+    return base if form.device is device and form.shape == array.shape and form.dtype == array.dtype else None
 
 
 def taken(array: Any, device: Any) -> Any:
     """What goes to XLA for an array: the jax.Array behind it, or the array itself, which XLA reads in place where its address is a multiple of 64."""
-    base = getattr(array, "base", None)
-    if type(base) is Resident and base.device is device and base.shape == array.shape and base.dtype == array.dtype:
-        return base.array
-    return array
+    found = resident(array, device)
+    return array if found is None else found.array
 
 
 def exclusive(position: int, arrays: tuple[Any, ...], device: Any) -> Resident | None:
