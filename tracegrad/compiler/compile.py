@@ -30,6 +30,7 @@ from tracegrad.config import local, settings
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import ArgumentError, DataError, MissingAttributeError, TraceError, explain
 from tracegrad.ir.graph import Graph
+from tracegrad.ir.node import Node
 
 ENTRIES_PER_SIGNATURE = (
     64  # recordings of one signature that differ in what the function reads outside; the oldest goes first
@@ -189,6 +190,8 @@ class Compiled:
             trees.append(tree)
             del trees[:-ENTRIES_PER_SIGNATURE]
         result = tree.run(tensors, keys)
+        if result is MISS:  # what decides is so near that the rounding of compiled code decides otherwise
+            return by_operators(trace, sources, ending, roots, tensors)
         self._remember(args, kwargs, tree)
         return result
 
@@ -215,10 +218,7 @@ class Compiled:
             )
         for w in changed:
             settle(w.read())
-        keys = [k for k, _ in trace.random_keys]
-        leaves = list(sources)
-        given = [keys[s.of] if s.kind == "random" else s.read(tensors) for s in sources.values()]
-        return ending.complete(replay(Graph(leaves, roots), given), tensors)
+        return by_operators(trace, sources, ending, roots, tensors)
 
     def _record(self, trace: CallTrace, args: Any, leaves: list[Any], dynamic: list[bool], treedef: Any) -> Any:
         """Run the function on names of its own for the arguments."""
@@ -302,6 +302,15 @@ class Compiled:
     def compilations(self) -> int:
         """How many programs have been compiled so far."""
         return self._compilations
+
+
+def by_operators(
+    trace: CallTrace, sources: dict[Node, Source], ending: Ending, roots: list[Any], arguments: list[Tensor]
+) -> Any:
+    """The result and the effects of a recording whose program cannot be used, one operator after the other."""
+    keys = [k for k, _ in trace.random_keys]
+    given = [keys[s.of] if s.kind == "random" else s.read(arguments) for s in sources.values()]
+    return ending.complete(replay(Graph(list(sources), roots), given), arguments)
 
 
 def valid(trees: list[Tree], arguments: list[Tensor]) -> Tree | None:
