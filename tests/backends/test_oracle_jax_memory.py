@@ -181,6 +181,16 @@ def test_an_argument_whose_memory_another_one_shows_is_not_given_away():
         np.testing.assert_array_equal(w, np.full(1000, 2.0, np.float32))
 
 
+def test_donated_arguments_may_be_exchanged_or_returned():
+    f = donor(lambda a, b, x: (b, a + x, x), *[tg.ones(50)] * 3, donate=("a", "b"))
+    a, b, _ = f(*(np.full(50, v, np.float32) for v in (1, 2, 10)))  # 2, 11
+    for _ in range(3):
+        expected = (b.copy(), a + 10)
+        a, b, x = f.donating(a, b, np.full(50, 10, np.float32))
+        np.testing.assert_array_equal((a, b, x), (*expected, np.full(50, 10.0)))
+    assert len({address(v) for v in (a, b, x)}) == 3
+
+
 def test_an_argument_is_kept_where_no_result_has_its_type():
     f = donor(lambda w, x: (w * x).sum(), tg.ones(10), tg.ones(10), donate=("w",))
     assert f.donating is f

@@ -88,6 +88,8 @@ class JaxExecutable:
         owners = {r.address: r for r in (resident(a, self._device) for a in results) if r is not None}
         for old in found.values():
             if old.array.is_deleted():  # the old array shows memory that belongs to a result now, and keeps it alive
+                if old.address not in owners:
+                    raise VerifyError(explain("jax", "the memory of a donated argument belongs to no result"))
                 old.array = owners[old.address].array
         return results
 
