@@ -6,6 +6,8 @@ from typing import Any
 
 import jax.numpy as jnp
 
+from tracegrad.kernels.jax_conditions import note_positions
+
 Array = Any
 
 
@@ -19,6 +21,7 @@ def scatter_reduce(x: Array, i: Array, source: Array, dim: int, fold: str, inclu
     """x with the source elements folded in at position i along axis dim."""
     if not x.ndim or not i.ndim:
         return scatter_reduce(x.reshape(-1), i.reshape(-1), source.reshape(-1), 0, fold, include_self).reshape(x.shape)
+    note_positions(i, x.shape[dim])
     if x.dtype.kind == "b":  # JAX adds and multiplies no bools
         fold = {"sum": "amax", "prod": "amin"}.get(fold, fold)
         x = x if include_self or fold not in ("amax", "amin") else x.at[_grid(i, dim)].set(fold == "amin")

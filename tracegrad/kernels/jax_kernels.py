@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from tracegrad.kernels import numpy_kernels, random
 from tracegrad.kernels.jax_complex_numbers import angle, complex_of, polar, put_part, sgn, squared_size, view_dtype  # noqa: F401  (kernels under one name)
+from tracegrad.kernels.jax_conditions import note_positions
 from tracegrad.kernels.jax_ctc import banded_recurrence, ctc_paths  # noqa: F401
 from tracegrad.kernels.jax_folded_scatters import scatter_reduce  # noqa: F401
 from tracegrad.kernels.jax_loops import cond, scan, while_backward, while_loop  # noqa: F401
@@ -260,12 +261,16 @@ def full_index(ndim: int, indices: tuple[Array, ...], dims: tuple[int, ...]) -> 
 
 
 def index(x: Array, indices: tuple[Array, ...], dims: tuple[int, ...]) -> Array:
-    """x at integer positions.  A position out of range is clamped, as XLA does."""
+    """x at integer positions."""
+    for i, d in zip(indices, dims, strict=True):
+        note_positions(i, x.shape[d], wraps=True)
     return x[full_index(x.ndim, indices, dims)]
 
 
 def index_put(x: Array, values: Array, indices: tuple[Array, ...], dims: tuple[int, ...], accumulate: bool) -> Array:
     """x with values written (or added) at integer positions."""
+    for i, d in zip(indices, dims, strict=True):
+        note_positions(i, x.shape[d], wraps=True)
     places = x.at[full_index(x.ndim, indices, dims)]
     add = places.max if x.dtype.kind == "b" else places.add  # JAX adds no bools
     return add(values) if accumulate else places.set(values)
@@ -273,14 +278,17 @@ def index_put(x: Array, values: Array, indices: tuple[Array, ...], dims: tuple[i
 
 def index_select(x: Array, i: Array, dim: int) -> Array:
     """Slices of x at the positions i of axis dim."""
-    return index(x, (i.reshape(-1),), (dim,)) if x.ndim else x
+    note_positions(i, x.shape[dim] if x.ndim else 1)
+    return x[full_index(x.ndim, (i.reshape(-1),), (dim,))] if x.ndim else x
 
 
 def index_add(x: Array, i: Array, source: Array, dim: int) -> Array:
     """x with the slices of source added at the positions i of axis dim."""
     if not x.ndim:
         return index_add(x.reshape(1), i, source.reshape(i.size), 0).reshape(())
-    return index_put(x, source, (i.reshape(-1),), (dim,), True)
+    note_positions(i, x.shape[dim])
+    places = x.at[full_index(x.ndim, (i.reshape(-1),), (dim,))]
+    return places.max(source) if x.dtype.kind == "b" else places.add(source)  # JAX adds no bools
 
 
 def grid(i: Array, dim: int) -> tuple[Array, ...]:
@@ -292,6 +300,7 @@ def grid(i: Array, dim: int) -> tuple[Array, ...]:
 
 def gather(x: Array, i: Array, dim: int) -> Array:
     """x at position i along axis dim."""
+    note_positions(i, x.shape[dim] if x.ndim else 1)
     return x[grid(i, dim)] if x.ndim and i.ndim else x.reshape(-1)[i]
 
 
@@ -299,6 +308,7 @@ def scatter_add(x: Array, i: Array, source: Array, dim: int) -> Array:
     """x with source added at position i along axis dim."""
     if not x.ndim or not i.ndim:
         return scatter_add(x.reshape(-1), i.reshape(-1), source.reshape(-1)[: i.size], 0).reshape(x.shape)
+    note_positions(i, x.shape[dim])
     places, part = x.at[grid(i, dim)], source[tuple(slice(n) for n in i.shape)]
     return places.max(part) if x.dtype.kind == "b" else places.add(part)  # JAX adds no bools
 

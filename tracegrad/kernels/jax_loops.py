@@ -8,6 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from tracegrad.kernels.jax_conditions import all_of, every, note, noting
+
 Array = Any
 Function = Callable[..., Sequence[Array]]
 
@@ -16,12 +18,22 @@ __all__ = ["cond", "scan", "while_backward", "while_loop"]
 
 def cond(pred: Array, xs: Sequence[Array], true: Function, false: Function) -> tuple[Array, ...]:
     """The results of one of two bodies."""
-    kinds = [v.dtype for v in jax.eval_shape(lambda *a: tuple(map(jnp.asarray, true(*a))), *xs)]
+    kinds = [v.dtype for v in jax.eval_shape(lambda *a: tuple(map(jnp.asarray, noting(true)(*a)[0])), *xs)]
+
+    noted: list[Array] = []
 
     def strict(body: Function) -> Function:
-        return lambda *given: tuple(jnp.asarray(v, d) for v, d in zip(body(*given), kinds, strict=True))
+        def branch(*given: Array) -> tuple[tuple[Array, ...], Array]:
+            found, fits = noting(body)(*given)
+            noted.extend(() if fits is None else (fits,))
+            return tuple(jnp.asarray(v, d) for v, d in zip(found, kinds, strict=True)), every([fits])
 
-    return tuple(jax.lax.cond(pred, strict(true), strict(false), *xs))
+        return branch
+
+    results, fits = jax.lax.cond(pred, strict(true), strict(false), *xs)
+    if noted:
+        note(fits)
+    return tuple(results)
 
 
 def scan(
@@ -31,11 +43,13 @@ def scan(
     constants = xs[carries + slices :]
 
     def step(state: Any, rows: Any) -> Any:
-        found = body(*state, *rows, *constants)
-        return _like(found[:carries], state), tuple(map(jnp.asarray, found[carries:]))
+        found, fits = noting(body)(*state, *rows, *constants)
+        return _like(found[:carries], state), (fits, tuple(map(jnp.asarray, found[carries:])))
 
     first, rows = tuple(map(jnp.asarray, xs[:carries])), tuple(xs[carries : carries + slices])
-    last, stacks = jax.lax.scan(step, first, rows, length=length, reverse=reverse)
+    last, (fits, stacks) = jax.lax.scan(step, first, rows, length=length, reverse=reverse)
+    if fits is not None:
+        note(all_of(fits))
     return (*last, *stacks)
 
 
@@ -43,13 +57,23 @@ def while_loop(xs: Sequence[Array], cond: Function, body: Function, carries: int
     """The carried values when the condition first fails."""
     constants = xs[carries:]
     first = tuple(map(jnp.asarray, xs[:carries]))
-    return tuple(
-        jax.lax.while_loop(
-            lambda state: jnp.asarray(cond(*state, *constants)[0]),
-            lambda state: _like(body(*state, *constants), state),
-            first,
-        )
-    )
+    noted: list[Array] = []
+
+    def going_on(state: Any) -> Any:
+        found, fits = noting(cond)(*state[1], *constants)
+        return jnp.logical_and(jnp.asarray(found[0]), every([state[0], fits]))
+
+    def step(state: Any) -> Any:
+        found, fits = noting(body)(*state[1], *constants)
+        own = [f for f in (noting(cond)(*state[1], *constants)[1], fits) if f is not None]
+        noted.extend(own)
+        return every([state[0], *own]), _like(found, state[1])
+
+    fits, last = jax.lax.while_loop(going_on, step, (every([]), first))
+    at_end = noting(cond)(*last, *constants)[1]
+    if noted or at_end is not None:
+        note(every([fits, at_end]))
+    return tuple(last)
 
 
 def while_backward(*_arguments: Any) -> Any:

@@ -7,6 +7,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from tracegrad.kernels.jax_conditions import note_positions
+
 Array = Any
 
 
@@ -175,4 +177,5 @@ def histc(x: Array, bins: int, low: float, high: float) -> Array:
 
 def take(x: Array, index: Array) -> Array:
     """Elements at positions that count through all of them; negative ones from the end."""
+    note_positions(index, x.size, wraps=True)
     return x.reshape(-1).take(index) if index.size else jnp.zeros(index.shape, x.dtype)

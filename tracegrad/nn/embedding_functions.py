@@ -48,6 +48,11 @@ def one_hot(tensor: Tensor, num_classes: int = -1) -> Any:
         raise DataError(explain("one_hot", "num_classes should be positive", num_classes=num_classes))
     elif values.size and values.max() >= num_classes:
         raise DataError(explain("one_hot", "Class values must be smaller than num_classes.", num_classes=num_classes))
+    if local.trace is not None:  # the kernel refuses classes outside when the program runs
+        shape = (*tensor.shape, num_classes)
+        ones = T.full(shape=(*tensor.shape, 1), value=1, dtype=I64)
+        places = T.unsqueeze(tensor, dim=tensor.ndim)
+        return T.scatter_add(T.full(shape=shape, value=0, dtype=I64), places, ones, dim=tensor.ndim)
     classes = T.arange(start=0, step=1, count=num_classes, dtype=I64)
     return T.cast(T.eq(T.unsqueeze(tensor, dim=tensor.ndim), classes), dtype=I64)
 
