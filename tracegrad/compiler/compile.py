@@ -112,12 +112,12 @@ class Compiled:
         if key in self._uncompiled:
             return self.function(*args, **kwargs)
         tree = valid(trees, tensors)
-        result = self._replayed(tree, tensors, args, kwargs)
+        result = self._replayed(trees, tree, tensors, args, kwargs)
         if result is not MISS:
             return result
         with self._lock:
             tree = valid(trees, tensors)  # another thread may have made it meanwhile
-            result = self._replayed(tree, tensors, args, kwargs)
+            result = self._replayed(trees, tree, tensors, args, kwargs)
             if result is not MISS:
                 return result
             if tree is not None and tree.paths >= settings.max_paths:
@@ -126,12 +126,17 @@ class Compiled:
                 return self.function(*args, **kwargs)
             return self._recorded(key, tree, (args, kwargs), leaves, dynamic, treedef, tensors)
 
-    def _replayed(self, tree: Tree | None, tensors: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def _replayed(
+        self, trees: list[Tree], tree: Tree | None, tensors: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
         """The result by what has been compiled, or MISS."""
         if tree is None or (tree.shares_memory(tensors)):
             return MISS
         result = tree.run(tensors)
         if result is not MISS:
+            if tree is not trees[-1]:  # the one that is tried first next time, and the last to go
+                with self._lock:
+                    trees[:] = [*(t for t in trees if t is not tree), tree]
             self._remember(args, kwargs, tree)
         return result
 
@@ -315,7 +320,10 @@ def by_operators(
 
 def valid(trees: list[Tree], arguments: list[Tensor]) -> Tree | None:
     """The first tree for which everything outside the arguments is what it was."""
-    return next((tree for tree in trees if tree.still_valid(arguments)), None)
+    for tree in reversed(trees):
+        if tree.still_valid(arguments):
+            return tree
+    return None
 
 
 def same_ones(tensors: list[Tensor]) -> tuple[int, ...]:
