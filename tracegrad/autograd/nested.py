@@ -79,10 +79,13 @@ def silently(function: Callable[..., Any], *arguments: Any) -> None:
 
 
 def silent_context() -> Any:
-    """Runs functions without NumPy's warnings, at a fraction of the cost of np.errstate."""
-    context = contextvars.copy_context()
-    context.run(np.seterr, all="ignore")
-    return context.run
+    """Runs kernels without NumPy's warnings, at a fraction of the cost of np.errstate."""
+    return _SILENT.copy().run
+
+
+_SILENT = contextvars.Context()
+_SILENT.run(np.seterr, all="ignore")
+_SILENT.run(np.setbufsize, 1024)  # as for the kernels of eager code
 
 
 __all__ = ["Sweep", "queue_callback", "run_with_user_code", "silent_context", "silently"]

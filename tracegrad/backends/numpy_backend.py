@@ -91,6 +91,7 @@ class NumpyExecutable:
         # a context of its own with a silent error state: entering it costs a fraction of np.errstate
         self._context = contextvars.copy_context()
         self._context.run(np.seterr, all="ignore")
+        self._context.run(np.setbufsize, 1024)  # as for the kernels of eager code
         self.quiet = self._context.run
 
     def __call__(self, *arrays: Any) -> tuple[Array, ...]:

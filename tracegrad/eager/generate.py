@@ -37,6 +37,8 @@ _lock = threading.RLock()
 # np.errstate.  A context cannot be entered twice: a second thread gets RuntimeError there and takes the general path.
 _quiet = contextvars.copy_context()
 _quiet.run(np.seterr, all="ignore")
+# a column beside rows longer than half of the buffer is not spread into it first, which takes as long again
+_quiet.run(np.setbufsize, 1024)
 
 
 def _operand(value: Any) -> Any:
