@@ -253,7 +253,7 @@ def _log_softmax_rows_backward(slope: Array, y: Array, out: Array) -> None:
 
 
 def product(x: Array, dim: tuple[int, ...] | None, keepdim: bool) -> Array:
-    """Product over axes.  Large floats in halves that are multiplied with each other: a fold of neighbours has no vector instructions."""
+    """Product over axes.  Large floats in parts that are multiplied with each other: a fold of neighbours has no vector instructions."""
     if not x.flags.c_contiguous:
         made = np.multiply.reduce(x, axis=dim, keepdims=keepdim)
         return made if made.flags.c_contiguous else made.copy()
@@ -265,7 +265,7 @@ def product(x: Array, dim: tuple[int, ...] | None, keepdim: bool) -> Array:
         rows = x.reshape(-1, x.shape[-1])
     else:
         return np.multiply.reduce(x, axis=dim, keepdims=keepdim)
-    made, count = np.empty(len(rows), x.dtype), max(_ROWS_PART // rows.shape[1], 1)
+    made, count = np.empty(len(rows), x.dtype), max(_SLICES_PART // rows.shape[1], 1)
     for start in range(0, len(rows), count):
         made[start : start + count] = _product_of_rows(rows[start : start + count])
     shape = tuple(
@@ -275,11 +275,17 @@ def product(x: Array, dim: tuple[int, ...] | None, keepdim: bool) -> Array:
 
 
 def _product_of_rows(rows: Array) -> Array:
+    """The products of rows, which are folded: long ones into 16384 elements, a single one into 128, others into halves again and again."""
     while rows.shape[1] >= 64:
-        half = rows.shape[1] // 2
-        made = np.multiply(rows[:, :half], rows[:, half : 2 * half])
-        if rows.shape[1] % 2:
-            np.multiply(made[:, 0], rows[:, -1], out=made[:, 0])
+        n = rows.shape[1]
+        width = 16384 if n >= 32768 else 128 if len(rows) == 1 and n >= 1024 else n // 2
+        whole = n // width * width
+        if whole == 2 * width:
+            made = np.multiply(rows[:, :width], rows[:, width:whole])
+        else:
+            made = np.multiply.reduce(rows[:, :whole].reshape(len(rows), -1, width), axis=1)
+        if whole < n:
+            np.multiply(made[:, : n - whole], rows[:, whole:], out=made[:, : n - whole])
         rows = made
     product: Array = np.multiply.reduce(rows, axis=1)
     return product
