@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tracegrad.compiler.program import Program
 from tracegrad.compiler.tree import Step, Tree
 from tracegrad.ir.node import Node
@@ -16,13 +18,22 @@ def tree_text(tree: Tree) -> str:
     if len(steps) == 1 and len(programs) <= 1:
         return programs[0].executable.source if programs else ""
     names = {program: f"piece{i}" for i, program in enumerate(programs)}
-    texts = [program.executable.source.replace("def compiled(", f"def {name}(") for program, name in names.items()]
+    texts = [_named(program.executable.source, name) for program, name in names.items()]
     values: dict[Node, str] = {}
     inputs = [_name(leaf, values, f"a{i}") for i, leaf in enumerate(tree.values.sources)]
     lines = [f"def compiled({', '.join(inputs)}):"]
     assert tree.root is not None
     _lines(tree.root, names, values, lines, 1)
     return "\n\n".join([*texts, "\n".join(lines) + "\n"])
+
+
+def _named(source: str, name: str) -> str:
+    """The text of a program under another name, and with it its constants and bodies of loops."""
+    text = source.replace("def compiled(", f"def {name}(")
+    own = re.findall(r"^(?:def )?([a-z]+\d+)(?= = |\()", text, re.MULTILINE)
+    for inner in sorted(set(own) - {name}):
+        text = re.sub(rf"\b{inner}\b", f"{name}_{inner}", text)
+    return text
 
 
 def _name(node: Node, values: dict[Node, str], wanted: str = "") -> str:
@@ -38,8 +49,10 @@ def _lines(step: Step, names: dict[Program, str], values: dict[Node, str], lines
         results = [f"r{i}" for i in range(len(step.results))]
         if step.program is not None:
             arguments = ", ".join(_name(n, values) for n in step.ins)
-            made = ", ".join([*(_name(n, values) for n in step.outs), *results])
-            lines.append(f"{indent}{made}, = {names[step.program]}({arguments})")
+            made = [*(_name(n, values) for n in step.outs), *results]
+            lines.append(
+                f"{indent}{', '.join(made)}{',' if len(made) == 1 else ''} = {names[step.program]}({arguments})"
+            )
         if step.ending is not None:
             shown = [_name(p, values) if isinstance(p, Node) else results[p] for p in step.ending.plan]
             lines.append(f"{indent}return {', '.join(shown) or 'None'}")
@@ -52,9 +65,18 @@ def _lines(step: Step, names: dict[Program, str], values: dict[Node, str], lines
             lines.append(f"{indent}...{where}")
             return
         for value, child in guard.children.items():
-            shown = repr(value) if isinstance(value, (bool, int)) else "..."
-            test = f"{guard.kind}({_name(guard.node, values)})"
-            lines.append(f"{indent}if {test} == {shown}:{where}")
+            lines.append(f"{indent}if {_test(guard.kind, _name(guard.node, values), value)}:{where}")
             _lines(child, names, values, lines, depth + 1)
         lines.append(f"{indent}raise NotRecorded")
         return
+
+
+def _test(kind: str, name: str, value: object) -> str:
+    """The condition under which a value that was read leads on."""
+    if isinstance(value, bool):
+        return name if value else f"not {name}"
+    return (
+        f"{kind}({name}) == {value}"
+        if isinstance(value, int)
+        else f"read_by_{kind.replace(' ', '_')}({name}) == {value!r:.60}"
+    )
