@@ -274,10 +274,12 @@ def _uneven_maxima(x: Any, own: Shape, sizes: Shape) -> tuple[Any, Any]:
     flat = T.reshape(x, shape=(*rows, size_of(own)))
     index = T.literal(values=tuple(places.ravel().tolist()), shape=(places.size,), dtype=I64)
     windows = T.reshape(T.index_select(flat, index, dim=2), shape=(*rows, *places.shape))
-    values, chosen = T.max_dim(windows, dim=2 + d, keepdim=False)
+    chosen = T.max_dim(windows, dim=2 + d, keepdim=False)[1]
     table = T.broadcast_to(T.reshape(index, shape=(1, 1, *places.shape)), shape=(*rows, *places.shape))
     picked = T.gather(table, T.unsqueeze(chosen, dim=2 + d), dim=2 + d)
-    return values, T.reshape(picked, shape=(*rows, *sizes))
+    # the values once more by their positions: their derivative is then one scatter into x, not one into all windows
+    values = T.gather(flat, T.reshape(picked, shape=(*rows, size_of(sizes))), dim=2)
+    return T.reshape(values, shape=(*rows, *sizes)), T.reshape(picked, shape=(*rows, *sizes))
 
 
 def _unpooled(operation: str, wanted: Shape, usual: Shape, stride: Shape) -> Shape:

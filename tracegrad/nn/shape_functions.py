@@ -110,11 +110,13 @@ def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
         if x.shape[2 + i] < reach:
             problem = f"Given input with spatial size ({own[0]}, {own[1]}), kernel_size={kernel}, dilation={w}, padding={p}, calculated shape of the array of sliding blocks is too small"
             raise ShapeError(explain("unfold", problem))
-        x = T.unfold(x, dim=2 + i, length=reach, step=t[i])
+        if i:  # the images' rows stay last among the axes of images, so that whole rows are added in the derivative
+            x = T.permute(x, dims=(0, 1, 4, 2, 3))
+        x = T.unfold(x, dim=2 + 2 * i, length=reach, step=t[i])
         if w[i] > 1:
             x = T.slice(x, dim=x.ndim - 1, start=0, stop=reach, step=w[i])
-    count = x.shape[2] * x.shape[3]
-    x = T.reshape(T.permute(x, dims=(0, 1, 4, 5, 2, 3)), shape=(n, c * size_of(kernel), count))
+    count = x.shape[3] * x.shape[4]
+    x = T.reshape(T.permute(x, dims=(0, 1, 2, 5, 3, 4)), shape=(n, c * size_of(kernel), count))
     return T.named(x if input.ndim == 4 else T.squeeze(x, dim=0), called="Im2ColBackward0")
 
 
@@ -141,15 +143,17 @@ def fold(
         problem = f"Given output_size={sizes}, kernel_size={kernel}, expected size of input's dimension 2 to match the calculated number of sliding blocks {counts[0]} * {counts[1]} = {counts[0] * counts[1]}, but got {x.shape[2]}"
         raise ShapeError(explain("fold", problem))
     n, c = x.shape[0], x.shape[1] // size_of(kernel)
-    x = T.permute(T.reshape(x, shape=(n, c, *kernel, *counts)), dims=(0, 1, 4, 5, 2, 3))
-    for i in (1, 0):
+    x = T.permute(T.reshape(x, shape=(n, c, *kernel, *counts)), dims=(0, 1, 2, 4, 5, 3))
+    for i, dim in ((1, 4), (0, 2)):
+        if not i:
+            x = T.permute(x, dims=(0, 1, 3, 4, 2))
         shape = tuple(x.shape)
         if w[i] > 1:
             x = T.place(x, shape=(*shape[:-1], reach[i]), dim=len(shape) - 1, starts=(0,), steps=(w[i],))
         total = sizes[i] + 2 * p[i]
-        x = T.put_unfolded(x, shape=(*shape[: 2 + i], total, *shape[3 + i : -1]), dim=2 + i, length=reach[i], step=t[i])
+        x = T.put_unfolded(x, shape=(*shape[:dim], total, *shape[dim + 1 : -1]), dim=dim, length=reach[i], step=t[i])
         if p[i]:
-            x = T.slice(x, dim=2 + i, start=p[i], stop=total - p[i], step=1)
+            x = T.slice(x, dim=dim, start=p[i], stop=total - p[i], step=1)
     return T.named(x if input.ndim == 3 else T.squeeze(x, dim=0), called="Col2ImBackward0")
 
 
