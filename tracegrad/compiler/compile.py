@@ -159,8 +159,7 @@ class Compiled:
             sources, ending, roots = ending_of(trace, result)
             if tree is None:
                 tree = Tree(watched, self._program)
-                if isinstance(self.backend, Target):
-                    tree.names = [n for n, d in zip(leaf_names(self.function, args, kwargs), dynamic, strict=True) if d]
+                tree.names = [n for n, d in zip(leaf_names(self.function, args, kwargs), dynamic, strict=True) if d]
             trace.outside.restore()
             if ending.conflict(tensors):
                 raise NotCompilable("memory that it writes shows in another argument", None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -159,13 +160,18 @@ class Tree:
         step.program = self.program_of(_closed(step.ins, outputs, self._names(step.ins)))
 
     def _names(self, ins: list[Node]) -> list[str]:
-        """Names for what a program reads: those of arguments, where they matter."""
-        if not self.names:
-            return []
-        sources = [self.values.sources.get(node) for node in ins]
-        return [
-            self.names[s.of] if s is not None and s.kind == "argument" else f"value{i}" for i, s in enumerate(sources)
-        ]
+        """Names for what a program reads: those of the arguments, and a count for the rest."""
+        found: list[str] = []
+        taken = set(self.names)
+        for node in ins:
+            source = self.values.sources.get(node)
+            if source is not None and source.kind == "argument" and self.names:
+                found.append(self.names[source.of])
+            else:
+                letter = "v" if source is None else "c"
+                found.append(next(n for n in (f"{letter}{i}" for i in count()) if n not in taken))
+            taken.add(found[-1])
+        return found
 
     def _ins(self, step: Step, outputs: list[Node]) -> list[Node]:
         """What the program reads: leaves, and what earlier steps made; in the order of first use."""
