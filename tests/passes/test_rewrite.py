@@ -7,7 +7,7 @@ import pytest
 from tests.passes.helpers import leaf
 from tracegrad.ir.builder import B
 from tracegrad.ir.graph import Graph
-from tracegrad.passes import optimise
+from tracegrad.passes import optimise, simplify
 from tracegrad.passes.rewrite import Rewriter, RuleSet, by_signature, rewrite
 from tracegrad.passes.rules import Rewrite, Rule
 
@@ -110,3 +110,10 @@ def test_the_number_of_matches_tried_grows_with_the_length_only(length, monkeypa
     monkeypatch.setattr(Rule, "apply", lambda rule, F, node, uses: tried.append(rule) or apply(rule, F, node, uses))
     optimise(chain(length))
     assert len(tried) <= 6 * length
+
+
+@pytest.mark.parametrize(("count", "fires"), [(2000, True), (100_000, False)])
+def test_a_count_that_half_precision_cannot_hold_is_no_factor(count, fires):
+    x = leaf((1,), "float16")
+    graph = Graph([x], [B.sum(B.broadcast_to(x, shape=(count,)), dim=None, keepdim=False)])
+    assert (simplify(graph) is not graph) == fires

@@ -34,7 +34,7 @@ SHAPES = {
     "ones": lambda shape: (1,) * len(shape),
     "one more axis": lambda shape: (2, *shape),
 }
-FINITE = [0.0, -0.0, 1.0, -1.0, -1.5, 0.25, 3.0, 1e-3]
+FINITE = [0.0, -0.0, 1.0, -1.0, -1.5, 0.25, 3.0, 1e-3, 300.0]  # the square of the last overflows in half precision
 SPECIAL = {
     "f": [*FINITE, np.inf, -np.inf, np.nan],
     "V": [*FINITE, np.inf, -np.inf, np.nan],

@@ -56,7 +56,7 @@ def cost_as_written(node: Any, chain: set[Node]) -> int:
 
 def _cheapest_chain(F: Builder, node: Node, uses: Uses) -> Any:
     """A chain of products in the order with the fewest multiplications, where that saves a tenth."""
-    if node.dtype.kind not in "fVc" or not any(made_by(i, "mm") for i in node.inputs):
+    if node.dtype.kind not in "fc" or node.dtype.itemsize < 4 or not any(made_by(i, "mm") for i in node.inputs):
         return None
     chain = factors(node, uses)
     if not 3 <= len(chain) <= LONGEST:
@@ -82,12 +82,7 @@ def _matrix_times_column(F: Builder, node: Node, uses: Uses) -> Any:
 
 def outward(out: Type, x: Type, c: Any) -> bool:
     """Whether scaling a product of this type is less work than scaling the factor x."""
-    return (
-        size_of(out.shape) < size_of(x.shape)
-        and out.dtype.kind == "f"
-        and not isinstance(c, complex)
-        and 1e-4 < abs(c) < 1e4
-    )
+    return size_of(out.shape) < size_of(x.shape) and real(out) and not isinstance(c, complex) and 1e-4 < abs(c) < 1e4
 
 
 def real(out: Type) -> bool:

@@ -52,8 +52,8 @@ def _merging(name: str, exactness: str, example: dict[str, Any]) -> Rule:
 
 
 def real(c: Any, out: Type) -> bool:
-    """Whether c is a finite factor other than 0 that can move out of a fold of real numbers."""
-    return out.dtype.kind in "fV" and not isinstance(c, complex) and 1e-4 < abs(c) < 1e4
+    """Whether c is a finite factor other than 0 that can move out of a fold of real numbers; a fold of float16 may overflow without it."""
+    return out.dtype.kind in "fV" and out.dtype.char != "e" and not isinstance(c, complex) and 1e-4 < abs(c) < 1e4
 
 
 def _fold_where_it_lies(F: Builder, node: Node, uses: Uses) -> Any:

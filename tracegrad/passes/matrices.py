@@ -71,8 +71,7 @@ def smaller(x: Node, y: Node) -> bool:
 
 def moderate(c: Any, out: Type) -> bool:
     """Whether a real factor is so far from overflow and underflow that it can stand elsewhere in a product."""
-    limit = 1e4 if out.dtype.itemsize == 2 else 1e15
-    return out.dtype.kind in "fV" and not isinstance(c, complex) and 1 / limit < abs(c) < limit
+    return out.dtype.kind in "fV" and out.dtype.char != "e" and not isinstance(c, complex) and 1e-15 < abs(c) < 1e15
 
 
 RULES: tuple[AnyRule, ...] = (

@@ -20,6 +20,7 @@ from tracegrad.passes.rewrite import RuleSet, rewrite
 from tracegrad.passes.rules import AnyRule, Rewrite, Rule, Uses
 
 STAGE = "simplify"
+LARGEST_COUNT = 2048  # up to here float16 holds every whole number
 
 
 def simplify(graph: Graph) -> Graph:
@@ -34,6 +35,11 @@ def product(c1: Any, c2: Any, t: Type) -> bool:
         return isinstance(both, int) and abs(both) < 128
     limit = 1e4 if t.dtype.itemsize == 2 else 1e15
     return t.dtype.kind in "fV" and (1 / limit < abs(both) < limit)
+
+
+def moves(c: Any, t: Type) -> bool:
+    """Whether a factor can stand after another product instead of before it; not in float16, where the other product may overflow."""
+    return t.dtype.char != "e" and product(c, 1, t)
 
 
 def addends(c1: Any, c2: Any, t: Type) -> bool:
@@ -57,7 +63,7 @@ def _sum_of_broadcast(F: Builder, node: Node, uses: Uses) -> Any:
     lead = len(source.shape) - len(x.shape)
     repeated = [a for a in axes if a < lead or (x.shape[a - lead] == 1 and source.shape[a] != 1)]
     count = size_of(tuple(source.shape[a] for a in repeated))
-    if not repeated or count == 0:
+    if not repeated or count == 0 or (node.dtype.char == "e" and count > LARGEST_COUNT):
         return None
     kept = [1 if a in repeated else size for a, size in enumerate(source.shape)]
     rest = tuple(a for a in axes if a not in repeated)
@@ -144,11 +150,11 @@ NUMBERS: tuple[AnyRule, ...] = (
          examples=({"x": A(2, 3), "c1": 3.0, "c2": 0.7},)),
     Rule("(x * c1) * (y * c2) -> (x * y) * (c1*c2)", lambda F, x, y, c1, c2: F.mul(F.mul(x, c1), F.mul(y, c2)),
          lambda F, x, y, c1, c2: F.mul(F.mul(x, y), c1 * c2), alone=True,
-         given=lambda x, y, c1, c2, out: product(c1, c2, out) and out.shape in (x.shape, y.shape),
+         given=lambda x, y, c1, c2, out: moves(c1 * c2, out) and out.shape in (x.shape, y.shape),
          stage=STAGE, exactness="rounding", examples=({"x": A(2, 3), "y": A(3), "c1": 3.0, "c2": -0.7},)),
     Rule("(x * c) * y -> (x * y) * c", lambda F, x, y, c: F.mul(F.mul(x, c), y),
          lambda F, x, y, c: F.mul(F.mul(x, y), c), alone=True,
-         given=lambda x, y, c, out: product(c, 1, out) and out.shape == x.shape and not scaled(y),
+         given=lambda x, y, c, out: moves(c, out) and out.shape == x.shape and not scaled(y),
          stage=STAGE, exactness="rounding", examples=({"x": A(2, 3), "y": A(3), "c": 3.0},)),
     Rule("c1 / (x * c2) -> (c1/c2) / x", lambda F, x, c1, c2: F.div(c1, F.mul(x, c2)),
          lambda F, x, c1, c2: F.div(c1 / c2, x), given=lambda c1, c2, out: c2 != 0 and product(c1, 1 / c2, out),
@@ -159,15 +165,15 @@ NUMBERS: tuple[AnyRule, ...] = (
          stage=STAGE, exactness="rounding", examples=({"x": A(2, 3, lo=0.5), "c1": 3.0, "c2": -0.7},)),
     Rule("(c / x) * y -> (y / x) * c", lambda F, x, y, c: F.mul(F.div(c, x), y),
          lambda F, x, y, c: F.mul(F.div(y, x), c),
-         alone=True, given=lambda y, c, out: product(c, 1, out) and y.shape == out.shape,
+         alone=True, given=lambda y, c, out: moves(c, out) and y.shape == out.shape,
          stage=STAGE, exactness="rounding", examples=({"x": A(2, 3, lo=0.5), "y": A(2, 3), "c": -0.7},)),
     Rule("y / (x * c) -> (y / x) * (1/c)", lambda F, x, y, c: F.div(y, F.mul(x, c)),
          lambda F, x, y, c: F.mul(F.div(y, x), 1 / c),
-         alone=True, given=lambda x, c, out: c != 0 and product(1 / c, 1, out) and x.shape == out.shape,
+         alone=True, given=lambda x, c, out: c != 0 and moves(1 / c, out) and x.shape == out.shape,
          stage=STAGE, exactness="rounding", examples=({"x": A(2, 3, lo=0.5), "y": A(3), "c": -0.7},)),
     Rule("(x * c) / y -> (x / y) * c", lambda F, x, y, c: F.div(F.mul(x, c), y),
          lambda F, x, y, c: F.mul(F.div(x, y), c),
-         alone=True, given=lambda x, c, out: product(c, 1, out) and x.shape == out.shape,
+         alone=True, given=lambda x, c, out: moves(c, out) and x.shape == out.shape,
          stage=STAGE, exactness="rounding", examples=({"x": A(2, 3), "y": A(3, lo=0.5), "c": -0.7},)),
     Rule("x * c + y * c -> (x + y) * c", lambda F, x, y, c: F.add(F.mul(x, c), F.mul(y, c)),
          lambda F, x, y, c: F.mul(F.add(x, y), c), alone=True, given=lambda x, y, c, out: common(x, y, c, out),
@@ -191,7 +197,7 @@ NUMBERS: tuple[AnyRule, ...] = (
          stage=STAGE, exactness="exact", examples=(X,)),
     Rule("sum(x * c) -> sum(x) * c", lambda F, x, c, D, K: F.sum(F.mul(x, c), dim=D, keepdim=K),
          lambda F, x, c, D, K: F.mul(F.sum(x, dim=D, keepdim=K), c),
-         alone=True, given=lambda c, out: product(c, 1, out), stage=STAGE, exactness="rounding",
+         alone=True, given=lambda c, out: moves(c, out), stage=STAGE, exactness="rounding",
          examples=({"x": A(2, 3), "c": 3.0, "D": (0,), "K": False},)),
 )  # fmt: skip
 
