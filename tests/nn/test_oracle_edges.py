@@ -9,6 +9,8 @@ import tracegrad as tg
 torch = pytest.importorskip("torch")
 
 VALUES = {
+    "whole numbers and a weight with a fraction": "torch.lerp(torch.tensor([1, 2]), torch.tensor([3, 4]), torch.tensor(0.5))",
+    "a variance of whole numbers with such a bound": "F.gaussian_nll_loss(torch.ones(3), torch.zeros(3), torch.tensor([1, 1, 2]), eps=1)",
     "an integer image has integer means": "F.avg_pool1d(torch.arange(-5, 7).reshape(1, 1, 12), 3, 2, 1)",
     "integer means of windows of different sizes": "F.avg_pool2d(torch.arange(-9, 9).reshape(2, 3, 3), 2, 1, 1, count_include_pad=False)",
     "integer means with a divisor": "F.avg_pool3d(torch.arange(-5, 7).reshape(1, 3, 2, 2), 2, 1, divisor_override=-3)",
@@ -141,6 +143,39 @@ def test_extra_state_and_the_hooks_around_a_state_are_torchs():
     assert len(ours) == len(theirs)
     for mine, yours in zip(ours, theirs, strict=True):
         assert mine == yours or "'before'" in mine  # torch's metadata has a version
+
+
+ALWAYS = """
+def forward(m, i): raise ValueError("before")
+def after(m, i, o): said.append("after"); raise ValueError("after")
+def changing(m, i, o): said.append(("changing", o)); return o if o is None else o * 2
+def always(m, i, k, o): said.append(("always", k, o))
+def failing(m, i, o): said.append("failing"); raise KeyError("failing")
+for hooks in ((), (after,), (changing,), (failing,)):
+    for before in (False, True):
+        for x in (torch.ones(1, 2), torch.ones(1, 3)):
+            m = nn.Linear(2, 1, bias=False)
+            nn.init.ones_(m.weight)
+            for h in hooks: m.register_forward_hook(h, always_call=h in (changing, failing))
+            handle = m.register_forward_hook(always, with_kwargs=True, always_call=True)
+            if before: m.register_forward_pre_hook(forward)
+            try: said.append(m(x))
+            except Exception as e: said.append(e.args if isinstance(e, (ValueError, KeyError)) else "shape")
+            handle.remove()
+            try: said.append(m(x))
+            except Exception: said.append("raised")
+"""
+
+
+def test_hooks_that_are_always_called_see_what_torchs_see():
+    said = {}
+    for t in (tg, torch):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            exec(ALWAYS, {"torch": t, "nn": t.nn, "said": said.setdefault(t, [])})
+        said[t] = [*map(str, said[t]), sum("always_call=True" in str(w.message) for w in caught)]
+    ours, theirs = ([str(v).replace(", grad_fn=<MulBackward0>", "") for v in said[t]] for t in (tg, torch))
+    assert ours == theirs
 
 
 @pytest.mark.parametrize("backend", ["numpy", "jax"])

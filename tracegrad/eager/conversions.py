@@ -13,6 +13,7 @@ import numpy as np
 from tracegrad import dtypes
 from tracegrad.config import local
 from tracegrad.devices import CPU, axis_order, check_device, device, preserve_format
+from tracegrad.eager.argument_types import refuse_flag
 from tracegrad.eager.complex_values import CONJUGATED
 from tracegrad.eager.data import element_type
 from tracegrad.eager.dispatch import T
@@ -236,6 +237,8 @@ SHORTHANDS = {
 
 def numpy(self: Tensor, *, force: bool = False) -> Array:
     """An array on the same memory: writes are seen by both.  Raises RuntimeError for a tensor that requires grad, unless under no_grad() or force, which detaches."""
+    if force is not False and force is not True:
+        refuse_flag("numpy", "force", force)
     leave(self, "numpy")
     if self.requires_grad and not force and (local.asked if local.inference else local.grad_enabled):
         raise DifferentiationError(

@@ -315,12 +315,8 @@ def promote_operands(op: type[Op], operands: list[Any]) -> list[Any]:
     if op.promotion in ("none", "same"):
         return operands
     if op.check_operands is not None:
-        op.check_operands(
-            *(
-                operands[i]._data.dtype if isinstance(operands[i], Tensor) else dtypes.number_dtype(operands[i])
-                for i in places
-            )
-        )
+        given = [operands[i] for i in places]
+        op.check_operands(*[v._data if isinstance(v, Tensor) else type_of(v) for v in given])
     tensors = [operands[i] for i in places if isinstance(operands[i], Tensor)]
     numbers = [dtypes.number_dtype(operands[i]) for i in places if not isinstance(operands[i], Tensor)]
     if local.trace is not None:

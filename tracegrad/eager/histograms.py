@@ -46,6 +46,7 @@ def histogramdd(input: Tensor, bins: Any, range: Sequence[float] | None = None, 
     if len(shape) < 2:
         raise ShapeError(explain("histogramdd", "input tensor should have at least 2 dimensions", shape=list(shape)))
     d = shape[-1]
+    _check_bins(bins)
     given = [bins] * d if isinstance(bins, (int, Tensor)) else list(bins)
     if len(given) != d:
         raise ShapeError(
@@ -63,6 +64,15 @@ def histogramdd(input: Tensor, bins: Any, range: Sequence[float] | None = None, 
     weights = None if weight is None else _weights(weight, input, shape[:-1])
     hist, edges = _counted(rows, given, ranges, weights, density)
     return named_result("histogramdd", ("hist", "bin_edges"), (hist, tuple(edges)))
+
+
+def _check_bins(bins: Any) -> None:
+    """Raise TypeError unless bins is a number, numbers or Tensors."""
+    several = isinstance(bins, (list, tuple))
+    kinds = {type(b) for b in bins} if several else {type(bins)}
+    if not all(issubclass(k, (int, Tensor, np.integer)) and k is not bool for k in kinds):
+        shown = ", ".join(sorted(k.__name__ for k in kinds))
+        raise ArgumentError(explain("histogramdd", f"bins must be int, ints or Tensors, not {shown}"))
 
 
 def _values(x: Any) -> Tensor:

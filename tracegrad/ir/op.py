@@ -180,7 +180,9 @@ class Op:
     aliases: ClassVar[tuple[str, ...]] = ()
 
     infer: ClassVar[Any] = None
-    check_operands: ClassVar[Any] = None  # (*dtypes before promotion): raises what infer can no longer see
+    check_operands: ClassVar[Any] = (
+        None  # (*arrays before promotion, Types for numbers): raises what infer can no longer see
+    )
     decompose: ClassVar[Any] = None
     jvp: ClassVar[Any] = None
     replaced: ClassVar[Any] = (

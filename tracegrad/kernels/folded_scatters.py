@@ -11,11 +11,14 @@ from tracegrad.kernels.positions import check_positions, element_places
 Array = np.ndarray[Any, Any]
 
 
-def scatter_reduce(x: Array, i: Array, source: Array, dim: int, fold: str, include_self: bool) -> Array:
+def scatter_reduce(
+    x: Array, i: Array, source: Array, dim: int, fold: str, include_self: bool, error: type[Exception] = RuntimeError
+) -> Array:
     """x with the source elements folded in at position i along axis dim: their sum, prod, mean, amax or amin, with x's own element or without."""
     if not x.ndim or not i.ndim:
-        return scatter_reduce(x.reshape(-1), i.reshape(-1), source.reshape(-1), 0, fold, include_self).reshape(x.shape)
-    check_positions(i, x.shape[dim], RuntimeError)
+        flat = (v.reshape(-1) for v in (x, i, source))
+        return scatter_reduce(*flat, 0, fold, include_self, error).reshape(x.shape)
+    check_positions(i, x.shape[dim], error)
     out, at = np.array(x, order="C"), element_places(x.shape, i, dim).reshape(-1)
     flat, part = out.reshape(-1), np.broadcast_to(source, i.shape).reshape(-1)
     if fold in ("amax", "amin"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from tracegrad.eager.argument_types import refuse_flag
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentError, ShapeError, explain
@@ -38,6 +39,13 @@ def check_tensors(operation: str, **values: Any) -> None:
         if not isinstance(value, Tensor):
             problem = f"argument {name!r} must be Tensor, not {type(value).__name__}"
             raise ArgumentError(explain(operation, problem))
+
+
+def check_flags(operation: str, **flags: Any) -> None:
+    """Raise TypeError for a flag that is neither True nor False."""
+    for name, value in flags.items():
+        if value is not False and value is not True:
+            refuse_flag(operation, name, value)
 
 
 def _with_batch(operation: str, input: Any, weight: Any, d: int) -> tuple[Any, bool]:  # noqa: A002

@@ -136,7 +136,7 @@ def embedding_bag(
     if per_sample_weights is not None and mode != "sum":
         problem = "per_sample_weights was not None. per_sample_weights is only supported for mode='sum'"
         raise NotSupportedError(explain("embedding_bag", problem))
-    _check_bags(input, offsets)
+    _check_bags(input, offsets, weight, per_sample_weights)
     flat = T.reshape(input, shape=(input._data.size,))
     if local.trace is not None and (offsets is not None or padding_idx is not None):
         if offsets is None:
@@ -199,7 +199,13 @@ def _recorded_bags(flat: Any, rows: Any, offsets: Any, mode: str, weights: Any, 
     return T.slice(made, dim=0, start=0, stop=count, step=1)
 
 
-def _check_bags(input: Any, offsets: Any) -> None:  # noqa: A002
+def _check_bags(input: Any, offsets: Any, weight: Any, per_sample_weights: Any) -> None:  # noqa: A002
+    if weight._data.dtype.kind not in "fV":
+        problem = f"Expected tensor for argument #1 'weight' to have a floating dtype, but got {weight.dtype}"
+        raise DTypeError(explain("embedding_bag", problem))
+    if per_sample_weights is not None and per_sample_weights._data.dtype != weight._data.dtype:
+        problem = "Expected tensor for argument #1 'weight' to have the same type as 'per_sample_weights'"
+        raise DTypeError(explain("embedding_bag", problem, weight=weight.dtype, got=per_sample_weights.dtype))
     if input.ndim == 2 and offsets is not None:
         problem = (
             "if input is 2D, then offsets has to be None, as input is treated as a mini-batch of fixed length sequences"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad.dtypes import F32
+from tracegrad.dtypes import F32, number_dtype, result_dtype
 from tracegrad.eager.argument_types import with_typed_arguments
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.rounding_once import rounds_once
@@ -190,6 +190,9 @@ def gaussian_nll_loss(
     reduction: str = "mean",
 ) -> Any:
     """(log var + (input - target)^2 / var) / 2, var at least eps.  Raises ValueError for a negative or misshaped var."""
+    if not isinstance(var, (Tensor, float)):
+        kind = type(var).__name__
+        raise ArgumentError(explain("gaussian_nll_loss", f"argument 'var' must be Tensor or float, not {kind}"))
     variance: Any = var if isinstance(var, Tensor) else T.full(shape=tuple(input.shape), value=var, dtype=input._data.dtype)  # fmt: skip
     if variance.shape != input.shape:
         pairs = list(zip(input.shape, variance.shape, strict=False))
@@ -201,6 +204,9 @@ def gaussian_nll_loss(
         raise ArgumentValueError(explain("gaussian_nll_loss", f"{reduction} is not valid"))
     if (variance._data < 0).any():
         raise ArgumentValueError(explain("gaussian_nll_loss", "var has negative entry/entries"))
+    if result_dtype([variance._data.dtype], [], [number_dtype(eps)]) != variance._data.dtype:
+        problem = f"result type of var and eps can't be cast to the desired output type {variance.dtype}"
+        raise DTypeError(explain("gaussian_nll_loss", problem))
     bounded = T.add(variance, T.sub(T.clamp_min(variance.detach(), min=eps, max=None), variance.detach()))
     loss = T.mul(T.add(T.log(bounded), T.div(T.square(T.sub(input, target)), bounded)), 0.5)
     if full:

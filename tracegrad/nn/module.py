@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
@@ -41,6 +42,7 @@ class Module(ModuleState):
             "_before_forward": {},
             "_with_named": set(),
             "_after_forward": {},
+            "_always_called": set(),
             "_before_backward": {},
             "_after_backward": {},
             "_state_hooks": {},
@@ -58,21 +60,41 @@ class Module(ModuleState):
         """Run the forward hooks and forward."""
         if not (self._before_forward or self._after_forward or self._before_backward or self._after_backward):
             return self.forward(*inputs, **named)
+        if not self._always_called:
+            return self._run_with_hooks([inputs, named, None], {})
+        call = [inputs, named, None]
+        waiting = {key: hook for key, hook in self._after_forward.items() if key in self._always_called}
+        try:
+            return self._run_with_hooks(call, waiting)
+        except Exception:
+            for key, hook in waiting.items():
+                try:
+                    changed = hook(self, *call) if key in self._with_named else hook(self, call[0], call[2])
+                    call[2] = call[2] if changed is None else changed
+                except Exception as error:
+                    text = f"module forward hook with ``always_call=True`` raised an exception that was silenced as another error was raised in forward: {error}"
+                    warnings.warn(text, UserWarning, stacklevel=2)
+            raise
+
+    def _run_with_hooks(self, call: list[Any], waiting: dict[int, Any]) -> Any:
+        """Run the hooks and forward.  `call` holds inputs, named inputs and result so far, `waiting` the hooks that are called in any case until they are."""
         for key, hook in list(self._before_forward.items()):
-            changed = hook(self, inputs, named) if key in self._with_named else hook(self, inputs)
+            changed = hook(self, call[0], call[1]) if key in self._with_named else hook(self, call[0])
             if changed is not None and key in self._with_named:
-                inputs, named = _inputs_and_named(changed)
+                call[:2] = _inputs_and_named(changed)
             elif changed is not None:
-                inputs = changed if isinstance(changed, tuple) else (changed,)
+                call[0] = changed if isinstance(changed, tuple) else (changed,)
         around = None
         if self._before_backward or self._after_backward:
             around = BackwardHooks(self, list(self._before_backward.values()), list(self._after_backward.values()))
-            inputs = around.inputs(inputs)
-        result = self.forward(*inputs, **named)
+            call[0] = around.inputs(call[0])
+        call[2] = self.forward(*call[0], **call[1])
         for key, hook in list(self._after_forward.items()):
-            changed = hook(self, inputs, named, result) if key in self._with_named else hook(self, inputs, result)
-            result = result if changed is None else changed
-        return result if around is None else around.results(result)
+            if waiting:
+                waiting.pop(key, None)
+            changed = hook(self, *call) if key in self._with_named else hook(self, call[0], call[2])
+            call[2] = call[2] if changed is None else changed
+        return call[2] if around is None else around.results(call[2])
 
     # --- attributes
 
@@ -407,15 +429,15 @@ class Module(ModuleState):
         return handle
 
     def register_forward_hook(
-        self,
-        hook: Callable[..., Any],
-        *,
-        prepend: bool = False,
-        with_kwargs: bool = False,
-        always_call: bool = False,  # noqa: ARG002  (there is no other way)
+        self, hook: Callable[..., Any], *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
     ) -> RemovableHandle:
-        """Call `hook(module, inputs, result)` after forward; what it returns replaces the result.  With kwargs: `hook(module, inputs, kwargs, result)`."""
+        """Call `hook(module, inputs, result)` after forward; what it returns replaces the result.  With kwargs: `hook(module, inputs, kwargs, result)`.
+
+        always_call: also when forward or another hook raises; the result is None where there is none.
+        """
         handle = _register(self._after_forward, hook, prepend)
+        if always_call:
+            self._always_called.add(handle.id)
         (self._with_named.add if with_kwargs else self._with_named.discard)(handle.id)
         return handle
 

@@ -12,9 +12,9 @@ from tracegrad.eager.argument_types import with_typed_arguments
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.rounding_once import rounds_once
 from tracegrad.eager.tensor import Tensor
-from tracegrad.errors import ArgumentValueError, NotSupportedError, ShapeError, explain
+from tracegrad.errors import ArgumentError, ArgumentValueError, NotSupportedError, ShapeError, explain
 from tracegrad.ir.types import size_of
-from tracegrad.nn.conv_functions import check_tensors, tuple_of, tuples_of
+from tracegrad.nn.conv_functions import check_flags, check_tensors, tuple_of, tuples_of
 from tracegrad.ops.checks import not_for
 
 Shape = tuple[int, ...]
@@ -41,6 +41,14 @@ def _single(x: Any, had_batch: bool, called: str = "") -> Any:
     """x without the axis that the input did not have, with torch's name for the whole."""
     x = x if had_batch else T.squeeze(x, dim=0)
     return T.named(x, called=called) if called else x
+
+
+def _check_divisor(operation: str, divisor: Any) -> None:
+    if not isinstance(divisor, int) or isinstance(divisor, bool):
+        problem = f"argument 'divisor_override' must be int, not {type(divisor).__name__}"
+        raise ArgumentError(explain(operation, problem))
+    if not divisor:
+        raise ShapeError(explain(operation, "divisor must be not zero"))
 
 
 def _is_absent(stride: Any) -> bool:
@@ -84,6 +92,7 @@ def _max_pool(d: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
         return_indices: bool = False,
     ) -> Any:
         x, had_batch = _planes(operation, input, d)
+        check_flags(operation, ceil_mode=ceil_mode)
         kernel = tuple_of(operation, "kernel_size", kernel_size, d)
         given = {"stride": kernel if _is_absent(stride) else stride, "padding": padding, "dilation": dilation}
         t, p, w = tuples_of(operation, d, **given)
@@ -126,8 +135,9 @@ def _avg_pool(d: int) -> Callable[..., Any]:
         x, had_batch = _planes(operation, input, d)
         if x._data.dtype.kind not in "fcV" and x._data.dtype != I64:
             raise NotSupportedError(explain(operation, "not implemented for this dtype", input=T.type(x)))
-        if divisor_override is not None and not divisor_override:
-            raise ShapeError(explain(operation, "divisor must be not zero"))
+        check_flags(operation, ceil_mode=ceil_mode, count_include_pad=count_include_pad)
+        if divisor_override is not None:
+            _check_divisor(operation, divisor_override)
         kernel = tuple_of(operation, "kernel_size", kernel_size, d)
         t = tuple_of(operation, "stride", kernel if _is_absent(stride) else stride, d)
         p = tuple_of(operation, "padding", padding, d)
@@ -331,9 +341,7 @@ def _max_unpool(d: int) -> Callable[..., Any]:
 
 
 def _lp_pool(d: int) -> Callable[..., Any]:
-    operation = f"lp_pool{d}d"
-
-    mean_of = _avg_pool(d)
+    operation, mean_of = f"lp_pool{d}d", _avg_pool(d)
 
     def function(
         input: Tensor,  # noqa: A002

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
-from tracegrad.dtypes import NumpyDType
 from tracegrad.errors import DTypeError, NotSupportedError, explain
 from tracegrad.ir.families import Elementwise
 from tracegrad.ir.prelude import Ops, Value
@@ -226,10 +225,10 @@ class Hypot(_Real):
     tensors = ("other",)
 
     @classmethod
-    def check_operands(cls, x: NumpyDType, y: NumpyDType) -> None:
+    def check_operands(cls, x: Any, y: Any) -> None:
         """NotImplementedError for two whole numbers."""
-        if x.kind in "biu" and y.kind in "biu":
-            raise NotSupportedError(explain("hypot_cpu", "not implemented for whole numbers", x=x, y=y))
+        if x.dtype.kind in "biu" and y.dtype.kind in "biu":
+            raise NotSupportedError(explain("hypot_cpu", "not implemented for whole numbers", x=x.dtype, y=y.dtype))
 
     numpy, jax = "K.hypot({x}, {y})", "jnp.hypot({x}, {y})"
     samples = ([A(2, 3), A(3, lo=0.3)], [A(2, 1, lo=0.3), A(3)], [A(), A(lo=0.5)], [A(0, 3), A(3)])

@@ -27,7 +27,7 @@ def scaled(F: Ops, operation: str, d: NumpyDType, other_d: NumpyDType, other: An
             )
         )
     if operation != "add":
-        Sub.check_operands(d, other_d)
+        Sub.check_operands(Type((), d), Type((), other_d))
     elif kinds == "bb":
         alpha = bool(alpha)
     return other * alpha if is_number(other) else F.mul(other, alpha)
@@ -76,13 +76,13 @@ class Sub(Elementwise):
     @classmethod
     def infer(cls, *types: Type) -> Type:
         """Broadcast shape, common dtype; RuntimeError for bools."""
-        cls.check_operands(*(t.dtype for t in types))
+        cls.check_operands(*types)
         return super().infer(*types)
 
     @classmethod
-    def check_operands(cls, *operands: NumpyDType) -> None:
+    def check_operands(cls, *operands: Any) -> None:
         """RuntimeError if one of the operands is bool."""
-        if BOOL in operands:
+        if BOOL in [v.dtype for v in operands]:
             remedy = "Use ^ or logical_xor() between masks, ~ or logical_not() for the opposite of one"
             raise DTypeError(
                 explain(cls.name, "Subtraction, the `-` operator, with a bool tensor is not supported", remedy)

@@ -154,6 +154,7 @@ class IndexFold(ScatterFold):
     """ScatterFold, as index_reduce records it.  Shapes: x (*p, n, *q), index and source (*p, k, *q) -> x's shape."""
 
     torch_name = "IndexReduceBackward0"
+    numpy = "K.scatter_reduce({x}, {index}, {source}, {dim}, {fold}, {include_self}, IndexError)"
 
 
 class ScatterMultiply(ScatterFold):

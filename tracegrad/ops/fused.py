@@ -68,13 +68,14 @@ class Lerp(Elementwise):
         return result
 
     @classmethod
-    def check_operands(cls, x: NumpyDType, end: NumpyDType, weight: NumpyDType) -> None:
-        """RuntimeError if the ends have different dtypes, or are whole numbers."""
-        if x != end:
-            raise DTypeError(
-                explain("lerp", f"expected dtype {from_numpy(x)} for `end` but got dtype {from_numpy(end)}")
-            )
-        not_for("lerp_kernel", Type((), x), "biu")
+    def check_operands(cls, x: Any, end: Any, weight: Any) -> None:
+        """RuntimeError if the ends, or a weight with axes, have different dtypes; NotImplementedError for whole numbers, unless a weight without axes has a fraction."""
+        for name, other in (("end", end), ("weight", weight)):
+            if x.dtype != other.dtype and (name == "end" or other.shape):
+                problem = f"expected dtype {from_numpy(x.dtype)} for `{name}` but got dtype {from_numpy(other.dtype)}"
+                raise DTypeError(explain("lerp", problem))
+        if isinstance(weight, Type) or weight.dtype.kind in "biu":
+            not_for("lerp_kernel", Type((), x.dtype), "biu")
 
     @staticmethod
     def grad_x(F: Ops, g: Value, weight: Value) -> Value:
@@ -107,8 +108,9 @@ class Addcmul(Elementwise):
     @staticmethod
     def call(F: Ops, input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Value:  # noqa: A002
         """input + value * tensor1 * tensor2.  Raises RuntimeError for a value that the integers' dtype does not hold."""
-        value, types = as_number(value), [F.type(v) for v in (input, tensor1, tensor2)]
-        if types[0].dtype.kind in "iu" and value != 1:
+        value = as_number(value)
+        if type(value) is not float and value != 1 and F.type(input).dtype.kind in "iu":
+            types = [F.type(v) for v in (input, tensor1, tensor2)]
             groups = [[t.dtype for t in types if bool(t.shape) is wanted] for wanted in (True, False)]
             d = result_dtype(groups[0], groups[1], [])
             value = number_of(d, value) if d.kind in "iu" else value
@@ -143,9 +145,9 @@ class Addcdiv(Elementwise):
         return result
 
     @classmethod
-    def check_operands(cls, x: NumpyDType, a: NumpyDType, b: NumpyDType) -> None:
+    def check_operands(cls, x: Any, a: Any, b: Any) -> None:
         """RuntimeError for a quotient of whole numbers."""
-        if a.kind in "biu" and b.kind in "biu":
+        if a.dtype.kind in "biu" and b.dtype.kind in "biu":
             raise DTypeError(explain(cls.name, "Integer division with addcdiv is no longer supported", "Use addcmul"))
 
     @staticmethod

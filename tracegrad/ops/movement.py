@@ -281,6 +281,8 @@ class Repeat(Movement):
     @staticmethod
     def call(F: Ops, input: Any, *repeats: Any) -> Value:  # noqa: A002
         """input repeated; as many counts as axes, or more for new leading axes."""
+        if not repeats:
+            raise ArgumentError(explain("repeat", 'repeat() missing 1 required positional arguments: "repeats"'))
         counts, ndim = sizes("repeat", repeats), len(F.shape(input))
         if len(counts) < ndim:
             raise ShapeError(
