@@ -105,6 +105,13 @@ def test_long_programs_that_read_values_twice_are_not_fused(function, size, fuse
     assert jax_backend.fuses(tg.capture(function, tg.zeros(size))) is fused
 
 
+def test_the_body_of_a_loop_counts():
+    long = tg.func.grad(chain(150))
+    graph = tg.capture(lambda x: tg.scan(lambda c, _: (c + long(x), c), x, tg.zeros(3, 1))[0], tg.zeros(10))
+    assert len(graph.nodes) < 20
+    assert not jax_backend.fuses(graph)
+
+
 def test_compile_time_of_a_long_gradient_grows_with_its_length():
     """With fusion the gradient of 500 steps takes 50 to 100 times as long as that of 100; the bound leaves room for a busy machine."""
     times = []

@@ -23,6 +23,7 @@ from tracegrad.backends.jax_memory import Form, exclusive, form_of, resident, sh
 from tracegrad.backends.jax_mesh import gathered, placed, shardings
 from tracegrad.backends.jax_options import Options, read_options
 from tracegrad.backends.jax_source import FILE, jax_source
+from tracegrad.backends.source import body_names
 from tracegrad.errors import ArgumentError, IndexingError, TracegradError, VerifyError, explain
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node
@@ -227,10 +228,14 @@ def donated_leaves(graph: Graph, options: Options) -> tuple[int, ...]:
 
 
 def fuses(graph: Graph) -> bool:
-    """Whether XLA is to fuse this program: not where that makes its compile time grow faster than the program.
+    """Whether XLA is to fuse this program: not where that makes its compile time, or that of a loop's body, grow faster than the text.
 
     A fused loop computes again what others read long after, so that XLA's time explodes on long gradients, which read the values of the forward.
     """
+    return all(map(_fuses, (graph, *body_names(graph))))
+
+
+def _fuses(graph: Graph) -> bool:
     nodes = graph.nodes
     if len(nodes) < LONG:
         return True
