@@ -291,9 +291,10 @@ class Ldexp(Composite):
     @staticmethod
     def call(F: Ops, input: Any, other: Any) -> Value:  # noqa: A002
         """input times the other-th power of 2."""
-        power = F.exp2(F.as_dtype(other, dtypes.default.float) if not F.is_floating(other) else other)
-        made, own = F.mul(input, power), F.type(input).dtype
-        made = F.as_dtype(made, own) if dtypes.is_half(own) and not F.is_floating(other) else made
+        if F.is_floating(other):
+            return F.named(F.mul(input, F.exp2(other)), called="LdexpBackward0")
+        made, own = F.mul(input, F.exp2(F.as_dtype(other, dtypes.default.float))), F.type(input).dtype
+        made = F.as_dtype(made, own) if own.itemsize == 2 and dtypes.is_half(own) else made
         return F.named(made, called="LdexpBackward0")
 
 

@@ -93,15 +93,16 @@ class Searchsorted(Composite):
                     "searchsorted", "side and right can't be set to opposites, got side of left while right was True"
                 )
             )
-        edges = sorted_sequence
-        for t in (F.type(edges), F.type(input)):
-            not_for("searchsorted_out_cpu", t, "c")
+        edges, own, given = sorted_sequence, F.type(sorted_sequence), F.type(input)
+        if own.dtype.kind == "c" or given.dtype.kind == "c":
+            not_for("searchsorted_out_cpu", own if own.dtype.kind == "c" else given, "c")
         if is_number(input):
             if len(F.shape(edges)) != 1:
                 raise ShapeError(
                     explain("searchsorted", "input value can be a scalar only when boundaries tensor dimension is 1")
                 )
-            input = F.full(shape=(), value=input, dtype=F.type(edges).dtype)  # noqa: A001
+            given = Type((), own.dtype)
+            input = F.full(shape=(), value=input, dtype=own.dtype)  # noqa: A001
         if sorter is not None:
             if F.type(sorter).dtype != I64:
                 raise DTypeError(
@@ -110,7 +111,7 @@ class Searchsorted(Composite):
             if F.shape(sorter) != F.shape(edges):
                 raise ShapeError(explain("searchsorted", "boundary and sorter must have the same size"))
             edges = F.gather(edges, sorter, dim=len(F.shape(edges)) - 1)
-        SearchsortedRows.infer(F.type(edges), F.type(input), bool(right), I64)  # eager code asks the kernel alone
+        SearchsortedRows.infer(own, given, bool(right), I64)  # eager code asks the kernel alone
         return F.searchsorted_rows(
             edges, input, right=bool(right) or side == "right", dtype=_INT32 if out_int32 else I64
         )
