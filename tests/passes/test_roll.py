@@ -239,3 +239,23 @@ def test_numbers_of_equal_value_but_another_type_do_not_repeat():
 
     graph, arrays = recorded(alternating, tensor(2, 3))
     np.testing.assert_array_equal(graph(*arrays)[0], roll(graph, "jax")(*arrays)[0])
+
+
+def test_a_value_that_is_not_selected_gives_no_nan():
+    x = tg.tensor(np.concatenate([np.zeros(1), np.linspace(1.0, 2.0, 199)]), dtype=tg.float64)
+
+    def last_log(x):
+        found = [tg.log(x[t]) * tg.sin(x[t]) + tg.cos(x[t]) for t in range(200)]
+        return found[-1] + found[5]
+
+    def masked(x):
+        total = x[1] * 0
+        for t in range(200):
+            total = total + tg.where(x[t] > 0, tg.sqrt(x[t]) * tg.sin(x[t]), x[t] * 0)
+        return total
+
+    for function in (last_log, masked):
+        inner = x.clone().requires_grad_()
+        tg.compile(function)(inner).backward()
+        np.testing.assert_allclose(inner.grad.numpy(), grad(function)(x).numpy())
+        np.testing.assert_allclose(tg.compile(grad(function))(x).numpy(), grad(function)(x).numpy())

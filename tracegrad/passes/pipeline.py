@@ -83,6 +83,7 @@ SCHEDULE = _pass("schedule", schedule)
 FINISH = _pass("finish", finish, establishes="plain", loses="canonical")
 WIDEN = _pass("widen", widen, loses="canonical stable")
 ROLL = Pass("roll", roll, frozenset(), frozenset(), frozenset())
+ROLL_BEFORE = ROLL._replace(run=lambda graph, backend: roll(graph, backend, differentiated=True))
 DECOMPOSE = Pass("decompose", decompose, frozenset(), frozenset({"supported"}), frozenset({"plain"}))
 
 
@@ -131,7 +132,7 @@ LEVELS: dict[str, tuple[Pass, ...]] = {
 
 # what is worth doing before differentiation: the derivative of a stable form is stable, that of a naive one often cannot be repaired
 BEFORE_DIFFERENTIATION: tuple[Pass, ...] = (
-    ROLL,
+    ROLL_BEFORE,
     _bodies("before differentiation"),
     FOLD,
     CSE,

@@ -13,7 +13,9 @@ import numpy as np
 
 from tracegrad.ir.builder import B
 from tracegrad.ir.graph import Graph
+from tracegrad.ir.masking import multiplies
 from tracegrad.ir.node import Node, make_leaf
+from tracegrad.ir.op import SELECTIONS
 from tracegrad.ir.types import Type
 from tracegrad.passes.repetitions import LEAST_STEPS, Affine, Plan, Planner
 from tracegrad.passes.rewrite import on
@@ -22,18 +24,26 @@ LEAST_NODES = {"jax": 64}  # that must be saved; XLA needs long for long program
 LEAST_NODES_ELSEWHERE = 512
 
 
-def roll(graph: Graph, backend: str = "numpy") -> Graph:
-    """The graph with its long repetitions as scans; the graph itself where they are too few to be worth it."""
+def roll(graph: Graph, backend: str = "numpy", *, differentiated: bool = False) -> Graph:
+    """The graph with its long repetitions as scans; the graph itself where they are too few to be worth it.
+
+    differentiated   the graph will be; then a loop stays unrolled if its derivative can be infinite and some of its values are not selected: the cotangents of those
+                     are zeros in the reverse of a scan, where they are absent, or masked (ir/masking), in that of its steps
+    """
     least = LEAST_NODES.get(backend, LEAST_NODES_ELSEWHERE)
     if len(graph.nodes) < least:
         return graph
-    known: dict[int, Graph | None] = graph.__dict__.setdefault("_rolled", {})  # None for the graph itself
-    if least not in known:
+    known: dict[Any, Graph | None] = graph.__dict__.setdefault("_rolled", {})  # None for the graph itself
+    key = least, differentiated
+    if key not in known:
         planner = Planner(graph)
         plans = planner.search(max(least // 8, LEAST_STEPS))
-        worth = sum(p.run.saved for p in plans) >= least
-        known[least] = _Roller(planner).rebuilt() if worth else None
-    return known[least] or graph
+        known[key] = None
+        if sum(p.run.saved for p in plans) >= least:
+            roller = _Roller(planner)
+            if not (differentiated and any(map(roller.selects_behind_poles, plans))):
+                known[key] = roller.rebuilt()
+    return known[key] or graph
 
 
 class _Roller:
@@ -76,6 +86,15 @@ class _Roller:
         if o in plan.selects:  # it is read from its own source
             return
         (plan.last if k == plan.run.steps - 1 else plan.stacked).add(o)
+
+    def selects_behind_poles(self, plan: Plan) -> bool:
+        """Whether a derivative in the run can be infinite, and a selection may take only some of the values that come of it."""
+        run = plan.run
+        body = self.nodes[run.start : run.start + run.period]
+        if not any(node.op.pole and multiplies(node) for node in body):  # type: ignore[union-attr]
+            return False
+        inside = any(node.op in SELECTIONS and o not in plan.selects for o, node in enumerate(body))
+        return bool(plan.stacked) or inside or any(node.op in SELECTIONS for node in self.nodes[run.end :])
 
     def rebuilt(self) -> Graph:
         """The graph with a scan for every run."""
