@@ -82,3 +82,29 @@ def test_a_batched_loss_is_a_loop_of_losses():
     made = tg.func.vmap(tg.nn.functional.ctc_loss)(x, targets, *lengths)
     loop = [tg.nn.functional.ctc_loss(x[i], targets[i], lengths[0][i], lengths[1][i]).item() for i in range(3)]
     np.testing.assert_allclose(made.numpy(), loop, rtol=1e-12)
+
+
+@pytest.mark.parametrize("targets", [[[1, 2, 3], [1, 1, 0]], [1, 2, 3, 1, 1]])
+def test_a_compiled_loss_sees_that_captured_lengths_have_changed(targets):
+    x, t = tg.linspace(-1, 1, 48).reshape(6, 2, 4).sin().log_softmax(2), tg.tensor(targets)
+    rows, columns = tg.tensor([6, 5]), tg.tensor([3, 2])
+
+    def loss(x):
+        return tg.nn.functional.ctc_loss(x, t, rows, columns)
+
+    compiled = tg.compile(loss)
+    for lengths in ([6, 5], [5, 4], [4, 4]):
+        rows.copy_(tg.tensor(lengths))
+        assert compiled(x).item() == pytest.approx(loss(x).item())
+
+
+@pytest.mark.parametrize("backend", ["numpy", "jax"])
+def test_targets_in_a_row_are_compiled_with_constant_lengths(backend):
+    if backend == "jax":
+        pytest.importorskip("jax")
+    x, t = tg.linspace(-1, 1, 48).reshape(6, 2, 4).sin().log_softmax(2), tg.tensor([1, 2, 3, 1, 1])
+
+    def loss(x, t):
+        return tg.nn.functional.ctc_loss(x, t, tg.tensor([6, 5]), tg.tensor([3, 2]))
+
+    assert tg.compile(loss, backend=backend)(x, t).item() == pytest.approx(loss(x, t).item())

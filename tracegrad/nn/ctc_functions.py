@@ -81,7 +81,7 @@ def _operands(x: Any, targets: Any, rows: Any, columns: Any, blank: int) -> tupl
 def _listed(lengths: Any) -> Any:
     if not isinstance(lengths, Tensor):
         return [int(v) for v in lengths]
-    if local.trace is None or lengths._node is None:
+    if local.trace is None:  # in a recording they may change, those of a captured tensor too
         return [int(v) for v in lengths._data.ravel()]
     return T.reshape(T.cast(lengths, dtype=I64), shape=(lengths._data.size,))
 
