@@ -62,6 +62,7 @@ class Memory:
         self.members: dict[Node, list[Node]] = {}  # the nodes that show each block
         self.last_use: dict[Node, int] = {}
         self.broadcast: set[Node] = set()
+        self.large: set[Node] = {node for node in graph.nodes if is_large(node)}
         for position, node in enumerate(graph.nodes):
             op = node.op
             assert op is not None
@@ -216,8 +217,10 @@ def reuse(node: Node, position: int, text: str, names: dict[Node, str], memory: 
     """The expression, writing into an operand's memory when that operand is private, of the same type, and read here for the last time."""
     op = node.op
     assert op is not None
+    if not (op.elementwise and node.shape and is_ufunc(op.numpy)):
+        return text
     found = _UFUNC_CALL.match(text)
-    if not (op.elementwise and node.shape and found and is_ufunc(op.numpy) and found.group(1) != "where"):
+    if found is None or found.group(1) == "where":
         return text
     for source in node.inputs:
         if not isinstance(source, Node) or source.op is None or source in kept or memory.root[source] is not source:
@@ -232,16 +235,18 @@ def reuse(node: Node, position: int, text: str, names: dict[Node, str], memory: 
 
 def memory_released(node: Node, position: int, memory: Memory, kept: set[Node]) -> list[Node]:
     """Large arrays (with their views) that nobody reads after this node."""
+    if not memory.large:
+        return []
     roots = {memory.root[i] for i in node.inputs if isinstance(i, Node)}
-    ended = [
-        r for r in roots if r.op is not None and r not in kept and memory.last_use.get(r) == position and is_large(r)
-    ]
+    ended = [r for r in roots if r in memory.large and r not in kept and memory.last_use.get(r) == position]
     return [n for r in ended for n in memory.members[r] if n not in kept]
 
 
 def is_large(node: Node) -> bool:
     """Whether the value is worth an early release."""
-    return any(size_of(t.shape) * t.dtype.itemsize >= DELETE_FROM_BYTES for t in node.types)
+    if node.dtype.__class__ is tuple:
+        return any(size_of(t.shape) * t.dtype.itemsize >= DELETE_FROM_BYTES for t in node.types)
+    return bool(size_of(node.shape) * node.dtype.itemsize >= DELETE_FROM_BYTES)
 
 
 def return_values(graph: Graph, names: dict[Node, str], memory: Memory, kept: set[Node]) -> list[str]:
