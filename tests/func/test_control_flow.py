@@ -289,3 +289,14 @@ def test_module_parameters_are_captured_and_trained():
     tg.compile(loss)(xs).backward()
     for p, g in zip(cell.parameters(), want, strict=True):
         np.testing.assert_allclose(p.grad.numpy(), g.numpy(), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("every", [None, 1, 2])
+def test_dual_tensors_go_through_recorded_loops_and_branches(every):
+    x = tg.tensor([1.0, 2.0, 3.0])
+    with tg.autograd.forward_ad.dual_level():
+        d = tg.autograd.forward_ad.make_dual(x, tg.ones(3))
+        products = tg.scan(lambda c, r: (c * r, c), d[0], d, checkpoint_every=every)[1]
+        assert tg.autograd.forward_ad.unpack_dual(products).tangent.tolist() == [1.0, 2.0, 5.0]
+        mapped = vmap(lambda y: tg.cond(y > 1.5, lambda y: y * y, lambda y: y * 3, (y,)))(d)
+        assert tg.autograd.forward_ad.unpack_dual(mapped).tangent.tolist() == [3.0, 4.0, 6.0]

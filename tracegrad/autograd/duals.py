@@ -124,7 +124,9 @@ class Level:
     def push(self, op: type[Op], operands: Sequence[Any], attrs: Any, made: Sequence[Tensor]) -> None:
         """Give the results of an operator their tangents."""
         tangents = [self.tangent(a) if isinstance(a, Tensor) else None for a in operands]
-        if all(t is None for t in tangents) or not (any(op.rules) or op.jvp is not None):
+        if all(t is None for t in tangents):
+            return
+        if not (any(op.rules) or op.jvp is not None or hasattr(op, "push")):
             return
         watch = self.suspend()
         try:
