@@ -176,6 +176,10 @@ class CallTrace(Trace):
         made.__class__ = number_class(made._data.dtype)
         return made
 
+    def is_known(self, t: Tensor) -> bool:
+        """Whether t's value is the same at every replay; that of a Tensor of the outside world may change."""
+        return not self.varies(self.node_of(t))
+
     def varies(self, node: Any) -> bool:
         """Whether a value depends on an argument, a captured Tensor or random numbers."""
         found = self._varying

@@ -119,10 +119,16 @@ class Trace:
             varying.update(id(n) for n in trace.inputs)
             varying.update(id(trace.captured[id(key)][1]) for key, _ in trace.random_keys if id(key) in trace.captured)
             trace = trace.parent
+        outer = self.parent is not None and (self.parent.decides or self.parent.asks)
+        captured = {n: c for c, n in self.captured.values()} if outer else {}
+        if outer and self.parent is not None and (t._node is None or t._node.seq <= self.start):
+            return bool(self.parent.is_known(t))
         stack = [t._node]
         while stack:
             node = stack.pop()
             if id(node) in varying:
+                return False
+            if node in captured and self.parent is not None and not self.parent.is_known(captured[node]):
                 return False
             if node is not None:
                 stack.extend(n for n in node.inputs if isinstance(n, Node))
