@@ -44,6 +44,9 @@ class Step:
         self.outs: list[Node] = []
         self.results: list[Node] = []  # of the ending, after outs: fresh copies where these are leaves
         self.program: Program | None = None
+        self.piece: tuple[Program, list[Node], list[Node]] | None = (
+            None  # program, ins and outs as a call finds them at once
+        )
         self.live: set[Node] = set()  # what is needed after it, on any path
         self.guard: Guard | None = None
         self.ending: Ending | None = None
@@ -78,6 +81,7 @@ class Tree:
         self.values = Values()
         self.root: Step | None = None
         self.paths = 0
+        self.endings: list[Ending] = []
         self.generators: list[Generator] = []
         self.captured: list[tuple[Source, tuple[Any, ...]]] = []  # with shape, dtype and requires_grad
         self.grads: dict[Any, tuple[Source, bool]] = {}  # whose .grad is looked at, and whether there was one
@@ -103,14 +107,23 @@ class Tree:
                 regions[first[own]].append(own)
         results = [known[r] if isinstance(r, Node) else r for r in roots]
         needs = self._needs(regions, first, [known[r.node] for r in reads], results)
-        step = self.root = self.root or Step()
+        root = step = self.root or Step()
+        links: list[tuple[Guard, Any, Step]] = []  # made when all is complete: other threads may run the tree meanwhile
         for k, read in enumerate(reads):
             self._extend(step, regions[k], needs[k], [])
-            step.guard = step.guard or Guard(known[read.node], read)
-            step = step.guard.children.setdefault(read.value, Step())
+            guard = step.guard = step.guard or Guard(known[read.node], read)
+            following = guard.children.get(read.value)
+            if following is None:
+                following = Step()
+                links.append((guard, read.value, following))
+            step = following
         self._extend(step, regions[-1], [], [r for r in results if isinstance(r, Node)])
         ending.take(step.results, results)
         step.ending = ending
+        self.endings.append(ending)
+        for guard, value, following in reversed(links):
+            guard.children[value] = following
+        self.root = root
         self.paths += 1
         self.writes = self.writes or bool(ending.writes)
         self._note_lives(reads, [known[r.node] for r in reads], step)
@@ -153,11 +166,12 @@ class Tree:
             return
         if not missing and not own:
             return
-        step.outs = sorted([*step.outs, *missing], key=BY_SEQUENCE)
-        step.results = own
-        outputs = [*step.outs, *step.results]
-        step.ins = self._ins(step, outputs)
-        step.program = self.program_of(_closed(step.ins, outputs, self._names(step.ins)))
+        outs = sorted([*step.outs, *missing], key=BY_SEQUENCE)
+        outputs = [*outs, *own]
+        ins = self._ins(step, outputs)
+        program = self.program_of(_closed(ins, outputs, self._names(ins)))
+        step.outs, step.results, step.ins, step.program = outs, own, ins, program
+        step.piece = (program, ins, outs)
 
     def _names(self, ins: list[Node]) -> list[str]:
         """Names for what a program reads: those of the arguments, and a count for the rest."""
@@ -227,6 +241,9 @@ class Tree:
             guard = step.guard
             if guard is None:
                 break
+            if made is None:  # another thread has added a path that needs more of the steps before
+                draws.give_back()
+                return MISS
             value = guard.reader(self._value(guard.node, env, arguments, draws)._data)
             following = guard.children.get(value)
             if following is None:
@@ -234,23 +251,32 @@ class Tree:
                 self.missed = (guard, value)
                 return MISS
             step = following
+        if made is None:
+            draws.give_back()
+            return MISS
         assert step.ending is not None
         self.last = step
         if step.ending.draws:
             draws.key(step.ending.draws - 1, self.generators)
-        return step.ending.finish(made[len(step.outs) :], env, arguments)
+        return step.ending.finish(made, env, arguments)
 
-    def _run_step(self, step: Step, env: dict[Node, Tensor], arguments: list[Tensor], draws: Draws) -> list[Tensor]:
-        if step.program is None:
+    def _run_step(
+        self, step: Step, env: dict[Node, Tensor], arguments: list[Tensor], draws: Draws
+    ) -> list[Tensor] | None:
+        """Run a step's program, keep in env what later steps read, and return what the ending takes; None where a value that it reads is not known."""
+        if step.piece is None:
             return []
+        program, ins, outs = step.piece
+        if any(n.op is not None and n not in env for n in ins):
+            return None
         alone = step is self.root and step.ending is not None and not (step.ending.writes or step.ending.grads)
-        made = step.program.run([self._value(n, env, arguments, draws) for n in step.ins], alone)
+        made = program.run([self._value(n, env, arguments, draws) for n in ins], alone)
         if step.guard is not None:
             for node in [n for n in env if n not in step.live]:
                 if node is not step.guard.node:
                     del env[node]
-            env.update(zip(step.outs, made, strict=False))
-        return made
+            env.update(zip(outs, made, strict=False))
+        return made[len(outs) :]
 
     def _value(self, node: Node, env: dict[Node, Tensor], arguments: list[Tensor], draws: Draws) -> Tensor:
         if node.op is not None:
@@ -262,11 +288,7 @@ class Tree:
 
     def shares_memory(self, arguments: list[Tensor]) -> bool:
         """Whether an argument shows memory of another one that a path writes."""
-        return (
-            any(step.ending.conflict(arguments) for step in self.steps() if step.ending is not None)
-            if self.writes
-            else False
-        )
+        return self.writes and any(ending.conflict(arguments) for ending in self.endings)
 
     def last_miss(self) -> str:
         """Where the last call left what has been recorded, for messages."""
