@@ -6,7 +6,6 @@ import threading
 import warnings
 import weakref
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,25 +18,23 @@ from tracegrad.compiler.effects import Ending, ending_of
 from tracegrad.compiler.program import Program
 from tracegrad.compiler.quick import quick_call
 from tracegrad.compiler.recorder import recording
-from tracegrad.compiler.replay import as_tensor_leaf, leaf_names, parameter_names, replay
+from tracegrad.compiler.replay import leaf_names, replay
 from tracegrad.compiler.results import STATIC
+from tracegrad.compiler.signature import as_argument, same_ones, signature_of
 from tracegrad.compiler.traced_numbers import TracedNumber
 from tracegrad.compiler.tree import MISS, Tree
 from tracegrad.compiler.tree_text import tree_text
 from tracegrad.compiler.values import Source
 from tracegrad.compiler.watch import Watched, watch
 from tracegrad.config import local, settings
-from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.errors import ArgumentError, DataError, MissingAttributeError, TraceError, explain
+from tracegrad.eager.tensor import Tensor
+from tracegrad.errors import ArgumentError, MissingAttributeError, TraceError, explain
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node
 
 ENTRIES_PER_SIGNATURE = (
     64  # recordings of one signature that differ in what the function reads outside; the oldest goes first
 )
-
-PLAIN = frozenset({"eager", "aot_eager"})  # backends of torch's that run a function as it is
-MODES = (None, "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 
 
 class Compiled:
@@ -97,10 +94,10 @@ class Compiled:
     def _general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         leaves, treedef = pytree.flatten((args, kwargs))
         dynamic = [not isinstance(leaf, STATIC) for leaf in leaves]
-        tensors = [_argument(leaf) for leaf, d in zip(leaves, dynamic, strict=True) if d]
+        tensors = [as_argument(leaf) for leaf, d in zip(leaves, dynamic, strict=True) if d]
         key = (
             treedef,
-            tuple(_signature(leaf, d) for leaf, d in zip(leaves, dynamic, strict=True)),
+            tuple(signature_of(leaf, d) for leaf, d in zip(leaves, dynamic, strict=True)),
             same_ones(tensors),
             local.grad_enabled,
             dtypes.default.float,
@@ -235,7 +232,7 @@ class Compiled:
                 continue
             number = isinstance(leaf, float) and not isinstance(leaf, np.generic)
             made = names.get(id(leaf)) if isinstance(leaf, Tensor) else None
-            t = trace.argument(_argument(leaf), position, number)
+            t = trace.argument(as_argument(leaf), position, number)
             position += 1
             if made is None:
                 names[id(leaf)] = made = t
@@ -325,14 +322,6 @@ def valid(trees: list[Tree], arguments: list[Tensor]) -> Tree | None:
     return None
 
 
-def same_ones(tensors: list[Tensor]) -> tuple[int, ...]:
-    """Which arguments are the same Tensor as an earlier one; () where all differ."""
-    if len(tensors) < 2 or len(set(map(id, tensors))) == len(tensors):
-        return ()
-    first: dict[int, int] = {}
-    return tuple([first.setdefault(id(t), i) for i, t in enumerate(tensors)])
-
-
 def settle(container: Any) -> None:
     """Turn numbers of a recording that the function kept in a container into Python's."""
     if isinstance(container, list):
@@ -347,66 +336,3 @@ def settled(value: Any) -> Any:
         return value._data.item()
     settle(value)
     return value
-
-
-def _argument(leaf: Any) -> Tensor:
-    """A dynamic leaf as a Tensor; a Python float becomes a 0-d float64 value that follows the dtypes that it meets."""
-    if type(leaf) is Tensor:
-        return leaf
-    if isinstance(leaf, float) and not isinstance(leaf, np.generic):
-        return handle(np.array(leaf, np.float64), None)
-    return as_tensor_leaf("compile", leaf)
-
-
-def _signature(leaf: Any, dynamic: bool) -> Any:
-    if not dynamic:
-        return (type(leaf), (leaf.start, leaf.stop, leaf.step) if isinstance(leaf, slice) else leaf)
-    if isinstance(leaf, float) and not isinstance(leaf, np.generic):
-        return float
-    data = leaf._data if isinstance(leaf, Tensor) else np.asarray(leaf)
-    return (type(leaf), data.shape, data.dtype, isinstance(leaf, Tensor) and leaf.requires_grad)
-
-
-def compile(  # noqa: A001  (torch's name)
-    function: Callable[..., Any] | None = None,
-    *,
-    fullgraph: bool = False,
-    dynamic: bool | None = None,
-    backend: str = "numpy",
-    mode: str | None = None,
-    options: dict[str, Any] | None = None,
-    disable: bool = False,
-    **backend_options: Any,
-) -> Any:
-    """A fast version of `function`: recorded once per signature, optimised, and emitted for `backend` ("numpy" or "jax").
-
-    Of torch's backends "inductor" is "numpy" here; "eager" and "aot_eager", and disable=True, give back the function itself.  fullgraph, dynamic, mode and options
-    are accepted as torch takes them and change nothing: a program is always whole, and made anew for other shapes.  Further keywords, or `options`, are the backend's own:
-    device, donate, fusion, mesh, in_specs and out_specs for "jax" (docs/jax.md).
-
-    Arguments may be Tensors, NumPy arrays, numbers, and nested tuples, lists and dicts of them; shapes, dtypes and all values that are not
-    numeric (strings, bools, ints, None) belong to the signature, floats are inputs.  Gradients flow through a compiled function to any order.
-    Works as a decorator, with or without options.
-
-    What the function reads besides its arguments (globals, closures, attributes, lists, dicts, small NumPy arrays) is compared at every call, and a change leads to
-    another recording; Python containers with more than 2,000 entries are not compared (a RuntimeWarning says so), nor the elements of NumPy arrays above 16 KiB
-    that only Python code reads.  A function that changes such an object runs uncompiled, with one warning.  A Tensor that it keeps somewhere (a global list) holds
-    the values of the call that was recorded, without history.
-
-    Raises TraceError (a RuntimeError) with the user's line when the function reads a value in Python, writes to an argument, or has another effect that a
-    replay would not repeat, and for a mode that torch does not know; ValueError for an unknown backend.  Example:  fast = compile(tg.func.value_and_grad(loss, argnums=(0, 1)))
-    """
-    if mode not in MODES or (mode is not None and options is not None):
-        problem = f"mode must be one of {', '.join(map(repr, MODES))}, without options, got {mode!r}"
-        raise DataError(explain("compile", problem))
-    if function is None:
-        return partial(
-            compile, fullgraph=fullgraph, dynamic=dynamic, backend=backend, mode=mode, options=options, disable=disable, **backend_options
-        )  # fmt: skip
-    if disable or backend in PLAIN:
-        return function
-    if backend == "jax":
-        backend_options = {**(options or {}), **backend_options}
-    if backend_options:
-        return Compiled(function, Target(backend, backend_options, parameter_names(function)))
-    return Compiled(function, "numpy" if backend == "inductor" else backend)

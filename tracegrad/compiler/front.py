@@ -1,0 +1,60 @@
+"""compile(): a fast version of a function, with torch's options and the backends'."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from tracegrad.backends.base import Target
+from tracegrad.compiler.compile import Compiled
+from tracegrad.compiler.replay import parameter_names
+from tracegrad.errors import DataError, explain
+
+PLAIN = frozenset({"eager", "aot_eager"})  # backends of torch's that run a function as it is
+MODES = (None, "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
+
+
+def compile(  # noqa: A001  (torch's name)
+    function: Callable[..., Any] | None = None,
+    *,
+    fullgraph: bool = False,
+    dynamic: bool | None = None,
+    backend: str = "numpy",
+    mode: str | None = None,
+    options: dict[str, Any] | None = None,
+    disable: bool = False,
+    **backend_options: Any,
+) -> Any:
+    """A fast version of `function`: recorded once per signature, optimised, and emitted for `backend` ("numpy" or "jax").
+
+    Of torch's backends "inductor" is "numpy" here; "eager" and "aot_eager", and disable=True, give back the function itself.  fullgraph, dynamic, mode and options
+    are accepted as torch takes them and change nothing: a program is always whole, and made anew for other shapes.  Further keywords, or `options`, are the backend's own:
+    device, donate, fusion, mesh, in_specs and out_specs for "jax" (docs/jax.md).
+
+    Arguments may be Tensors, NumPy arrays, numbers, and nested tuples, lists and dicts of them; shapes, dtypes and all values that are not
+    numeric (strings, bools, ints, None) belong to the signature, floats are inputs.  Gradients flow through a compiled function to any order.
+    Works as a decorator, with or without options.
+
+    What the function reads besides its arguments (globals, closures, attributes, lists, dicts, small NumPy arrays) is compared at every call, and a change leads to
+    another recording; Python containers with more than 2,000 entries are not compared (a RuntimeWarning says so), nor the elements of NumPy arrays above 16 KiB
+    that only Python code reads.  A function that changes such an object runs uncompiled, with one warning.  A Tensor that it keeps somewhere (a global list) holds
+    the values of the call that was recorded, without history.
+
+    Raises TraceError (a RuntimeError) with the user's line when the function reads a value in Python, writes to an argument, or has another effect that a
+    replay would not repeat, and for a mode that torch does not know; ValueError for an unknown backend.  Example:  fast = compile(tg.func.value_and_grad(loss, argnums=(0, 1)))
+    """
+    if mode not in MODES or (mode is not None and options is not None):
+        problem = f"mode must be one of {', '.join(map(repr, MODES))}, without options, got {mode!r}"
+        raise DataError(explain("compile", problem))
+    if function is None:
+        return partial(
+            compile, fullgraph=fullgraph, dynamic=dynamic, backend=backend, mode=mode, options=options, disable=disable, **backend_options
+        )  # fmt: skip
+    if disable or backend in PLAIN:
+        return function
+    if backend == "jax":
+        backend_options = {**(options or {}), **backend_options}
+    if backend_options:
+        return Compiled(function, Target(backend, backend_options, parameter_names(function)))
+    return Compiled(function, "numpy" if backend == "inductor" else backend)
