@@ -1,7 +1,8 @@
 """Recording functions as graphs, and compile()."""
 
 import tracegrad.export  # noqa: F401  (gives graphs to_json, to_python, ...)
-from tracegrad.compiler.compile import Compiled, compile  # noqa: A004  (torch's name)
+from tracegrad.compiler.compile import Compiled
+from tracegrad.compiler.front import compile  # noqa: A004  (torch's name)
 from tracegrad.compiler.replay import capture
 from tracegrad.config import local
 
