@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad import dtypes, pytree
+from tracegrad import pytree
 from tracegrad.backends.base import Target
 from tracegrad.backends.base import backend as find_backend
 from tracegrad.compiler.call_trace import CallTrace, NotCompilable
@@ -19,8 +19,7 @@ from tracegrad.compiler.program import Program
 from tracegrad.compiler.quick import quick_call
 from tracegrad.compiler.recorder import recording
 from tracegrad.compiler.replay import leaf_names, replay
-from tracegrad.compiler.results import STATIC
-from tracegrad.compiler.signature import as_argument, same_ones, signature_of
+from tracegrad.compiler.signature import Call, as_argument, call_of
 from tracegrad.compiler.traced_numbers import TracedNumber
 from tracegrad.compiler.tree import MISS, Tree
 from tracegrad.compiler.tree_text import tree_text
@@ -92,71 +91,52 @@ class Compiled:
         return found
 
     def _general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        leaves, treedef = pytree.flatten((args, kwargs))
-        dynamic = [not isinstance(leaf, STATIC) for leaf in leaves]
-        tensors = [as_argument(leaf) for leaf, d in zip(leaves, dynamic, strict=True) if d]
-        key = (
-            treedef,
-            tuple(signature_of(leaf, d) for leaf, d in zip(leaves, dynamic, strict=True)),
-            same_ones(tensors),
-            local.grad_enabled,
-            dtypes.default.float,
-        )
+        call = call_of(args, kwargs)
         try:
-            trees = self._trees.setdefault(key, [])
+            trees = self._trees.setdefault(call.key, [])
         except TypeError as error:
             raise ArgumentError(explain("compile", f"an argument cannot be part of the signature: {error}")) from error
-        if key in self._uncompiled:
+        if call.key in self._uncompiled:
             return self.function(*args, **kwargs)
-        tree = valid(trees, tensors)
-        result = self._replayed(trees, tree, tensors, args, kwargs)
+        tree = valid(trees, call.tensors)
+        result = self._replayed(trees, tree, call)
         if result is not MISS:
             return result
         with self._lock:
-            tree = valid(trees, tensors)  # another thread may have made it meanwhile
-            result = self._replayed(trees, tree, tensors, args, kwargs)
+            tree = valid(trees, call.tensors)  # another thread may have made it meanwhile
+            result = self._replayed(trees, tree, call)
             if result is not MISS:
                 return result
             if tree is not None and tree.paths >= settings.max_paths:
                 self._warn(f"takes more than {settings.max_paths} different courses; {tree.last_miss()}", None)
-                self._uncompiled.add(key)
+                self._uncompiled.add(call.key)
                 return self.function(*args, **kwargs)
-            return self._recorded(key, tree, (args, kwargs), leaves, dynamic, treedef, tensors)
+            return self._recorded(call, tree)
 
-    def _replayed(
-        self, trees: list[Tree], tree: Tree | None, tensors: list[Tensor], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Any:
+    def _replayed(self, trees: list[Tree], tree: Tree | None, call: Call) -> Any:
         """The result by what has been compiled, or MISS."""
-        if tree is None or (tree.shares_memory(tensors)):
+        if tree is None or (tree.shares_memory(call.tensors)):
             return MISS
-        result = tree.run(tensors)
+        result = tree.run(call.tensors)
         if result is not MISS:
             if tree is not trees[-1]:  # the one that is tried first next time, and the last to go
                 with self._lock:
                     trees[:] = [*(t for t in trees if t is not tree), tree]
-            self._remember(args, kwargs, tree)
+            self._remember(call, tree)
         return result
 
-    def _recorded(
-        self,
-        key: Any,
-        tree: Tree | None,
-        call: Any,
-        leaves: list[Any],
-        dynamic: list[bool],
-        treedef: Any,
-        tensors: list[Tensor],
-    ) -> Any:
+    def _recorded(self, call: Call, tree: Tree | None) -> Any:
         """The result by recording the call, which adds a path to the tree."""
-        args, kwargs = call
+        key, tensors = call.key, call.tensors
         trace = CallTrace(f"compile({getattr(self.function, '__name__', 'compile')})")
         watched = watch(self.function)
         try:
-            result = self._record(trace, args, leaves, dynamic, treedef)
+            result = self._record(trace, call)
             sources, ending, roots = ending_of(trace, result)
             if tree is None:
                 tree = Tree(watched, self._program)
-                tree.names = [n for n, d in zip(leaf_names(self.function, args, kwargs), dynamic, strict=True) if d]
+                names = leaf_names(self.function, call.args, call.kwargs)
+                tree.names = [n for n, d in zip(names, call.dynamic, strict=True) if d]
             trace.outside.restore()
             if ending.conflict(tensors):
                 raise NotCompilable("memory that it writes shows in another argument", None)
@@ -170,7 +150,7 @@ class Compiled:
                 ) from None
             self._uncompiled.add(key)
             self._warn(stop.reason, stop.location)
-            return self.function(*args, **kwargs)
+            return self.function(*call.args, **call.kwargs)
         finally:
             trace.outside.restore()
             trace.close()
@@ -193,7 +173,7 @@ class Compiled:
         result = tree.run(tensors, keys)
         if result is MISS:  # what decides is so near that the rounding of compiled code decides otherwise
             return by_operators(trace, sources, ending, roots, tensors)
-        self._remember(args, kwargs, tree)
+        self._remember(call, tree)
         return result
 
     def _unfinished(
@@ -221,12 +201,13 @@ class Compiled:
             settle(w.read())
         return by_operators(trace, sources, ending, roots, tensors)
 
-    def _record(self, trace: CallTrace, args: Any, leaves: list[Any], dynamic: list[bool], treedef: Any) -> Any:
+    def _record(self, trace: CallTrace, call: Call) -> Any:
         """Run the function on names of its own for the arguments."""
+        leaves, treedef = call.leaves, call.treedef
         inner: list[Any] = []
         names: dict[int, Tensor] = {}
         position = 0
-        for leaf, d in zip(leaves, dynamic, strict=True):
+        for leaf, d in zip(leaves, call.dynamic, strict=True):
             if not d:
                 inner.append(leaf)
                 continue
@@ -240,7 +221,7 @@ class Compiled:
         new_args, new_kwargs = treedef.unflatten(inner)
         with recording(trace):
             result = self.function(*new_args, **new_kwargs)
-        if treedef.leaf_count != len(leaves) or any(isinstance(a, (list, dict)) for a in (*args, *new_kwargs.values())):
+        if treedef.leaf_count != len(leaves) or any(isinstance(a, (list, dict)) for a in (*call.args, *new_kwargs.values())):
             now, form = pytree.flatten((new_args, new_kwargs))
             if form != treedef or any(a is not b for a, b in zip(now, inner, strict=True)):
                 raise NotCompilable("changes a container among its arguments", None)
@@ -259,13 +240,13 @@ class Compiled:
             self._compilations += 1
         return found
 
-    def _remember(self, args: tuple[Any, ...], kwargs: dict[str, Any], tree: Tree) -> None:
+    def _remember(self, call: Call, tree: Tree) -> None:
         """Make the tree the one that the next call tries first."""
         self._shown = tree
         if self._remembered is not tree or (tree.paths == 1 and self._quick is None):
             self._remembered = tree
-            call = None if kwargs else quick_call(tree, args)
-            self._quick = None if call is None else (len(args), call)
+            quick = None if call.kwargs else quick_call(tree, call.args)
+            self._quick = None if quick is None else (len(call.args), quick)
 
     def _warn(self, reason: str, location: Any) -> None:
         if not self._warned:

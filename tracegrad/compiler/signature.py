@@ -2,12 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from tracegrad import dtypes, pytree
 from tracegrad.compiler.replay import as_tensor_leaf
+from tracegrad.compiler.results import STATIC
+from tracegrad.config import local
 from tracegrad.eager.tensor import Tensor, handle
+
+
+class Call(NamedTuple):
+    """The arguments of one call.
+
+    leaves   of (args, kwargs), in order        dynamic  for each of them whether it is an input rather than part of the signature
+    tensors  the dynamic leaves                 key      the signature: form, leaves, which are the same, grad mode, default dtype
+    """
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    leaves: list[Any]
+    treedef: pytree.TreeDef
+    dynamic: list[bool]
+    tensors: list[Tensor]
+    key: tuple[Any, ...]
+
+
+def call_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+    """The call with these arguments, in the modes that hold now.  Raises TypeError for an argument that no signature can hold."""
+    leaves, treedef = pytree.flatten((args, kwargs))
+    dynamic = [not isinstance(leaf, STATIC) for leaf in leaves]
+    tensors = [as_argument(leaf) for leaf, d in zip(leaves, dynamic, strict=True) if d]
+    key = (
+        treedef,
+        tuple([signature_of(leaf, d) for leaf, d in zip(leaves, dynamic, strict=True)]),
+        same_ones(tensors),
+        local.grad_enabled,
+        dtypes.default.float,
+    )
+    return Call(args, kwargs, leaves, treedef, dynamic, tensors, key)
 
 
 def same_ones(tensors: list[Tensor]) -> tuple[int, ...]:
