@@ -28,6 +28,7 @@ class _Local(threading.local):
     )
     asked: bool = False  # the grad mode that was asked for inside inference mode, where it has no effect
     trace: Any = None  # the active recorder, or None
+    host: Any = None  # the profile function that sees what Python code does while it is recorded
     watch: Any = None  # what sees every new node of the tape (saved-tensor hooks, anomaly mode), or None
     transforms: tuple[
         tuple[str, str], ...

@@ -18,7 +18,7 @@ from tracegrad.config import local
 from tracegrad.dtypes import F64, I64
 from tracegrad.eager.clock import owner
 from tracegrad.eager.dispatch import T
-from tracegrad.eager.generator import Generator
+from tracegrad.eager.generator import Generator, default_generator
 from tracegrad.eager.tensor import Tensor
 from tracegrad.eager.views import views_of
 from tracegrad.ir.node import Node, tick
@@ -119,7 +119,9 @@ class CallTrace(Trace):
         self.given_up: tuple[str, Location] | None = None
         self.given: dict[int, int] = {}  # id of an argument's name inside -> its position
         self.fixed: dict[int, Tensor] = {}  # made of values that were read, so they are the same on this path
+        self.floats: dict[int, tuple[Tensor, Any]] = {}  # numbers that stand in places of floats, with these
         self._varying: dict[Node, bool] = {}
+        self._drawn_from: dict[int, tuple[Generator, int, int]] = {}
 
     def record(self, op: type[Op], operands: Sequence[Any], attrs: tuple[Any, ...], arrays: tuple[Any, ...]) -> Any:
         """Note one operator; what it makes of values that were read belongs to the path."""
@@ -267,6 +269,16 @@ class CallTrace(Trace):
     def owners(self) -> set[int]:
         """The memory that is written."""
         return {id(owner(data)) for _, data, _ in self.outside.bases.values()}
+
+    def random_key(self, generator: Generator = default_generator) -> Tensor:
+        """A fresh key of the generator, which can be given back."""
+        self._drawn_from.setdefault(id(generator), (generator, generator._seed, generator._counter))
+        return super().random_key(generator)
+
+    def give_back(self) -> None:
+        """Let the generators draw the same keys again."""
+        for generator, seed, counter in self._drawn_from.values():
+            generator._seed, generator._counter = seed, counter
 
     def draws(self) -> list[Generator]:
         """The generators of the random numbers, in the order of the draws."""

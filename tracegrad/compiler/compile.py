@@ -14,22 +14,21 @@ from tracegrad import pytree
 from tracegrad.backends.base import Target
 from tracegrad.backends.base import backend as find_backend
 from tracegrad.compiler.call_trace import CallTrace, NotCompilable
-from tracegrad.compiler.effects import Ending, ending_of
+from tracegrad.compiler.effects import Ending, by_operators, ending_of, grads_looked_at
+from tracegrad.compiler.host import hosting
+from tracegrad.compiler.places import Replaced, changing, decided_by, settle
 from tracegrad.compiler.program import Program
 from tracegrad.compiler.quick import quick_call
 from tracegrad.compiler.recorder import recording
-from tracegrad.compiler.replay import leaf_names, replay
+from tracegrad.compiler.replay import leaf_names
 from tracegrad.compiler.signature import Call, as_argument, call_of
-from tracegrad.compiler.traced_numbers import TracedNumber
 from tracegrad.compiler.tree import MISS, Tree
 from tracegrad.compiler.tree_text import tree_text
-from tracegrad.compiler.values import Source
-from tracegrad.compiler.watch import Watched, watch
+from tracegrad.compiler.watch import watch
 from tracegrad.config import local, settings
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentError, MissingAttributeError, TraceError, explain
 from tracegrad.ir.graph import Graph
-from tracegrad.ir.node import Node
 
 ENTRIES_PER_SIGNATURE = (
     64  # recordings of one signature that differ in what the function reads outside; the oldest goes first
@@ -53,6 +52,7 @@ class Compiled:
         self._quick: tuple[int, Callable[[tuple[Any, ...]], Any]] | None = None  # for so many positional arguments
         self._lock = threading.RLock()
         self._uncompiled: set[Any] = set()
+        self._steady: set[Any] = set()  # places of floats that decide by their exact value
         self._changes: dict[Any, int] = {}  # how many recordings of a signature changed Python objects
         self._shown: Tree | None = None
         self._remembered: Any = None
@@ -130,10 +130,15 @@ class Compiled:
         key, tensors = call.key, call.tensors
         trace = CallTrace(f"compile({getattr(self.function, '__name__', 'compile')})")
         watched = watch(self.function)
+        watched.variable = tree.watched.variable if tree is not None else changing(self._trees[key], watched, self._steady)
+        floats = Replaced(trace, watched.places())
         try:
-            result = self._record(trace, call)
+            with floats, hosting(trace, watched, floats):
+                result = self._record(trace, call)
             sources, ending, roots = ending_of(trace, result)
             if tree is None:
+                self._steady |= decided_by(trace)
+                watched.variable -= self._steady
                 tree = Tree(watched, self._program)
                 names = leaf_names(self.function, call.args, call.kwargs)
                 tree.names = [n for n, d in zip(names, call.dynamic, strict=True) if d]
@@ -142,29 +147,24 @@ class Compiled:
                 raise NotCompilable("memory that it writes shows in another argument", None)
         except NotCompilable as stop:
             trace.outside.restore()
-            changed = [w for w in watched if not w.unchanged()]
-            if changed:
+            if not watched.still_valid():
                 problem = f"the function {stop.reason}, after it has changed a Python object"
                 raise TraceError(
                     explain("compile", problem, "Leave that part outside", location=stop.location)
                 ) from None
+            trace.give_back()
             self._uncompiled.add(key)
             self._warn(stop.reason, stop.location)
             return self.function(*call.args, **call.kwargs)
         finally:
             trace.outside.restore()
             trace.close()
-        changed = [w for w in watched if not w.unchanged()]
+        changed = watched.changed()
         if changed or trace.given_up:
             return self._unfinished(key, trace, changed, sources, ending, roots, tensors)
         keys = [k for k, _ in trace.random_keys]
         tree.generators[len(tree.generators) :] = trace.draws()[len(tree.generators) :]
-        owner_sources = {
-            id(t): Source("argument", trace.given[id(t)]) if id(t) in trace.given else Source("captured", t)
-            for t in trace.grads_read.values()
-        }
-        for t in trace.grads_read.values():
-            tree.grads[owner_sources[id(t)].key()] = (owner_sources[id(t)], trace.outside.grads[id(t)][1] is not None)
+        tree.grads.update((source.key(), (source, had)) for source, had in grads_looked_at(trace))
         tree.add(sources, trace.decisions, ending, roots)
         trees = self._trees[key]
         if tree not in trees:
@@ -180,7 +180,7 @@ class Compiled:
         self,
         key: Any,
         trace: CallTrace,
-        changed: list[Watched],
+        changed: list[tuple[Any, Any, Any]],
         sources: Any,
         ending: Ending,
         roots: list[Any],
@@ -193,12 +193,11 @@ class Compiled:
             self._warn(*trace.given_up)
         elif self._changes[key] > 1:  # the first call may have made what later ones only update
             self._uncompiled.add(key)
-            value = changed[0].value
             self._warn(
-                f"changes a Python object that it does not own (it was {value!r:.80}), which a replay would skip", None
+                f"changes a Python object that it does not own (it was {changed[0][0]!r:.80}), which a replay would skip", None
             )
-        for w in changed:
-            settle(w.read())
+        for _, holder, name in changed:
+            settle(holder, name)
         return by_operators(trace, sources, ending, roots, tensors)
 
     def _record(self, trace: CallTrace, call: Call) -> Any:
@@ -286,34 +285,9 @@ class Compiled:
         return self._compilations
 
 
-def by_operators(
-    trace: CallTrace, sources: dict[Node, Source], ending: Ending, roots: list[Any], arguments: list[Tensor]
-) -> Any:
-    """The result and the effects of a recording whose program cannot be used, one operator after the other."""
-    keys = [k for k, _ in trace.random_keys]
-    given = [keys[s.of] if s.kind == "random" else s.read(arguments) for s in sources.values()]
-    return ending.complete(replay(Graph(list(sources), roots), given), arguments)
-
-
 def valid(trees: list[Tree], arguments: list[Tensor]) -> Tree | None:
     """The first tree for which everything outside the arguments is what it was."""
     for tree in reversed(trees):
         if tree.still_valid(arguments):
             return tree
     return None
-
-
-def settle(container: Any) -> None:
-    """Turn numbers of a recording that the function kept in a container into Python's."""
-    if isinstance(container, list):
-        container[:] = [settled(v) for v in container]
-    elif isinstance(container, dict):
-        container.update({k: settled(v) for k, v in container.items() if isinstance(v, (TracedNumber, list, dict))})
-
-
-def settled(value: Any) -> Any:
-    """The value, or Python's number for a number of a recording."""
-    if isinstance(value, TracedNumber):
-        return value._data.item()
-    settle(value)
-    return value

@@ -9,6 +9,7 @@ import numpy as np
 
 from tracegrad import config, pytree
 from tracegrad.compiler.call_trace import CallTrace, NotCompilable
+from tracegrad.compiler.replay import replay
 from tracegrad.compiler.results import check_result
 from tracegrad.compiler.traced_numbers import TracedNumber
 from tracegrad.compiler.values import Source
@@ -16,7 +17,8 @@ from tracegrad.config import local
 from tracegrad.eager.clock import owner, touch
 from tracegrad.eager.tensor import Tensor
 from tracegrad.eager.views import shows_twice
-from tracegrad.ir.node import Node
+from tracegrad.ir.graph import Graph
+from tracegrad.ir.node import Node, tick
 
 
 class Ending:
@@ -42,11 +44,11 @@ class Ending:
         self.plan = [next(places) if isinstance(r, Node) and r in here else r for r in results]
         self.from_before = [r for r in self.plan if isinstance(r, Node)]
 
-    def finish(self, made: Sequence[Tensor], env: dict[Node, Tensor], arguments: list[Tensor]) -> Any:
-        """Do the effects and give the result."""
-        return self.complete([env[p] if isinstance(p, Node) else made[p] for p in self.plan], arguments)
+    def finish(self, made: Sequence[Tensor], env: dict[Node, Tensor], arguments: list[Tensor], begun: int) -> Any:
+        """Do the effects and give the result; `begun` is the tick before the first operator of the call."""
+        return self.complete([env[p] if isinstance(p, Node) else made[p] for p in self.plan], arguments, begun)
 
-    def complete(self, values: Sequence[Tensor], arguments: list[Tensor]) -> Any:
+    def complete(self, values: Sequence[Tensor], arguments: list[Tensor], begun: int) -> Any:
         """Do the effects with these values and give the result."""
         given = iter(values)
         leaves = [next(given) if kind in ("tensor", "number") else value for kind, value in self.leaves]
@@ -58,7 +60,7 @@ class Ending:
                 for new in (*("value" for _ in targets), *(n for _, n in self.grads))
             ]
             grads = [n.read(arguments) if isinstance(n, Source) else n for n in found[len(targets) :]]
-            self._keep_saved(targets, values)
+            self._keep_saved(targets, values, begun)
             for target, value in zip(targets, found, strict=False):
                 write_back(target, value)
             for t, grad in zip(owners, grads, strict=True):
@@ -72,15 +74,18 @@ class Ending:
                 leaves[i] = value.read(arguments)
         return self.treedef.unflatten(leaves)
 
-    def _keep_saved(self, targets: Sequence[Tensor], values: Sequence[Tensor]) -> None:
-        """Copy what the results' history saved of memory that is about to be written."""
+    def _keep_saved(self, targets: Sequence[Tensor], values: Sequence[Tensor], begun: int) -> None:
+        """Copy what the results' history in this call saved of memory that is about to be written."""
         memory = {id(owner(t._data)) for t in targets}
         nodes = [v._node for v in values if isinstance(v, Tensor) and v._node is not None]
+        seen: set[Node] = set()
         while nodes:
             node = nodes.pop()
-            if node.op is not None and node.op.name == "project":
-                nodes.append(node.inputs[0])
-            elif isinstance(node.saved, tuple):
+            if node in seen or node.op is None or node.seq < begun:
+                continue
+            seen.add(node)
+            nodes.extend(i for i in node.inputs if isinstance(i, Node))
+            if isinstance(node.saved, tuple):
                 node.saved = tuple([_kept(part, memory) for part in node.saved])
 
     def conflict(self, arguments: list[Tensor]) -> bool:
@@ -124,6 +129,8 @@ def ending_of(trace: CallTrace, result: Any) -> tuple[dict[Node, Source], Ending
             return Source("random", keys[id(t)])
         if id(t) in grads:
             return Source("grad", source_of(grads[id(t)]))
+        if id(t) in trace.floats:
+            return Source("place", trace.floats[id(t)][1])
         return Source("fixed" if id(t) in trace.fixed else "captured", t)
 
     flat, treedef = pytree.flatten(result)
@@ -162,6 +169,17 @@ def ending_of(trace: CallTrace, result: Any) -> tuple[dict[Node, Source], Ending
         trace, written, roots[: len(roots) - len(ending.writes) - sum(new == "value" for _, new in ending.grads)]
     )
     return sources, ending, roots
+
+
+def grads_looked_at(trace: CallTrace) -> list[tuple[Source, bool]]:
+    """Whose .grad the recording looked at before it set it, and whether there was one."""
+    return [
+        (
+            Source("argument", trace.given[id(t)]) if id(t) in trace.given else Source("captured", t),
+            trace.outside.grads[id(t)][1] is not None,
+        )
+        for t in trace.grads_read.values()
+    ]
 
 
 def _refuse_strangers(roots: list[Any], leaves: set[Node]) -> None:
@@ -207,3 +225,13 @@ def _refuse_shared(trace: CallTrace, written: list[Tensor]) -> None:
         base = memory.get(id(owner(saved[1] if saved is not None else t._data)))
         if base is not None and base is not t and end_of_views(t) is not base:
             raise NotCompilable("memory that it writes shows in another Tensor that it reads", None)
+
+
+def by_operators(
+    trace: CallTrace, sources: dict[Node, Source], ending: Ending, roots: list[Any], arguments: list[Tensor]
+) -> Any:
+    """The result and the effects of a recording whose program cannot be used, one operator after the other."""
+    keys = [k for k, _ in trace.random_keys]
+    given = [keys[s.of] if s.kind == "random" else s.read(arguments) for s in sources.values()]
+    begun = tick()
+    return ending.complete(replay(Graph(list(sources), roots), given), arguments, begun)

@@ -41,7 +41,7 @@ def quick_call(tree: Tree, args: Sequence[Any]) -> Callable[[tuple[Any, ...]], A
         return None
     scope: dict[str, Any] = {
         "MISS": MISS, "Tensor": Tensor, "Parameter": Parameter, "new": object.__new__, "MODE": GENERATED, "default": dtypes.default, "FLOAT": dtypes.default.float,
-        "array": np.array, "float64": np.float64, "executable": program.alone, "unchanged": tree.unchanged,
+        "array": np.array, "float64": np.float64, "executable": program.alone, "unchanged": tree.watched.still_valid,
         **{f"static{i}": value for i, value in statics.items()},
     }  # fmt: skip
     lines = ['if MODE["MODE"] or default.float is not FLOAT: return MISS']
@@ -57,11 +57,19 @@ def quick_call(tree: Tree, args: Sequence[Any]) -> Callable[[tuple[Any, ...]], A
     for i, (key, t) in enumerate(captured.items()):
         scope[f"c{i}"], names[key] = t, f"e{i}"
         lines += _test_lines(scope, f"c{i}", f"e{i}", t._data)
+    if tree.watched:
+        tests = []
+        for i, (table, name, value) in enumerate(tree.watched.simple()):
+            scope[f"w{i}"], scope[f"v{i}"] = table, value
+            tests.append(f"w{i}.get({name!r}) is v{i}")
+        lines.append(f"if not ({' and '.join(tests) or False}) and not unchanged(): return MISS")
     for source in tree.values.sources.values():
         if source.kind == "fixed":
             scope[f"f{len(names)}"], names[source.key()] = source.of._data, f"f{len(names)}"
-    if tree.watched:
-        lines.append("if not unchanged(): return MISS")
+        elif source.kind == "place":
+            scope[f"p{len(names)}"] = source.of.read
+            lines.append(f"d{len(names)} = array(p{len(names)}(), float64)")
+            names[source.key()] = f"d{len(names)}"
     arrays = ", ".join(names[tree.values.sources[leaf].key()] for leaf in step.ins)
     lines += _run_lines(program, scope, arrays)
     for i, place in enumerate(ending.plan):

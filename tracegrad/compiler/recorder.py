@@ -178,7 +178,10 @@ class Trace:
                 link(operands[0], t, op, attrs)
         if op.elementwise and all(is_number(o) for o in operands):
             made[0].__dict__["_is_number"] = True
-        return made if op.several() else made[0]
+        result = made if op.several() else made[0]
+        if local.host is not None:
+            sys.setprofile(local.host)
+        return result
 
     def constant(self, node: Any) -> Any:
         """What an operator under no_grad reads: the graph says that no derivative flows here, since it is differentiated again later."""

@@ -18,11 +18,11 @@ from tracegrad.compiler.effects import Ending
 from tracegrad.compiler.program import Program
 from tracegrad.compiler.quick import MISS
 from tracegrad.compiler.values import Source, Values
-from tracegrad.compiler.watch import Watched
+from tracegrad.compiler.watch import Surroundings
 from tracegrad.eager.generator import Generator
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.ir.graph import Graph
-from tracegrad.ir.node import BY_SEQUENCE, Node, make_leaf, make_node
+from tracegrad.ir.node import BY_SEQUENCE, Node, make_leaf, make_node, tick
 
 ProgramOf = Callable[[Graph], Program]
 
@@ -76,7 +76,7 @@ class Draws:
 class Tree:
     """All paths of one signature for which what the function reads outside is the same."""
 
-    def __init__(self, watched: list[Watched], program_of: ProgramOf) -> None:
+    def __init__(self, watched: Surroundings, program_of: ProgramOf) -> None:
         self.watched, self.program_of = watched, program_of
         self.values = Values()
         self.root: Step | None = None
@@ -226,15 +226,11 @@ class Tree:
             t = source.read(arguments)
             if t is None or (t._data.shape, t._data.dtype, t.requires_grad) != kind:
                 return False
-        return self.unchanged()
-
-    def unchanged(self) -> bool:
-        """Whether the watched places hold what they held."""
-        return all(watched.unchanged() for watched in self.watched)
+        return self.watched.still_valid()
 
     def run(self, arguments: list[Tensor], drawn: Sequence[Tensor] = ()) -> Any:
         """The function's result after its effects, or MISS where a value leads to what has not been recorded; then nothing has changed."""
-        draws, env, step = Draws(drawn), {}, self.root
+        draws, env, step, begun = Draws(drawn), {}, self.root, tick()
         assert step is not None
         while True:
             made = self._run_step(step, env, arguments, draws)
@@ -258,7 +254,7 @@ class Tree:
         self.last = step
         if step.ending.draws:
             draws.key(step.ending.draws - 1, self.generators)
-        return step.ending.finish(made, env, arguments)
+        return step.ending.finish(made, env, arguments, begun)
 
     def _run_step(
         self, step: Step, env: dict[Node, Tensor], arguments: list[Tensor], draws: Draws

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from tracegrad.eager.tensor import handle
 from tracegrad.ir.graph import program_order
 from tracegrad.ir.literals import literal_key
 from tracegrad.ir.node import Node, make_leaf, make_node
@@ -15,7 +18,7 @@ from tracegrad.ir.types import Type
 
 
 class Source(NamedTuple):
-    """What an input of the programs is: ("argument", position), ("captured", the Tensor), ("grad", a Source), ("random", number of the draw) or ("fixed", the Tensor)."""
+    """What an input of the programs is: ("argument", position), ("captured", the Tensor), ("grad", a Source), ("random", number of the draw), ("fixed", the Tensor) or ("place", the Place of a float)."""
 
     kind: str
     of: Any
@@ -27,12 +30,16 @@ class Source(NamedTuple):
         if self.kind == "fixed":
             array = self.of._data
             return self.kind, array.shape, array.dtype.str, array.tobytes()
+        if self.kind == "place":
+            return self.kind, self.of.name()
         return self.kind, self.of.key() if isinstance(self.of, Source) else self.of
 
     def read(self, arguments: list[Any]) -> Any:
         """The Tensor that it is now; random keys are drawn elsewhere."""
         if self.kind == "argument":
             return arguments[self.of]
+        if self.kind == "place":
+            return handle(np.array(self.of.read(), np.float64), None)
         return self.of.read(arguments)._grad if self.kind == "grad" else self.of
 
 

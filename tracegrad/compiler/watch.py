@@ -1,257 +1,214 @@
-"""What a function can read besides its arguments: plain Python values, lists of them, and which Tensor stands under a name.
+"""Surroundings: what a function can read besides its arguments, as it was when a program was recorded.
 
-A compiled program is right only while these are what they were when it was recorded, so every call compares them (values by equality and type, Tensors and
-functions by identity; the elements of a Tensor are read anew anyway).  Containers with more than LIMIT entries are compared by identity and length, with a
-warning; so are NumPy arrays of more than ARRAY_LIMIT bytes, whose elements are nevertheless seen where the array itself is an operand.
+A compiled program is right only while these are what they were, so every call compares them: values by equality and type, Tensors, functions and objects by identity
+(the elements of a Tensor are read anew anyway).  The comparison is a few loops in C over all places; only where an object is no longer the same one it is looked at.
+Containers with more than LIMIT entries are compared by identity and length, with a warning; so are NumPy arrays of more than ARRAY_LIMIT bytes, whose elements are
+nevertheless seen where the array itself is an operand.
+
+A float that has changed while nothing else has can be read anew at every call: its place joins `variable`.
 """
 
 from __future__ import annotations
 
-import functools
-import os
-import sysconfig
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from itertools import chain
-from operator import is_
-from types import CodeType, FunctionType, MethodType, ModuleType
+from operator import attrgetter, getitem, is_
+from types import CodeType
 from typing import Any
 
 import numpy as np
 
-from tracegrad.eager.tensor import Tensor
-from tracegrad.errors import explain
+from tracegrad.compiler.walk import CONTAINERS, MISSING, Place, Walk, fact
 
-LIMIT = 2_000  # values watched for one function, and entries of one container
-ARRAY_LIMIT = 16_384  # bytes of a NumPy array whose elements are compared; larger ones are compared by identity
-_PLAIN = (int, float, bool, str, bytes, complex, type(None))
-_CONTAINERS = (list, dict, set, tuple)
-_MISSING = object()
-_FOREIGN = (
-    os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep,
-    *{sysconfig.get_path(kind) + os.sep for kind in ("stdlib", "platstdlib", "purelib", "platlib")},
-)
+_of_cell = attrgetter("cell_contents")
 
 
-class Watched:
-    """One place that is read: how to read it, and what stood there."""
+class Surroundings:
+    """What `roots` can read, as it is now; variable names the places of floats that may change.
 
-    __slots__ = ("contents", "read", "snapshot", "value")
+    still_valid  whether it is so now        places  of floats that could become variable, by position among the facts
+    """
 
-    def __init__(self, read: Callable[[], Any], value: Any) -> None:
-        self.read, self.value = read, value
-        self.contents = contents(value)
-        self.snapshot = snapshot(value)
+    def __init__(self, roots: Iterable[Any], variable: frozenset[Any] = frozenset()) -> None:
+        self.roots, self.variable = list(roots), variable
+        self.codes: list[tuple[CodeType, dict[str, Any]]] = []
+        self.more: list[tuple[Callable[[], Any], Any]] = []  # what was seen to be read while recording
+        self._take(Walk(self.roots))
 
-    def unchanged(self) -> bool:
-        """Whether the same value stands there now."""
-        now = self.read()
-        if now is self.value:
-            for container, count, items in self.contents:
-                if len(container) != count or not all(map(is_, elements(container), items)):
-                    break
-            else:
-                return True
-        if self.snapshot is _MISSING or snapshot(now) != self.snapshot:
+    def _take(self, walk: Walk) -> None:
+        self.walk, self.facts = walk, walk.facts
+        self._sized, self._sizes = walk.sized, list(map(len, walk.sized))
+        self._containers, self._lengths = walk.containers, list(map(len, walk.containers))
+        self._dicts = [d for d, _, _ in walk.entries]
+        self._keys = [k for _, k, _ in walk.entries]
+        self._cells = [c for c, _ in walk.cells]
+        self._getters = [g for g, _ in (*walk.getters, *self.more)]
+        self._items = [
+            *chain.from_iterable(walk.containers),
+            *(v for _, _, v in walk.entries),
+            *(v for _, v in walk.cells),
+            *(v for _, v in (*walk.getters, *self.more)),
+        ]
+        self._fixed = len(walk.containers)
+
+    def __bool__(self) -> bool:
+        return bool(self._items or self._sized or self.walk.arrays)
+
+    def values(self) -> list[Any]:
+        """What stood in the places."""
+        return list(self._items)
+
+    def simple(self) -> list[tuple[Any, str, Any]]:
+        """Tables of names, a name and what stood there, where there are only a few of them and nothing else; they are quickly compared."""
+        walk = self.walk
+        few = len(walk.entries) <= 8 and not (
+            walk.cells or self._getters or walk.containers or walk.arrays or walk.sized
+        )
+        return walk.entries if few and not self.variable else []
+
+    def places(self) -> list[Place]:
+        """The places of the floats that may change."""
+        return list({p.name(): p for p in self.walk.floats.values() if p.name() in self.variable}.values())
+
+    def watch(self, read: Callable[[], Any]) -> None:
+        """Compare what `read` gives as well: a plain value, or an object by identity."""
+        value = read()
+        self.more.append((read, value))
+        self._getters.append(read)
+        self._items.append(value)
+
+    def still_valid(self) -> bool:
+        """Whether all this is what it was."""
+        try:
+            if list(map(len, self._containers)) != self._lengths:
+                return False
+            if list(map(len, self._sized)) == self._sizes:
+                if all(map(is_, self._now(), self._items)):
+                    return not self.walk.arrays or self._same_arrays()
+                if (same := self._same_values()) is not None:
+                    return same and self._same_arrays()
+        except (KeyError, ValueError, RuntimeError):  # an entry that is gone, an empty cell
             return False
-        self.value, self.contents = now, contents(now)
+        return self._same_facts()
+
+    def _same_arrays(self) -> bool:
+        return all(_same_array(read(), was) for read, was in self.walk.arrays)
+
+    def _now(self) -> Any:
+        return chain(
+            chain.from_iterable(self._containers),
+            map(getitem, self._dicts, self._keys),
+            map(_of_cell, self._cells),
+            [read() for read in self._getters] if self._getters else (),
+        )
+
+    def _same_values(self) -> bool | None:
+        """Whether what are other objects are equal numbers, or floats that may change; then these are known from now on.  None where it is not that simple."""
+        changed = []
+        for i, (now, was) in enumerate(zip(self._now(), self._items, strict=True)):
+            if now is not was:
+                if type(now) in CONTAINERS and type(was) in CONTAINERS:
+                    return None
+                if type(now) is not type(was) or (fact(now) != fact(was) and not self._may_change(i, now, was)):
+                    return False
+                changed.append((i, now))
+        for i, now in changed:
+            self._items[i] = now
         return True
 
+    def _may_change(self, index: int, now: Any, was: Any) -> bool:
+        return (
+            bool(self.variable) and type(now) is float and type(was) is float and self._name_at(index) in self.variable
+        )
 
-class WatchedArray(Watched):
-    """A small NumPy array: its elements, which Python code may have read."""
+    def _name_at(self, index: int) -> Any:
+        """The name of the place whose value stands at this index of the items."""
+        for container, length in zip(self._containers, self._lengths, strict=True):
+            if index < length:
+                if isinstance(container, list):
+                    return id(container), index
+                table = self._table_of(container)
+                return (id(table), list(table)[index]) if table is not None else None
+            index -= length
+        if index < len(self._dicts):
+            return id(self._dicts[index]), self._keys[index]
+        index -= len(self._dicts)
+        return (id(self._cells[index]), "cell") if index < len(self._cells) else None
 
-    __slots__ = ()
+    def _table_of(self, view: Any) -> Any:
+        """The dict of a view of values, which follows it among the containers."""
+        if type(view) in CONTAINERS:
+            return None
+        return next(a for a, b in zip(self._containers, self._containers[1:], strict=False) if b is view)
 
-    def unchanged(self) -> bool:
-        """Whether an array with the same elements stands there now."""
-        now = self.read()
-        same = isinstance(now, np.ndarray) and now.dtype == self.snapshot[0] and now.shape == self.snapshot[1]
-        return same and now.tobytes() == self.snapshot[2]
+    def _same_facts(self) -> bool:
+        """Whether another walk finds the same; then its objects are known from now on."""
+        if any(fact(read()) != fact(was) for read, was in self.more):
+            return False
+        walk = Walk(self.roots, self.codes)
+        if differing_floats(walk, self.walk, self.variable) != set():
+            return False
+        self._take(walk)
+        return True
+
+    def only_floats_differ(self, other: Surroundings) -> set[int] | None:
+        """The positions of the floats by which other differs from this, where nothing else differs; None otherwise."""
+        if [fact(v) for _, v in self.more] != [fact(v) for _, v in other.more[: len(self.more)]]:
+            return None
+        return differing_floats(other.walk, self.walk, frozenset())
+
+    def changed(self) -> list[tuple[Any, Any, Any]]:
+        """What is no longer as it was: (the value then, the container, cell or table of names where it stood, the name)."""
+        if self.still_valid():
+            return []
+        found: list[tuple[Any, Any, Any]] = [
+            (self._shown(c, i), self._table_of(c) or c, None)
+            for i, (c, length) in enumerate(zip(self._containers, self._lengths, strict=True))
+            if len(c) != length or not all(map(is_, c, self._items[self._offset(i) : self._offset(i) + length]))
+        ]
+        found += [(v, t, k) for t, k, v in self.walk.entries if t.get(k, MISSING) is not v]
+        found += [(v, c, None) for c, v in self.walk.cells if getattr(c, "cell_contents", MISSING) is not v]
+        found += [(dict(t), t, None) for t, size in zip(self._sized, self._sizes, strict=True) if len(t) != size]
+        return found or [(None, None, None)]
+
+    def extend(self, codes: list[tuple[CodeType, dict[str, Any]]]) -> None:
+        """Compare also what code objects read that ran, though nothing that was known leads to them."""
+        if self.still_valid():
+            self.codes += codes
+            self._take(Walk(self.roots, self.codes))
+
+    def _offset(self, i: int) -> int:
+        return sum(self._lengths[:i])
+
+    def _shown(self, container: Any, i: int) -> Any:
+        """What a container held."""
+        items = self._items[self._offset(i) : self._offset(i) + self._lengths[i]]
+        table = self._table_of(container)
+        return list(items) if table is None else dict(zip(self._shown(table, i - 1), items, strict=True))
 
 
-def place(read: Callable[[], Any], value: Any) -> Watched:
-    """The watch over one place."""
-    if isinstance(value, np.ndarray) and value.nbytes <= ARRAY_LIMIT and value.dtype.kind in "biufc":
-        made = WatchedArray(read, value)
-        made.snapshot = (value.dtype, value.shape, value.tobytes())
-        return made
-    return Watched(read, value)
-
-
-def contents(value: Any) -> list[tuple[Any, int, tuple[Any, ...]]]:
-    """The containers inside `value` that can change, each with its length and its elements: while these are the same objects, nothing has changed."""
-    found: list[tuple[Any, int, tuple[Any, ...]]] = []
-    stack, seen, total = [value], set(), 0
-    while stack:
-        here = stack.pop()
-        if type(here) not in _CONTAINERS or id(here) in seen:
-            continue
-        seen.add(id(here))
-        if len(here) > LIMIT or total > LIMIT:
-            warn_of_size(here)
-            continue
-        items = tuple(elements(here))
-        total += len(items)
-        if type(here) is not tuple:
-            found.append((here, len(here), items))
-        stack.extend(items)
+def differing_floats(now: Walk, was: Walk, free: frozenset[Any] | set[Any]) -> set[int] | None:
+    """The positions of the facts of two walks that differ, but for free places; None where one of them is no float, or the walks are not alike."""
+    if len(now.facts) != len(was.facts):
+        return None
+    found = set()
+    for i, (a, b) in enumerate(zip(now.facts, was.facts, strict=True)):
+        if a != b:
+            place, before = now.floats.get(i), was.floats.get(i)
+            if place is None or before is None or place.name() != before.name():
+                return None
+            if place.name() not in free:
+                found.add(i)
     return found
 
 
-def elements(container: Any) -> Any:
-    """What a container holds, in order; keys and values of a dict."""
-    return chain(container, container.values()) if type(container) is dict else container
+def _same_array(now: Any, was: Any) -> bool:
+    return isinstance(now, np.ndarray) and now.dtype == was[0] and now.shape == was[1] and now.tobytes() == was[2]
 
 
-def warn_of_size(container: Any) -> None:
-    """Say that changes in a very large container are not seen."""
-    text = explain(
-        "compile",
-        f"the function can read a {type(container).__name__} with {len(container)} entries; later changes in it will not be seen",
-        "Pass what the function needs as an argument, or as a Tensor",
-    )
-    warnings.warn(text, RuntimeWarning, stacklevel=2)
+def watch(*roots: Any) -> Surroundings:
+    """What these functions and objects can read."""
+    return Surroundings(roots)
 
 
-def snapshot(value: Any) -> Any:
-    """A comparable copy of plain values and containers of them; _MISSING for what is compared by identity."""
-    if isinstance(value, _PLAIN):
-        return (type(value), repr(value) if isinstance(value, float) else value)
-    if type(value) in _CONTAINERS and len(value) <= LIMIT:
-        items = list(value.items()) if type(value) is dict else sorted(value, key=repr) if type(value) is set else value
-        return (type(value), tuple(_snapshot_or_identity(v) for v in items))
-    return _MISSING
-
-
-def _snapshot_or_identity(value: Any) -> Any:
-    found = snapshot(value)
-    return found if found is not _MISSING else id(value)
-
-
-def watch(function: Any) -> list[Watched]:
-    """Every place that `function`, and the user's functions and objects that it names, can read."""
-    found: list[Watched] = []
-    seen: set[int] = set()
-    stack: list[Any] = [function]
-    while stack and len(found) < LIMIT:
-        thing = stack.pop()
-        if id(thing) in seen:
-            continue
-        seen.add(id(thing))
-        # what tracegrad's own wrappers close over is followed but cannot change
-        fixed = isinstance(thing, FunctionType) and is_foreign(thing)
-        for read, value in places(thing):
-            if isinstance(value, (ModuleType, type)):
-                continue
-            if read is not None and not fixed and not (isinstance(value, FunctionType) and is_foreign(value)):
-                found.append(place(read, value))
-            if not isinstance(value, (*_PLAIN, Tensor, np.ndarray)):
-                stack.append(value)
-    return found
-
-
-def watch_gradients(found: list[Watched], captures: list[Tensor]) -> list[Watched]:
-    """Watches over the `.grad` of Tensors that the function reads: an optimiser puts another Tensor there."""
-    read = {id(t) for t in captures}
-    holders: dict[int, Tensor] = {id(t): t for t in captures}
-    for watched in found:
-        inner = [watched.value, *(i for _, _, items in watched.contents for i in items)]
-        holders.update((id(v), v) for v in inner if isinstance(v, Tensor))
-    chosen = [t for t in holders.values() if id(getattr(t, "_grad", None)) in read]
-    return [Watched(functools.partial(getattr, t, "_grad", None), t._grad) for t in chosen]
-
-
-def places(thing: Any) -> Iterator[tuple[Callable[[], Any] | None, Any]]:
-    """The places that one function or object reads directly: (how to read it, its value now); None for what a container's own watch sees."""
-    if isinstance(thing, MethodType):
-        yield from places(thing.__func__)
-        yield None, thing.__self__
-    elif isinstance(thing, functools.partial):
-        yield (lambda: thing.func), thing.func
-        yield (lambda: thing.args), thing.args
-        yield (lambda: thing.keywords), thing.keywords
-    elif isinstance(thing, FunctionType):
-        if hasattr(thing, "__wrapped__"):
-            yield (lambda: thing.__wrapped__), thing.__wrapped__
-        yield from function_places(thing)
-    elif isinstance(thing, (list, tuple, dict)):
-        if len(thing) <= LIMIT:
-            for item in thing.values() if isinstance(thing, dict) else thing:
-                if not isinstance(item, _PLAIN):
-                    yield None, item
-    elif hasattr(thing, "__dict__") and not isinstance(thing, (ModuleType, type)) and not is_foreign(type(thing)):
-        yield from object_places(thing)
-
-
-def object_places(thing: Any) -> Iterator[tuple[Callable[[], Any] | None, Any]]:
-    """The attributes of an object, as one dict; of a compiled function only what it compiles."""
-    kind = type(thing)
-    if kind.__module__.startswith("tracegrad.") and not kind.__module__.startswith(("tracegrad.nn", "tracegrad.optim")):
-        if hasattr(thing, "__wrapped__"):
-            yield None, thing.__wrapped__
-        return
-    yield functools.partial(attributes, thing), attributes(thing)
-    call = getattr(kind, "__call__", None)  # noqa: B004  (its code names what it reads)
-    if isinstance(call, FunctionType):
-        yield None, call
-
-
-def attributes(thing: Any) -> dict[str, Any]:
-    """The attributes of an object without the compiled methods that are kept there."""
-    found: dict[str, Any] = vars(thing)
-    if any(map(_is_cache, found)):
-        return {name: value for name, value in found.items() if not _is_cache(name)}
-    return found
-
-
-def _is_cache(name: str) -> bool:
-    return name.startswith("_compiled_")
-
-
-def function_places(function: FunctionType) -> Iterator[tuple[Callable[[], Any], Any]]:
-    """Closure cells, defaults and globals of a function of the user's."""
-    for cell in function.__closure__ or ():
-        try:
-            yield functools.partial(_cell, cell), cell.cell_contents
-        except ValueError:  # an empty cell
-            continue
-    if is_foreign(function):
-        return
-    if function.__defaults__:
-        yield (lambda: function.__defaults__), function.__defaults__
-    if function.__kwdefaults__:
-        yield (lambda: function.__kwdefaults__), function.__kwdefaults__
-    for name in names_of(function.__code__):
-        if name in function.__globals__:
-            yield functools.partial(function.__globals__.get, name, _MISSING), function.__globals__[name]
-
-
-def _cell(cell: Any) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:
-        return _MISSING
-
-
-def names_of(code: CodeType) -> set[str]:
-    """The global names that a code object and those inside it read."""
-    names = set(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            names |= names_of(constant)
-    return names
-
-
-def is_foreign(thing: Any) -> bool:
-    """Whether a function or class belongs to tracegrad, the standard library or an installed package."""
-    if isinstance(thing, FunctionType):
-        return thing.__code__.co_filename.startswith((*_FOREIGN, "<generated", "<frozen"))
-    return (getattr(thing, "__module__", "") or "").partition(".")[0] in (
-        "builtins",
-        "numpy",
-        "scipy",
-        "collections",
-        "functools",
-        "threading",
-    )
+__all__ = ["Place", "Surroundings", "watch"]

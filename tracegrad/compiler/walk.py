@@ -1,0 +1,356 @@
+"""What a function can read besides its arguments: a walk over the functions, objects, classes and modules that its code names.
+
+Attributes are followed by name: of an object, a class or a module of the user's only those count that some reached code names, so that a counter which only the
+caller changes costs nothing.  Code that asks for attributes by other means (`getattr`, `vars`) makes all of them count.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import sysconfig
+import warnings
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterable
+from enum import Enum
+from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from tracegrad.eager.tensor import Tensor
+from tracegrad.errors import explain
+
+LIMIT = 2_000  # places watched for one function, and entries of one container
+ARRAY_LIMIT = 16_384  # bytes of a NumPy array whose elements are compared; larger ones are compared by identity
+PLAIN = (int, float, bool, str, bytes, complex, type(None))
+SEQUENCES, TABLES = (list, tuple, deque), (dict, OrderedDict, defaultdict)
+CONTAINERS = frozenset((*SEQUENCES, *TABLES, set, frozenset))
+DYNAMIC = frozenset(
+    ("getattr", "hasattr", "vars", "__dict__", "attrgetter", "asdict", "astuple", "fields", "__slots__")
+)
+MISSING = object()
+FOREIGN = (
+    os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep,
+    *{sysconfig.get_path(kind) + os.sep for kind in ("stdlib", "platstdlib", "purelib", "platlib")},
+    "<generated",
+    "<frozen",
+)
+BUILTIN = frozenset(("builtins", "numpy", "scipy", "collections", "functools", "threading"))
+
+
+class Place:
+    """Where one float stands that can be put elsewhere: an entry of a dict or a list, or a cell."""
+
+    __slots__ = ("holder", "key")
+
+    def __init__(self, holder: Any, key: Any) -> None:
+        self.holder, self.key = holder, key
+
+    def read(self) -> Any:
+        """What stands there now."""
+        return self.holder.cell_contents if isinstance(self.holder, CellType) else self.holder[self.key]
+
+    def put(self, value: Any) -> None:
+        """Let something else stand there."""
+        if isinstance(self.holder, CellType):
+            self.holder.cell_contents = value
+        else:
+            self.holder[self.key] = value
+
+    def name(self) -> Any:
+        """What tells it from other places."""
+        return id(self.holder), self.key
+
+
+class Walk:
+    """The places that `roots` can read, in an order that depends on the form of the surroundings only.
+
+    entries, cells, getters and containers are the places by kind, each with its value now; sized the attribute tables of objects, in which names can appear.  facts holds a comparable text of everything: two walks with equal facts mean the same to the function.  floats gives for the position of a fact the
+    place of the float.  iterators and generators of random numbers are in `stateful`, Tensors in `tensors`.
+    """
+
+    def __init__(self, roots: Iterable[Any], codes: Iterable[tuple[CodeType, dict[str, Any]]] = ()) -> None:
+        self.entries: list[tuple[Any, Any, Any]] = []
+        self.cells: list[tuple[CellType, Any]] = []
+        self.getters: list[tuple[Callable[[], Any], Any]] = []
+        self.containers: list[Any] = []
+        self.arrays: list[tuple[Callable[[], Any], Any]] = []
+        self.sized: list[dict[str, Any]] = []
+        self.facts: list[Any] = []
+        self.floats: dict[int, Place] = {}
+        self.stateful: list[Any] = []
+        self.tensors: list[Tensor] = []
+        self.names: set[str] = set()
+        self.codes: set[CodeType] = set()
+        self._roots = list(roots)
+        self._seen: dict[Any, Any] = {}  # by identity; the objects stay alive with the walk
+        self._stack: list[Any] = self._roots[::-1]
+        self._named: list[
+            tuple[Any, Any, set[str]]
+        ] = []  # classes, modules and objects, with the names that were followed
+        self._dynamic = False
+        for code, scope in codes:
+            self.add_code(code, scope)
+        self._run()
+
+    def _run(self) -> None:
+        again = True
+        while again and len(self.facts) < 10 * LIMIT:
+            while self._stack:
+                self._visit(self._stack.pop())
+            self._dynamic = not DYNAMIC.isdisjoint(self.names)
+            for thing, table, done in self._named:
+                self._follow_names(thing, table, done)
+            again = bool(self._stack)
+        self.sized = [table for thing, table, _ in self._named if not isinstance(thing, (type, ModuleType))]
+
+    # --- places
+
+    def place(self, holder: Any, key: Any, value: Any) -> None:
+        """Note an entry of a table or of a class."""
+        self.entries.append((holder, key, value))
+        self._note(value, Place(holder, key) if type(holder) is dict else None)
+
+    def getter(self, read: Callable[[], Any], value: Any) -> None:
+        """Note a place that only a function can read."""
+        self.getters.append((read, value))
+        self._note(value, None)
+
+    def _note(self, value: Any, place: Place | None) -> None:
+        if type(value) is float and place is not None:
+            self.floats[len(self.facts)] = place
+        self.facts.append(fact(value))
+        if (
+            isinstance(value, np.ndarray)
+            and place is not None
+            and value.nbytes <= ARRAY_LIMIT
+            and value.dtype.kind in "biufc"
+        ):
+            self.arrays.append((place.read, (value.dtype, value.shape, value.tobytes())))
+            self.facts[-1] = self.arrays[-1][1]
+        if not isinstance(value, PLAIN):
+            self._stack.append(value)
+
+    # --- things
+
+    def _visit(self, thing: Any) -> None:
+        if id(thing) in self._seen or isinstance(thing, PLAIN):
+            return
+        self._seen[id(thing)] = thing
+        if isinstance(thing, Tensor):
+            self.tensors.append(thing)
+        elif isinstance(thing, FunctionType):
+            self._function(thing)
+        elif type(thing) in CONTAINERS:
+            self._container(thing)
+        elif isinstance(thing, MethodType):
+            self._stack += [thing.__self__, thing.__func__]
+        elif isinstance(thing, (staticmethod, classmethod)):
+            self._stack.append(thing.__func__)
+        elif isinstance(thing, property):
+            self._stack += [f for f in (thing.fdel, thing.fset, thing.fget) if f is not None]
+        elif isinstance(thing, functools.partial):
+            self._stack += [thing.keywords, thing.args, thing.func]
+        elif isinstance(thing, ModuleType):
+            if not is_foreign_file(getattr(thing, "__file__", None) or "<frozen"):
+                self._named.append((thing, vars(thing), set()))
+        elif isinstance(thing, type):
+            self._class(thing)
+        elif not isinstance(thing, (np.ndarray, np.generic, Enum)):
+            self._object(thing)
+
+    def _function(self, function: FunctionType) -> None:
+        foreign = is_foreign_file(
+            function.__code__.co_filename
+        )  # what tracegrad's own wrappers close over is followed but cannot change
+        if hasattr(function, "__wrapped__"):
+            self._stack.append(function.__wrapped__)
+        for cell in function.__closure__ or ():
+            value = contents_of(cell)
+            if value is MISSING:
+                continue
+            if foreign:
+                self._stack.append(value)
+            elif id(cell) not in self._seen:
+                self._seen[id(cell)] = cell
+                self.cells.append((cell, value))
+                self._note(value, Place(cell, "cell"))
+        if foreign:
+            return
+        self.codes.add(function.__code__)
+        if function.__defaults__:
+            self.getter(lambda: function.__defaults__, function.__defaults__)
+        if function.__kwdefaults__:
+            self.getter(lambda: function.__kwdefaults__, function.__kwdefaults__)
+        self.add_code(function.__code__, function.__globals__)
+
+    def add_code(self, code: CodeType, scope: dict[str, Any]) -> None:
+        """Note the globals that a code object names, and the modules that it imports."""
+        names = names_of(code)
+        self.names |= names
+        for name in sorted(names):
+            if name in scope:
+                self._global(scope, name)
+            elif name in sys.modules:
+                self._stack.append(sys.modules[name])
+
+    def _global(self, scope: dict[str, Any], name: str) -> None:
+        key = (id(scope), name)
+        if key in self._seen:
+            return
+        self._seen[key] = scope
+        value = scope[name]
+        if isinstance(value, ModuleType) or (isinstance(value, type) and is_foreign_class(value)):
+            self._stack.append(value)
+        else:
+            self.place(scope, name, value)
+
+    def _container(self, thing: Any) -> None:
+        if len(thing) > LIMIT or len(self.facts) > 8 * LIMIT:
+            if type(thing) is not tuple:
+                warn_of_size(thing)
+            return
+        self.facts.append((type(thing), len(thing)))
+        table = type(thing) in TABLES
+        if type(thing) not in (tuple, frozenset):
+            self.containers.append(thing)
+            if table:
+                self.containers.append(thing.values())
+        places = type(thing) is list or table
+        keys = list(thing) if table else range(len(thing))
+        if table:
+            self.facts += [fact(k) for k in keys]
+        for key, value in zip(keys, thing.values() if table else thing, strict=True):
+            self._note(value, Place(thing, key) if places else None)
+
+    def _class(self, thing: type) -> None:
+        for cls in thing.__mro__:
+            if id(cls) in self._seen and cls is not thing:
+                continue
+            self._seen[id(cls)] = cls
+            if not is_foreign_class(cls) and not issubclass(cls, Enum):
+                self._named.append((cls, vars(cls), set()))
+
+    def _object(self, thing: Any) -> None:
+        kind = type(thing)
+        if hasattr(kind, "__next__") or (kind.__module__ or "").startswith("numpy.random"):
+            self.stateful.append(thing)
+            return
+        try:
+            table = object.__getattribute__(thing, "__dict__")
+        except AttributeError:
+            table = None
+        if table is not None and "__wrapped__" in table:
+            self._stack.append(table["__wrapped__"])
+        internal = kind.__module__.startswith("tracegrad.")
+        if internal and not kind.__module__.startswith(("tracegrad.nn", "tracegrad.optim")):
+            return
+        if not internal:
+            self._stack.append(kind)
+        if kind.__module__.partition(".")[0] in BUILTIN:
+            return
+        for holder in slots_of(thing):
+            self.getter(functools.partial(getattr, thing, holder, MISSING), getattr(thing, holder, MISSING))
+        if table is not None:
+            self._named.append((thing, table, set()))
+
+    def _follow_names(self, thing: Any, table: Any, done: set[str]) -> None:
+        """Note the attributes that have been named since the last time."""
+        if isinstance(thing, type):
+            new = [
+                n
+                for n in table
+                if n not in done and (n in self.names or (n[:2] == "__" and isinstance(table[n], FunctionType)))
+            ]
+        elif isinstance(thing, ModuleType):
+            new = [n for n in self.names.intersection(table) if n not in done and n[:2] != "__"]
+        else:
+            everything = self._dynamic or not is_trimmed(type(thing))
+            new = [
+                n for n in table
+                if n not in done and (everything or n in self.names or n[:1] == "_" or n == "training") and n[:10] != "_compiled_"
+            ]  # fmt: skip
+        done.update(new)
+        for name in sorted(new):
+            self._global(table, name)
+
+
+def fact(value: Any) -> Any:
+    """A comparable copy of a plain value; the kind of a container, whose own facts follow; the identity of anything else."""
+    if isinstance(value, PLAIN):
+        return (type(value), repr(value) if isinstance(value, float) else value)
+    if isinstance(value, np.generic):
+        return (type(value), value.tobytes())
+    return type(value) if type(value) in CONTAINERS else id(value)
+
+
+def contents_of(cell: CellType) -> Any:
+    """What a cell holds; MISSING for an empty one."""
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return MISSING
+
+
+def warn_of_size(container: Any) -> None:
+    """Say that changes in a very large container are not seen."""
+    text = explain(
+        "compile",
+        f"the function can read a {type(container).__name__} with {len(container)} entries; later changes in it will not be seen",
+        "Pass what the function needs as an argument, or as a Tensor",
+    )
+    warnings.warn(text, RuntimeWarning, stacklevel=2)
+
+
+def names_of(code: CodeType) -> set[str]:
+    """The names of globals and attributes that a code object and those inside it use."""
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            names |= names_of(constant)
+    return names
+
+
+def slots_of(thing: Any) -> list[str]:
+    """The slots of an object of a class of the user's."""
+    found: list[str] = []
+    for cls in type(thing).__mro__:
+        own = cls.__dict__.get("__slots__", ())
+        if own and not is_foreign_class(cls):
+            found += [own] if isinstance(own, str) else [s for s in own if s not in ("__dict__", "__weakref__")]
+    return found
+
+
+@functools.cache
+def is_foreign_file(file: str) -> bool:
+    """Whether a file belongs to tracegrad, the standard library or an installed package."""
+    return file.startswith(FOREIGN)
+
+
+def is_foreign_class(cls: type) -> bool:
+    """Whether a class belongs to tracegrad, the standard library or an installed package."""
+    module = cls.__module__
+    if module == "__main__":
+        return False
+    return _is_foreign_module(module)
+
+
+@functools.cache
+def _is_foreign_module(name: str) -> bool:
+    module = sys.modules.get(name)
+    if name.partition(".")[0] in ("builtins", "tracegrad") or name in sys.builtin_module_names:
+        return True
+    file = getattr(module, "__file__", None)
+    return module is not None and (file is None or is_foreign_file(file))
+
+
+def is_trimmed(cls: type) -> bool:
+    """Whether only named attributes of such an object count: all its code is the user's, but for the base class of modules."""
+    return all(
+        not is_foreign_class(c)
+        or c is object
+        or (c.__module__.startswith("tracegrad.nn.module") and c.__name__ in ("Module", "ModuleState"))
+        for c in cls.__mro__
+    )
