@@ -52,6 +52,7 @@ class Compiled:
         self._quick: tuple[int, Callable[[tuple[Any, ...]], Any]] | None = None  # for so many positional arguments
         self._lock = threading.RLock()
         self._uncompiled: set[Any] = set()
+        self._codes: list[Any] = []  # what ran in recordings though no name leads to it
         self._steady: set[Any] = set()  # places of floats that decide by their exact value
         self._changes: dict[Any, int] = {}  # how many recordings of a signature changed Python objects
         self._shown: Tree | None = None
@@ -129,7 +130,7 @@ class Compiled:
         """The result by recording the call, which adds a path to the tree."""
         key, tensors = call.key, call.tensors
         trace = CallTrace(f"compile({getattr(self.function, '__name__', 'compile')})")
-        watched = watch(self.function)
+        watched = watch(self.function, codes=self._codes)
         watched.variable = tree.watched.variable if tree is not None else changing(self._trees[key], watched, self._steady)
         floats = Replaced(trace, watched.places())
         try:
@@ -137,6 +138,7 @@ class Compiled:
                 result = self._record(trace, call)
             sources, ending, roots = ending_of(trace, result)
             if tree is None:
+                self._codes = watched.codes
                 self._steady |= decided_by(trace)
                 watched.variable -= self._steady
                 tree = Tree(watched, self._program)

@@ -110,7 +110,12 @@ class Host:
                 )
         self.floats.__exit__()
         known = {id(c) for code in self.surroundings.walk.codes for c in nested(code)}
-        new = [(code, scope) for i, (code, scope) in self.entered.items() if i not in known]
+        known.update(id(c) for code, _ in self.surroundings.codes for c in nested(code))
+        new = [
+            (code, scope)
+            for i, (code, scope) in self.entered.items()
+            if i not in known and not str(scope.get("__name__")).startswith("namedtuple_")
+        ]
         if new:
             self.surroundings.extend(new)
 

@@ -29,11 +29,11 @@ class Surroundings:
     still_valid  whether it is so now        places  of floats that could become variable, by position among the facts
     """
 
-    def __init__(self, roots: Iterable[Any], variable: frozenset[Any] = frozenset()) -> None:
-        self.roots, self.variable = list(roots), variable
-        self.codes: list[tuple[CodeType, dict[str, Any]]] = []
+    def __init__(self, roots: Iterable[Any], codes: Iterable[tuple[CodeType, dict[str, Any]]] = ()) -> None:
+        self.roots, self.codes = list(roots), list(codes)
+        self.variable: frozenset[Any] = frozenset()
         self.more: list[tuple[Callable[[], Any], Any]] = []  # what was seen to be read while recording
-        self._take(Walk(self.roots))
+        self._take(Walk(self.roots, self.codes))
 
     def _take(self, walk: Walk) -> None:
         self.walk, self.facts = walk, walk.facts
@@ -206,9 +206,9 @@ def _same_array(now: Any, was: Any) -> bool:
     return isinstance(now, np.ndarray) and now.dtype == was[0] and now.shape == was[1] and now.tobytes() == was[2]
 
 
-def watch(*roots: Any) -> Surroundings:
-    """What these functions and objects can read."""
-    return Surroundings(roots)
+def watch(*roots: Any, codes: Iterable[tuple[CodeType, dict[str, Any]]] = ()) -> Surroundings:
+    """What these functions and objects can read, and the code objects with their globals."""
+    return Surroundings(roots, codes)
 
 
 __all__ = ["Place", "Surroundings", "watch"]

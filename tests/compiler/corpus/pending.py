@@ -7,7 +7,6 @@ and "fuzz.seed" for a random program.
 PENDING: set[str] = {
     "values.as_json",
     "values.constructed_from_items",
-    "training.learning_rate_changed_between_calls",
     "any_order.function_with_a_branch_in_backward",
     "calling.ordered_and_default_dicts",
     "calling.functions_as_arguments",
@@ -27,9 +26,6 @@ PENDING: set[str] = {
     "models.sharpness_aware_minimisation",
     "control_flow.simulated_bounces@jax",
     "control_flow.golden_section@jax",
-    "fuzz.1",
-    "fuzz.12",
-    "fuzz.13",
 }
 
 # eager tracegrad differs from torch here, for the reason beside it
