@@ -102,6 +102,12 @@ class Backward:
         """From leaves and cotangents to cotangents."""
         return vjp_graph(prepare(self.program.graph), self.followed, self.outputs)
 
+    @cached_property
+    def leaves_read(self) -> frozenset[int]:
+        """The leaves whose values the cotangents depend on."""
+        read = {i for node in self.graph.nodes for i in node.inputs} | set(self.graph.outputs)
+        return frozenset(i for i, leaf in enumerate(self.graph.leaves) if leaf in read)
+
     @property
     def is_split(self) -> bool:
         """Whether a backward has run."""
@@ -135,6 +141,12 @@ class CompiledCall(Op, family=True):
     def several(cls) -> bool:
         """A compiled call always has a tuple of results."""
         return True
+
+    @staticmethod
+    def reads_saved(node: Node, name: str, position: int) -> bool:
+        """Whether the backward needs this leaf: its memory may be written otherwise, as between operators."""
+        backward: Backward = node.attrs[0]
+        return name != "xs" or position in backward.leaves_read
 
     @staticmethod
     def vjp(

@@ -157,9 +157,9 @@ def _check_node(node: Node) -> None:
         return
     names = [*op.operands, *op.outputs]
     for name, entry in zip(names, saved, strict=False):
-        for value in entry if isinstance(entry, tuple) else (entry,):
+        for i, value in enumerate(entry if isinstance(entry, tuple) else (entry,)):
             write = _written.get(id(owner(value))) if isinstance(value, np.ndarray) else None
-            if write is not None and write.last > node.seq:
+            if write is not None and write.last > node.seq and op.reads_saved(node, name, i):
                 raise OverwrittenError(
                     explain(
                         op.name,

@@ -250,6 +250,11 @@ class Op:
         """Whether the operator has several results."""
         return len(cls.outputs) > 1
 
+    @staticmethod
+    def reads_saved(node: Any, name: str, position: int) -> bool:
+        """Whether a derivative reads the saved value of an operand or output: one of several, for a variadic operand."""
+        return True
+
     @classmethod
     def group(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
         """Flat input values as one value per operand: the variadic operand, which is the last, becomes a tuple."""
