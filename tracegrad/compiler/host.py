@@ -67,7 +67,6 @@ METHODS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "start_new_thread": (lambda o: True, "starts a thread"),
     "tofile": (lambda o: isinstance(o, np.ndarray), "writes to a file or stream"),
 }  # fmt: skip
-_INSTALLED = ("time", "posix", "nt", "_posixsubprocess", "_socket", "select", "_warnings", "_sqlite3")
 _found: dict[Any, str] = {}
 
 
@@ -75,7 +74,8 @@ class _Kinds(dict[str, int]):
     """Whose code a file holds."""
 
     def __missing__(self, file: str) -> int:
-        ours = file.startswith(INTERNAL)
+        frozen = file.startswith("<frozen")  # of the standard library, but for the code that imports
+        ours = file.startswith("<frozen importlib" if frozen else INTERNAL)
         found = self[file] = _OURS if ours else _FOREIGN if is_foreign_file(file) else _USERS
         return found
 
@@ -175,10 +175,10 @@ def effects_of_functions() -> dict[Any, str]:
     """Functions written in C, with what they do."""
     if not _found:
         _found.update(FUNCTIONS)
-    for name in _INSTALLED:
+    for name in REACHING:
         module = sys.modules.get(name)
-        if module is not None and module not in _found.values() and module.__name__ not in _found:
-            _found[module.__name__] = ""
+        if module is not None and name not in _found:
+            _found[name] = name
             _found.update(
                 (f, REACHING[name])
                 for key, f in vars(module).items()

@@ -7,6 +7,7 @@ caller changes costs nothing.  Code that asks for attributes by other means (`ge
 from __future__ import annotations
 
 import functools
+import opcode
 import os
 import sys
 import sysconfig
@@ -28,8 +29,21 @@ PLAIN = (int, float, bool, str, bytes, complex, type(None))
 SEQUENCES, TABLES = (list, tuple, deque), (dict, OrderedDict, defaultdict)
 CONTAINERS = frozenset((*SEQUENCES, *TABLES, set, frozenset))
 DYNAMIC = frozenset(
-    ("getattr", "hasattr", "vars", "__dict__", "attrgetter", "asdict", "astuple", "fields", "__slots__")
+    (
+        "getattr",
+        "hasattr",
+        "setattr",
+        "delattr",
+        "vars",
+        "__dict__",
+        "attrgetter",
+        "asdict",
+        "astuple",
+        "fields",
+        "__slots__",
+    )
 )
+STORE = opcode.opmap["STORE_ATTR"]
 MISSING = object()
 FOREIGN = (
     os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep,
@@ -90,6 +104,7 @@ class Walk:
         self._named: list[
             tuple[Any, Any, set[str]]
         ] = []  # classes, modules and objects, with the names that were followed
+        self._functions: list[FunctionType] = []
         self._dynamic = False
         for code, scope in codes:
             self.add_code(code, scope)
@@ -104,7 +119,14 @@ class Walk:
             for thing, table, done in self._named:
                 self._follow_names(thing, table, done)
             again = bool(self._stack)
+            if self._functions and any(map(stores_attributes, self.codes)):
+                self._named += [(f, f.__dict__, set()) for f in self._functions]
+                self._functions, again = [], True
         self.sized = [table for thing, table, _ in self._named if not isinstance(thing, (type, ModuleType))]
+
+    def reached(self, thing: Any) -> bool:
+        """Whether an object is one of those that the function can read."""
+        return self._seen.get(id(thing)) is thing
 
     # --- places
 
@@ -180,6 +202,7 @@ class Walk:
         if foreign:
             return
         self.codes.add(function.__code__)
+        self._functions.append(function)
         if function.__defaults__:
             self.getter(lambda: function.__defaults__, function.__defaults__)
         if function.__kwdefaults__:
@@ -189,6 +212,8 @@ class Walk:
     def add_code(self, code: CodeType, scope: dict[str, Any]) -> None:
         """Note the globals that a code object names, and the modules that it imports."""
         names = names_of(code)
+        if "globals" in names:
+            names |= {n for n, v in scope.items() if n[:2] != "__" and not isinstance(v, (ModuleType, type))}
         self.names |= names
         for name in sorted(names):
             if name in scope:
@@ -267,7 +292,7 @@ class Walk:
         elif isinstance(thing, ModuleType):
             new = [n for n in self.names.intersection(table) if n not in done and n[:2] != "__"]
         else:
-            everything = self._dynamic or not is_trimmed(type(thing))
+            everything = not isinstance(thing, FunctionType) and (self._dynamic or not is_trimmed(type(thing)))
             new = [
                 n for n in table
                 if n not in done and (everything or n in self.names or n[:1] == "_" or n == "training") and n[:10] != "_compiled_"
@@ -311,6 +336,12 @@ def names_of(code: CodeType) -> set[str]:
         if isinstance(constant, CodeType):
             names |= names_of(constant)
     return names
+
+
+def stores_attributes(code: CodeType) -> bool:
+    """Whether a code object, or one inside it, sets attributes."""
+    inside = (c for c in code.co_consts if isinstance(c, CodeType))
+    return STORE in code.co_code[::2] or "setattr" in code.co_names or any(map(stores_attributes, inside))
 
 
 def slots_of(thing: Any) -> list[str]:
