@@ -71,6 +71,9 @@ class _Settings:
         self.verify = os.environ.get("TRACEGRAD_VERIFY", "0") not in ("0", "")
         self.dump = os.environ.get("TRACEGRAD_DUMP", "")
         self.max_paths = int(os.environ.get("TRACEGRAD_MAX_PATHS", "64"))  # courses of one signature that are compiled
+        self.log = os.environ.get("TRACEGRAD_LOG", "")  # some of guards, passes, source, cache, with commas between
+        self.cache_dir = os.environ.get("TRACEGRAD_CACHE_DIR", "")  # where compile() keeps programs; "" keeps none
+        self.cache_limit = int(os.environ.get("TRACEGRAD_CACHE_LIMIT", "256"))  # MiB of files there
 
 
 settings = _Settings()

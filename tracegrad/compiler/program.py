@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad.backends.base import Executable, backend
+from tracegrad.backends.base import Executable
 from tracegrad.compiler.replay import replay
 from tracegrad.compiler.split import Split
+from tracegrad.compiler.stages import Stages, emitted, optimised_graph
 from tracegrad.config import local
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.ir.builder import projections
@@ -21,7 +22,7 @@ from tracegrad.ir.prelude import Ops
 from tracegrad.ir.types import Type
 from tracegrad.passes.differentiate import differentiable, vjp_graph
 from tracegrad.passes.partition import Partition
-from tracegrad.passes.pipeline import optimise, prepare
+from tracegrad.passes.pipeline import prepare
 
 
 class Program:
@@ -30,8 +31,9 @@ class Program:
     def __init__(self, graph: Graph, backend_name: str) -> None:
         self.graph, self.backend_name = graph, backend_name
         self.follows = followed_outputs(graph)
-        self.optimised = optimise(graph, backend_name)
-        self.executable: Executable = backend(backend_name)(self.optimised)
+        self.stages = Stages()
+        self.optimised = optimised_graph(graph, backend_name, self.stages)
+        self.executable: Executable = emitted(self.optimised, backend_name, self.stages)
         self._backward: dict[tuple[int, ...], Backward] = {}
 
     def run(self, tensors: Sequence[Tensor], alone: bool = False) -> list[Tensor]:

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from tracegrad.backends.base import Executable, backend
+from tracegrad.compiler.stages import divided
 from tracegrad.ir.graph import Graph
-from tracegrad.passes.differentiate import vjp_graph
-from tracegrad.passes.partition import Partition, partition
-from tracegrad.passes.pipeline import optimise, prepare
+from tracegrad.passes.partition import Partition
 
 
 class Split:
@@ -22,8 +21,7 @@ class Split:
     def __init__(
         self, graph: Graph, followed: Sequence[int], outputs: Sequence[int], backend_name: str, plain: Executable
     ) -> None:
-        joint = optimise(vjp_graph(prepare(graph), followed, outputs, keep_outputs=True), backend_name)
-        self.parts: Partition = partition(joint, len(graph.outputs), len(outputs))
+        self.parts: Partition = divided(graph, followed, outputs, backend_name)
         self.result_count = len(graph.outputs)
         made = backend(backend_name, backward=True)  # its leaves are kept: nothing is donated
         self.forward: Executable = made(self.parts.forward) if self.parts.saved else plain

@@ -85,14 +85,15 @@ def _node_json(node: Node, places: dict[Node, int]) -> dict[str, Any]:
 def _operand_json(value: Any, places: dict[Node, int]) -> Any:
     if isinstance(value, Node):
         return {"value": places[value]}
-    return {"opaque": _type_json(value)} if isinstance(value, Type) else _literal_json(value)
+    return {"opaque": _type_json(value)} if isinstance(value, Type) else literal_json(value)
 
 
 def _attribute_json(value: Any) -> Any:
-    return {"graph": _document(value)} if isinstance(value, Graph) else _literal_json(value)
+    return {"graph": _document(value)} if isinstance(value, Graph) else literal_json(value)
 
 
-def _literal_json(value: Any) -> Any:
+def literal_json(value: Any) -> Any:
+    """A literal as JSON; NotSupportedError for anything else."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, int):
@@ -108,9 +109,9 @@ def _literal_json(value: Any) -> Any:
     if isinstance(value, np.dtype) and value.name in SHORT_NAMES:
         return {"dtype": SHORT_NAMES[value.name]}
     if isinstance(value, slice):
-        return {"slice": [_literal_json(v) for v in (value.start, value.stop, value.step)]}
+        return {"slice": [literal_json(v) for v in (value.start, value.stop, value.step)]}
     if isinstance(value, tuple):
-        return {"tuple": [_literal_json(v) for v in value]}
+        return {"tuple": [literal_json(v) for v in value]}
     raise NotSupportedError(
         explain("to_json", f"an attribute value {object_text(value)} is no literal and cannot be stored")
     )
@@ -130,7 +131,7 @@ def from_json(document: str | dict[str, Any], limits: Limits = LIMITS) -> Graph:
     """
     if isinstance(document, str):
         document = _loaded(document, limits)
-    return _Reader(limits).graph(document)
+    return Reader(limits).graph(document)
 
 
 def _loaded(text: str, limits: Limits) -> Any:
@@ -161,7 +162,9 @@ def _fail(path: str, problem: str) -> NoReturn:
     raise FormatError(explain("from_json", f"{path}: {problem}"))
 
 
-class _Reader:
+class Reader:
+    """Reads one document; each method raises FormatError with the path of what it does not take."""
+
     def __init__(self, limits: Limits, root: str = "$", depth: int = 0) -> None:
         self.limits, self.root, self.depth = limits, root, depth
         self.values: list[Node] = []
@@ -273,7 +276,7 @@ class _Reader:
         self.object(value, path, ("graph",))
         if self.depth >= self.limits.depth:
             _fail(path, f"graphs are nested deeper than the limit of {self.limits.depth}")
-        inner = _Reader(self.limits, f"{path}.graph", self.depth + 1)
+        inner = Reader(self.limits, f"{path}.graph", self.depth + 1)
         return inner.graph(value["graph"])
 
     def location(self, value: Any, path: str) -> tuple[str, int]:
