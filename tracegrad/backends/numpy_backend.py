@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import re
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -84,11 +85,25 @@ class NumpyExecutable:
 
     def __init__(self, graph: Graph) -> None:
         self.source = numpy_source(graph)
-        scope: dict[str, Any] = {"np": np, "K": numpy_kernels}
-        # constants may overflow to inf when they are converted, as literals do in torch
-        with np.errstate(all="ignore"):
-            exec(compile(self.source, "<generated NumPy function>", "exec"), scope)
-        self.function = scope["compiled"]
+        self._take(_run(self.source)["compiled"])
+
+    @classmethod
+    def maker(cls, text: str, parameters: Sequence[str]) -> Callable[[str, Mapping[str, Any]], NumpyExecutable]:
+        """For a text with parameters: a function from the text that is shown and the parameters' values to an executable."""
+        inside = "".join(f"    {line}\n" for line in text.splitlines())
+        bind = _run(f"def bind({', '.join(parameters)}):\n{inside}\n    return compiled\n")["bind"]
+
+        def make(source: str, values: Mapping[str, Any]) -> NumpyExecutable:
+            made = cls.__new__(cls)
+            made.source = source
+            with np.errstate(all="ignore"):
+                made._take(bind(**values))
+            return made
+
+        return make
+
+    def _take(self, function: Callable[..., tuple[Array, ...]]) -> None:
+        self.function = function
         # a context of its own with a silent error state: entering it costs a fraction of np.errstate
         self._context = contextvars.copy_context()
         self._context.run(np.seterr, all="ignore")
@@ -106,6 +121,15 @@ class NumpyExecutable:
         except np.linalg.LinAlgError as error:
             raise LinAlgError(str(error)) from None
         return result
+
+
+def _run(source: str) -> dict[str, Any]:
+    """What generated text defines."""
+    scope: dict[str, Any] = {"np": np, "K": numpy_kernels}
+    # constants may overflow to inf when they are converted, as literals do in torch
+    with np.errstate(all="ignore"):
+        exec(compile(source, "<generated NumPy function>", "exec"), scope)
+    return scope
 
 
 def numpy_source(graph: Graph) -> str:

@@ -27,6 +27,13 @@ class Split:
         self.forward: Executable = made(self.parts.forward) if self.parts.saved else plain
         self.backward: Executable = made(self.parts.backward)
 
+    @classmethod
+    def of(cls, parts: Partition, result_count: int, forward: Executable, backward: Executable) -> Split:
+        """The split that has these executables."""
+        made = cls.__new__(cls)
+        made.parts, made.result_count, made.forward, made.backward = parts, result_count, forward, backward
+        return made
+
     def run(self, arrays: Sequence[Any]) -> tuple[Sequence[Any], tuple[Any, ...]]:
         """The program's results for these leaves, and what the backward wants saved beside the leaves."""
         made = self.forward(*arrays)

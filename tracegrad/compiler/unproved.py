@@ -1,0 +1,95 @@
+"""Texts that serve a new size for the first time: their results are compared with those of the operators, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tracegrad.backends.base import Executable
+from tracegrad.compiler.generalise import Bound
+from tracegrad.compiler.split import Split
+from tracegrad.errors import TracegradError
+from tracegrad.ir.graph import Graph
+from tracegrad.ir.half import wide_array
+from tracegrad.passes.differentiate import vjp_graph
+
+if TYPE_CHECKING:
+    from tracegrad.compiler.program import Backward
+
+TOLERANCE = {4: 2e-4, 8: 1e-9}  # by bytes of a real number; relative to it and to the largest one
+HALF = 2e-2
+
+
+def alike(made: Sequence[Any], expected: Sequence[Any]) -> bool:
+    """Whether results are those of the operators, up to rounding; where the operators overflow anything may stand."""
+    return len(made) == len(expected) and all(map(_same, made, expected))
+
+
+def _same(made: Any, expected: Any) -> bool:
+    made, expected = np.asarray(made), np.asarray(expected)
+    if made.shape != expected.shape or made.dtype != expected.dtype:
+        return False
+    wide = wide_array(expected)
+    if wide.dtype.kind not in "fc":
+        return bool(np.array_equal(made, expected))
+    own = wide.itemsize // (2 if wide.dtype.kind == "c" else 1)
+    tolerance = HALF if wide is not expected else TOLERANCE.get(own, TOLERANCE[8])
+    made, expected = wide_array(made), wide
+    with np.errstate(all="ignore"):
+        known = np.isfinite(expected)
+        size = np.abs(np.where(known, expected, 0.0))
+        near = np.abs(made - expected) <= tolerance * (size + size.max(initial=0.0))
+    return bool(np.all(near | ~known))
+
+
+class Unproved:
+    """An executable that was made at other sizes; `settle` takes it, or None and gives one that was compiled."""
+
+    def __init__(self, executable: Any, graph: Graph, settle: Callable[[Executable | None], Executable]) -> None:
+        self.executable, self.graph, self.settle = executable, graph, settle
+        self.source: str = executable.source
+
+    def __call__(self, *arrays: Any) -> tuple[Any, ...]:
+        """The results, once they are known to be right."""
+        try:
+            made = self.executable(*arrays)
+            right = alike(made, self.graph(*arrays))
+        except (ArithmeticError, LookupError, TypeError, ValueError, TracegradError):
+            right = False
+        if right:
+            self.settle(self.executable)
+            return made  # type: ignore[no-any-return]
+        return self.settle(None)(*arrays)
+
+
+class UnprovedSplit:
+    """The halves of a program and its backward that were made at other sizes.  Until the first backward nothing is saved."""
+
+    def __init__(self, backward: Backward, bound: Bound) -> None:
+        self.backward, self.parts = backward, bound.about
+        program = backward.program
+        forward, back = bound.executables
+        self.bound = Split.of(
+            self.parts, len(program.graph.outputs), forward or program.executable, back or program.executable
+        )
+
+    def run(self, arrays: Sequence[Any]) -> tuple[Sequence[Any], None]:
+        """The results of the program, with nothing saved."""
+        return self.backward.program.executable(*arrays), None
+
+    def cotangents(self, arrays: Sequence[Any], saved: tuple[Any, ...] | None, given: Sequence[Any]) -> Sequence[Any]:
+        """The cotangents, once they are known to be right."""
+        program = self.backward.program
+        try:
+            results, kept = self.bound.run(arrays)
+            found = self.bound.cotangents(arrays, kept, given)
+            plain = vjp_graph(program.graph, self.backward.followed, self.backward.outputs)
+            right = alike(results, program.executable(*arrays)) and alike(found, plain(*arrays, *given))
+        except (ArithmeticError, LookupError, TypeError, ValueError, TracegradError):
+            right = False
+        if right:
+            self.backward.settle(self.bound)
+            return found
+        return self.backward.settle(None).cotangents(arrays, None, given)
