@@ -15,10 +15,12 @@ from tracegrad.backends.base import Target
 from tracegrad.backends.base import backend as find_backend
 from tracegrad.compiler.call_trace import CallTrace, NotCompilable
 from tracegrad.compiler.effects import Ending, by_operators, ending_of, grads_looked_at
+from tracegrad.compiler.generalise import Forms
 from tracegrad.compiler.host import hosting
 from tracegrad.compiler.places import Replaced, changing, decided_by, settle
 from tracegrad.compiler.program import Program
 from tracegrad.compiler.quick import quick_call
+from tracegrad.compiler.recent import Recent
 from tracegrad.compiler.recorder import recording
 from tracegrad.compiler.replay import leaf_names
 from tracegrad.compiler.signature import Call, as_argument, call_of
@@ -33,6 +35,8 @@ from tracegrad.ir.graph import Graph
 ENTRIES_PER_SIGNATURE = (
     64  # recordings of one signature that differ in what the function reads outside; the oldest goes first
 )
+SIGNATURES = 256  # signatures whose programs are kept (a quarter for JAX, where each has machine code of its own)
+FORMS = 256  # forms of graphs whose texts are kept, to serve other sizes
 
 
 class Compiled:
@@ -41,20 +45,22 @@ class Compiled:
     source  text of the programs that the last call ran        graph    the optimised Graph of the first of them
     """
 
-    def __init__(self, function: Callable[..., Any], backend: str) -> None:
+    def __init__(self, function: Callable[..., Any], backend: str, dynamic: bool | None = None) -> None:
         if not callable(function):
             raise ArgumentError(explain("compile", f"needs a function, got {type(function).__name__}"))
         find_backend(backend)
-        self.function, self.backend = function, backend
-        self._trees: dict[Any, list[Tree]] = {}
+        self.function, self.backend, self.dynamic = function, backend, dynamic
+        own = SIGNATURES if backend == "numpy" else SIGNATURES // 4
+        self._trees: Recent[Any, list[Tree]] = Recent(own)
+        self._forms = Forms(FORMS) if backend == "numpy" and dynamic is not False else None
         self._programs: weakref.WeakValueDictionary[Any, Program] = weakref.WeakValueDictionary()  # those in use
         self._compilations = 0
         self._quick: tuple[int, Callable[[tuple[Any, ...]], Any]] | None = None  # for so many positional arguments
         self._lock = threading.RLock()
-        self._uncompiled: set[Any] = set()
+        self._uncompiled: Recent[Any, bool] = Recent(SIGNATURES)
         self._codes: list[Any] = []  # what ran in recordings though no name leads to it
         self._steady: set[Any] = set()  # places of floats that decide by their exact value
-        self._changes: dict[Any, int] = {}  # how many recordings of a signature changed Python objects
+        self._changes: Recent[Any, int] = Recent(SIGNATURES)  # how many recordings of a signature changed Python objects
         self._shown: Tree | None = None
         self._remembered: Any = None
         self._warned = False
@@ -87,14 +93,14 @@ class Compiled:
         name = f"_compiled_{self.function.__name__}"
         found = instance.__dict__.get(name)
         if found is None:
-            found = Compiled(self.function.__get__(instance, owner), self.backend)
+            found = Compiled(self.function.__get__(instance, owner), self.backend, self.dynamic)
             object.__setattr__(instance, name, found)
         return found
 
     def _general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         call = call_of(args, kwargs)
         try:
-            trees = self._trees.setdefault(call.key, [])
+            trees = self._trees.use(call.key, list)
         except TypeError as error:
             raise ArgumentError(explain("compile", f"an argument cannot be part of the signature: {error}")) from error
         if call.key in self._uncompiled:
@@ -110,7 +116,7 @@ class Compiled:
                 return result
             if tree is not None and tree.paths >= settings.max_paths:
                 self._warn(f"takes more than {settings.max_paths} different courses; {tree.last_miss()}", None)
-                self._uncompiled.add(call.key)
+                self._uncompiled.put(call.key, True)
                 return self.function(*args, **kwargs)
             return self._recorded(call, tree)
 
@@ -131,7 +137,7 @@ class Compiled:
         key, tensors = call.key, call.tensors
         trace = CallTrace(f"compile({getattr(self.function, '__name__', 'compile')})")
         watched = watch(self.function, codes=self._codes)
-        watched.variable = tree.watched.variable if tree is not None else changing(self._trees[key], watched, self._steady)
+        watched.variable = tree.watched.variable if tree is not None else changing(self._trees.use(key, list), watched, self._steady)
         floats = Replaced(trace, watched.places())
         try:
             with floats, hosting(trace, watched, floats):
@@ -155,7 +161,7 @@ class Compiled:
                     explain("compile", problem, "Leave that part outside", location=stop.location)
                 ) from None
             trace.give_back()
-            self._uncompiled.add(key)
+            self._uncompiled.put(key, True)
             self._warn(stop.reason, stop.location)
             return self.function(*call.args, **call.kwargs)
         finally:
@@ -168,7 +174,7 @@ class Compiled:
         tree.generators[len(tree.generators) :] = trace.draws()[len(tree.generators) :]
         tree.grads.update((source.key(), (source, had)) for source, had in grads_looked_at(trace))
         tree.add(sources, trace.decisions, ending, roots)
-        trees = self._trees[key]
+        trees = self._trees.use(key, list)
         if tree not in trees:
             trees.append(tree)
             del trees[:-ENTRIES_PER_SIGNATURE]
@@ -189,12 +195,13 @@ class Compiled:
         tensors: list[Tensor],
     ) -> Any:
         """The result of a call whose recording cannot be used again."""
-        self._changes[key] = self._changes.get(key, 0) + 1
+        times = (self._changes.get(key) or 0) + 1
+        self._changes.put(key, times)
         if trace.given_up is not None:
-            self._uncompiled.add(key)
+            self._uncompiled.put(key, True)
             self._warn(*trace.given_up)
-        elif self._changes[key] > 1:  # the first call may have made what later ones only update
-            self._uncompiled.add(key)
+        elif times > 1:  # the first call may have made what later ones only update
+            self._uncompiled.put(key, True)
             self._warn(
                 f"changes a Python object that it does not own (it was {changed[0][0]!r:.80}), which a replay would skip", None
             )
@@ -237,9 +244,12 @@ class Compiled:
         )
         found = self._programs.get(key)
         if found is None:
-            found = self._programs[key] = Program(graph, self.backend)
-            self._compilations += 1
+            sizes = self._forms.of(graph) if self._forms is not None else None
+            found = self._programs[key] = Program(graph, self.backend, sizes, self._count)
         return found
+
+    def _count(self) -> None:
+        self._compilations += 1
 
     def _remember(self, call: Call, tree: Tree) -> None:
         """Make the tree the one that the next call tries first."""

@@ -28,8 +28,8 @@ def compile(  # noqa: A001  (torch's name)
 ) -> Any:
     """A fast version of `function`: recorded once per signature, optimised, and emitted for `backend` ("numpy" or "jax").
 
-    Of torch's backends "inductor" is "numpy" here; "eager" and "aot_eager", and disable=True, give back the function itself.  fullgraph, dynamic, mode and options
-    are accepted as torch takes them and change nothing: a program is always whole, and made anew for other shapes.  Further keywords, or `options`, are the backend's own:
+    Of torch's backends "inductor" is "numpy" here; "eager" and "aot_eager", and disable=True, give back the function itself.  fullgraph=True makes an error
+    of what would run uncompiled with a warning; dynamic, mode and options are accepted as torch takes them and change nothing.  Further keywords, or `options`, are the backend's own:
     device, donate, fusion, mesh, in_specs and out_specs for "jax" (docs/jax.md).
 
     Arguments may be Tensors, NumPy arrays, numbers, and nested tuples, lists and dicts of them; shapes, dtypes and all values that are not
@@ -56,5 +56,8 @@ def compile(  # noqa: A001  (torch's name)
     if backend == "jax":
         backend_options = {**(options or {}), **backend_options}
     if backend_options:
-        return Compiled(function, Target(backend, backend_options, parameter_names(function)))
-    return Compiled(function, "numpy" if backend == "inductor" else backend)
+        made = Compiled(function, Target(backend, backend_options, parameter_names(function)), dynamic)
+    else:
+        made = Compiled(function, "numpy" if backend == "inductor" else backend, dynamic)
+    made.fullgraph = fullgraph
+    return made

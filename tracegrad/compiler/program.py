@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from tracegrad.backends.base import Executable
+from tracegrad.compiler.generalise import Sizes
 from tracegrad.compiler.replay import replay
 from tracegrad.compiler.split import Split
 from tracegrad.compiler.stages import Stages, emitted, optimised_graph
+from tracegrad.compiler.unproved import Unproved, UnprovedSplit
 from tracegrad.config import local
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.ir.builder import projections
@@ -26,15 +28,45 @@ from tracegrad.passes.pipeline import prepare
 
 
 class Program:
-    """A graph compiled for one backend.  graph is what was recorded; optimised is what the backend compiled."""
+    """A graph compiled for one backend.
 
-    def __init__(self, graph: Graph, backend_name: str) -> None:
-        self.graph, self.backend_name = graph, backend_name
-        self.follows = followed_outputs(graph)
-        self.stages = Stages()
-        self.optimised = optimised_graph(graph, backend_name, self.stages)
-        self.executable: Executable = emitted(self.optimised, backend_name, self.stages)
+    graph       what was recorded
+    optimised   what the backend compiles
+    sizes       where texts serve several sizes: what is known of graphs of this form, and this graph's numbers
+    count       is called where it is compiled by itself rather than with a text that was made at other sizes
+    """
+
+    def __init__(
+        self, graph: Graph, backend_name: str, sizes: Sizes | None = None, count: Callable[[], None] = int
+    ) -> None:
+        self.graph, self.backend_name, self.sizes, self._count = graph, backend_name, sizes, count
+        self.follows, self.stages = followed_outputs(graph), Stages()
         self._backward: dict[tuple[int, ...], Backward] = {}
+        bound = sizes.family.bound(sizes.numbers) if sizes is not None else None
+        self.executable: Executable = (
+            self._compile() if bound is None else Unproved(bound.executables[0], graph, self._settle)
+        )
+
+    @cached_property
+    def optimised(self) -> Graph:
+        """The graph after all passes."""
+        return optimised_graph(self.graph, self.backend_name, self.stages)
+
+    def _compile(self) -> Executable:
+        made = emitted(self.optimised, self.backend_name, self.stages)
+        self._count()
+        if self.sizes is not None:
+            self.sizes.family.learn(self.sizes.numbers, [made.source])
+        return made
+
+    def _settle(self, proved: Executable | None) -> Executable:
+        """Take the executable that was proved, or compile where it was not."""
+        if proved is None:
+            assert self.sizes is not None
+            self.sizes.family.failures += 1
+            proved = self._compile()
+        self.executable = proved
+        return proved
 
     def run(self, tensors: Sequence[Tensor], alone: bool = False) -> list[Tensor]:
         """The outputs for these Tensors in the place of the graph's leaves; alone where nothing else of the call reads or writes the arguments."""
@@ -95,7 +127,7 @@ class Backward:
     def __init__(self, program: Program, followed: tuple[int, ...]) -> None:
         self.program, self.followed = program, followed
         self.outputs = differentiable(program.graph.outputs)  # those that have cotangents
-        self._split: Split | None = None
+        self._split: Split | UnprovedSplit | None = None
         if any(node.op is not None and not node.op.pure for node in program.graph.nodes):
             self._split = self.split  # the first backward must not run the forward again
 
@@ -116,12 +148,31 @@ class Backward:
         return self._split is not None
 
     @property
-    def split(self) -> Split:
+    def split(self) -> Split | UnprovedSplit:
         """The two halves; made on first use."""
         if self._split is None:
-            program = self.program
-            self._split = Split(program.graph, self.followed, self.outputs, program.backend_name, program.executable)
+            sizes = self.program.sizes
+            bound = sizes.halves(self.followed, self.outputs).bound(sizes.numbers) if sizes is not None else None
+            self._split = self._compile() if bound is None else UnprovedSplit(self, bound)
         return self._split
+
+    def _compile(self) -> Split:
+        program, sizes = self.program, self.program.sizes
+        made = Split(program.graph, self.followed, self.outputs, program.backend_name, program.executable)
+        if sizes is not None:
+            texts = [made.forward.source if made.parts.saved else "", made.backward.source]
+            structure = made.parts.saved, made.parts.leaves
+            sizes.halves(self.followed, self.outputs).learn(sizes.numbers, texts, structure, made.parts)
+        return made
+
+    def settle(self, proved: Split | None) -> Split:
+        """Take the halves that were proved, or compile where they were not."""
+        if proved is None:
+            assert self.program.sizes is not None
+            self.program.sizes.halves(self.followed, self.outputs).failures += 1
+            proved = self._compile()
+        self._split = proved
+        return proved
 
     def forward(self, arrays: tuple[Any, ...]) -> tuple[Sequence[Any], tuple[Any, ...] | None]:
         """The results for these leaves, and what to save beside the leaves: nothing before the first backward."""
