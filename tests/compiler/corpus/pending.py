@@ -17,8 +17,6 @@ PENDING: set[str] = {
     "calling.parameters_and_subclasses",
     "calling.device_and_dtype_arguments",
     "calling.objects_with_tensors",
-    "shapes.five_hundred_batch_sizes",
-    "shapes.five_hundred_batch_sizes_of_a_training_step",
     "in_place.data_assigned",
     "tricky.items_asked_for_their_type",
     "tricky.items_as_floats_everywhere",
