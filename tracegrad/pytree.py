@@ -1,11 +1,12 @@
 """Nested containers as a flat list of leaves and a description of the nesting.
 
-Containers: tuple, list, dict (in insertion order), namedtuple, dataclass instances and registered classes; None is a container without leaves; everything
-else is a leaf.  Subclasses of tuple, list and dict other than namedtuples are leaves unless registered.  Layer 0.
+Containers: tuple, list, dict (in insertion order), OrderedDict, defaultdict, deque, namedtuple, dataclass instances and registered classes; None is a container
+without leaves; everything else is a leaf.  Other subclasses of tuple, list and dict are leaves unless registered.  Layer 0.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -42,8 +43,11 @@ class TreeDef:
             return f"({', '.join(shown)}{',' if len(shown) == 1 else ''})"
         if self.kind is list:
             return f"[{', '.join(shown)}]"
-        if self.kind is dict:
-            return "{" + ", ".join(f"{key!r}: {child}" for key, child in zip(self.meta, shown, strict=True)) + "}"
+        if self.kind in _TABLES:
+            text = "{" + ", ".join(f"{key!r}: {child}" for key, child in zip(keys_of(self), shown, strict=True)) + "}"
+            return text if self.kind is dict else f"{self.kind.__name__}({text})"
+        if self.kind is deque:
+            return f"deque([{', '.join(shown)}])"
         if self.kind in _registered:
             return f"{self.kind.__name__}({', '.join([*shown, *([repr(self.meta)] if self.meta else [])])})"
         return f"{self.kind.__name__}({', '.join(f'{field}={child}' for field, child in zip(self.meta, shown, strict=True))})"
@@ -57,12 +61,17 @@ class TreeDef:
             )
         return _build(self, iter(given))
 
+    def close(self, children: list[Any]) -> Any:
+        """The container of this kind around children, which stay as they are."""
+        return _closed(self.kind, self.meta, children)
+
     def paths(self) -> list[str]:
         """How each leaf is reached, as text such as `[0]['weight'].scale`; for messages."""
         return list(_paths(self, ""))
 
 
 LEAF = TreeDef(_LEAF)
+_TABLES = (dict, OrderedDict, defaultdict)
 _EMPTY = TreeDef(_NONE)
 
 _registered: dict[type, tuple[Callable[[Any], tuple[Iterable[Any], Any]], Callable[[Any, list[Any]], Any]]] = {}
@@ -118,13 +127,40 @@ def is_namedtuple(cls: type) -> bool:
     return issubclass(cls, tuple) and hasattr(cls, "_fields") and hasattr(cls, "_make")
 
 
+def is_registered(cls: type) -> bool:
+    """Whether cls was made a container by `register`."""
+    return cls in _registered
+
+
+def is_container(cls: type) -> bool:
+    """Whether instances of exactly this class are containers."""
+    plain = cls in _TABLES or cls in (tuple, list, deque) or cls in _registered
+    return plain or is_namedtuple(cls) or hasattr(cls, "__dataclass_fields__")
+
+
+def open_container(tree: Any) -> tuple[TreeDef, tuple[Any, ...]]:
+    """The outermost nesting of a container, which can be closed around other children, and its children."""
+    opened = _open(tree)
+    if opened is None:
+        raise ArgumentError(explain("open_container", f"a {type(tree).__name__} is no container"))
+    return TreeDef(type(tree), opened[0]), opened[1]
+
+
+def keys_of(tree: TreeDef) -> tuple[Any, ...]:
+    """The keys of a dict's nesting, in order."""
+    return tree.meta[1:] if tree.kind is defaultdict else tree.meta  # type: ignore[no-any-return]
+
+
 def _open(tree: Any) -> tuple[Any, tuple[Any, ...]] | None:
     """(static data, children) of a container; None for a leaf."""
     cls = type(tree)
     if cls is tuple or cls is list:
         return (), tuple(tree)
-    if cls is dict:
-        return tuple(tree), tuple(tree.values())
+    if cls in _TABLES:
+        keys = tuple(tree) if cls is not defaultdict else (tree.default_factory, *tree)
+        return keys, tuple(tree.values())
+    if cls is deque:
+        return (tree.maxlen,), tuple(tree)
     if cls in _registered:
         children, meta = _registered[cls][0](tree)
         return meta, tuple(children)
@@ -160,17 +196,24 @@ def _build(treedef: TreeDef, given: Iterator[Any]) -> Any:
         return next(given)
     if kind == _NONE:
         return None
-    children = [_build(child, given) for child in treedef.children]
+    return _closed(kind, treedef.meta, [_build(child, given) for child in treedef.children])
+
+
+def _closed(kind: Any, meta: Any, children: list[Any]) -> Any:
     if kind is tuple or kind is list:
         return kind(children)
-    if kind is dict:
-        return dict(zip(treedef.meta, children, strict=True))
+    if kind is dict or kind is OrderedDict:
+        return kind(zip(meta, children, strict=True))
+    if kind is defaultdict:
+        return defaultdict(meta[0], zip(meta[1:], children, strict=True))
+    if kind is deque:
+        return deque(children, meta[0])
     if kind in _registered:
-        return _registered[kind][1](treedef.meta, children)
+        return _registered[kind][1](meta, children)
     if is_namedtuple(kind):
         return kind._make(children)
     made = object.__new__(kind)  # a dataclass: its __post_init__ checks were done when the user made it
-    for name, child in zip(treedef.meta, children, strict=True):
+    for name, child in zip(meta, children, strict=True):
         object.__setattr__(made, name, child)
     return made
 
@@ -179,10 +222,10 @@ def _paths(treedef: TreeDef, prefix: str) -> Iterator[str]:
     kind = treedef.kind
     if kind == _LEAF:
         yield prefix
-    elif kind is dict:
-        for key, child in zip(treedef.meta, treedef.children, strict=True):
+    elif kind in _TABLES:
+        for key, child in zip(keys_of(treedef), treedef.children, strict=True):
             yield from _paths(child, f"{prefix}[{key!r}]")
     else:
-        fields = kind not in (tuple, list) and kind not in _registered
+        fields = kind not in (tuple, list, deque) and kind not in _registered
         for i, child in enumerate(treedef.children):
             yield from _paths(child, f"{prefix}.{treedef.meta[i]}" if fields else f"{prefix}[{i}]")

@@ -10,6 +10,7 @@ from tracegrad import dtypes
 from tracegrad.autograd.function_context import BackwardCFunction
 from tracegrad.autograd.hooks import RemovableHandle, extra_of
 from tracegrad.autograd.saved_attributes import saved_attribute, saved_names
+from tracegrad.config import local
 from tracegrad.devices import CPU
 from tracegrad.dtypes import TorchClass
 from tracegrad.eager.tensor import Tensor
@@ -154,7 +155,8 @@ def grad_fn(tensor: Tensor) -> GradFn | None:
     """The view of the step that made this tensor; None for a leaf and for a value without history."""
     node = tensor._node
     if node is None or node.op is None or not node.needs:
-        return None
+        outer = local.trace.original(tensor) if node is not None and local.trace is not None else None
+        return None if outer is None else grad_fn(outer)
     return _edge(node)[0]  # type: ignore[no-any-return]
 
 

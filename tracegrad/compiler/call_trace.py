@@ -23,6 +23,7 @@ from tracegrad.eager.tensor import Tensor
 from tracegrad.eager.views import views_of
 from tracegrad.ir.node import Node, tick
 from tracegrad.ir.op import Op
+from tracegrad.slots import slots
 
 Location = tuple[str, int] | None
 Array = np.ndarray[Any, Any]
@@ -118,6 +119,7 @@ class CallTrace(Trace):
         self.grads_read: dict[int, Tensor] = {}  # whose .grad was looked at before it was set
         self.given_up: tuple[str, Location] | None = None
         self.given: dict[int, int] = {}  # id of an argument's name inside -> its position
+        self.derived: dict[int, Tensor] = {}  # arguments that are no leaves, by the id of the name inside
         self.fixed: dict[int, Tensor] = {}  # made of values that were read, so they are the same on this path
         self.floats: dict[int, tuple[Tensor, Any]] = {}  # numbers that stand in places of floats, with these
         self._varying: dict[Node, bool] = {}
@@ -137,12 +139,20 @@ class CallTrace(Trace):
     def argument(self, outer: Tensor, position: int, number: bool) -> Tensor:
         """The name inside for an argument."""
         t = self.leaf(outer._data, number, outer.requires_grad)
+        if type(outer) is not Tensor and type(outer) is not slots.inference_class:
+            t.__class__ = type(outer)
+        if t._node.needs and outer._node.op is not None:  # type: ignore[union-attr]
+            self.derived[id(t)] = outer
         if getattr(outer, "_grad", None) is not None:
             t._grad = outer._grad
         if number:
             t.__class__ = number_class(t._data.dtype)
         self.given[id(t)] = position
         return t
+
+    def original(self, t: Tensor) -> Tensor | None:
+        """The outer Tensor of an argument that is no leaf."""
+        return self.derived.get(id(t))
 
     def is_outside(self, t: Tensor) -> bool:
         """Whether t is of the outside world or an argument, so that a change of it is an effect."""
@@ -222,7 +232,7 @@ class CallTrace(Trace):
         """Whether derivatives begin at this name: a leaf of the outside world that requires grad, or one made so inside."""
         if super().begins_at(base):
             return True
-        if not self.is_outside(base):
+        if not self.is_outside(base) or id(base) in self.derived:
             return False
         node = self.outside.bases[id(base)][2] if id(base) in self.outside.bases else base._node
         return node is not None and node.op is None and node.needs
@@ -231,7 +241,7 @@ class CallTrace(Trace):
         """Note that backward() changes t.grad.  Raises NotCompilable where the sweep left what is recorded."""
         node = t._node
         known = node is not None and (node.seq > self.start or any(n is node for _, n in self.captured.values()))
-        if not known:
+        if not known or id(t) in self.derived:
             raise NotCompilable("backward() runs on into what was computed outside", user_location())
         self.note_grad(t)
 

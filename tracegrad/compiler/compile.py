@@ -13,6 +13,7 @@ import numpy as np
 from tracegrad import pytree
 from tracegrad.backends.base import Target
 from tracegrad.backends.base import backend as find_backend
+from tracegrad.compiler.arguments import Arguments
 from tracegrad.compiler.call_trace import CallTrace, NotCompilable
 from tracegrad.compiler.effects import Ending, by_operators, ending_of, grads_looked_at
 from tracegrad.compiler.generalise import Forms
@@ -22,11 +23,10 @@ from tracegrad.compiler.program import Program
 from tracegrad.compiler.quick import quick_call
 from tracegrad.compiler.recent import Recent
 from tracegrad.compiler.recorder import recording
-from tracegrad.compiler.replay import leaf_names
-from tracegrad.compiler.signature import Call, as_argument, call_of
+from tracegrad.compiler.results import taken_apart
 from tracegrad.compiler.tree import MISS, Tree
 from tracegrad.compiler.tree_text import tree_text
-from tracegrad.compiler.watch import watch
+from tracegrad.compiler.watch import Surroundings, watch
 from tracegrad.config import local, settings
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentError, MissingAttributeError, TraceError, explain
@@ -44,6 +44,8 @@ class Compiled:
 
     source  text of the programs that the last call ran        graph    the optimised Graph of the first of them
     """
+
+    fullgraph = False  # whether a function that cannot be compiled is an error
 
     def __init__(self, function: Callable[..., Any], backend: str, dynamic: bool | None = None) -> None:
         if not callable(function):
@@ -94,11 +96,12 @@ class Compiled:
         found = instance.__dict__.get(name)
         if found is None:
             found = Compiled(self.function.__get__(instance, owner), self.backend, self.dynamic)
+            found.fullgraph = self.fullgraph
             object.__setattr__(instance, name, found)
         return found
 
     def _general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        call = call_of(args, kwargs)
+        call = Arguments(args, kwargs)
         try:
             trees = self._trees.use(call.key, list)
         except TypeError as error:
@@ -115,12 +118,11 @@ class Compiled:
             if result is not MISS:
                 return result
             if tree is not None and tree.paths >= settings.max_paths:
-                self._warn(f"takes more than {settings.max_paths} different courses; {tree.last_miss()}", None)
-                self._uncompiled.put(call.key, True)
+                self._give_up(call.key, f"takes more than {settings.max_paths} different courses; {tree.last_miss()}", None)
                 return self.function(*args, **kwargs)
             return self._recorded(call, tree)
 
-    def _replayed(self, trees: list[Tree], tree: Tree | None, call: Call) -> Any:
+    def _replayed(self, trees: list[Tree], tree: Tree | None, call: Arguments) -> Any:
         """The result by what has been compiled, or MISS."""
         if tree is None or (tree.shares_memory(call.tensors)):
             return MISS
@@ -132,24 +134,23 @@ class Compiled:
             self._remember(call, tree)
         return result
 
-    def _recorded(self, call: Call, tree: Tree | None) -> Any:
+    def _recorded(self, call: Arguments, tree: Tree | None) -> Any:
         """The result by recording the call, which adds a path to the tree."""
         key, tensors = call.key, call.tensors
         trace = CallTrace(f"compile({getattr(self.function, '__name__', 'compile')})")
-        watched = watch(self.function, codes=self._codes)
+        watched = watch(self.function, *call.objects, codes=self._codes)
         watched.variable = tree.watched.variable if tree is not None else changing(self._trees.use(key, list), watched, self._steady)
         floats = Replaced(trace, watched.places())
         try:
             with floats, hosting(trace, watched, floats):
-                result = self._record(trace, call)
+                result = self._record(trace, call, watched)
             sources, ending, roots = ending_of(trace, result)
             if tree is None:
                 self._codes = watched.codes
                 self._steady |= decided_by(trace)
                 watched.variable -= self._steady
                 tree = Tree(watched, self._program)
-                names = leaf_names(self.function, call.args, call.kwargs)
-                tree.names = [n for n, d in zip(names, call.dynamic, strict=True) if d]
+                tree.names = call.names(self.function)
             trace.outside.restore()
             if ending.conflict(tensors):
                 raise NotCompilable("memory that it writes shows in another argument", None)
@@ -161,8 +162,7 @@ class Compiled:
                     explain("compile", problem, "Leave that part outside", location=stop.location)
                 ) from None
             trace.give_back()
-            self._uncompiled.put(key, True)
-            self._warn(stop.reason, stop.location)
+            self._give_up(key, stop.reason, stop.location)
             return self.function(*call.args, **call.kwargs)
         finally:
             trace.outside.restore()
@@ -198,42 +198,27 @@ class Compiled:
         times = (self._changes.get(key) or 0) + 1
         self._changes.put(key, times)
         if trace.given_up is not None:
-            self._uncompiled.put(key, True)
-            self._warn(*trace.given_up)
+            self._give_up(key, *trace.given_up)
         elif times > 1:  # the first call may have made what later ones only update
-            self._uncompiled.put(key, True)
-            self._warn(
+            self._give_up(
+                key,
                 f"changes a Python object that it does not own (it was {changed[0][0]!r:.80}), which a replay would skip", None
             )
         for _, holder, name in changed:
             settle(holder, name)
         return by_operators(trace, sources, ending, roots, tensors)
 
-    def _record(self, trace: CallTrace, call: Call) -> Any:
+    def _record(self, trace: CallTrace, call: Arguments, watched: Surroundings) -> Any:
         """Run the function on names of its own for the arguments."""
-        leaves, treedef = call.leaves, call.treedef
-        inner: list[Any] = []
-        names: dict[int, Tensor] = {}
-        position = 0
-        for leaf, d in zip(leaves, call.dynamic, strict=True):
-            if not d:
-                inner.append(leaf)
-                continue
-            number = isinstance(leaf, float) and not isinstance(leaf, np.generic)
-            made = names.get(id(leaf)) if isinstance(leaf, Tensor) else None
-            t = trace.argument(as_argument(leaf), position, number)
-            position += 1
-            if made is None:
-                names[id(leaf)] = made = t
-            inner.append(made)
-        new_args, new_kwargs = treedef.unflatten(inner)
-        with recording(trace):
-            result = self.function(*new_args, **new_kwargs)
-        if treedef.leaf_count != len(leaves) or any(isinstance(a, (list, dict)) for a in (*call.args, *new_kwargs.values())):
-            now, form = pytree.flatten((new_args, new_kwargs))
-            if form != treedef or any(a is not b for a, b in zip(now, inner, strict=True)):
-                raise NotCompilable("changes a container among its arguments", None)
-        return result
+        try:
+            args, kwargs = call.inside(trace)
+            with recording(trace):
+                result = self.function(*args, **kwargs)
+                if call.changed():
+                    raise NotCompilable("changes a container or an object among its arguments", None)
+                return taken_apart(result, lambda thing: call.keeps(thing) or watched.walk.reached(thing))
+        finally:
+            call.restore()
 
     def _program(self, graph: Graph) -> Program:
         """The compiled form of a piece; one for all pieces of the same text."""
@@ -251,7 +236,7 @@ class Compiled:
     def _count(self) -> None:
         self._compilations += 1
 
-    def _remember(self, call: Call, tree: Tree) -> None:
+    def _remember(self, call: Arguments, tree: Tree) -> None:
         """Make the tree the one that the next call tries first."""
         self._shown = tree
         if self._remembered is not tree or (tree.paths == 1 and self._quick is None):
@@ -259,13 +244,16 @@ class Compiled:
             quick = None if call.kwargs else quick_call(tree, call.args)
             self._quick = None if quick is None else (len(call.args), quick)
 
-    def _warn(self, reason: str, location: Any) -> None:
+    def _give_up(self, key: Any, reason: str, location: Any) -> None:
+        """Let a signature run uncompiled from now on, with a warning.  Raises TraceError where that is not wanted."""
+        where = f" at {location[0]}:{location[1]}" if location is not None else ""
+        if self.fullgraph:
+            raise TraceError(explain("compile", f"the function {reason}{where}", "Leave out fullgraph=True, or that part"))
+        self._uncompiled.put(key, True)
         if not self._warned:
             self._warned = True
-            where = f" at {location[0]}:{location[1]}" if location is not None else ""
-            warnings.warn(
-                explain("compile", f"the function {reason}{where}; it runs uncompiled"), RuntimeWarning, stacklevel=5
-            )
+            text = explain("compile", f"the function {reason}{where}; it runs uncompiled")
+            warnings.warn(text, RuntimeWarning, stacklevel=5)
 
     @property
     def tree(self) -> Tree:

@@ -10,7 +10,6 @@ import numpy as np
 from tracegrad import config, pytree
 from tracegrad.compiler.call_trace import CallTrace, NotCompilable
 from tracegrad.compiler.replay import replay
-from tracegrad.compiler.results import check_result
 from tracegrad.compiler.traced_numbers import TracedNumber
 from tracegrad.compiler.values import Source
 from tracegrad.config import local
@@ -144,8 +143,7 @@ def ending_of(trace: CallTrace, result: Any) -> tuple[dict[Node, Source], Ending
             leaves.append(("number" if isinstance(leaf, TracedNumber) else "tensor", None))
             roots.append(trace.node_of(leaf))
         else:
-            check_result(leaf)
-            leaves.append(("array" if isinstance(leaf, np.ndarray) else "static", leaf))
+            leaves.append(("array" if isinstance(leaf, (np.ndarray, set)) else "static", leaf))
     ending = Ending(treedef, leaves, len(trace.random_keys))
     for base in written:
         _, data, _ = trace.outside.bases[id(base)]

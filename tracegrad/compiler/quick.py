@@ -37,7 +37,7 @@ def quick_call(tree: Tree, args: Sequence[Any]) -> Callable[[tuple[Any, ...]], A
         return None
     statics = {i: value for i, (kind, value) in enumerate(ending.leaves) if kind == "static"}
     result = result_text(ending.treedef, statics)
-    if result is None or not all(type(a) in (Tensor, Parameter, float) for a in args):
+    if result is None or not all(type(a) is float or (type(a) in (Tensor, Parameter) and a._node is None) for a in args):
         return None
     scope: dict[str, Any] = {
         "MISS": MISS, "Tensor": Tensor, "Parameter": Parameter, "new": object.__new__, "MODE": GENERATED, "default": dtypes.default, "FLOAT": dtypes.default.float,

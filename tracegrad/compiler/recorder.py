@@ -93,6 +93,10 @@ class Trace:
         """Whether derivatives begin at this name."""
         return base._node in self.begun
 
+    def original(self, t: Tensor) -> Tensor | None:
+        """The outer Tensor of an argument that is no leaf; None for all else."""
+        return self.parent.original(t) if self.parent is not None else None
+
     def number(self, t: Tensor) -> Any:
         """What `.item()` gives where that stays in the recording; None where Python's number is to be read."""
         self.leave(t, "item")
@@ -163,6 +167,7 @@ class Trace:
         followed = local.grad_enabled and (any(op.rules) or hasattr(op, "vjp"))
         needs = followed and any(isinstance(n, Node) and n.needs for n in nodes)
         types = tuple(Type(a.shape, a.dtype) for a in arrays)
+        needs = needs and (op.several() or arrays[0].dtype.kind in "fcV")
         node = make_node(op, nodes, attrs, types if op.several() else types[0], needs=needs, extra=user_location())
         if needs:
             values = tuple(o._data if isinstance(o, Tensor) else o for o in operands)

@@ -184,7 +184,7 @@ class Tensor(metaclass=dtypes.TorchClass):
         """Whether no recorded operation made this tensor."""
         node = self._node
         if node is None or node.op is None or not node.needs:
-            return True
+            return node is None or not node.needs or local.trace is None or local.trace.original(self) is None
         return local.trace is not None and bool(local.trace.begins_at(self))
 
     @property
