@@ -6,13 +6,14 @@ are recorded as new values of these names; `Outside` puts everything back afterw
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tracegrad.autograd.function import Function
-from tracegrad.compiler.recorder import Trace, user_location
+from tracegrad.compiler.recorder import INTERNAL, Trace, user_location
 from tracegrad.compiler.traced_numbers import number_class
 from tracegrad.config import local
 from tracegrad.dtypes import F64, I64
@@ -76,6 +77,21 @@ class Read(NamedTuple):
     location: Location
 
 
+# code that names these looks at the type of a number, or hands it to code written in C that does
+TYPES = frozenset("type json Fraction Decimal fractions decimal statistics struct np numpy scipy ctypes Tensor is_tensor pickle".split())
+
+
+def asks_for_types() -> bool:
+    """Whether the user's function that asks for a number may look at its type."""
+    frame = sys._getframe(2)
+    while frame is not None:
+        code = frame.f_code
+        if not code.co_filename.startswith(INTERNAL):
+            return not TYPES.isdisjoint(code.co_names)
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
+
+
 class Outside:
     """Names of the outside world that a recording re-pointed, as they were before."""
 
@@ -122,6 +138,8 @@ class CallTrace(Trace):
         self.derived: dict[int, Tensor] = {}  # arguments that are no leaves, by the id of the name inside
         self.fixed: dict[int, Tensor] = {}  # made of values that were read, so they are the same on this path
         self.floats: dict[int, tuple[Tensor, Any]] = {}  # numbers that stand in places of floats, with these
+        self.exact = False  # whether .item() gives Python's numbers, by which the course is known
+        self.has_numbers = False
         self._varying: dict[Node, bool] = {}
         self._drawn_from: dict[int, tuple[Generator, int, int]] = {}
 
@@ -183,6 +201,10 @@ class CallTrace(Trace):
         """The one element as a number that stays in the program; None where Python's number must be read."""
         if t._data.size != 1 or t._data.dtype.kind not in "iufV" or not self.varies(self.node_of(t)):
             return None
+        if self.exact or asks_for_types():
+            self.leave(t, "item")
+            return None
+        self.has_numbers = True
         made = T.cast(T.reshape(T.detach(t), shape=()), dtype=I64 if t._data.dtype.kind in "iu" else F64)
         made.__dict__["_is_number"] = True
         made.__class__ = number_class(made._data.dtype)

@@ -34,10 +34,12 @@ def _nonzero_divisor(divisor: Any) -> None:
 
 def _divided(name: str) -> Callable[[Any, Any], Any]:
     of_tensors, python = getattr(Tensor, name), getattr(operator, name.strip("_").removeprefix("r"))
-    reflected = name.startswith("__r")
+    reflected, direct = name.startswith("__r"), getattr(Tensor, name.replace("__r", "__"))
 
     def divide(self: Any, other: Any) -> Any:
         numbers = isinstance(other, TracedNumber) or not isinstance(other, Tensor)
+        if not numbers:  # a Tensor, which asks a number's class first
+            return direct(other, self) if reflected else of_tensors(self, other)
         if numbers:
             _nonzero_divisor(self if reflected else other)
         if numbers and self._data.dtype.kind in "iub" and python is operator.truediv:
@@ -74,6 +76,7 @@ class TracedNumber(Tensor):
     """A number of a recording; see the module."""
 
     __slots__ = ()
+    _python: type = object
 
     def item(self) -> Any:
         """Python's number, which the recording notes as read."""
@@ -82,6 +85,15 @@ class TracedNumber(Tensor):
         return self._data.item()
 
     tolist = item
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:  # type: ignore[override]
+        """Python's class for such a number, so that isinstance() takes it for one."""
+        return self._python
+
+    @__class__.setter
+    def __class__(self, kind: type) -> None:
+        object.__dict__["__class__"].__set__(self, kind)
 
     def __repr__(self) -> str:
         if local.trace is not None:
@@ -97,6 +109,12 @@ class TracedNumber(Tensor):
 
     def __hash__(self) -> int:
         return hash(self.item())
+
+    def __copy__(self) -> Any:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -117,21 +135,21 @@ class TracedFloat(TracedNumber):
     """A float of a recording."""
 
     __slots__ = ()
-    _shown = "float"
+    _shown, _python = "float", float
 
 
 class TracedInt(TracedNumber):
     """An int of a recording."""
 
     __slots__ = ()
-    _shown = "int"
+    _shown, _python = "int", int
 
 
 class TracedBool(TracedNumber):
     """A truth value of a recording."""
 
     __slots__ = ()
-    _shown = "bool"
+    _shown, _python = "bool", bool
 
     def item(self) -> bool:
         """Python's bool, which the recording notes as read."""

@@ -45,7 +45,9 @@ def takes_number(op: type[Op], position: int, name: str) -> bool:
 
 
 def refuse_number(operation: str, name: str, position: int, value: Any) -> None:
-    """Raise torch's TypeError for what stands in the place of a Tensor."""
+    """Raise torch's TypeError for what stands in the place of a Tensor; a number of a recording may, although its class says that it is Python's."""
+    if isinstance(value, Tensor):
+        return
     problem = f"{operation}(): argument {name!r} (position {position + 1}) must be Tensor, not {type(value).__name__}"
     raise ArgumentError(explain(operation, problem))
 

@@ -13,7 +13,7 @@ from tracegrad import dtypes
 from tracegrad.config import local
 from tracegrad.devices import axis_order, check_device, preserve_format
 from tracegrad.dtypes import NUMBERS, SCALARS
-from tracegrad.eager.data import array_of, as_leaf, as_tensor, asarray, element_type, from_numpy, tensor
+from tracegrad.eager.data import array_of, as_leaf, as_tensor, asarray, element_type, from_numpy, implied_by, tensor
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.generator import (
     Generator,
@@ -166,7 +166,7 @@ def full(
                 "argument 'fill_value' must be Number, not Tensor, unless this has no axes and does not require grad"
             )
             raise ArgumentError(explain("full", problem, shape=list(fill_value._data.shape)))
-        value = T.cast(T.detach(fill_value), dtype=d or fill_value._data.dtype)
+        value = T.cast(T.detach(fill_value), dtype=d or implied_by(fill_value))
         made = T.cast(T.broadcast_to(T.reshape(value, shape=()), shape=shape), dtype=value._data.dtype)
     else:
         fill_value = fill_value.item() if isinstance(fill_value, np.generic) else fill_value
@@ -269,16 +269,16 @@ def full_like(
 
 def _number(operation: str, value: Any) -> Any:
     """A Python number from a number, a NumPy scalar or a tensor of one element."""
+    if isinstance(value, Tensor):
+        if local.trace is not None:
+            local.trace.leave(value, f"a bound of {operation}")
+        value = value._data
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, (int, float)):
         return value
     if isinstance(value, complex):
         raise DTypeError(explain(operation, f"value cannot be converted to type double without overflow: {value}"))
-    if isinstance(value, Tensor):
-        if local.trace is not None:
-            local.trace.leave(value, f"a bound of {operation}")
-        value = value._data
     if isinstance(value, (np.generic, np.ndarray)) and value.size == 1:
         return value.item()
     raise ArgumentError(explain(operation, f"bounds must be numbers, got {type(value).__name__}"))

@@ -46,7 +46,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """data as a tensor: itself if it is one of that dtype, sharing the memory of a NumPy array of that dtype, else a copy."""
     check_device("as_tensor", device)
     wanted = element_type("as_tensor", dtype)
-    if isinstance(data, Tensor):
+    if isinstance(data, Tensor) and (wanted is not None or "_is_number" not in data.__dict__):
         return data if wanted is None or data._data.dtype == wanted else T.cast(data, dtype=wanted)
     if isinstance(data, np.ndarray) and wanted in (None, data.dtype):
         return from_numpy(data)
@@ -171,7 +171,7 @@ def _implied(leaves: list[Any], nested: bool = True) -> Any:
 
 def _implied_one(value: Any, nested: bool) -> Any:
     if isinstance(value, Tensor):
-        return value._data.dtype
+        return implied_by(value)
     if isinstance(value, (np.ndarray, np.generic)):
         return dtypes.from_numpy(value.dtype).numpy
     if isinstance(value, NUMBERS):
@@ -183,6 +183,12 @@ def _implied_one(value: Any, nested: bool) -> Any:
             raise ArgumentValueError(explain("tensor", f"too many dimensions {type(value).__name__!r}"))
         raise ArgumentError(explain("tensor", f"new(): invalid data type '{type(value).__name__}'"))
     raise DTypeError(explain("tensor", f"Could not infer dtype of {type(value).__name__}"))
+
+
+def implied_by(value: Tensor) -> Any:
+    """The dtype of what is made from a Tensor; a float of a recording counts as Python's, which has the default dtype."""
+    d = value._data.dtype
+    return dtypes.default.float if d.kind == "f" and "_is_number" in value.__dict__ else d
 
 
 def _plain(data: Any) -> Any:
@@ -222,7 +228,7 @@ def _check_array(operation: str, array: Array) -> None:
 def _recorded(data: Any, wanted: Any) -> Tensor:
     """`tensor` while recording: operators, so that the value is part of the program."""
     if isinstance(data, Tensor):
-        copy: Tensor = T.cast(T.detach(data), dtype=wanted or data._data.dtype)
+        copy: Tensor = T.cast(T.detach(data), dtype=wanted or implied_by(data))
         return copy
     leaves = _leaves(data) if _is_sequence(data) else []
     if any(isinstance(leaf, Tensor) for leaf in leaves):

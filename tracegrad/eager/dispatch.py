@@ -98,6 +98,8 @@ def general(op: type[Op], args: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
             return getattr(T, op.name)(*pair)
     if np.ndarray in map(type, args):
         args = _with_arrays(op, args)
+    if local.trace is not None and attrs:
+        attrs = tuple([a.item() if isinstance(a, Tensor) and "_is_number" in a.__dict__ else a for a in attrs])
     try:
         operands = [_operand(op, a) for a in args]
     except ArgumentError:
@@ -322,10 +324,10 @@ def promote_operands(op: type[Op], operands: list[Any]) -> list[Any]:
     if local.trace is not None:
         # a Python float that is an argument of a recorded function: it follows the dtypes that it meets, like a literal
         arguments = [t for t in tensors if "_is_number" in t.__dict__]
-        if len(arguments) == len(tensors) and tensors:
-            return operands
+        if len(arguments) == len(tensors) and tensors and all(_counts_as_number(o) for o in operands):
+            return _alike(op, operands, places)
         tensors = [t for t in tensors if "_is_number" not in t.__dict__]
-        numbers += [dtypes.default.float] * len(arguments)
+        numbers += [dtypes.default.float if t._data.dtype.kind == "f" else t._data.dtype for t in arguments]
     target = dtypes.result_dtype(
         [t._data.dtype for t in tensors if t._data.ndim], [t._data.dtype for t in tensors if not t._data.ndim], numbers
     )
@@ -352,6 +354,26 @@ def promote_operands(op: type[Op], operands: list[Any]) -> list[Any]:
         elif target.kind in "iu" and op.promotion in ("arithmetic", "number"):
             out[i] = _wrapped(op, value, target)
     return out
+
+
+def _counts_as_number(operand: Any) -> bool:
+    return not isinstance(operand, Tensor) or "_is_number" in operand.__dict__
+
+
+def _alike(op: type[Op], operands: list[Any], places: list[int]) -> list[Any]:
+    """Operands that are all numbers of a recording, or literals: of the dtype that Python's numbers would have."""
+    given = [operands[i] for i in places]
+    kinds = {o._data.dtype.kind if isinstance(o, Tensor) else dtypes.number_dtype(o).kind for o in given}
+    if kinds == {"b"} and op.promotion == "arithmetic":
+        target = dtypes.I64
+    elif len(kinds) == 1 or "c" in kinds:
+        return operands
+    else:
+        target = dtypes.F64 if "f" in kinds else dtypes.I64
+    return [
+        T.promote(o, dtype=target) if i in places and isinstance(o, Tensor) and o._data.dtype != target else o
+        for i, o in enumerate(operands)
+    ]
 
 
 # with half precision torch takes the number as it is in these, and in the others as the tensor would hold it: 0.1 == tensor(0.1)

@@ -79,11 +79,11 @@ def is_known(value: Any) -> bool:
 
 def as_number(value: Any) -> Any:
     """The Python number that a NumPy number or a tensor without axes is, where torch's signature has a number; anything else as it is."""
-    if value is None or isinstance(value, NUMBERS) or getattr(value, "shape", None) != ():
+    if value is None or is_number(value) or getattr(value, "shape", None) != ():
         return value
     return value.item() if hasattr(value, "item") else value
 
 
 def is_number(value: Any) -> bool:
-    """Whether an operand is a Python number, whose value is a static part of the program."""
-    return isinstance(value, NUMBERS)
+    """Whether an operand is a Python number, whose value is a static part of the program; not one that a recording keeps as a Tensor."""
+    return type(value) in NUMBERS or (isinstance(value, NUMBERS) and not hasattr(value, "_data"))
