@@ -83,7 +83,11 @@ T = TensorOps()
 
 def general(op: type[Op], args: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
     """Apply an operator to Tensors, arrays and Python numbers with normalised attributes."""
-    if local.inference and local.trace is None:
+    if local.trace is not None and not attrs:
+        noted = local.trace.plain(op, args)
+        if noted is not None:
+            return noted
+    elif local.inference and local.trace is None:
         return _in_inference_mode(op, args, attrs)
     if (
         len(args) == 2
