@@ -18,7 +18,6 @@ import numpy as np
 
 from tracegrad import config
 from tracegrad.autograd import templates as templates  # autograd.Function asks it while a recording runs
-from tracegrad.compiler.rolling import Recorded
 from tracegrad.compiler.plain import record_plain
 from tracegrad.config import local
 from tracegrad.eager.dispatch import T
@@ -159,14 +158,14 @@ class Trace:
             found = self.captured[id(operand)] = (operand, node)
         return found[1]
 
-    def record(self, op: type[Op], operands: Sequence[Any], attrs: tuple[Any, ...], arrays: tuple[Any, ...]) -> Any:
-        """Note one operator that has computed `arrays`; returns its Tensor, or a tuple of them."""
-        if op.value_dependent and not any(op.rules):  # its values may be read, so they are the same at every use
-            return tuple(handle(a, None) for a in arrays) if op.several() else handle(arrays[0], None)
     def plain(self, op: type[Op], args: tuple[Any, ...]) -> Tensor | None:
         """The result of an elementwise operator on floating Tensors of one type, noted quickly; None for all others."""
         return record_plain(self, op, args, user_location)
 
+    def record(self, op: type[Op], operands: Sequence[Any], attrs: tuple[Any, ...], arrays: tuple[Any, ...]) -> Any:
+        """Note one operator that has computed `arrays`; returns its Tensor, or a tuple of them."""
+        if op.value_dependent and not any(op.rules):  # its values may be read, so they are the same at every use
+            return tuple(handle(a, None) for a in arrays) if op.several() else handle(arrays[0], None)
         nodes = tuple(self.node_of(o) for o in operands)
         if not local.grad_enabled:
             nodes = tuple(self.constant(n) for n in nodes)
@@ -196,16 +195,6 @@ class Trace:
 
     def constant(self, node: Any) -> Any:
         """What an operator under no_grad reads: the graph says that no derivative flows here, since it is differentiated again later."""
-    def _several(self, op: type[Op], node: Node, arrays: tuple[Any, ...]) -> tuple[Tensor, ...]:
-        """The Tensors of an operator with several results."""
-        pieces = projections(node)
-        if len(op.outputs) == len(pieces):
-            for piece, name in zip(pieces, op.outputs, strict=True):
-                piece.needs = piece.needs and name not in op.nondiff_outputs
-        for piece in pieces:
-            self.recorded.add(piece)
-        return tuple([handle(a, p) for a, p in zip(arrays, pieces, strict=True)])
-
         if not isinstance(node, Node) or not node.needs:
             return node
         found = self._constants.get(node)
@@ -344,24 +333,11 @@ def is_number(operand: Any) -> bool:
     return not isinstance(operand, Tensor) or "_is_number" in operand.__dict__
 
 
-_with_rules: dict[type[Op], bool] = {}
-
-
-def _has_rules(op: type[Op]) -> bool:
-    found = _with_rules.get(op)
-    if found is None:
-        found = _with_rules[op] = any(op.rules) or hasattr(op, "vjp")
-    return found
-
-
 def user_location() -> tuple[str, int] | None:
     """File and line of the nearest frame of the user's: outside this package, the standard library and installed packages.
 
     When all the code is of installed packages, the nearest frame outside this one.
     """
-_places: dict[str, int] = {}  # per file: 0 for this package's, 1 for installed ones, 2 for the user's
-
-
     frame = sys._getframe(1)
     nearest = None
     while frame is not None:
