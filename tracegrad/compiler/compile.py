@@ -21,6 +21,7 @@ from tracegrad.compiler.host import hosting
 from tracegrad.compiler.places import Replaced, changing, decided_by, settle
 from tracegrad.compiler.program import Program
 from tracegrad.compiler.quick import quick_call
+from tracegrad.compiler.quick_calls import QuickCalls
 from tracegrad.compiler.recent import Recent
 from tracegrad.compiler.recorder import recording
 from tracegrad.compiler.results import taken_apart
@@ -58,6 +59,7 @@ class Compiled:
         self._programs: weakref.WeakValueDictionary[Any, Program] = weakref.WeakValueDictionary()  # those in use
         self._compilations = 0
         self._quick: tuple[int, Callable[[tuple[Any, ...]], Any]] | None = None  # for so many positional arguments
+        self._quicks = QuickCalls(SIGNATURES)
         self._lock = threading.RLock()
         self._uncompiled: Recent[Any, bool] = Recent(SIGNATURES)
         self._codes: list[Any] = []  # what ran in recordings though no name leads to it
@@ -80,6 +82,11 @@ class Compiled:
                 return result
         if local.trace is not None:  # inside another recording: part of that program
             return self.function(*args, **kwargs)
+        if not kwargs and (found := self._quicks.find(args)) is not None:
+            result = found[0](args)
+            if result is not MISS:
+                self._quick, self._shown, self._remembered = (len(args), found[0]), found[1], found[1]
+                return result
         return self._general(args, kwargs)
 
     def __getattr__(self, name: str) -> Any:
@@ -243,6 +250,8 @@ class Compiled:
             self._remembered = tree
             quick = None if call.kwargs else quick_call(tree, call.args)
             self._quick = None if quick is None else (len(call.args), quick)
+            if quick is not None:
+                self._quicks.add(call.args, quick, tree)
 
     def _give_up(self, key: Any, reason: str, location: Any) -> None:
         """Let a signature run uncompiled from now on, with a warning.  Raises TraceError where that is not wanted."""

@@ -19,6 +19,7 @@ from tracegrad.ir.graph import Graph
 SAMPLES = 12  # texts of one form that are kept; the oldest go
 ROUNDING = 1e-15  # relative difference by which formulas that mean the same may differ
 NUMBER = re.compile(r"(?<![\w.])(\d+\.?\d*(?:e[+-]?\d+)?)(?![\w.])")
+OURS = re.compile(r"\bn\d+\b")
 SIZES = re.compile(r"(?<=\[)\d+(?:,\d+)*(?=\])")
 
 
@@ -44,13 +45,17 @@ class Family:
         self.samples: list[Sample] = []
         self.general: list[General] = []  # the most useful last
         self.failures = 0
+        self._new: list[tuple[Sample, Any]] = []  # not looked at before other numbers come: no first call is to wait
 
     def learn(
         self, numbers: tuple[Number, ...], texts: Sequence[str], structure: Any = None, about: Any = None
     ) -> None:
-        """Add what was compiled for these numbers, and lay it beside what is alike; `about` is kept with the common text."""
-        sample = Sample(numbers, tuple(texts), structure)
-        self.samples = [s for s in self.samples if s.numbers != numbers][1 - SAMPLES :] + [sample]
+        """Add what was compiled for these numbers; `about` is kept with the text that it has in common with others."""
+        self._new = [*self._new, (Sample(numbers, tuple(texts), structure), about)][-SAMPLES:]
+
+    def _lay_beside(self, sample: Sample, about: Any) -> None:
+        """Make one text of a sample and of what is alike."""
+        self.samples = [s for s in self.samples if s.numbers != sample.numbers][1 - SAMPLES :] + [sample]
         form = _form(sample)
         alike = [s for s in self.samples if _form(s) == form]
         self.general = [g for g in self.general if g.form != form]
@@ -62,6 +67,9 @@ class Family:
         """Texts for these numbers, or None where they must be compiled."""
         if self.failures > 2:
             return None
+        new, self._new = self._new, []
+        for sample, about in new:
+            self._lay_beside(sample, about)
         for candidate in reversed(self.general):
             made = candidate.bind(numbers)
             if made is not None:
@@ -87,38 +95,52 @@ def _read(token: str) -> Number:
 
 def general(samples: Sequence[Sample], form: Any, about: Any) -> General | None:
     """The samples as one text with parameters; None where a number follows from nothing that is known."""
-    columns = Columns([s.numbers for s in samples])
-    parameters: dict[tuple[Number, ...], list[Formula]] = {}
-    names: dict[Any, str] = {}
+    columns, parameters = Columns([s.numbers for s in samples]), Parameters()
     templates = []
-    for k, (words, _) in enumerate([_pieces(text) for text in samples[0].texts]):
-        rows = [_pieces(s.texts[k])[1] for s in samples]
+    for k in range(len(samples[0].texts)):
+        texts = [s.texts[k] for s in samples]
+        if any(OURS.search(text) for text in texts):
+            return None
+        words, _ = _pieces(texts[0])
         code = [words[0]]
-        for word, tokens in zip(words[1:], zip(*rows, strict=True), strict=True):
-            if any(t != tokens[0] for t in tokens):
-                wanted = tuple(map(_read, tokens))
-                key = (type(wanted[0]), wanted)
-                if key not in names:
-                    found = [] if len(set(map(type, wanted))) > 1 else columns.formulas(wanted)
-                    if not found:
-                        return None
-                    names[key] = f"n{len(names)}"
-                    parameters[key] = found
-                code.append(names[key])
-            else:
-                code.append(tokens[0])
-            code.append(word)
-        templates.append(_commented("".join(code), samples[0].texts[k], names, [s.texts[k] for s in samples]))
-    if any(re.search(r"\bn\d+\b", text) for s in samples for text in s.texts):
-        return None
-    return General(form, columns, dict(zip(names.values(), parameters.values(), strict=True)), templates, about)
+        for word, tokens in zip(words[1:], zip(*[_pieces(text)[1] for text in texts], strict=True), strict=True):
+            name = parameters.name(tokens, columns)
+            if name is None:
+                return None
+            code += [name, word]
+        templates.append(_commented("".join(code), texts, parameters, columns))
+    return General(form, columns, parameters.formulas, templates, about)
 
 
-def _commented(code: str, text: str, names: dict[Any, str], texts: Sequence[str]) -> str:
-    """The code with the comments of the sample's text, in which sizes have the parameters' names."""
+class Parameters:
+    """The parameters of a text: n0, n1, ... with the formulas that fit each of them."""
+
+    def __init__(self) -> None:
+        self.formulas: dict[str, list[Formula]] = {}
+        self._names: dict[Any, str] = {}
+
+    def name(self, tokens: Sequence[str], columns: Columns) -> str | None:
+        """What to write for a number of the text that is so in each sample: the number, a parameter, or None where nothing gives it."""
+        if all(t == tokens[0] for t in tokens):
+            return tokens[0]
+        numbers = tuple(map(_read, tokens))
+        if len(set(map(type, numbers))) > 1:
+            return None
+        key = type(numbers[0]), numbers
+        if key not in self._names:
+            found = columns.formulas(numbers)
+            if not found:
+                return None
+            self._names[key] = f"n{len(self._names)}"
+            self.formulas[self._names[key]] = found
+        return self._names[key]
+
+
+def _commented(code: str, texts: Sequence[str], parameters: Parameters, columns: Columns) -> str:
+    """The code with the comments of the first text, in which sizes have the parameters' names."""
     others = [t.splitlines() for t in texts]
     lines, given = [], iter(code.splitlines())
-    for i, line in enumerate(text.splitlines()):
+    for i, line in enumerate(others[0]):
         whole = line.startswith("    # ")
         comment = line if whole else "".join(line.partition("  # ")[1:])
         beside = [SIZES.findall(o[i]) if i < len(o) else [] for o in others]
@@ -128,7 +150,7 @@ def _commented(code: str, text: str, names: dict[Any, str], texts: Sequence[str]
             parts = [p.split(",") for p in next(sizes, (found.group(),))]
             if len(set(map(len, parts))) > 1:
                 return found.group()
-            return ",".join(names.get((int, tuple(map(int, c))), c[0]) for c in zip(*parts, strict=True))
+            return ",".join(parameters.name(c, columns) or c[0] for c in zip(*parts, strict=True))
 
         comment = SIZES.sub(named, comment)
         lines.append(comment if whole else next(given) + comment)
@@ -157,7 +179,7 @@ class General:
             if any(abs(other - first) > ROUNDING * abs(first) for other in others):
                 return None
             values[name] = first
-        shown = f"# {', '.join(f'{n} = {v!r}' for n, v in values.items())}\n" if values else ""
+        shown = f"# {', '.join(f'{n} = {v!r}' for n, v in values.items()) or 'one size'}\n"
         made = [
             make(shown + text, values) if make is not None else None
             for make, text in zip(self._makers, self.texts, strict=True)
