@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad.backends.base import Array
+from tracegrad.backends.numpy_errors import FILE, named
 from tracegrad.backends.source import (
     bodies_of,
     body_names,
@@ -21,7 +22,6 @@ from tracegrad.backends.source import (
     types_comment,
 )
 from tracegrad.dtypes import F32, F64
-from tracegrad.errors import LinAlgError
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node
 from tracegrad.ir.types import Type, size_of
@@ -81,7 +81,9 @@ class Memory:
 
 
 class NumpyExecutable:
-    """A graph compiled to a Python function over NumPy arrays.  `source` is its text."""
+    """A graph compiled to a Python function over NumPy arrays.  `source` is its text, `origin` the graph whose operators tell of a fault as eager code does."""
+
+    origin: Graph | None = None
 
     def __init__(self, graph: Graph) -> None:
         self.source = numpy_source(graph)
@@ -113,14 +115,20 @@ class NumpyExecutable:
     def __call__(self, *arrays: Any) -> tuple[Array, ...]:
         """The outputs for these inputs and captures: fresh arrays, never aliases of an argument or of each other."""
         try:
+            return self.quiet(self.function, *arrays)
+        except Exception as error:
+            return self.after(error, arrays)
+
+    def after(self, error: Exception, arrays: Sequence[Any]) -> tuple[Array, ...]:
+        """The outputs where the error says that another thread is inside the context; else raises what eager code raises, with the user's line."""
+        trace = error.__traceback__
+        if type(error) is RuntimeError and trace is not None and trace.tb_next is None:
             try:
-                result: tuple[Array, ...] = self.quiet(self.function, *arrays)
-            except RuntimeError:  # another thread is inside the context; a fault of the computation itself comes again
                 with np.errstate(all="ignore"):
-                    result = self.function(*arrays)
-        except np.linalg.LinAlgError as error:
-            raise LinAlgError(str(error)) from None
-        return result
+                    return self.function(*arrays)
+            except Exception as own:
+                error = own
+        raise named(error, self.source, self.origin, arrays) from None
 
 
 def _run(source: str) -> dict[str, Any]:
@@ -128,7 +136,7 @@ def _run(source: str) -> dict[str, Any]:
     scope: dict[str, Any] = {"np": np, "K": numpy_kernels}
     # constants may overflow to inf when they are converted, as literals do in torch
     with np.errstate(all="ignore"):
-        exec(compile(source, "<generated NumPy function>", "exec"), scope)
+        exec(compile(source, FILE, "exec"), scope)
     return scope
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import warnings
 import weakref
 from collections.abc import Callable
@@ -16,9 +17,13 @@ from tracegrad.backends.base import backend as find_backend
 from tracegrad.compiler.arguments import Arguments
 from tracegrad.compiler.call_trace import CallTrace, NotCompilable
 from tracegrad.compiler.effects import Ending, by_operators, ending_of, grads_looked_at
+from tracegrad.compiler.explain import Explanation, explanation
 from tracegrad.compiler.generalise import Forms
+from tracegrad.compiler.history import History, title
 from tracegrad.compiler.host import hosting
+from tracegrad.compiler.log import log
 from tracegrad.compiler.places import Replaced, changing, decided_by, settle
+from tracegrad.compiler.profile import Profile, profile_of
 from tracegrad.compiler.program import Program
 from tracegrad.compiler.quick import quick_call
 from tracegrad.compiler.quick_calls import QuickCalls
@@ -63,11 +68,13 @@ class Compiled:
         self._lock = threading.RLock()
         self._uncompiled: Recent[Any, bool] = Recent(SIGNATURES)
         self._codes: list[Any] = []  # what ran in recordings though no name leads to it
+        self._exact = False  # whether .item() gives Python's own numbers
         self._steady: set[Any] = set()  # places of floats that decide by their exact value
         self._changes: Recent[Any, int] = Recent(SIGNATURES)  # how many recordings of a signature changed Python objects
         self._shown: Tree | None = None
         self._remembered: Any = None
         self._warned = False
+        self._history = History(SIGNATURES)
         for name in ("__name__", "__qualname__", "__doc__", "__module__"):
             if hasattr(function, name):
                 setattr(self, name, getattr(function, name))
@@ -102,7 +109,7 @@ class Compiled:
         name = f"_compiled_{self.function.__name__}"
         found = instance.__dict__.get(name)
         if found is None:
-            found = Compiled(self.function.__get__(instance, owner), self.backend, self.dynamic)
+            found = type(self)(self.function.__get__(instance, owner), self.backend, self.dynamic)
             found.fullgraph = self.fullgraph
             object.__setattr__(instance, name, found)
         return found
@@ -127,6 +134,7 @@ class Compiled:
             if tree is not None and tree.paths >= settings.max_paths:
                 self._give_up(call.key, f"takes more than {settings.max_paths} different courses; {tree.last_miss()}", None)
                 return self.function(*args, **kwargs)
+            self._history.begins(self.function, call, trees, tree)
             return self._recorded(call, tree)
 
     def _replayed(self, trees: list[Tree], tree: Tree | None, call: Arguments) -> Any:
@@ -141,13 +149,14 @@ class Compiled:
             self._remember(call, tree)
         return result
 
-    def _recorded(self, call: Arguments, tree: Tree | None) -> Any:
-        """The result by recording the call, which adds a path to the tree."""
-        key, tensors = call.key, call.tensors
+    def _recorded(self, call: Arguments, tree: Tree | None, commit: bool = True, exact: bool = False) -> Any:
+        """The result by recording the call, which adds a path to the tree; no result and no effects unless commit."""
+        key, tensors, started = call.key, call.tensors, time.perf_counter()
         trace = CallTrace(f"compile({getattr(self.function, '__name__', 'compile')})")
+        trace.exact = exact or self._exact
         watched = watch(self.function, *call.objects, codes=self._codes)
         watched.variable = tree.watched.variable if tree is not None else changing(self._trees.use(key, list), watched, self._steady)
-        floats = Replaced(trace, watched.places())
+        floats, ending = Replaced(trace, watched.places()), None
         try:
             with floats, hosting(trace, watched, floats):
                 result = self._record(trace, call, watched)
@@ -170,13 +179,23 @@ class Compiled:
                 ) from None
             trace.give_back()
             self._give_up(key, stop.reason, stop.location)
-            return self.function(*call.args, **call.kwargs)
+            return self.function(*call.args, **call.kwargs) if commit else None
+        except Exception:  # perhaps of code that wants Python's own numbers
+            trace.outside.restore()
+            if trace.exact or not trace.has_numbers or not watched.still_valid():
+                raise
+            trace.give_back()
         finally:
             trace.outside.restore()
             trace.close()
+        if ending is None:
+            result = self._recorded(call, tree, commit, exact=True)
+            self._exact = True
+            return result
         changed = watched.changed()
         if changed or trace.given_up:
-            return self._unfinished(key, trace, changed, sources, ending, roots, tensors)
+            return self._unfinished(key, trace, changed, sources, ending, roots, tensors if commit else None)
+        recorded = time.perf_counter()
         keys = [k for k, _ in trace.random_keys]
         tree.generators[len(tree.generators) :] = trace.draws()[len(tree.generators) :]
         tree.grads.update((source.key(), (source, had)) for source, had in grads_looked_at(trace))
@@ -185,6 +204,9 @@ class Compiled:
         if tree not in trees:
             trees.append(tree)
             del trees[:-ENTRIES_PER_SIGNATURE]
+        self._history.ends(self.function, tree, trace.decisions, recorded - started)
+        if not commit:
+            return trace.give_back()
         result = tree.run(tensors, keys)
         if result is MISS:  # what decides is so near that the rounding of compiled code decides otherwise
             return by_operators(trace, sources, ending, roots, tensors)
@@ -199,9 +221,9 @@ class Compiled:
         sources: Any,
         ending: Ending,
         roots: list[Any],
-        tensors: list[Tensor],
+        tensors: list[Tensor] | None,
     ) -> Any:
-        """The result of a call whose recording cannot be used again."""
+        """The result of a call whose recording cannot be used again; without tensors there is none."""
         times = (self._changes.get(key) or 0) + 1
         self._changes.put(key, times)
         if trace.given_up is not None:
@@ -213,6 +235,8 @@ class Compiled:
             )
         for _, holder, name in changed:
             settle(holder, name)
+        if tensors is None:
+            return trace.give_back()
         return by_operators(trace, sources, ending, roots, tensors)
 
     def _record(self, trace: CallTrace, call: Arguments, watched: Surroundings) -> Any:
@@ -259,10 +283,27 @@ class Compiled:
         if self.fullgraph:
             raise TraceError(explain("compile", f"the function {reason}{where}", "Leave out fullgraph=True, or that part"))
         self._uncompiled.put(key, True)
+        self._history.refused.put(key, f"{reason}{where}")
+        log("guards", f"{title(self.function)} runs uncompiled: the function {reason}{where}")
         if not self._warned:
             self._warned = True
             text = explain("compile", f"the function {reason}{where}; it runs uncompiled")
             warnings.warn(text, RuntimeWarning, stacklevel=5)
+
+    def explain(self, *args: Any, **kwargs: Any) -> Explanation:
+        """What has been recorded for these arguments, or for the last call where there are none: print it, or read its fields.
+
+        A call that has no program yet is recorded for it; what the function does to Tensors does not happen then, and random numbers are not used up.
+        """
+        return explanation(self, args, kwargs)
+
+    def profile(self, *args: Any, rounds: int | None = None, file: Any = None, **kwargs: Any) -> Profile:
+        """Run the programs for these arguments with a clock between the operators, print a table of the times by operator and user's line, and return its rows.
+
+        rounds is how often (as often as fits in a fifth of a second by default); file is where to print, stdout by default.  Effects on Tensors do not happen, random
+        numbers are not used up.  Raises RuntimeError for a signature that runs uncompiled.
+        """
+        return profile_of(self, args, kwargs, rounds, file)
 
     @property
     def tree(self) -> Tree:

@@ -53,7 +53,7 @@ class Program:
         return optimised_graph(self.graph, self.backend_name, self.stages)
 
     def _compile(self) -> Executable:
-        made = emitted(self.optimised, self.backend_name, self.stages)
+        made = emitted(self.optimised, self.backend_name, self.stages, self.graph)
         self._count()
         if self.sizes is not None:
             self.sizes.family.learn(self.sizes.numbers, [made.source])

@@ -92,9 +92,10 @@ def _run_lines(program: Program, scope: dict[str, Any], arrays: str) -> list[str
     if quiet is None:
         return [f"r = executable({arrays})"]
     scope["quiet"], scope["function"] = quiet, program.executable.function  # type: ignore[attr-defined]
+    scope["after"] = program.executable.after  # type: ignore[attr-defined]
     return [
         f"try: r = quiet(function, {arrays})" if arrays else "try: r = quiet(function)",
-        f"except RuntimeError: r = executable({arrays})",
+        f"except Exception as error: r = after(error, ({arrays}{',' if arrays else ''}))",
     ]
 
 

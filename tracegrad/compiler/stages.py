@@ -45,10 +45,12 @@ def optimised_graph(graph: Graph, backend_name: str, stages: Stages) -> Graph:
     return made
 
 
-def emitted(graph: Graph, backend_name: str, stages: Stages) -> Executable:
-    """The executable of an optimised graph."""
+def emitted(graph: Graph, backend_name: str, stages: Stages, origin: Graph) -> Executable:
+    """The executable of an optimised graph; origin is what was recorded."""
     started = time.perf_counter()
     executable = backend(backend_name)(graph)
+    if hasattr(executable, "origin"):
+        executable.origin = origin
     stages.emit_s = time.perf_counter() - started
     if logs("source"):
         log("source", executable.source)
