@@ -70,6 +70,7 @@ class _Settings:
     def __init__(self) -> None:
         self.verify = os.environ.get("TRACEGRAD_VERIFY", "0") not in ("0", "")
         self.dump = os.environ.get("TRACEGRAD_DUMP", "")
+        self.strict_every = int(os.environ.get("TRACEGRAD_STRICT_EVERY", "100"))  # calls of strict compiled functions
         self.max_paths = int(os.environ.get("TRACEGRAD_MAX_PATHS", "64"))  # courses of one signature that are compiled
         self.log = os.environ.get("TRACEGRAD_LOG", "")  # some of guards, passes, source, cache, with commas between
         self.cache_dir = os.environ.get("TRACEGRAD_CACHE_DIR", "")  # where compile() keeps programs; "" keeps none

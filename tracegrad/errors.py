@@ -83,6 +83,10 @@ class TraceError(TracegradError, RuntimeError):
     """Code that is being recorded did something that a recording cannot represent."""
 
 
+class StrictError(TraceError):
+    """A function compiled with strict=True does not do what it does uncompiled."""
+
+
 class DefinitionError(TracegradError, TypeError):
     """An operator's class body is not a complete, consistent definition."""
 

@@ -199,7 +199,10 @@ class Compiled:
         keys = [k for k, _ in trace.random_keys]
         tree.generators[len(tree.generators) :] = trace.draws()[len(tree.generators) :]
         tree.grads.update((source.key(), (source, had)) for source, had in grads_looked_at(trace))
-        tree.add(sources, trace.decisions, ending, roots)
+        path: tuple[list[Any], list[Node]] = roots, trace.recorded.found
+        if not trace.decisions:
+            path = trace.recorded.rolled(list(sources), roots, str(self.backend)) or path
+        tree.add(sources, trace.decisions, ending, *path)
         trees = self._trees.use(key, list)
         if tree not in trees:
             trees.append(tree)

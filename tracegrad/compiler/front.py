@@ -9,6 +9,7 @@ from typing import Any
 from tracegrad.backends.base import Target
 from tracegrad.compiler.compile import Compiled
 from tracegrad.compiler.replay import parameter_names
+from tracegrad.compiler.strict import Strict
 from tracegrad.errors import DataError, explain
 
 PLAIN = frozenset({"eager", "aot_eager"})  # backends of torch's that run a function as it is
@@ -24,13 +25,15 @@ def compile(  # noqa: A001  (torch's name)
     mode: str | None = None,
     options: dict[str, Any] | None = None,
     disable: bool = False,
+    strict: bool = False,
     **backend_options: Any,
 ) -> Any:
     """A fast version of `function`: recorded once per signature, optimised, and emitted for `backend` ("numpy" or "jax").
 
     Of torch's backends "inductor" is "numpy" here; "eager" and "aot_eager", and disable=True, give back the function itself.  fullgraph=True makes an error
     of what would run uncompiled with a warning; dynamic, mode and options are accepted as torch takes them and change nothing.  Further keywords, or `options`, are the backend's own:
-    device, donate, fusion, mesh, in_specs and out_specs for "jax" (docs/jax.md).
+    device, donate, fusion, mesh, in_specs and out_specs for "jax" (docs/jax.md).  strict=True also runs the function as it is at every hundredth call
+    (settings.strict_every), without its effects, and raises StrictError where the program gives something else.
 
     Arguments may be Tensors, NumPy arrays, numbers, and nested tuples, lists and dicts of them; shapes, dtypes and all values that are not
     numeric (strings, bools, ints, None) belong to the signature, floats are inputs.  Gradients flow through a compiled function to any order.
@@ -49,15 +52,16 @@ def compile(  # noqa: A001  (torch's name)
         raise DataError(explain("compile", problem))
     if function is None:
         return partial(
-            compile, fullgraph=fullgraph, dynamic=dynamic, backend=backend, mode=mode, options=options, disable=disable, **backend_options
+            compile, fullgraph=fullgraph, dynamic=dynamic, backend=backend, mode=mode, options=options, disable=disable, strict=strict, **backend_options
         )  # fmt: skip
     if disable or backend in PLAIN:
         return function
     if backend == "jax":
         backend_options = {**(options or {}), **backend_options}
+    kind = Strict if strict else Compiled
     if backend_options:
-        made = Compiled(function, Target(backend, backend_options, parameter_names(function)), dynamic)
+        made = kind(function, Target(backend, backend_options, parameter_names(function)), dynamic)
     else:
-        made = Compiled(function, "numpy" if backend == "inductor" else backend, dynamic)
+        made = kind(function, "numpy" if backend == "inductor" else backend, dynamic)
     made.fullgraph = fullgraph
     return made

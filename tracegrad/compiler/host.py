@@ -275,6 +275,8 @@ def hosting(trace: CallTrace, surroundings: Surroundings, floats: Replaced) -> I
         sys.setprofile(local.host)
     try:
         yield host
+        if host.stopped is not None:  # the user's code has caught it
+            raise host.stopped
         host.finish()
     finally:
         if local.host is not before:
