@@ -180,7 +180,7 @@ def test_many_signatures_do_not_grow_without_bound():
     for _ in range(2):
         for i in range(500):
             fast(tg.ones(i % 50 + 1))
-        assert fast.compilations == 50
+        assert fast.compilations <= 5  # one text serves all sizes
 
 
 def test_programs_for_changing_surroundings_are_dropped():

@@ -12,10 +12,11 @@ import os
 import sys
 import sysconfig
 import warnings
+from array import array
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable
 from enum import Enum
-from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from types import CellType, CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -133,7 +134,7 @@ class Walk:
     def place(self, holder: Any, key: Any, value: Any) -> None:
         """Note an entry of a table or of a class."""
         self.entries.append((holder, key, value))
-        self._note(value, Place(holder, key) if type(holder) is dict else None)
+        self._note(value, Place(holder, key))
 
     def getter(self, read: Callable[[], Any], value: Any) -> None:
         """Note a place that only a function can read."""
@@ -141,17 +142,13 @@ class Walk:
         self._note(value, None)
 
     def _note(self, value: Any, place: Place | None) -> None:
-        if type(value) is float and place is not None:
+        if type(value) is float and place is not None and not isinstance(place.holder, MappingProxyType):
             self.floats[len(self.facts)] = place
         self.facts.append(fact(value))
-        if (
-            isinstance(value, np.ndarray)
-            and place is not None
-            and value.nbytes <= ARRAY_LIMIT
-            and value.dtype.kind in "biufc"
-        ):
-            self.arrays.append((place.read, (value.dtype, value.shape, value.tobytes())))
-            self.facts[-1] = self.arrays[-1][1]
+        elements = content(value) if place is not None else None
+        if elements is not None and place is not None:
+            self.arrays.append((place.read, elements))
+            self.facts[-1] = elements
         if not isinstance(value, PLAIN):
             self._stack.append(value)
 
@@ -309,6 +306,17 @@ def fact(value: Any) -> Any:
     if isinstance(value, np.generic):
         return (type(value), value.tobytes())
     return type(value) if type(value) in CONTAINERS else id(value)
+
+
+def content(value: Any) -> Any:
+    """The elements of a small array, comparable; None for anything else."""
+    if isinstance(value, np.ndarray):
+        return (
+            (value.dtype, value.shape, value.tobytes())
+            if value.nbytes <= ARRAY_LIMIT and value.dtype.kind in "biufc"
+            else None
+        )
+    return (type(value), bytes(value)) if isinstance(value, (bytearray, array)) and len(value) <= LIMIT else None
 
 
 def contents_of(cell: CellType) -> Any:

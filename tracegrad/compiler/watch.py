@@ -16,9 +16,7 @@ from operator import attrgetter, getitem, is_
 from types import CodeType
 from typing import Any
 
-import numpy as np
-
-from tracegrad.compiler.walk import CONTAINERS, MISSING, Place, Walk, fact
+from tracegrad.compiler.walk import CONTAINERS, MISSING, Place, Walk, content, fact
 
 _of_cell = attrgetter("cell_contents")
 
@@ -92,7 +90,7 @@ class Surroundings:
         return self._same_facts()
 
     def _same_arrays(self) -> bool:
-        return all(_same_array(read(), was) for read, was in self.walk.arrays)
+        return all(content(read()) == was for read, was in self.walk.arrays)
 
     def _now(self) -> Any:
         return chain(
@@ -200,10 +198,6 @@ def differing_floats(now: Walk, was: Walk, free: frozenset[Any] | set[Any]) -> s
             if place.name() not in free:
                 found.add(i)
     return found
-
-
-def _same_array(now: Any, was: Any) -> bool:
-    return isinstance(now, np.ndarray) and now.dtype == was[0] and now.shape == was[1] and now.tobytes() == was[2]
 
 
 def watch(*roots: Any, codes: Iterable[tuple[CodeType, dict[str, Any]]] = ()) -> Surroundings:

@@ -5,13 +5,8 @@ and "fuzz.seed" for a random program.
 """
 
 PENDING: set[str] = {
-    "values.as_json",
-    "values.constructed_from_items",
     "any_order.function_with_a_branch_in_backward",
     "in_place.data_assigned",
-    "tricky.items_asked_for_their_type",
-    "tricky.items_as_floats_everywhere",
-    "tricky.items_meet_tensors_of_other_dtypes",
     "models.sharpness_aware_minimisation",
     "control_flow.simulated_bounces@jax",
     "control_flow.golden_section@jax",
