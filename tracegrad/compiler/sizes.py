@@ -58,10 +58,18 @@ class _Reader:
         self.possible = self.possible and op.pure and not op.value_dependent
         self.form += (op, node.needs, len(node.inputs))
         for value in node.inputs:
-            self.operand(value, places, op.name in EXACT)
+            if value.__class__ is Node:
+                self.form += (VALUE, places[value])
+            else:
+                self.operand(value, places, op.name in EXACT)
         for attr in node.attrs:
             self.value(attr)
-        self.value(node.types)
+        if node.dtype.__class__ is tuple:
+            self.value(node.dtype)
+        else:
+            self.form += (node.dtype.char, len(node.shape))
+            for size in node.shape:
+                self.whole(size)
 
     def operand(self, value: Any, places: dict[Node, int], exact: bool) -> None:
         if isinstance(value, Node):

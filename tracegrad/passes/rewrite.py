@@ -11,13 +11,18 @@ from tracegrad.ir.builder import Builder, build
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node, make_node
 from tracegrad.ir.op import Op
-from tracegrad.passes.patterns import Signature, signature
+from tracegrad.passes.patterns import Signature, kind_of, signature
 from tracegrad.passes.rules import AnyRule
 
 Change = Callable[[Node], Any]
 MOST_REWRITES = 200  # of one node: far more than any chain of rules that ends
 _BY_SIGNATURE, _SETTLED = "_by_signature", "_settled"  # where passes remember something beside a graph
 MOST_SIGNATURES = 20_000  # kept in a RuleSet
+
+
+def same_kind(new: Any, old: Any) -> bool:
+    """Whether two inputs are the same to a signature."""
+    return new is old or kind_of(new) == kind_of(old)
 
 
 def remake(op: type[Op], inputs: tuple[Any, ...], attrs: tuple[Any, ...], location: Any) -> Node:
@@ -45,13 +50,17 @@ def on(node: Node, inputs: tuple[Any, ...]) -> Node:
 
 
 def transform(
-    graph: Graph, change: Change, among: Collection[Node] | None = None, origins: dict[Node, Node] | None = None
+    graph: Graph,
+    change: Change,
+    among: Collection[Node] | None = None,
+    origins: dict[Node, Node] | None = None,
+    possible: Collection[Node] | None = None,
 ) -> Graph:
     """The graph with every node, rebuilt where its inputs changed, replaced by `change(node)`.
 
     Leaves stay the same nodes, and so does everything that does not change; the graph itself is returned when nothing does.  Operators with side effects
     keep their order.  `change` is asked only of the nodes in `among`, if it is given, and of those that are rebuilt, which `origins` gets with the nodes that
-    they stand for.
+    they stand for; of these only where there was a rule (`possible`) or an input is of another kind now.
     """
     values: dict[Any, Any] = {}
     for node in graph.nodes:
@@ -62,6 +71,9 @@ def transform(
                 here = on(node, inputs)
                 if origins is not None:
                     origins[here] = node
+                if possible is not None and node not in possible and all(map(same_kind, inputs, node.inputs)):
+                    values[node] = here
+                    continue
         if here is node and among is not None and node not in among:
             continue
         result = change(here)
@@ -127,12 +139,13 @@ class Rewriter:
         """The graph after as many rounds as change something."""
         for _ in range(MOST_REWRITES):
             self._settled = settled_nodes(graph, self.rules)
-            suspects = self.rules.suspects(graph) - self._settled
+            possible = self.rules.suspects(graph)
+            suspects = possible - self._settled
             if not suspects:
                 return graph
             self.graph, self._counts = graph, None
             self._origins.clear()
-            after = transform(graph, self.settle, suspects, self._origins)
+            after = transform(graph, self.settle, suspects, self._origins, possible)
             if after is graph:
                 return graph
             graph = after
