@@ -85,7 +85,8 @@ class Graph:
 
     @cached_property
     def _hash(self) -> int:
-        return hash(self.structure)
+        numbers = tuple([i for n in self.nodes for i in n.inputs if i.__class__ is float or i.__class__ is int])
+        return hash((tuple([n.op for n in self.nodes]), numbers, tuple([leaf.shape for leaf in self.leaves])))
 
     def __hash__(self) -> int:
         return self._hash
