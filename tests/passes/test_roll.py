@@ -13,9 +13,14 @@ from tracegrad.ir.graph import Graph
 from tracegrad.ir.verify import verify
 from tracegrad.passes.differentiate import vjp_graph
 from tracegrad.passes.pipeline import optimise, prepare
-from tracegrad.passes.roll import roll
+from tracegrad.passes.roll import LEAST_NODES, roll
 
 RNG = np.random.default_rng(11)
+
+
+@pytest.fixture(autouse=True)
+def short_programs_are_rolled(monkeypatch):
+    monkeypatch.setitem(LEAST_NODES, "jax", 64)
 
 
 def tensor(*shape, scale=1.0):

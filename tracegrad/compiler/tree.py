@@ -92,11 +92,17 @@ class Tree:
 
     # --- making
 
-    def add(self, ins: dict[Node, Source], reads: Sequence[Read], ending: Ending, roots: list[Any]) -> None:
-        """Add the path of one recording: its leaves, what was read on the way, and the nodes of its results."""
+    def add(
+        self,
+        ins: dict[Node, Source],
+        reads: Sequence[Read],
+        ending: Ending,
+        roots: Sequence[Any],
+        path: Sequence[Node],
+    ) -> None:
+        """Add the path of one recording: its leaves, what was read on the way, the nodes of its results, and all between in program order."""
         known = {node: self._leaf(source, node) for node, source in ins.items()}
-        path = _order([*roots, *(r.node for r in reads)], known)
-        self.values.take([*roots, *(r.node for r in reads)], known)
+        self.values.take(path, known)
         times = [r.time for r in reads]
         regions: list[list[Node]] = [[] for _ in range(len(reads) + 1)]
         first: dict[Node, int] = {}
@@ -312,11 +318,6 @@ def _closed(inputs: list[Node], outputs: list[Node], names: Iterable[str]) -> Gr
         kind = node.dtype if isinstance(node.dtype, tuple) else node.type
         made[node] = make_node(node.op, sources, node.attrs, kind, needs=node.needs, extra=node.extra)
     return Graph([made[n] for n in inputs], [made[n] for n in outputs], names=names)
-
-
-def _order(roots: Iterable[Any], known: dict[Node, Any]) -> list[Node]:
-    """The nodes between the leaves in `known` and the roots, in the order in which they were recorded."""
-    return _inside([r for r in roots if isinstance(r, Node)], lambda n: n not in known)
 
 
 def _inside(roots: Iterable[Node], belongs: Callable[[Node], bool]) -> list[Node]:

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tracegrad.eager.tensor import handle
-from tracegrad.ir.graph import program_order
 from tracegrad.ir.literals import literal_key
 from tracegrad.ir.node import Node, make_leaf, make_node
 from tracegrad.ir.types import Type
@@ -61,9 +60,9 @@ class Values:
             self.sources[found] = source
         return found
 
-    def take(self, roots: Iterable[Any], known: dict[Node, Node]) -> None:
-        """Give all nodes that the roots are computed from, in `known`, theirs here; `known` has the leaves."""
-        for node in program_order(roots, set(known)):
+    def take(self, nodes: Iterable[Node], known: dict[Node, Node]) -> None:
+        """Give all nodes, which come in program order, theirs here, in `known`; it has the leaves."""
+        for node in nodes:
             assert node.op is not None
             inputs = tuple([known[i] if isinstance(i, Node) else i for i in node.inputs])
             key = (

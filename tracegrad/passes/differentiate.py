@@ -118,6 +118,14 @@ def result_of(node: Node, index: int) -> Node:
     return remake(REGISTRY["project"], (node,), (index,), node.extra)
 
 
+def followed_outputs(graph: Graph) -> list[bool]:
+    """For each output whether derivatives flow to it from a leaf that needs them: a level of differentiation inside begins and ends there."""
+    follows = {leaf: leaf.needs for leaf in graph.leaves}
+    for node in graph.nodes:
+        follows[node] = node.needs and any(isinstance(i, Node) and follows[i] for i in node.inputs)
+    return [isinstance(o, Node) and follows[o] for o in graph.outputs]
+
+
 def differentiable(values: Sequence[Any]) -> tuple[int, ...]:
     """Positions of the nodes whose elements are floating-point or complex."""
     return tuple(i for i, v in enumerate(values) if isinstance(v, Node) and v.dtype.kind in "fcV")

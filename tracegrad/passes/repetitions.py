@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -86,9 +87,9 @@ class Planner:
         self.places.update((node, i) for i, node in enumerate(self.nodes))
         self.plans: list[Plan] = []
 
-    def search(self, least: int) -> list[Plan]:
-        """The plans of the runs that save at least so many nodes each, in program order."""
-        found = np.array(labels(self.nodes))
+    def search(self, least: int, labels: Sequence[int] | None = None) -> list[Plan]:
+        """The plans of the runs that save at least so many nodes each, in program order.  `labels` are those of the nodes, where they are known."""
+        found = np.array(list(map(Labels(), self.nodes)) if labels is None else labels)
         for run in runs(found, least):
             plan = self.best(run, least)
             if plan is not None:
@@ -222,32 +223,33 @@ def steady(table: Array, run: Run) -> tuple[Run, slice]:
     return Run(run.start + first * run.period, run.period, last - first), slice(first, last)
 
 
-def labels(nodes: tuple[Node, ...]) -> list[int]:
+class Labels:
     """A number per node that is equal for nodes of the same operator, types, attributes and numbers among the operands; for `select` whatever it selects."""
-    known: dict[Any, int] = {}
-    kinds: dict[Any, int] = {}
-    found = []
-    for i, node in enumerate(nodes):
-        op, inputs, attrs = node.op, node.inputs, node.attrs
-        kind = kinds.get(op)
+
+    def __init__(self) -> None:
+        self._known: dict[Any, int] = {}
+        self._kinds: dict[Any, int] = {}
+
+    def __call__(self, node: Node) -> int:
+        """The label of a node."""
+        known, op, attrs = self._known, node.op, node.attrs
+        kind = self._kinds.get(op)
         if kind is None:
-            kind = kinds[op] = _kind(op)
+            kind = self._kinds[op] = _kind(op)
         if attrs:
             attrs = attrs[0] if kind == _SELECTS else _attributes(attrs)
         dtype: Any = node.dtype
-        if dtype.__class__ is not tuple:
-            dtype = id(
-                dtype
-            )  # hashing one takes longer than all the rest; two objects for one dtype only cost a chance
-        numbers = [x for x in inputs if x.__class__ is not Node]
+        if dtype.__class__ is not tuple:  # hashing one takes longer than all the rest; two objects for one dtype only cost a chance
+            dtype = id(dtype)
+        key: Any = (op, attrs, node.shape, dtype, len(node.inputs))
         if kind == _ALONE:
-            key: Any = i
-        elif numbers:
-            key = (op, attrs, node.shape, dtype, *[x.__class__ is Node or literal_key(x) for x in inputs])
+            key = len(known)
         else:
-            key = (op, attrs, node.shape, dtype, len(inputs))
-        found.append(known.setdefault(key, len(known)))
-    return found
+            for x in node.inputs:
+                if x.__class__ is not Node:
+                    key = (key, *[x.__class__ is Node or literal_key(x) for x in node.inputs])
+                    break
+        return known.setdefault(key, len(known))
 
 
 def _kind(op: Any) -> int:

@@ -7,6 +7,7 @@ slice by slice), the values of another run at such a step (the same), and small 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,24 +21,32 @@ from tracegrad.ir.types import Type
 from tracegrad.passes.repetitions import LEAST_STEPS, Affine, Plan, Planner
 from tracegrad.passes.rewrite import on
 
-LEAST_NODES = {"jax": 64}  # that must be saved; XLA needs long for long programs
+LEAST_NODES = {"jax": 700}  # that must be saved; XLA takes a third of a second for a loop, and as long for so many operators
 LEAST_NODES_ELSEWHERE = 512
 
 
-def roll(graph: Graph, backend: str = "numpy", *, differentiated: bool = False) -> Graph:
+def least_nodes(backend: str) -> int:
+    """How many nodes the scans of a program must save for this backend."""
+    return LEAST_NODES.get(backend, LEAST_NODES_ELSEWHERE)
+
+
+def roll(
+    graph: Graph, backend: str = "numpy", *, differentiated: bool = False, labels: Sequence[int] | None = None
+) -> Graph:
     """The graph with its long repetitions as scans; the graph itself where they are too few to be worth it.
 
     differentiated   the graph will be; then a loop stays unrolled if its derivative can be infinite and some of its values are not selected: the cotangents of those
                      are zeros in the reverse of a scan, where they are absent, or masked (ir/masking), in that of its steps
+    labels           of the nodes, where they are known (repetitions.Labels)
     """
-    least = LEAST_NODES.get(backend, LEAST_NODES_ELSEWHERE)
+    least = least_nodes(backend)
     if len(graph.nodes) < least:
         return graph
     known: dict[Any, Graph | None] = graph.__dict__.setdefault("_rolled", {})  # None for the graph itself
     key = least, differentiated
     if key not in known:
         planner = Planner(graph)
-        plans = planner.search(max(least // 8, LEAST_STEPS))
+        plans = planner.search(max(least // 8, LEAST_STEPS), labels)
         known[key] = None
         if sum(p.run.saved for p in plans) >= least:
             roller = _Roller(planner)
