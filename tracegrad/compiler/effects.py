@@ -161,7 +161,9 @@ def ending_of(trace: CallTrace, result: Any) -> tuple[dict[Node, Source], Ending
             roots.append(trace.node_of(now))
     sources = {node: Source("argument", i) for i, node in enumerate(trace.inputs)}
     sources.update((node, source_of(t)) for t, node in trace.captured.values())
-    _refuse_strangers([*roots, *(read.node for read in trace.decisions)], set(sources))
+    for node in trace.recorded.program([*roots, *(read.node for read in trace.decisions)], sources):
+        if node.op is None:
+            raise NotCompilable("returns a cotangent that a hook or a rule has kept", None)
     _refuse_shared(trace, written)
     _refuse_new_leaves(
         trace, written, roots[: len(roots) - len(ending.writes) - sum(new == "value" for _, new in ending.grads)]
@@ -178,19 +180,6 @@ def grads_looked_at(trace: CallTrace) -> list[tuple[Source, bool]]:
         )
         for t in trace.grads_read.values()
     ]
-
-
-def _refuse_strangers(roots: list[Any], leaves: set[Node]) -> None:
-    """Raises NotCompilable where a value is made of what is no value of the call: a cotangent that a hook has kept."""
-    stack, seen = [r for r in roots if isinstance(r, Node)], set(leaves)
-    while stack:
-        node = stack.pop()
-        if node in seen:
-            continue
-        if node.op is None:
-            raise NotCompilable("returns a cotangent that a hook or a rule has kept", None)
-        seen.add(node)
-        stack.extend(i for i in node.inputs if isinstance(i, Node))
 
 
 def _refuse_new_leaves(trace: CallTrace, written: list[Tensor], results: list[Any]) -> None:

@@ -92,6 +92,7 @@ def record_plain(trace: Any, op: type[Op], args: tuple[Any, ...], location: Call
     node = _new(Node)
     node.op, node.inputs, node.attrs, node.shape, node.dtype = op, tuple(nodes), (), shape, array.dtype
     node.saved, node.seq, node.needs, node.extra = (*values, array) if needs else None, tick(), needs, location()
+    trace.recorded.add(node)
     made = handle(array, node)
     trace._made.append(weakref.ref(made))
     if local.host is not None:

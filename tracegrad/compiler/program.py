@@ -22,7 +22,7 @@ from tracegrad.ir.node import Node, make_node
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops
 from tracegrad.ir.types import Type
-from tracegrad.passes.differentiate import differentiable, vjp_graph
+from tracegrad.passes.differentiate import differentiable, followed_outputs, vjp_graph
 from tracegrad.passes.partition import Partition
 from tracegrad.passes.pipeline import prepare
 
@@ -107,14 +107,6 @@ class Program:
         if found is None:
             found = self._backward[followed] = Backward(self, followed)
         return found
-
-
-def followed_outputs(graph: Graph) -> list[bool]:
-    """For each output whether derivatives flow to it from a leaf that needs them: a level of differentiation inside begins and ends there."""
-    follows = {leaf: leaf.needs for leaf in graph.leaves}
-    for node in graph.nodes:
-        follows[node] = node.needs and any(isinstance(i, Node) and follows[i] for i in node.inputs)
-    return [isinstance(o, Node) and follows[o] for o in graph.outputs]
 
 
 class Backward:

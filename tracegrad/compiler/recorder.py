@@ -19,6 +19,7 @@ import numpy as np
 from tracegrad import config
 from tracegrad.autograd import templates as templates  # autograd.Function asks it while a recording runs
 from tracegrad.compiler.plain import record_plain
+from tracegrad.compiler.rolling import Recorded
 from tracegrad.config import local
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.generator import Generator, default_generator
@@ -55,6 +56,7 @@ class Trace:
         self._made: list[weakref.ref[Tensor]] = []
         self.begun: set[Node] = set()  # where derivatives begin inside
         self._constants: dict[Node, Node] = {}
+        self.recorded = Recorded()
 
     decides = False  # whether values may decide, each at every replay
     values_known = True  # False while the rules of a custom Function are recorded on stand-ins
@@ -77,6 +79,7 @@ class Trace:
     def begin_leaf(self, t: Tensor) -> None:
         """Let derivatives begin at a value of this recording: requires_grad_() on it.  backward() will fill its .grad."""
         t._node = make_node(REGISTRY["alias"], (self.node_of(t),), (), Type(t._data.shape, t._data.dtype))
+        self.recorded.add(t._node)
         self.begun.add(t._node)
         slots.retain_grad(t)
 
@@ -166,32 +169,40 @@ class Trace:
         """Note one operator that has computed `arrays`; returns its Tensor, or a tuple of them."""
         if op.value_dependent and not any(op.rules):  # its values may be read, so they are the same at every use
             return tuple(handle(a, None) for a in arrays) if op.several() else handle(arrays[0], None)
-        nodes = tuple(self.node_of(o) for o in operands)
-        if not local.grad_enabled:
-            nodes = tuple(self.constant(n) for n in nodes)
-        followed = local.grad_enabled and (any(op.rules) or hasattr(op, "vjp"))
-        needs = followed and any(isinstance(n, Node) and n.needs for n in nodes)
-        types = tuple(Type(a.shape, a.dtype) for a in arrays)
-        needs = needs and (op.several() or arrays[0].dtype.kind in "fcV")
-        node = make_node(op, nodes, attrs, types if op.several() else types[0], needs=needs, extra=user_location())
+        nodes = tuple([self.node_of(o) for o in operands])
+        if local.grad_enabled:
+            needs = _has_rules(op) and any([n.needs for n in nodes if n.__class__ is Node])
+        else:
+            nodes, needs = tuple([self.constant(n) for n in nodes]), False
+        several = op.several()
+        needs = needs and (several or arrays[0].dtype.kind in "fcV")
+        types = [Type(a.shape, a.dtype) for a in arrays]
+        node = make_node(op, nodes, attrs, tuple(types) if several else types[0], needs=needs, extra=user_location())
+        self.recorded.add(node)
         if needs:
-            values = tuple(o._data if isinstance(o, Tensor) else o for o in operands)
+            values = tuple([o._data if isinstance(o, Tensor) else o for o in operands])
             node.saved = (*op.group(values), *arrays)
-        pieces = projections(node) if op.several() else (node,)
-        made = tuple(handle(a, p) for a, p in zip(arrays, pieces, strict=True))
-        for t, name in zip(made, op.outputs if len(op.outputs) == len(made) else ("",) * len(made), strict=True):
-            if name in op.nondiff_outputs and t._node is not None:
-                t._node.needs = False
+        made = self._several(op, node, arrays) if several else (handle(arrays[0], node),)
+        for t in made:
             self._made.append(weakref.ref(t))
-        if op.view and isinstance(operands[0], Tensor):
-            for t in made:
+            if op.view and isinstance(operands[0], Tensor):
                 link(operands[0], t, op, attrs)
-        if op.elementwise and all(is_number(o) for o in operands):
+        if op.elementwise and all([is_number(o) for o in operands]):
             made[0].__dict__["_is_number"] = True
-        result = made if op.several() else made[0]
+        result = made if several else made[0]
         if local.host is not None:
             sys.setprofile(local.host)
         return result
+
+    def _several(self, op: type[Op], node: Node, arrays: tuple[Any, ...]) -> tuple[Tensor, ...]:
+        """The Tensors of an operator with several results."""
+        pieces = projections(node)
+        if len(op.outputs) == len(pieces):
+            for piece, name in zip(pieces, op.outputs, strict=True):
+                piece.needs = piece.needs and name not in op.nondiff_outputs
+        for piece in pieces:
+            self.recorded.add(piece)
+        return tuple([handle(a, p) for a, p in zip(arrays, pieces, strict=True)])
 
     def constant(self, node: Any) -> Any:
         """What an operator under no_grad reads: the graph says that no derivative flows here, since it is differentiated again later."""
@@ -203,6 +214,7 @@ class Trace:
             found = self._constants[node] = make_node(
                 REGISTRY["stop_reverse"], (node,), (), kind, needs=False, extra=user_location()
             )
+            self.recorded.add(found)
         return found
 
     def leave(self, t: Tensor, kind: str) -> None:
@@ -328,9 +340,22 @@ def replay(graph: Graph, tensors: Sequence[Any]) -> list[Any]:
     return evaluate(graph, dict(zip(graph.leaves, tensors, strict=True)), apply)
 
 
+_with_rules: dict[type[Op], bool] = {}
+
+
+def _has_rules(op: type[Op]) -> bool:
+    found = _with_rules.get(op)
+    if found is None:
+        found = _with_rules[op] = any(op.rules) or hasattr(op, "vjp")
+    return found
+
+
 def is_number(operand: Any) -> bool:
     """Whether an operand is a Python number or stands for one."""
     return not isinstance(operand, Tensor) or "_is_number" in operand.__dict__
+
+
+_places: dict[str, int] = {}  # per file: 0 for this package's, 1 for installed ones, 2 for the user's
 
 
 def user_location() -> tuple[str, int] | None:
@@ -342,8 +367,11 @@ def user_location() -> tuple[str, int] | None:
     nearest = None
     while frame is not None:
         file = frame.f_code.co_filename
-        if not file.startswith(INTERNAL):
-            if not file.startswith(INSTALLED):
+        kind = _places.get(file)
+        if kind is None:
+            kind = _places[file] = 0 if file.startswith(INTERNAL) else 1 if file.startswith(INSTALLED) else 2
+        if kind:
+            if kind == 2:
                 return file, frame.f_lineno
             nearest = nearest or (file, frame.f_lineno)
         frame = frame.f_back  # type: ignore[assignment]

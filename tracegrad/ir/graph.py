@@ -25,6 +25,7 @@ class Graph:
     outputs   nodes or Python numbers
     effects   pairs (leaf node, node): the new value of something outside, written back after the outputs are known
     names     names of the inputs and captures, in order, for the text form
+    known     the nodes in program order where they are known already, exactly those that the outputs and effects depend on
     """
 
     def __init__(
@@ -34,12 +35,15 @@ class Graph:
         captures: Iterable[Node] = (),
         effects: Iterable[tuple[Node, Node]] = (),
         names: Iterable[str] = (),
+        known: Iterable[Node] | None = None,
     ) -> None:
         self.inputs: tuple[Node, ...] = tuple(inputs)
         self.captures: tuple[Node, ...] = tuple(captures)
         self.outputs: tuple[Any, ...] = tuple(outputs)
         self.effects: tuple[tuple[Node, Node], ...] = tuple(effects)
         self.names: tuple[str, ...] = tuple(names) or default_names(len(self.inputs), len(self.captures))
+        if known is not None:
+            self.__dict__["nodes"] = tuple(known)
 
     @cached_property
     def nodes(self) -> tuple[Node, ...]:
