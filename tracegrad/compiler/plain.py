@@ -87,7 +87,7 @@ def record_plain(trace: Any, op: type[Op], args: tuple[Any, ...], location: Call
     if not local.grad_enabled:
         if needs:
             nodes, needs = [trace.constant(n) for n in nodes], False
-    elif not has_rules:
+    elif is_bool or not has_rules:
         needs = False
     node = _new(Node)
     node.op, node.inputs, node.attrs, node.shape, node.dtype = op, tuple(nodes), (), shape, array.dtype

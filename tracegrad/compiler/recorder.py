@@ -109,7 +109,9 @@ class Trace:
         """`.grad` of a Tensor is read, or set anew."""
 
     def refuse(self, reason: str) -> None:
-        """Raises TraceError for what a replay would not do again."""
+        """Raises TraceError for what a replay would not do again; a recording around this one decides what becomes of it."""
+        if self.parent is not None:
+            self.parent.refuse(reason)
         location = user_location()
         where = f" at {location[0]}:{location[1]}" if location is not None else ""
         raise TraceError(explain(self.what, f"{reason}{where}", "Do it outside the recorded function"))
@@ -235,6 +237,13 @@ class Trace:
             )
         )
 
+    def debug(self, message: Any) -> None:
+        """Let the recording around this one print a message.  Raises TraceError where there is none that prints."""
+        if not self.asks or self.parent is None:
+            self.refuse("debug_print has no place in the order of a function that is recorded by itself")
+        message.tensors = [self.outer(t) for t in message.tensors]
+        self.parent.debug(message)  # type: ignore[union-attr]
+
     def outer(self, t: Tensor) -> Tensor:
         """The value of t computed in the recording around this one, which decides by it."""
         graph = Graph(self.inputs, [self.node_of(t)], [n for _, n in self.captured.values()])
@@ -259,9 +268,11 @@ class Trace:
         return True
 
     def check_write(self, base: Tensor, operation: str) -> None:
-        """Raises TraceError for an in-place write to a tensor that was not made in this recording."""
+        """Raises TraceError for an in-place write to a tensor that was not made in this recording, unless the one around it says what becomes of it."""
         if self.owns(base):
             return
+        if self.parent is not None:
+            self.parent.refuse(f"{operation} writes to a tensor that the function of {self.what} has not made")
         location = user_location()
         where = f" at {location[0]}:{location[1]}" if location is not None else ""
         raise TraceError(
