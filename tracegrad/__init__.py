@@ -100,6 +100,8 @@ _LAZY = {
     },
     "compile": ("tracegrad.compiler", "compile"),
     "capture": ("tracegrad.compiler", "capture"),
+    "mark_dynamic": ("tracegrad.compiler", "mark_dynamic"),
+    "debug_print": ("tracegrad.compiler.debug", "debug_print"),
     "vmap": ("tracegrad.func", "vmap"),
     **{name: ("tracegrad.func.control_flow", name) for name in "cond fori_loop map scan while_loop".split()},
     **{name: ("tracegrad.eager.sampling", name) for name in "bernoulli binomial multinomial normal poisson".split()},

@@ -138,6 +138,8 @@ class CallTrace(Trace):
         self.derived: dict[int, Tensor] = {}  # arguments that are no leaves, by the id of the name inside
         self.fixed: dict[int, Tensor] = {}  # made of values that were read, so they are the same on this path
         self.floats: dict[int, tuple[Tensor, Any]] = {}  # numbers that stand in places of floats, with these
+        self.messages: list[Any] = []  # of debug_print, with the nodes of their values
+        self.printed: list[Any] = []
         self.exact = False  # whether .item() gives Python's numbers, by which the course is known
         self.has_numbers = False
         self._varying: dict[Node, bool] = {}
@@ -191,6 +193,11 @@ class CallTrace(Trace):
         elif self.varies(self.node_of(t)):
             reader = READERS.get(kind, whole_value)
             self.decisions.append(Read(self.node_of(t), tick(), kind, reader, reader(t._data), user_location()))
+
+    def debug(self, message: Any) -> None:
+        """Note a message, which every replay prints."""
+        self.messages.append(message)
+        self.printed += [self.node_of(t) for t in message.tensors]
 
     def give_up(self, reason: str) -> None:
         """Go on, but let later calls run the function itself."""

@@ -26,13 +26,14 @@ class Ending:
     treedef   form of the result        leaves  ("tensor" | "number", None), ("static", value), ("array", array) or ("outside", Source) for each of its leaves
     writes    what is written, in order: each takes one value after those of the leaves
     grads     (owner, "none" | Source | "value"): what `.grad` of the owner becomes; a value is taken after those of the writes
-    draws     how many random keys the path draws
+    draws     how many random keys the path draws        messages  of debug_print: the last values are theirs
     """
 
     def __init__(self, treedef: pytree.TreeDef, leaves: list[tuple[str, Any]], draws: int) -> None:
         self.treedef, self.leaves, self.draws = treedef, leaves, draws
         self.writes: list[Source] = []
         self.grads: list[tuple[Source, Any]] = []
+        self.messages: list[Any] = []
         self.plan: list[Any] = []
         self.from_before: list[Node] = []
 
@@ -51,6 +52,10 @@ class Ending:
         """Do the effects with these values and give the result."""
         given = iter(values)
         leaves = [next(given) if kind in ("tensor", "number") else value for kind, value in self.leaves]
+        if self.messages:
+            shown = iter(values[len(values) - sum(len(m.numbers) for m in self.messages) :])
+            for message in self.messages:
+                message.show([next(shown) for _ in message.numbers])
         if self.writes or self.grads:
             targets = [target.read(arguments) for target in self.writes]
             owners = [t.read(arguments) for t, _ in self.grads]
@@ -144,6 +149,7 @@ def ending_of(trace: CallTrace, result: Any) -> tuple[dict[Node, Source], Ending
             roots.append(trace.node_of(leaf))
         else:
             leaves.append(("array" if isinstance(leaf, (np.ndarray, set)) else "static", leaf))
+    results = list(roots)
     ending = Ending(treedef, leaves, len(trace.random_keys))
     for base in written:
         _, data, _ = trace.outside.bases[id(base)]
@@ -159,15 +165,15 @@ def ending_of(trace: CallTrace, result: Any) -> tuple[dict[Node, Source], Ending
         ending.grads.append((source_of(t), "none" if now is None else source_of(now) if outer else "value"))
         if now is not None and not outer:
             roots.append(trace.node_of(now))
+    ending.messages = trace.messages
+    roots += trace.printed
     sources = {node: Source("argument", i) for i, node in enumerate(trace.inputs)}
     sources.update((node, source_of(t)) for t, node in trace.captured.values())
     for node in trace.recorded.program([*roots, *(read.node for read in trace.decisions)], sources):
         if node.op is None:
             raise NotCompilable("returns a cotangent that a hook or a rule has kept", None)
     _refuse_shared(trace, written)
-    _refuse_new_leaves(
-        trace, written, roots[: len(roots) - len(ending.writes) - sum(new == "value" for _, new in ending.grads)]
-    )
+    _refuse_new_leaves(trace, written, results)
     return sources, ending, roots
 
 

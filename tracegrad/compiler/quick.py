@@ -16,75 +16,259 @@ from tracegrad.eager.tensor import Parameter, Tensor
 from tracegrad.pytree import TreeDef
 
 if TYPE_CHECKING:
+    from tracegrad.compiler.arguments import Arguments
+    from tracegrad.compiler.effects import Ending
     from tracegrad.compiler.program import Program
-    from tracegrad.compiler.tree import Tree
+    from tracegrad.compiler.tree import Step, Tree
 
 MISS = object()  # from a call that is not of the usual kind, or whose course has not been recorded
+ASKED = frozenset(
+    ("getattr", "hasattr", "vars", "__dict__", "AttributeError", "suppress")
+)  # ways to see that a Tensor has no such attribute
+
+Call = Callable[[tuple[Any, ...], dict[str, Any]], Any]
 
 
-def quick_call(tree: Tree, args: Sequence[Any]) -> Callable[[tuple[Any, ...]], Any] | None:
-    """A function from the tuple of positional arguments to the result, or to MISS when they are not of this entry's signature.
+class _Unusual(Exception):  # noqa: N818  (no error: such a call takes the general path)
+    """An argument that generated text does not test."""
 
-    None when the signature has no such path: nested arguments, random numbers, results in unusual containers.
-    """
+
+def quick_call(tree: Tree, call: Arguments) -> Call | None:
+    """A function from arguments to the result, or to MISS when they are not of this signature; None when the signature has no such path."""
     step = tree.root
-    if step is None or step.ending is None or step.program is None or tree.grads or tree.paths != 1:
+    if step is None or call.key[2]:
         return None
-    ending, program = step.ending, step.program
-    captured = {source.key(): t for source, _ in tree.captured if isinstance(t := source.of, Tensor)}
-    plain = all(kind in ("tensor", "static") for kind, _ in ending.leaves) and len(captured) == len(tree.captured)
-    if not plain or ending.writes or ending.grads or ending.draws or ending.from_before:
+    text = _Text(tree, local.grad_enabled)
+    try:
+        text.take_call(call)
+    except _Unusual:
         return None
-    statics = {i: value for i, (kind, value) in enumerate(ending.leaves) if kind == "static"}
-    result = result_text(ending.treedef, statics)
-    if result is None or not all(type(a) is float or (type(a) in (Tensor, Parameter) and a._node is None) for a in args):
-        return None
-    scope: dict[str, Any] = {
-        "MISS": MISS, "Tensor": Tensor, "Parameter": Parameter, "new": object.__new__, "MODE": GENERATED, "default": dtypes.default, "FLOAT": dtypes.default.float,
-        "array": np.array, "float64": np.float64, "executable": program.alone, "unchanged": tree.watched.still_valid,
-        **{f"static{i}": value for i, value in statics.items()},
-    }  # fmt: skip
-    lines = ['if MODE["MODE"] or default.float is not FLOAT: return MISS']
-    if args:
-        lines.append(f"{', '.join(f'a{i}' for i in range(len(args)))}, = args")
-    for i, a in enumerate(args):
-        if type(a) is float:
-            lines += [f"if type(a{i}) is not float: return MISS", f"d{i} = array(a{i}, float64)"]
+    if step.ending is not None and step.program is not None and _is_plain(tree, step.ending):
+        return text.straight(step, step.ending, step.program)
+    return text.as_the_tree_says()
+
+
+def _is_plain(tree: Tree, ending: Ending) -> bool:
+    """Whether a program has no effects, and its inputs are arguments, captured Tensors, constants and floats."""
+    kinds = all(kind == "static" or (kind == "tensor" and value is None) for kind, value in ending.leaves)
+    sources = all(isinstance(source.of, Tensor) for source, _ in tree.captured)
+    effects = ending.writes or ending.grads or ending.messages or ending.draws or ending.from_before
+    return kinds and sources and not effects and not tree.grads
+
+
+def usual_mode(grad: bool) -> bool:
+    """Whether this thread is in no other mode than that of gradients, which is `grad`."""
+    return local.trace is None and local.grad_enabled is grad and not local.inference and local.watch is None
+
+
+class _Text:
+    """The text of one path."""
+
+    def __init__(self, tree: Tree, grad: bool) -> None:
+        self.tree, self.grad = tree, grad
+        self.scope: dict[str, Any] = {
+            "MISS": MISS, "Tensor": Tensor, "Parameter": Parameter, "new": object.__new__, "MODE": GENERATED, "default": dtypes.default, "FLOAT": dtypes.default.float,
+            "array": np.array, "float64": np.float64, "ndarray": np.ndarray, "unchanged": tree.watched.still_valid, "usual_mode": usual_mode, "compared": compared,
+            "handle": handle,
+        }  # fmt: skip
+        mode = 'if MODE["MODE"] and not usual_mode(True)' if grad else 'if not MODE["MODE"] or not usual_mode(False)'
+        self.lines = [f"{mode} or default.float is not FLOAT: return MISS"]
+        self.leaves: list[tuple[str, str]] = []  # of each input: the expression of its Tensor, and of its array
+        self.objects: list[str] = []  # what must not be twice the same
+        self.tracked = False
+        self.count = 0
+        self.asked = not ASKED.isdisjoint(tree.watched.walk.names)
+
+    def name(self, value: Any, letter: str = "s") -> str:
+        """A name for a value that the text needs."""
+        self.count += 1
+        self.scope[f"{letter}{self.count}"] = value
+        return f"{letter}{self.count}"
+
+    def fresh(self, letter: str = "a") -> str:
+        """A name for what the text computes."""
+        self.count += 1
+        return f"{letter}{self.count}"
+
+    def unless(self, condition: str) -> None:
+        """Leave where the condition holds."""
+        self.lines.append(f"if {condition}: return MISS")
+
+    # --- arguments
+
+    def take_call(self, call: Arguments) -> None:
+        """Test all arguments."""
+        known = {id(o) for o in call.objects}
+        self.unless(f"len(args) != {len(call.args)}" + ("" if call.kwargs else " or kwargs"))
+        self.unpack(call.args, "args", known)
+        if call.kwargs:
+            self.unless(f"tuple(kwargs) != {tuple(call.kwargs)!r}")
+            self.unpack(tuple(call.kwargs.values()), "kwargs.values()", known)
+        many = self.objects
+        if 2 <= len(many) <= 4:
+            self.unless(" or ".join(f"{a} is {b}" for i, a in enumerate(many) for b in many[:i]))
+        elif many:
+            self.unless(f"len({{{', '.join(f'id({a})' for a in many)}}}) != {len(many)}")
+
+    def unpack(self, values: Any, source: str, known: set[int]) -> None:
+        """Test the parts of something, whose number is known."""
+        names = [self.fresh() for _ in values]
+        if names:
+            self.lines.append(f"{', '.join(names)}, = {source}")
+        for value, name in zip(values, names, strict=True):
+            self.take(value, name, known)
+
+    def take(self, value: Any, name: str, known: set[int]) -> None:
+        """Test one value."""
+        kind: Any = type(value)
+        if isinstance(value, Tensor):
+            self.take_tensor(value, name)
+        elif value is None or kind is bool or value is Ellipsis or id(value) in known:
+            self.unless(f"{name} is not {self.name(value)}")
+        elif kind is float:
+            self.take_float(name)
+        elif kind is np.ndarray:
+            self.take_array(value, name)
+        elif kind is tuple or kind is list:
+            self.unless(f"type({name}) is not {kind.__name__} or len({name}) != {len(value)}")
+            self.unpack(value, name, known)
+        elif kind is dict:
+            self.unless(f"type({name}) is not dict or tuple({name}) != {self.name(tuple(value))}")
+            self.unpack(value.values(), f"{name}.values()", known)
+        elif kind is int or kind is str or kind is bytes:
+            self.unless(f"type({name}) is not {kind.__name__} or {name} != {self.name(value)}")
+        elif isinstance(value, COMPARED) or (
+            kind is FunctionType and not (value.__closure__ or value.__defaults__ or value.__kwdefaults__)
+        ):
+            self.unless(f"{name} is not {self.name(value)}")
+        elif pytree.is_namedtuple(kind):
+            self.unless(f"type({name}) is not {self.name(kind)}")
+            self.unpack(value, name, known)
+        elif is_opened(kind):
+            self.take_record(value, kind, name, known)
         else:
-            lines.append(f"if type(a{i}) is not {'Parameter' if type(a) is Parameter else 'Tensor'}: return MISS")
-            lines += _test_lines(scope, f"a{i}", f"d{i}", a._data)
-    names = {("argument", i): f"d{i}" for i in range(len(args))}
-    for i, (key, t) in enumerate(captured.items()):
-        scope[f"c{i}"], names[key] = t, f"e{i}"
-        lines += _test_lines(scope, f"c{i}", f"e{i}", t._data)
-    if tree.watched:
-        tests = []
-        for i, (table, name, value) in enumerate(tree.watched.simple()):
-            scope[f"w{i}"], scope[f"v{i}"] = table, value
-            tests.append(f"w{i}.get({name!r}) is v{i}")
-        lines.append(f"if not ({' and '.join(tests) or False}) and not unchanged(): return MISS")
-    for source in tree.values.sources.values():
-        if source.kind == "fixed":
-            scope[f"f{len(names)}"], names[source.key()] = source.of._data, f"f{len(names)}"
-        elif source.kind == "place":
-            scope[f"p{len(names)}"] = source.of.read
-            lines.append(f"d{len(names)} = array(p{len(names)}(), float64)")
-            names[source.key()] = f"d{len(names)}"
-    arrays = ", ".join(names[tree.values.sources[leaf].key()] for leaf in step.ins)
-    lines += _run_lines(program, scope, arrays)
-    for i, place in enumerate(ending.plan):
-        lines.append(f"t{i} = new(Tensor); t{i}._data = r[{place}]; t{i}._node = None")
-    text = "def quick(args):\n" + "".join(f"    {line}\n" for line in [*lines, f"return {result}"])
-    exec(compile(text, "<generated call>", "exec"), scope)
-    return scope["quick"]  # type: ignore[no-any-return]
+            key = compared(value, kind)
+            if key is None:
+                raise _Unusual
+            self.unless(f"type({name}) is not {self.name(kind)} or compared({name}, type({name})) != {self.name(key)}")
 
+    def take_tensor(self, t: Tensor, name: str) -> None:
+        """Test a Tensor's class, shape, dtype, and whether it requires grad."""
+        if type(t) not in (Tensor, Parameter) or any(k[0] != "_" for k in t.__dict__):
+            raise _Unusual
+        marks = f" or {name}.__dict__" if self.asked else ""
+        self.unless(f"type({name}) is not {type(t).__name__}{marks}")
+        self.objects.append(name)
+        data = self.fresh("d")
+        self.test_tensor(t, name, data)
+        self.leaves.append((name, data))
 
-def _test_lines(scope: dict[str, Any], name: str, data: str, example: Any) -> list[str]:
-    scope[f"{name}_shape"], scope[f"{name}_dtype"] = example.shape, example.dtype
-    return [
-        f"{data} = {name}._data",
-        f"if {name}._node is not None or {data}.shape != {name}_shape or {data}.dtype is not {name}_dtype: return MISS",
-    ]
+    def test_tensor(self, t: Tensor, name: str, data: str) -> None:
+        """Test shape, dtype and history, and name the array."""
+        shape, dtype, node = self.name(t._data.shape), self.name(t._data.dtype), t._node
+        self.lines.append(f"{data} = {name}._data")
+        history = f"{name}._node is not None"
+        if node is not None and node.needs:
+            self.tracked = True
+            own = self.fresh("n")
+            self.lines.append(f"{own} = {name}._node")
+            history = f"{own} is None or not {own}.needs or {own}.op is {'not ' if node.op is None else ''}None"
+        elif node is not None:
+            raise _Unusual
+        self.unless(f"{history} or {data}.shape != {shape} or {data}.dtype is not {dtype}")
+
+    def take_float(self, name: str) -> None:
+        """Test a float."""
+        self.unless(f"type({name}) is not float")
+        data = self.fresh("d")
+        self.lines.append(f"{data} = array({name}, float64)")
+        self.leaves.append((f"handle({data}, None)", data))
+
+    def take_array(self, value: Any, name: str) -> None:
+        """Test a NumPy array."""
+        if value.dtype.kind not in "biufcV":
+            raise _Unusual
+        shape, dtype = self.name(value.shape), self.name(value.dtype)
+        self.unless(f"type({name}) is not ndarray or {name}.shape != {shape} or {name}.dtype is not {dtype}")
+        self.leaves.append((f"handle({name}, None)", name))
+
+    def take_record(self, value: Any, kind: Any, name: str, known: set[int]) -> None:
+        """Test an object that only holds data."""
+        table = getattr(value, "__dict__", None)
+        if (
+            not is_record(kind)
+            or isinstance(value, (dict, list))
+            or any("__slots__" in c.__dict__ for c in kind.__mro__)
+        ):
+            raise _Unusual
+        if not table:
+            raise _Unusual
+        parts = self.fresh()
+        self.unless(f"type({name}) is not {self.name(kind)}")
+        self.lines.append(f"{parts} = {name}.__dict__")
+        self.unless(f"tuple({parts}) != {self.name(tuple(table))}")
+        self.objects.append(name)
+        self.unpack(table.values(), f"{parts}.values()", known)
+
+    # --- what follows
+
+    def take_surroundings(self) -> dict[Any, tuple[str, str]]:
+        """Test captured Tensors and the rest of the surroundings; gives the expressions of all inputs by their source."""
+        tree = self.tree
+        names = {("argument", i): pair for i, pair in enumerate(self.leaves)}
+        for key, t in {source.key(): source.of for source, _ in tree.captured}.items():
+            own, data = self.name(t, "c"), self.fresh("e")
+            names[key] = (own, data)
+            self.test_tensor(t, own, data)
+        if tree.watched:
+            tests = [f"{self.name(table)}.get({name!r}) is {self.name(v)}" for table, name, v in tree.watched.simple()]
+            self.unless(f"not ({' and '.join(tests) or False}) and not unchanged()")
+        for source in tree.values.sources.values():
+            if source.kind == "fixed":
+                names[source.key()] = (self.name(source.of, "f"), self.name(source.of._data, "f"))
+            elif source.kind == "place":
+                data = self.fresh("d")
+                self.lines.append(f"{data} = array({self.name(source.of.read, 'p')}(), float64)")
+                names[source.key()] = (f"handle({data}, None)", data)
+        return names
+
+    def straight(self, step: Step, ending: Ending, program: Program) -> Call | None:
+        """The whole call as text."""
+        try:
+            names = self.take_surroundings()
+        except _Unusual:
+            return None
+        result, needed = result_text(ending)
+        self.scope.update(needed)
+        ins = [names[self.tree.values.sources[leaf].key()] for leaf in step.ins]
+        if self.tracked and self.grad:
+            self.scope["run"] = program.run
+            self.lines.append(f"r = run([{', '.join(t for t, _ in ins)}])")
+            self.lines += [f"t{i} = r[{place}]" for i, place in enumerate(ending.plan)]
+        else:
+            self.scope["executable"] = program.alone
+            self.lines += _run_lines(program, self.scope, ", ".join(data for _, data in ins))
+            for i, place in enumerate(ending.plan):
+                self.lines.append(f"t{i} = new(Tensor); t{i}._data = r[{place}]; t{i}._node = None")
+        return self.made(result)
+
+    def as_the_tree_says(self) -> Call:
+        """Only the tests as text."""
+        tree = self.tree
+
+        def follow(tensors: list[Tensor]) -> Any:
+            if not tree.still_valid(tensors) or tree.shares_memory(tensors):
+                return MISS
+            return tree.run(tensors)
+
+        self.scope["follow"] = follow
+        return self.made(f"follow([{', '.join(t for t, _ in self.leaves)}])")
+
+    def made(self, result: str) -> Call:
+        """The function."""
+        text = "def quick(args, kwargs):\n" + "".join(f"    {line}\n" for line in [*self.lines, f"return {result}"])
+        exec(compile(text, "<generated call>", "exec"), self.scope)
+        return self.scope["quick"]  # type: ignore[no-any-return]
 
 
 def _run_lines(program: Program, scope: dict[str, Any], arrays: str) -> list[str]:
