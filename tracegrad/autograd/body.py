@@ -103,7 +103,7 @@ class Body:
         return self._tensors(tuple(map(moved, self.args)), False)
 
     def _tensors(self, args: tuple[Any, ...], recorded: bool) -> dict[Key, Tensor] | None:
-        outside, before = default_generator.get_state(), config.set_grad_enabled(recorded)
+        outside, before = default_generator.state(), config.set_grad_enabled(recorded)
         default_generator.set_state(self.state)
         try:
             ctx = self.fresh()

@@ -112,7 +112,7 @@ class Function(FunctionCtx):
             Late.transforms.check_forward_rule(cls, args)
         needs = tuple(isinstance(a, Tensor) and a.requires_grad for a in args)
         ctx = context_class(cls, step_name(cls))(needs)
-        state = default_generator.get_state() if local.grad_enabled and any(needs) else None
+        state = default_generator.state() if local.grad_enabled and any(needs) else None
         tensors = [(a, a._data, a._node) for a in args if isinstance(a, Tensor)]
         duals = None if local.watch is None else local.watch.duals
         tangents = None if duals is None else [duals.tangent(a) if isinstance(a, Tensor) else None for a in args]

@@ -22,11 +22,13 @@ _LINE = re.compile(r"^\s*\w+ = .*  # (?:\(.*?\)|\S+)  (?P<place>\S.*:\d+)$")
 def named(error: Exception, source: str, origin: Graph | None, arrays: Sequence[Any]) -> Exception:
     """The error to raise instead: what the operators of `origin`, as they were recorded, raise for these arrays one after the other, else the error itself.
 
-    Its class is the one that eager code raises, its text ends with the user's line.  An exception of the user's own, from a callback, stays what it is and gets a note.
+    Its class is the one that eager code raises, its text ends with the user's line, and `leaves_read` has the positions of the leaves that were read before.  An exception of the user's own, from a callback, stays what it is and gets a note.
     """
     found = _of_operators(origin, arrays) if origin is not None else None
     if found is not None:
-        return _with_place(*found)
+        known = _with_place(*found[:2])
+        known.leaves_read = found[2]  # type: ignore[attr-defined]
+        return known
     place = _place_in(error, source)
     if isinstance(error, (TracegradError, np.linalg.LinAlgError)) or type(error) in (RuntimeError, IndexError):
         return _with_place(error, place)
@@ -35,8 +37,11 @@ def named(error: Exception, source: str, origin: Graph | None, arrays: Sequence[
     return error
 
 
-def _of_operators(origin: Graph, arrays: Sequence[Any]) -> tuple[Exception, str] | None:
-    """The error of the first operator that fails, and its place; None where none does, or where running them again would repeat an effect."""
+def _of_operators(origin: Graph, arrays: Sequence[Any]) -> tuple[Exception, str, frozenset[int]] | None:
+    """The error of the first operator that fails, its place, and the leaves that it and those before it read.
+
+    None where none fails, or where running them again would repeat an effect.
+    """
     if not _pure(origin):
         return None
     values: dict[Any, Any] = dict(zip(origin.leaves, arrays, strict=True))
@@ -49,7 +54,9 @@ def _of_operators(origin: Graph, arrays: Sequence[Any]) -> tuple[Exception, str]
             )
         except Exception as error:
             location = location_of(node)
-            return error, f"{location[0]}:{location[1]}" if location is not None else ""
+            before = {i for n in origin.nodes[: origin.nodes.index(node) + 1] for i in n.inputs if isinstance(i, Node)}
+            read = frozenset(i for i, leaf in enumerate(origin.leaves) if leaf in before)
+            return error, f"{location[0]}:{location[1]}" if location is not None else "", read
     return None
 
 

@@ -26,6 +26,8 @@ class Split:
         made = backend(backend_name, backward=True)  # its leaves are kept: nothing is donated
         self.forward: Executable = made(self.parts.forward) if self.parts.saved else plain
         self.backward: Executable = made(self.parts.backward)
+        if hasattr(self.forward, "origin"):
+            self.forward.origin = graph
 
     @classmethod
     def of(cls, parts: Partition, result_count: int, forward: Executable, backward: Executable) -> Split:

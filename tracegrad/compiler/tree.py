@@ -67,6 +67,13 @@ class Draws:
             self.drawn.append(handle(np.asarray(generator.next_key()), None))
         return self.drawn[number]
 
+    def rewind(self, count: int, generators: list[Generator]) -> None:
+        """Leave the generators as after the first `count` draws."""
+        if self._before:
+            self.give_back()
+            self.drawn.clear()
+            self.key(count - 1, generators)
+
     def give_back(self) -> None:
         """Let the generators draw the same keys again."""
         for generator, seed, counter in self._before.values():
@@ -86,6 +93,7 @@ class Tree:
         self.captured: list[tuple[Source, tuple[Any, ...]]] = []  # with shape, dtype and requires_grad
         self.grads: dict[Any, tuple[Source, bool]] = {}  # whose .grad is looked at, and whether there was one
         self.last: Step | None = None  # where the last call ended
+        self.quick: Any = None  # the generated call path; False where there is none
         self.missed: tuple[Guard, Any] | None = None
         self.writes = False  # whether a path writes memory of the outside world
         self.names: list[str] = []  # of the arguments, for backends with options that go by them
@@ -93,12 +101,7 @@ class Tree:
     # --- making
 
     def add(
-        self,
-        ins: dict[Node, Source],
-        reads: Sequence[Read],
-        ending: Ending,
-        roots: Sequence[Any],
-        path: Sequence[Node],
+        self, ins: dict[Node, Source], reads: Sequence[Read], ending: Ending, roots: Sequence[Any], path: Sequence[Node]
     ) -> None:
         """Add the path of one recording: its leaves, what was read on the way, the nodes of its results, and all between in program order."""
         known = {node: self._leaf(source, node) for node, source in ins.items()}
@@ -272,13 +275,27 @@ class Tree:
         if any(n.op is not None and n not in env for n in ins):
             return None
         alone = step is self.root and step.ending is not None and not (step.ending.writes or step.ending.grads)
-        made = program.run([self._value(n, env, arguments, draws) for n in ins], alone)
+        before = len(draws.drawn)
+        try:
+            made = program.run([self._value(n, env, arguments, draws) for n in ins], alone)
+        except Exception as error:
+            self._draw_as_far(error, ins, before, draws)
+            raise
         if step.guard is not None:
             for node in [n for n in env if n not in step.live]:
                 if node is not step.guard.node:
                     del env[node]
             env.update(zip(outs, made, strict=False))
         return made[len(outs) :]
+
+    def _draw_as_far(self, error: Exception, ins: list[Node], before: int, draws: Draws) -> None:
+        """Leave the generators as the operators would, of which none was reached behind the one that fails."""
+        read = getattr(error, "leaves_read", None)
+        if read is not None:
+            sources = [self.values.sources.get(n) for i, n in enumerate(ins) if i in read]
+            draws.rewind(
+                max([before, *(s.of + 1 for s in sources if s is not None and s.kind == "random")]), self.generators
+            )
 
     def _value(self, node: Node, env: dict[Node, Tensor], arguments: list[Tensor], draws: Draws) -> Tensor:
         if node.op is not None:

@@ -13,7 +13,7 @@ from tracegrad.devices import CPU
 from tracegrad.devices import device as torch_device
 from tracegrad.dtypes import TorchClass
 from tracegrad.eager.tensor import Tensor, handle
-from tracegrad.errors import ArgumentError, ArgumentValueError, DataError, TraceError, explain
+from tracegrad.errors import ArgumentError, ArgumentValueError, DataError, explain
 
 Array = np.ndarray[Any, Any]
 
@@ -40,7 +40,7 @@ class Generator(metaclass=TorchClass):
 
     def manual_seed(self, seed: Any) -> Generator:
         """Start anew from `seed`.  Raises ValueError for one that does not fit into 64 bits."""
-        _refuse_recorded("manual_seed")
+        _refuse_recorded("manual_seed changes")
         value = int(seed)
         if not -(2**63) <= value < 2**64:
             raise ArgumentValueError(explain("manual_seed", f"Overflow: the seed {value} does not fit into 64 bits"))
@@ -67,6 +67,11 @@ class Generator(metaclass=TorchClass):
 
     def get_state(self) -> Tensor:
         """The state as a tensor of 5056 bytes."""
+        _refuse_recorded("get_state reads")
+        return self.state()
+
+    def state(self) -> Tensor:
+        """The same for what puts it back within one operation, as checkpoint does: also while a function is recorded."""
         state = _BLANK.copy()
         state[:16].view(np.uint64)[:] = (self._seed, self._counter)
         return handle(state, None)
@@ -94,10 +99,9 @@ class Generator(metaclass=TorchClass):
 
 
 def _refuse_recorded(operation: str) -> None:
-    """Raises TraceError where a replay would not seed again."""
+    """Raises TraceError where a replay would not seed again; compile() then runs the function as it is."""
     if local.trace is not None and not local.trace.reads:
-        problem = f"{operation} changes the random generator while the function is being recorded; a replay would not"
-        raise TraceError(explain(local.trace.what, problem, "Call it before the compiled function"))
+        local.trace.refuse(f"{operation} the random generator, which a replay would not")
 
 
 def _restored(seed: int, counter: int) -> Generator:
@@ -131,5 +135,5 @@ def get_rng_state() -> Tensor:
 
 def set_rng_state(new_state: Tensor) -> None:
     """Continue the global random generator from a state that get_rng_state gave."""
-    _refuse_recorded("set_rng_state")
+    _refuse_recorded("set_rng_state changes")
     default_generator.set_state(new_state)

@@ -38,6 +38,11 @@ class BodyTrace(Trace):
         """A stand-in.  Raises RuntimeError in a branch and in a loop whose number of steps is not known."""
         if not self.steps:
             problem = "draws random numbers in a body that may run any number of times, so that a recording cannot say which keys it needs"
+            outer = self.parent
+            while outer is not None:
+                if outer.decides:  # compile() can run the function as it is
+                    outer.refuse(problem)
+                outer = outer.parent
             raise DataError(explain(self.what, problem, "Draw them outside, or use scan"))
         key = handle(np.zeros(2, I64), None)
         self.keys[id(key)] = generator

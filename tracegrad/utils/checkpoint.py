@@ -147,7 +147,7 @@ class _Frame:
 
         self.function, self.context, self.check, self.early_stop = function, context, check, early_stop
         self.args, self.kwargs = tuple(map(kept, args)), {name: kept(a) for name, a in kwargs.items()}
-        self.state = default_generator.get_state() if preserve else None
+        self.state = default_generator.state() if preserve else None
         self.completed = False
         self.types: list[tuple[Any, Any]] = []
         self.recomputed: dict[int, Tensor] = {}
@@ -244,7 +244,7 @@ class _same_numbers:  # noqa: N801
 
     def __enter__(self) -> None:
         if self.state is not None:
-            self.outside = default_generator.get_state()
+            self.outside = default_generator.state()
             default_generator.set_state(self.state)
 
     def __exit__(self, *_exception: object) -> None:
@@ -259,7 +259,7 @@ class CheckpointFunction(Function):
     def forward(ctx: Any, function: Callable[..., Any], preserve: bool, *args: Any) -> Any:
         """The function's results, unrecorded."""
         sweeps_with_hooks.add(_REENTRANT)
-        ctx.function, ctx.state = function, default_generator.get_state() if preserve else None
+        ctx.function, ctx.state = function, default_generator.state() if preserve else None
         ctx.args = [None if isinstance(a, Tensor) else a for a in args]
         ctx.positions = [i for i, a in enumerate(args) if isinstance(a, Tensor)]
         ctx.save_for_backward(*(args[i] for i in ctx.positions))
