@@ -42,6 +42,7 @@ ENTRIES_PER_SIGNATURE = (
     64  # recordings of one signature that differ in what the function reads outside; the oldest goes first
 )
 SIGNATURES = 256  # signatures whose programs are kept (a quarter for JAX, where each has machine code of its own)
+QUICK = 4  # generated call paths that are tried before all others
 FORMS = 256  # forms of graphs whose texts are kept, to serve other sizes
 
 
@@ -63,8 +64,8 @@ class Compiled:
         self._forms = Forms(FORMS) if backend == "numpy" and dynamic is not False else None
         self._programs: weakref.WeakValueDictionary[Any, Program] = weakref.WeakValueDictionary()  # those in use
         self._compilations = 0
-        self._quick: tuple[int, Callable[[tuple[Any, ...]], Any]] | None = None  # for so many positional arguments
-        self._quicks = QuickCalls(SIGNATURES)
+        self._quick: tuple[Callable[[Any, Any], Any], ...] = ()  # the paths of the signatures that were used last
+        self._quicks = QuickCalls(own)
         self._lock = threading.RLock()
         self._uncompiled: Recent[Any, bool] = Recent(SIGNATURES)
         self._codes: list[Any] = []  # what ran in recordings though no name leads to it
@@ -72,7 +73,6 @@ class Compiled:
         self._steady: set[Any] = set()  # places of floats that decide by their exact value
         self._changes: Recent[Any, int] = Recent(SIGNATURES)  # how many recordings of a signature changed Python objects
         self._shown: Tree | None = None
-        self._remembered: Any = None
         self._warned = False
         self._history = History(SIGNATURES)
         for name in ("__name__", "__qualname__", "__doc__", "__module__"):
@@ -82,17 +82,16 @@ class Compiled:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The function's result.  Tensors in it are new, but for those that the function writes: never another argument, nor views of one."""
-        quick = self._quick
-        if quick is not None and not kwargs and len(args) == quick[0]:
-            result = quick[1](args)
+        for quick in self._quick:
+            result = quick(args, kwargs)
             if result is not MISS:
                 return result
         if local.trace is not None:  # inside another recording: part of that program
             return self.function(*args, **kwargs)
         if not kwargs and (found := self._quicks.find(args)) is not None:
-            result = found[0](args)
+            result = found[0](args, kwargs)
             if result is not MISS:
-                self._quick, self._shown, self._remembered = (len(args), found[0]), found[1], found[1]
+                self._quick, self._shown = (*self._quick[1 - QUICK :], found[0]), found[1]
                 return result
         return self._general(args, kwargs)
 
@@ -273,12 +272,12 @@ class Compiled:
     def _remember(self, call: Arguments, tree: Tree) -> None:
         """Make the tree the one that the next call tries first."""
         self._shown = tree
-        if self._remembered is not tree or (tree.paths == 1 and self._quick is None):
-            self._remembered = tree
-            quick = None if call.kwargs else quick_call(tree, call.args)
-            self._quick = None if quick is None else (len(call.args), quick)
-            if quick is not None:
-                self._quicks.add(call.args, quick, tree)
+        if tree.quick is None:
+            tree.quick = quick_call(tree, call) or False
+            if tree.quick:
+                self._quicks.add(call, tree.quick, tree)
+        if tree.quick and tree.quick not in self._quick:
+            self._quick = (*self._quick[1 - QUICK :], tree.quick)
 
     def _give_up(self, key: Any, reason: str, location: Any) -> None:
         """Let a signature run uncompiled from now on, with a warning.  Raises TraceError where that is not wanted."""

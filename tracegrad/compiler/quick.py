@@ -1,18 +1,21 @@
 """The call path of one compiled signature as generated text: test the arguments, run, wrap the results.  Anything unusual is a MISS.
 
-For a small function the arithmetic takes a few microseconds, so the path around it is straight-line code without loops over arguments or results.
+For a small function the arithmetic takes a few microseconds, so the path around it is straight-line code without loops over arguments or results.  Programs with
+decisions, effects or a place on the tape have the tests generated as well, and run as the tree says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tracegrad import dtypes
-from tracegrad.config import GENERATED
-from tracegrad.eager.tensor import Parameter, Tensor
+from tracegrad import dtypes, pytree
+from tracegrad.compiler.kinds import COMPARED, compared, is_opened, is_record
+from tracegrad.config import GENERATED, local
+from tracegrad.eager.tensor import Parameter, Tensor, handle
 from tracegrad.pytree import TreeDef
 
 if TYPE_CHECKING:
@@ -283,9 +286,11 @@ def _run_lines(program: Program, scope: dict[str, Any], arrays: str) -> list[str
     ]
 
 
-def result_text(treedef: TreeDef, statics: dict[int, Any]) -> str | None:
-    """Source of the result from t0, t1, ... and static values; None for containers other than tuples, lists, dicts with string keys, and None."""
-    counts = {"leaf": 0, "tensor": 0}
+def result_text(ending: Ending) -> tuple[str, dict[str, Any]]:
+    """Source of the result from t0, t1, ..., and the values that it needs."""
+    scope: dict[str, Any] = {}
+    given = iter(ending.leaves)
+    tensors = iter(range(len(ending.leaves)))
 
     def text(tree: TreeDef) -> str:
         if isinstance(tree.kind, str):
@@ -297,17 +302,14 @@ def result_text(treedef: TreeDef, statics: dict[int, Any]) -> str | None:
             return f"[{', '.join(parts)}]"
         if tree.kind is dict and all(type(key) is str for key in tree.meta):
             return "{" + ", ".join(f"{key!r}: {part}" for key, part in zip(tree.meta, parts, strict=True)) + "}"
-        raise LookupError
+        scope[f"close{len(scope)}"] = tree.close
+        return f"close{len(scope) - 1}([{', '.join(parts)}])"
 
     def leaf_text() -> str:
-        position = counts["leaf"]
-        counts["leaf"] += 1
-        if position in statics:
-            return f"static{position}"
-        counts["tensor"] += 1
-        return f"t{counts['tensor'] - 1}"
+        kind, value = next(given)
+        if kind == "tensor":
+            return f"t{next(tensors)}"
+        scope[f"static{len(scope)}"] = value
+        return f"static{len(scope) - 1}"
 
-    try:
-        return text(treedef)
-    except LookupError:
-        return None
+    return text(ending.treedef), scope

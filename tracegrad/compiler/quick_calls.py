@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from tracegrad.compiler.arguments import Arguments
 from tracegrad.compiler.recent import Recent
 
 if TYPE_CHECKING:
     from tracegrad.compiler.tree import Tree
+from tracegrad.eager.tensor import Tensor
 
-Quick = Callable[[tuple[Any, ...]], Any]
+Quick = Callable[[tuple[Any, ...], dict[str, Any]], Any]
 
 
 class QuickCalls:
@@ -28,6 +30,7 @@ class QuickCalls:
         except AttributeError:
             return None
 
-    def add(self, args: tuple[Any, ...], quick: Quick, tree: Tree) -> None:
+    def add(self, call: Arguments, quick: Quick, tree: Tree) -> None:
         """Keep the path for calls such as this one."""
-        self._found.put(tuple([None if type(a) is float else a._data.shape for a in args]), (quick, tree))
+        if not call.kwargs and all(isinstance(a, (Tensor, float)) for a in call.args):
+            self._found.put(tuple([None if type(a) is float else a._data.shape for a in call.args]), (quick, tree))

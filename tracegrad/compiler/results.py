@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from tracegrad import devices, dtypes, pytree
-from tracegrad.compiler.arguments import compared, is_record, parts_of
 from tracegrad.compiler.call_trace import NotCompilable
+from tracegrad.compiler.kinds import compared, is_record, parts_of
 from tracegrad.eager.tensor import Size, Tensor
 
 STATIC: tuple[type, ...] = (

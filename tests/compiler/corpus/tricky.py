@@ -531,7 +531,7 @@ def generator_function_compiled(torch, compile):
             if v > 0:
                 yield v * 2
 
-    return Case(lambda x: list(pieces(x)), vectors(torch), may_refuse=True, joint=False)
+    return Case(lambda x: list(pieces(x)), vectors(torch), may_refuse=True, may_warn=True, joint=False)
 
 
 @program
