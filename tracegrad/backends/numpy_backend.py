@@ -24,6 +24,7 @@ from tracegrad.backends.source import (
 from tracegrad.dtypes import F32, F64
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node
+from tracegrad.ir.op import Op
 from tracegrad.ir.types import Type, size_of
 from tracegrad.kernels import numpy_kernels
 
@@ -198,6 +199,9 @@ def expression(node: Node, names: dict[Node, str], constants: Constants) -> str:
     """The node's expression, with Python numbers beside arrays as 0-d constants where the kernel is a plain ufunc."""
     op = node.op
     assert op is not None
+    function = plain_ufunc(op)
+    if function and node.shape and node.dtype.kind != "V" and all([i.__class__ is Node for i in node.inputs]):
+        return f"np.{function}({', '.join([names[i] for i in node.inputs])})"
     strong = [i for i in node.inputs if isinstance(i, Node)]
     if strong and not node.shape and node.dtype in (F32, F64) and op.name in _OPERATORS:
         texts = [names[i] if isinstance(i, Node) else f"({literal_source(i)})" for i in node.inputs]
@@ -233,6 +237,16 @@ def literal_dtype(node: Node) -> np.dtype[Any] | None:
             found: np.dtype[Any] = value.dtype
             return found
     return None
+
+
+@lru_cache(4096)
+def plain_ufunc(op: type[Op]) -> str:
+    """The ufunc that is all of an elementwise operator's kernel, its operands in their order; "" for other operators."""
+    if not (op.elementwise and op.expression is None and not op.attrs and not op.variadic and is_ufunc(op.numpy)):
+        return ""
+    found = _UFUNC_CALL.match(op.numpy)
+    whole = found is not None and found.group(2) == ", ".join(f"{{{name}}}" for name in op.operands)
+    return found.group(1) if found is not None and whole and found.group(1) != "where" else ""
 
 
 @lru_cache(4096)
