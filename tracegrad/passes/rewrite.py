@@ -9,12 +9,13 @@ from typing import Any
 from tracegrad.errors import PassError, explain
 from tracegrad.ir.builder import Builder, build
 from tracegrad.ir.graph import Graph
-from tracegrad.ir.node import Node, make_node
+from tracegrad.ir.node import Node, make_node, tick
 from tracegrad.ir.op import Op
 from tracegrad.passes.patterns import Signature, kind_of, signature
 from tracegrad.passes.rules import AnyRule
 
 Change = Callable[[Node], Any]
+_new = object.__new__
 MOST_REWRITES = 200  # of one node: far more than any chain of rules that ends
 _BY_SIGNATURE, _SETTLED = "_by_signature", "_settled"  # where passes remember something beside a graph
 MOST_SIGNATURES = 20_000  # kept in a RuleSet
@@ -38,14 +39,24 @@ def remake(op: type[Op], inputs: tuple[Any, ...], attrs: tuple[Any, ...], locati
 def on(node: Node, inputs: tuple[Any, ...]) -> Node:
     """The node's operator on other inputs.  Inputs of the same types give the same type, so the type rule is not asked again."""
     assert node.op is not None
+    needs = False
     for new, old in zip(inputs, node.inputs, strict=True):
+        if new.__class__ is Node:
+            needs = needs or new.needs
         if new is not old and not (
             new.__class__ is Node and old.__class__ is Node and new.shape == old.shape and new.dtype == old.dtype
         ):
             return remake(node.op, inputs, node.attrs, node.extra)
-    needs = any(i.__class__ is Node and i.needs for i in inputs)
-    made = make_node(node.op, inputs, node.attrs, node.dtype, needs=needs, extra=node.extra)
-    made.shape, made.dtype = node.shape, node.dtype
+    made = _new(Node)
+    made.op, made.inputs, made.attrs, made.saved, made.shape, made.dtype = (
+        node.op,
+        inputs,
+        node.attrs,
+        None,
+        node.shape,
+        node.dtype,
+    )
+    made.seq, made.needs, made.extra = tick(), needs, node.extra
     return made
 
 
@@ -153,6 +164,8 @@ class Rewriter:
 
     def settle(self, node: Node) -> Any:
         """`node`, or what the rules make of it."""
+        if not self.rules.fitting(signature(node)):
+            return node
         for _ in range(MOST_REWRITES):
             after = self.once(node)
             if after is None:
