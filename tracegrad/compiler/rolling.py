@@ -44,13 +44,12 @@ class Recorded:
                     for source in node.inputs:
                         if source.__class__ is Node:
                             reached.add(source)
-            unknown = reached.difference(found).difference(stop)
-            if not unknown:
+            if len(reached) == len(found) + sum([node in reached for node in stop]):
                 found.reverse()
                 labels.reverse()
                 self.found, self._labels_found = found, labels
                 return found
-            self._learn(unknown, stop)
+            self._learn(reached.difference(found), stop)
 
     def _learn(self, unknown: set[Node], stop: Collection[Node]) -> None:
         """Take in nodes that were made without being noted, and what they are made of."""

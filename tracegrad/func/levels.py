@@ -47,7 +47,10 @@ def begin(what: str, value: Any) -> Tensor:
         return handle(t._data, make_leaf(kind, needs=True))
     source = t._node if local.trace is None else local.trace.node_of(t)
     location = user_location() if local.trace is not None else None
-    return handle(t._data, make_node(REGISTRY["alias"], (source,), (), kind, extra=location))
+    node = make_node(REGISTRY["alias"], (source,), (), kind, extra=location)
+    if local.trace is not None:
+        local.trace.recorded.add(node)
+    return handle(t._data, node)
 
 
 class Level:
