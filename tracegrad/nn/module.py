@@ -18,11 +18,22 @@ from tracegrad.errors import (
     RegistrationError,
     explain,
 )
+from tracegrad.nn import global_hooks as everywhere
 from tracegrad.nn.backward_hooks import BackwardHooks
+from tracegrad.nn.global_hooks import (
+    register_module_buffer_registration_hook,
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+    register_module_full_backward_hook,
+    register_module_full_backward_pre_hook,
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+)
 from tracegrad.nn.module_state import IncompatibleKeys, ModuleState
 from tracegrad.nn.parameter import Buffer, Parameter
 
 Self = TypeVar("Self", bound="Module")
+_BEFORE, _AFTER, _BEFORE_BACKWARD, _AFTER_BACKWARD = everywhere.CALLED
 
 
 class Module(ModuleState):
@@ -58,18 +69,21 @@ class Module(ModuleState):
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """Run the forward hooks and forward."""
-        if not (self._before_forward or self._after_forward or self._before_backward or self._after_backward):
+        if not (self._before_forward or self._after_forward or self._before_backward or self._after_backward) and not (
+            _BEFORE or _AFTER or _BEFORE_BACKWARD or _AFTER_BACKWARD
+        ):
             return self.forward(*inputs, **named)
-        if not self._always_called:
+        always = everywhere.ALWAYS_CALLED | self._always_called
+        if not always:
             return self._run_with_hooks([inputs, named, None], {})
         call = [inputs, named, None]
-        waiting = {key: hook for key, hook in self._after_forward.items() if key in self._always_called}
+        waiting = {key: hook for key, hook in (_AFTER | self._after_forward).items() if key in always}
         try:
             return self._run_with_hooks(call, waiting)
         except Exception:
             for key, hook in waiting.items():
                 try:
-                    changed = hook(self, *call) if key in self._with_named else hook(self, call[0], call[2])
+                    changed = hook(self, *call) if self._takes_named(key) else hook(self, call[0], call[2])
                     call[2] = call[2] if changed is None else changed
                 except Exception as error:
                     text = f"module forward hook with ``always_call=True`` raised an exception that was silenced as another error was raised in forward: {error}"
@@ -78,23 +92,27 @@ class Module(ModuleState):
 
     def _run_with_hooks(self, call: list[Any], waiting: dict[int, Any]) -> Any:
         """Run the hooks and forward.  `call` holds inputs, named inputs and result so far, `waiting` the hooks that are called in any case until they are."""
-        for key, hook in list(self._before_forward.items()):
+        for key, hook in (_BEFORE | self._before_forward).items():
             changed = hook(self, call[0], call[1]) if key in self._with_named else hook(self, call[0])
             if changed is not None and key in self._with_named:
                 call[:2] = _inputs_and_named(changed)
             elif changed is not None:
                 call[0] = changed if isinstance(changed, tuple) else (changed,)
         around = None
-        if self._before_backward or self._after_backward:
-            around = BackwardHooks(self, list(self._before_backward.values()), list(self._after_backward.values()))
+        before, after = _BEFORE_BACKWARD | self._before_backward, _AFTER_BACKWARD | self._after_backward
+        if before or after:
+            around = BackwardHooks(self, list(before.values()), list(after.values()))
             call[0] = around.inputs(call[0])
         call[2] = self.forward(*call[0], **call[1])
-        for key, hook in list(self._after_forward.items()):
+        for key, hook in (_AFTER | self._after_forward).items():
             if waiting:
                 waiting.pop(key, None)
-            changed = hook(self, *call) if key in self._with_named else hook(self, call[0], call[2])
+            changed = hook(self, *call) if self._takes_named(key) else hook(self, call[0], call[2])
             call[2] = call[2] if changed is None else changed
         return call[2] if around is None else around.results(call[2])
+
+    def _takes_named(self, key: int) -> bool:
+        return key in self._with_named or key in everywhere.WITH_NAMED
 
     # --- attributes
 
@@ -108,13 +126,13 @@ class Module(ModuleState):
     def __setattr__(self, name: str, value: Any) -> None:
         if isinstance(value, Parameter):
             self._table("_parameters", "parameters")
-            self._forget(name)
+            self._forget(name, "_parameters")
             self.register_parameter(name, value)
         elif isinstance(value, Buffer):
-            self._forget(name)
+            self._forget(name, "_buffers")
             self.register_buffer(name, value, value.persistent)
         elif isinstance(value, Module):
-            self._table("_modules", "module")[name] = value
+            self._table("_modules", "module")[name] = everywhere.registered("module", self, name, value)
             self._forget(name, "_modules")
         elif name in self.__dict__.get("_parameters", {}):
             if value is not None:
@@ -191,7 +209,7 @@ class Module(ModuleState):
             )
         if param is not None and not param.is_leaf:
             raise ArgumentError(explain("register_parameter", f"cannot assign non-leaf Tensor to parameter {name!r}"))
-        table[name] = param
+        table[name] = everywhere.registered("parameter", self, name, param)
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
         """Add a Tensor that is state but no parameter.  persistent says whether state_dict has it."""
@@ -204,7 +222,7 @@ class Module(ModuleState):
                     f"cannot assign {type(tensor).__name__!r} object to buffer {name!r} (torch Tensor or None required)",
                 )
             )
-        table[name] = tensor
+        table[name] = everywhere.registered("buffer", self, name, tensor)
         (self._not_saved.discard if persistent else self._not_saved.add)(name)
 
     def register_module(self, name: str, module: Module | None) -> None:
@@ -213,7 +231,7 @@ class Module(ModuleState):
             raise ArgumentError(explain("register_module", f"{type(module).__name__} is not a Module subclass"))
         table = self._table("_modules", "module")
         self._check_name("module", name, table)
-        table[name] = module
+        table[name] = everywhere.registered("module", self, name, module)
 
     add_module = register_module
 
@@ -508,4 +526,14 @@ def _framed(name: str, extra: str, lines: list[str]) -> str:
     return f"{name}(\n  " + "\n  ".join(body) + "\n)"
 
 
-__all__ = ["IncompatibleKeys", "Module"]
+__all__ = [
+    "IncompatibleKeys",
+    "Module",
+    "register_module_buffer_registration_hook",
+    "register_module_forward_hook",
+    "register_module_forward_pre_hook",
+    "register_module_full_backward_hook",
+    "register_module_full_backward_pre_hook",
+    "register_module_module_registration_hook",
+    "register_module_parameter_registration_hook",
+]
