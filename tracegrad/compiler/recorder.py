@@ -272,7 +272,7 @@ class Trace:
         if self.owns(base):
             return
         if self.parent is not None:
-            self.parent.refuse(f"{operation} writes to a tensor that the function of {self.what} has not made")
+            self.parent.refuse(f"writes to a tensor by {operation} in a function under {self.what} that has not made it")
         location = user_location()
         where = f" at {location[0]}:{location[1]}" if location is not None else ""
         raise TraceError(

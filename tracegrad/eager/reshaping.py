@@ -129,7 +129,7 @@ def resize_(self: Tensor, *size: Any, memory_format: Any = None) -> Tensor:
     if any(n < 0 for n in shape):
         raise ShapeError(explain("resize_", f"the size {list(shape)} has negative entries"))
     if local.trace is not None:
-        raise NotSupportedError(explain("resize_", "a recording has no memory to resize", "Use reshape"))
+        local.trace.refuse("calls resize_, which gives memory another size")
     order = axis_order("resize_", memory_format, len(shape))
     if memory_format is not None and order is None:
         raise ShapeError(explain("resize_", "Unsupported memory format Preserve"))

@@ -298,6 +298,12 @@ def grid(i: Array, dim: int) -> tuple[Array, ...]:
     return tuple(open_axes)
 
 
+def bounded_positions(i: Array, size: int) -> Array:
+    """The positions, which must lie in [0, size)."""
+    note_positions(i, size)
+    return i
+
+
 def gather(x: Array, i: Array, dim: int) -> Array:
     """x at position i along axis dim."""
     note_positions(i, x.shape[dim] if x.ndim else 1)

@@ -23,6 +23,7 @@ from tracegrad.kernels.complex_numbers import (  # noqa: F401
 from tracegrad.kernels.positions import (  # noqa: F401  (kernels under one name)
     arange,
     bmm,
+    bounded_positions,
     check_positions,
     diagonal,
     dot,

@@ -224,6 +224,12 @@ def check_positions(i: Array, size: int, kind: type[Exception]) -> None:
         raise kind(f"index {bad} is out of bounds for an axis with size {size}")
 
 
+def bounded_positions(i: Array, size: int) -> Array:
+    """The positions.  Raises RuntimeError for one outside [0, size)."""
+    check_positions(i, size, RuntimeError)
+    return i
+
+
 def index_select(x: Array, i: Array, dim: int) -> Array:
     """Slices of x at the positions i of axis dim.  Raises IndexError for a position outside [0, size); RuntimeError, as torch, for one in the rows of a matrix."""
     if not x.ndim:

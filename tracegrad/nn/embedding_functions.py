@@ -137,7 +137,7 @@ def embedding_bag(
         problem = "per_sample_weights was not None. per_sample_weights is only supported for mode='sum'"
         raise NotSupportedError(explain("embedding_bag", problem))
     _check_bags(input, offsets, weight, per_sample_weights)
-    flat = T.reshape(input, shape=(input._data.size,))
+    flat = _rows_named(T.reshape(T.cast(input, dtype=I64), shape=(input._data.size,)), weight.shape[0])
     if local.trace is not None and (offsets is not None or padding_idx is not None):
         if offsets is None:
             offsets = T.arange(start=0, step=input.shape[1], count=input.shape[0], dtype=I64)
@@ -173,6 +173,18 @@ def embedding_bag(
 
 def _positions(values: Any) -> Any:
     return T.literal(values=tuple(values.tolist()), shape=(len(values),), dtype=I64)
+
+
+def _rows_named(positions: Tensor, count: int) -> Tensor:
+    """The positions of rows.  Raises RuntimeError for one outside [0, count), where embedding raises IndexError."""
+    if local.trace is not None:
+        return T.bounded_positions(positions, count=count)  # type: ignore[no-any-return]
+    given = positions._data
+    if given.size and not 0 <= given.min() <= given.max() < count:
+        bad = given[(given < 0) | (given >= count)][0]
+        problem = f"Expected idx >= 0 && idx < num_embeddings but found idx to be {bad}"
+        raise ShapeError(explain("embedding_bag", problem, num_embeddings=count))
+    return positions
 
 
 def _recorded_bags(flat: Any, rows: Any, offsets: Any, mode: str, weights: Any, include_last: bool, padding: int | None) -> Any:  # fmt: skip

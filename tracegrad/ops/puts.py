@@ -7,10 +7,10 @@ from typing import Any
 from tracegrad.config import local
 from tracegrad.dtypes import BOOL, I32, I64, from_numpy
 from tracegrad.errors import ArgumentError, DTypeError, IndexingError, ShapeError, explain
-from tracegrad.ir.families import Composite
+from tracegrad.ir.families import Composite, Elementwise
 from tracegrad.ir.prelude import Ops, Value
 from tracegrad.ir.samples import A, I, M
-from tracegrad.ir.types import broadcast, one_axis, size_of
+from tracegrad.ir.types import Type, broadcast, one_axis, size_of
 from tracegrad.ops.masks import in_order_of, is_recorded, mask_positions, number_of
 
 
@@ -187,13 +187,30 @@ class Scatter(Composite):
         return made if reduce else F.named(made, called=called)
 
 
+class BoundedPositions(Elementwise):
+    """Positions, once all of them are known to lie in [0, count).  Shape: (*a) -> (*a), int64.  Raises RuntimeError for others."""
+
+    attrs, nondiff, promotion, function, method = ("count",), ("x",), "none", False, False
+    numpy = jax = "K.bounded_positions({x}, {count})"
+    samples = ([I(2, 3, below=4), 4], [I(below=2), 2])
+
+    @classmethod
+    def infer(cls, *given: Any) -> Type:
+        """x's type."""
+        x: Type = given[0]
+        return x
+
+
 def _scattered(F: Ops, x: Value, index: Value, source: Value, axis: int, reduce: str | None) -> Value:
     if reduce == "add":
         return F.scatter_add(x, index, source, dim=axis)
     if reduce == "multiply":
         return F.scatter_multiply(x, index, source, dim=axis, fold="prod", include_self=True)
     places = [_along(F, d, n, len(F.shape(x))) for d, n in enumerate(F.shape(index))]
-    places[axis] = _none_negative(F, index, F.shape(x)[axis])
+    if is_recorded(index):
+        places[axis] = F.bounded_positions(index, count=F.shape(x)[axis])
+    else:
+        places[axis] = index
     return F.index_put(x, source, *places, dims=tuple(range(len(places))), accumulate=False)
 
 
