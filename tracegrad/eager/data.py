@@ -123,6 +123,10 @@ def _filled(data: Any, d: Any) -> Array:
                 wide = np.asarray(data)
                 if wide.dtype.kind == "O" or (wide.dtype.kind == "u" and wide.dtype.itemsize == 8 and wide.size):
                     raise OverflowError
+                if wide.dtype.kind == "c" and d.kind != "b":
+                    raise ArgumentError(
+                        explain("tensor", "'complex' object cannot be interpreted as an integer", dtype=d)
+                    )
                 _check_range(wide, d)
                 return wide.astype(d)
             return np.array(data, d)

@@ -122,7 +122,10 @@ class TypedTensor:
         """A tensor of this dtype from nested lists, an array, a tensor, or sizes."""
         if len(data) == 1 and not isinstance(data[0], (int, np.integer)):
             source = data[0]._data if isinstance(data[0], Tensor) else data[0]
-            return fresh(np.array(source).astype(self.dtype.numpy))
+            made = np.array(source)
+            if made.dtype.kind == "c" and self.dtype.numpy.kind in "iufV" and not isinstance(source, np.ndarray):
+                raise ArgumentError(explain(self.__name__, "must be real number, not complex"))
+            return fresh(made.astype(self.dtype.numpy))
         return fresh(np.zeros(tuple(int(n) for n in data) or (0,), self.dtype.numpy))
 
     def __instancecheck__(self, value: Any) -> bool:

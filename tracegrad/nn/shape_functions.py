@@ -154,6 +154,7 @@ def fold(
         x = T.put_unfolded(x, shape=(*shape[:dim], total, *shape[dim + 1 : -1]), dim=dim, length=reach[i], step=t[i])
         if p[i]:
             x = T.slice(x, dim=dim, start=p[i], stop=total - p[i], step=1)
+    x = T.clone(x) if p[0] or p[1] else x
     return T.named(x if input.ndim == 3 else T.squeeze(x, dim=0), called="Col2ImBackward0")
 
 

@@ -18,8 +18,10 @@ from tracegrad.ops.checks import is_number, not_for
 
 
 def scaled(F: Ops, operation: str, d: NumpyDType, other_d: NumpyDType, other: Any, alpha: Any) -> Any:
-    """alpha * other beside a value of dtype d, for add, sub and rsub.  Raises RuntimeError for a fractional alpha between integers."""
+    """alpha * other beside a value of dtype d, for add, sub and rsub.  Raises RuntimeError for a float between integers and for a bool that is not between bools."""
     kinds = d.kind + other_d.kind
+    if isinstance(alpha, bool) and kinds != "bb":
+        raise DTypeError(explain(operation, "Boolean alpha only supported for Boolean results.", alpha=alpha))
     if isinstance(alpha, float) and not set(kinds) & set("fcV"):
         raise DTypeError(
             explain(
@@ -54,7 +56,7 @@ class Add(Elementwise):
     @staticmethod
     def call(F: Ops, input: Any, other: Any, *, alpha: Any = 1) -> Value:  # noqa: A002
         """input + alpha * other."""
-        return F.add(input, other) if alpha == 1 else with_factor(F, "add", input, other, alpha)
+        return F.add(input, other) if alpha == 1 and type(alpha) is int else with_factor(F, "add", input, other, alpha)
 
     @staticmethod
     def grad_x(F: Ops, g: Value) -> Value:
@@ -91,7 +93,7 @@ class Sub(Elementwise):
     @staticmethod
     def call(F: Ops, input: Any, other: Any, *, alpha: Any = 1) -> Value:  # noqa: A002
         """input - alpha * other."""
-        return F.sub(input, other) if alpha == 1 else with_factor(F, "sub", input, other, alpha)
+        return F.sub(input, other) if alpha == 1 and type(alpha) is int else with_factor(F, "sub", input, other, alpha)
 
     @staticmethod
     def grad_x(F: Ops, g: Value) -> Value:
@@ -118,7 +120,10 @@ class Rsub(Sub):
     def call(F: Ops, input: Any, other: Any, *, alpha: Any = 1) -> Value:  # noqa: A002
         """other - alpha * input."""
         return F.rsub(
-            input if alpha == 1 else scaled(F, "rsub", F.type(other).dtype, F.type(input).dtype, input, alpha), other
+            input
+            if alpha == 1 and type(alpha) is int
+            else scaled(F, "rsub", F.type(other).dtype, F.type(input).dtype, input, alpha),
+            other,
         )
 
     @staticmethod

@@ -199,9 +199,12 @@ class RepeatInterleave(Composite):
     def call(
         F: Ops, input: Any, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
     ) -> Value:  # noqa: A002
-        """Every element `repeats` times, an int or a count for each; repeat_interleave(repeats) alone gives the positions."""
+        """Every element `repeats` times, an int or a count for each; repeat_interleave(repeats) alone gives the positions.
+
+        Raises RuntimeError for an output_size that is not the size of the result along dim.
+        """
         if repeats is None:
-            return _positions(F, input)
+            return _positions(F, input, output_size)
         if dim is None:
             input, dim = F.reshape(input, shape=(size_of(F.shape(input)),)), 0  # noqa: A001
         elif not F.shape(input):
@@ -209,7 +212,11 @@ class RepeatInterleave(Composite):
         shape = F.shape(input)
         axis = one_axis("repeat_interleave", len(shape), dim)
         if is_number(repeats):
-            return _each_repeated(F, input, whole("repeat_interleave", "repeats", repeats), axis)
+            count = whole("repeat_interleave", "repeats", repeats)
+            if output_size is not None and count >= 0 and output_size != shape[axis] * count:
+                problem = f"Invalid output_size, expected {shape[axis] * count} but got {output_size}"
+                raise ShapeError(explain("repeat_interleave", problem))
+            return _each_repeated(F, input, count, axis)
         counts = F.shape(repeats)
         if F.type(repeats).dtype not in (I32, I64):
             raise NotSupportedError(
@@ -226,7 +233,7 @@ class RepeatInterleave(Composite):
                     input=F.type(input),
                 )
             )
-        return F.index_select(input, _positions(F, repeats), dim=axis)
+        return F.index_select(input, _positions(F, repeats, output_size), dim=axis)
 
 
 def _each_repeated(F: Ops, x: Any, count: int, axis: int) -> Value:
@@ -238,7 +245,7 @@ def _each_repeated(F: Ops, x: Any, count: int, axis: int) -> Value:
     return F.named(flat, called="ViewBackward0") if F.type(x).dtype.kind in "fcV" else flat
 
 
-def _positions(F: Ops, repeats: Any) -> Any:
+def _positions(F: Ops, repeats: Any, size: int | None) -> Any:
     """0 repeats[0] times, 1 repeats[1] times ..., as an array.  Refused while recording: their number depends on values."""
     t = F.type(repeats)
     if t.dtype.kind not in "iu":
@@ -246,6 +253,9 @@ def _positions(F: Ops, repeats: Any) -> Any:
     counts = read_mask(repeats)
     if counts.size and counts.min() < 0:
         raise ShapeError(explain("repeat_interleave", "repeats can not be negative"))
+    if size is not None and counts.sum() != size:
+        problem = "allocated size does not match required size"
+        raise ShapeError(explain("repeat_interleave", problem, output_size=size, needed=int(counts.sum())))
     return F.repeated_positions(repeats)
 
 

@@ -107,9 +107,9 @@ class Addcmul(Elementwise):
 
     @staticmethod
     def call(F: Ops, input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Value:  # noqa: A002
-        """input + value * tensor1 * tensor2.  Raises RuntimeError for a value that the integers' dtype does not hold."""
+        """input + value * tensor1 * tensor2; between integers without value's fraction.  Raises RuntimeError for a value that the integers' dtype does not hold."""
         value = as_number(value)
-        if type(value) is not float and value != 1 and F.type(input).dtype.kind in "iu":
+        if (value != 1 or type(value) is float) and F.type(input).dtype.kind in "biu":
             types = [F.type(v) for v in (input, tensor1, tensor2)]
             groups = [[t.dtype for t in types if bool(t.shape) is wanted] for wanted in (True, False)]
             d = result_dtype(groups[0], groups[1], [])
