@@ -227,3 +227,22 @@ def test_pieces_on_their_own_keep_their_tangents(name):
     with tg.autograd.forward_ad.dual_level():
         pieces = getattr(tg, name)(tg.autograd.forward_ad.make_dual(x, v), [2, 2] if name.endswith("sizes") else 2)
         assert tg.autograd.forward_ad.unpack_dual(pieces[1] * 3).tangent.tolist() == [18.0, 21.0]
+
+
+@pytest.mark.parametrize("outer", [tg.func.grad, tg.func.jacrev])
+@pytest.mark.parametrize("inner", [tg.func.grad, tg.func.jacrev])
+def test_a_gradient_of_a_gradient_by_another_argument_requires_no_grad(outer, inner):
+    def function(x, b):
+        return (x.sin() * b).sum()
+
+    x, b = tg.ones(2), tg.tensor([1.0, 2.0])
+    found = outer(lambda b: inner(function)(x, b).sum())(b)
+    assert not found.requires_grad
+    assert tg.allclose(found, x.cos())
+
+
+def test_a_gradient_of_a_gradient_keeps_the_history_of_what_requires_grad_outside():
+    w = tg.ones(2, requires_grad=True)
+    found = tg.func.grad(lambda b: tg.func.grad(lambda x: (x.sin() * b * w).sum())(tg.ones(2)).sum())(tg.ones(2))
+    assert found.requires_grad
+    assert tg.allclose(tg.autograd.grad(found.sum(), w)[0], tg.ones(2).cos())

@@ -19,7 +19,7 @@ from tracegrad.dtypes import default
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import DataError, DTypeError, explain
-from tracegrad.ir.node import Node, make_leaf, make_node
+from tracegrad.ir.node import Node, make_leaf, make_node, tick
 from tracegrad.ir.op import REGISTRY
 from tracegrad.ir.sweep import reachable
 from tracegrad.ir.types import Type
@@ -57,7 +57,7 @@ class Level:
     """The arguments of a function at one level, and the sweep back to them."""
 
     def __init__(self, what: str, values: Sequence[Any]) -> None:
-        self.what, self.trace = what, local.trace
+        self.what, self.trace, self.start = what, local.trace, tick()
         flat = [pytree.flatten(v) for v in values]
         self.treedefs = [treedef for _, treedef in flat]
         self.leaves = [[begin(what, leaf) for leaf in leaves] for leaves, _ in flat]
@@ -67,12 +67,14 @@ class Level:
         return [d.unflatten(leaves) for d, leaves in zip(self.treedefs, self.leaves, strict=True)]
 
     def inner(self, outputs: Sequence[Tensor]) -> bool:
-        """Whether anything besides this level's arguments needs derivatives of the outputs: outer levels, a recording, tracked captures."""
+        """Whether anything besides this level's arguments needs derivatives of the outputs: outer levels, a recording, tracked captures.
+
+        What began later is this level's own, or that of a level inside it, whose derivatives are taken already.
+        """
         if self.trace is not None:
             return True
-        own = {t._node for leaves in self.leaves for t in leaves}
         roots = [t._node for t in outputs if t._node is not None]
-        return any(n.op is None and n not in own for n in reachable(roots))
+        return any(n.op is None and n.seq < self.start for n in reachable(roots))
 
     def sweep(self, outputs: Sequence[Tensor], cotangents: Sequence[Tensor], keep: bool) -> list[Any]:
         """The cotangents of the arguments, in their containers; zeros for those that the outputs do not depend on."""
