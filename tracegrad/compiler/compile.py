@@ -164,6 +164,7 @@ class Compiled:
                 self._codes = watched.codes
                 self._steady |= decided_by(trace)
                 watched.variable -= self._steady
+                watched.note_tensors(trace.captured)
                 tree = Tree(watched, self._program)
                 tree.names = call.names(self.function)
             trace.outside.restore()

@@ -224,7 +224,7 @@ class _Text:
             names[key] = (own, data)
             self.test_tensor(t, own, data)
         if tree.watched:
-            tests = [f"{self.name(table)}.get({name!r}) is {self.name(v)}" for table, name, v in tree.watched.simple()]
+            tests = [f"{self.name(thing)}{text} is {self.name(v)}" for thing, text, v in tree.watched.simple()]
             self.unless(f"not ({' and '.join(tests) or False}) and not unchanged()")
         for source in tree.values.sources.values():
             if source.kind == "fixed":

@@ -29,6 +29,7 @@ ARRAY_LIMIT = 16_384  # bytes of a NumPy array whose elements are compared; larg
 PLAIN = (int, float, bool, str, bytes, complex, type(None))
 SEQUENCES, TABLES = (list, tuple, deque), (dict, OrderedDict, defaultdict)
 CONTAINERS = frozenset((*SEQUENCES, *TABLES, set, frozenset))
+BASES = (list, tuple, deque, dict, set, frozenset)
 DYNAMIC = frozenset(
     (
         "getattr",
@@ -82,7 +83,7 @@ class Place:
 class Walk:
     """The places that `roots` can read, in an order that depends on the form of the surroundings only.
 
-    entries, cells, getters and containers are the places by kind, each with its value now; sized the attribute tables of objects, in which names can appear.  facts holds a comparable text of everything: two walks with equal facts mean the same to the function.  floats gives for the position of a fact the
+    entries, cells, getters and containers are the places by kind, each with its value now; sized the attribute tables of objects and classes, in which names can appear.  facts holds a comparable text of everything: two walks with equal facts mean the same to the function.  floats gives for the position of a fact the
     place of the float.  iterators and generators of random numbers are in `stateful`, Tensors in `tensors`.
     """
 
@@ -92,7 +93,7 @@ class Walk:
         self.getters: list[tuple[Callable[[], Any], Any]] = []
         self.containers: list[Any] = []
         self.arrays: list[tuple[Callable[[], Any], Any]] = []
-        self.sized: list[dict[str, Any]] = []
+        self.sized: list[Any] = []
         self.facts: list[Any] = []
         self.floats: dict[int, Place] = {}
         self.stateful: list[Any] = []
@@ -105,14 +106,14 @@ class Walk:
         self._named: list[
             tuple[Any, Any, set[str]]
         ] = []  # classes, modules and objects, with the names that were followed
-        self._functions: list[FunctionType] = []
+        self.functions: list[tuple[FunctionType, CodeType]] = []  # with their code, which a reload replaces
         self._dynamic = False
         for code, scope in codes:
             self.add_code(code, scope)
         self._run()
 
     def _run(self) -> None:
-        again = True
+        again, attributed = True, 0
         while again and len(self.facts) < 10 * LIMIT:
             while self._stack:
                 self._visit(self._stack.pop())
@@ -120,10 +121,11 @@ class Walk:
             for thing, table, done in self._named:
                 self._follow_names(thing, table, done)
             again = bool(self._stack)
-            if self._functions and any(map(stores_attributes, self.codes)):
-                self._named += [(f, f.__dict__, set()) for f in self._functions]
-                self._functions, again = [], True
-        self.sized = [table for thing, table, _ in self._named if not isinstance(thing, (type, ModuleType))]
+            new = [f for f, _ in self.functions[attributed:]]
+            if new and any(map(stores_attributes, self.codes)):
+                self._named += [(f, f.__dict__, set()) for f in new]
+                attributed, again = len(self.functions), True
+        self.sized = [table for thing, table, _ in self._named if not isinstance(thing, ModuleType)]
 
     def reached(self, thing: Any) -> bool:
         """Whether an object is one of those that the function can read."""
@@ -162,8 +164,10 @@ class Walk:
             self.tensors.append(thing)
         elif isinstance(thing, FunctionType):
             self._function(thing)
-        elif type(thing) in CONTAINERS:
+        elif isinstance(thing, BASES):
             self._container(thing)
+            if type(thing) not in CONTAINERS:
+                self._object(thing)
         elif isinstance(thing, MethodType):
             self._stack += [thing.__self__, thing.__func__]
         elif isinstance(thing, (staticmethod, classmethod)):
@@ -199,7 +203,7 @@ class Walk:
         if foreign:
             return
         self.codes.add(function.__code__)
-        self._functions.append(function)
+        self.functions.append((function, function.__code__))
         if function.__defaults__:
             self.getter(lambda: function.__defaults__, function.__defaults__)
         if function.__kwdefaults__:
@@ -231,16 +235,16 @@ class Walk:
 
     def _container(self, thing: Any) -> None:
         if len(thing) > LIMIT or len(self.facts) > 8 * LIMIT:
-            if type(thing) is not tuple:
+            if not isinstance(thing, tuple):
                 warn_of_size(thing)
             return
         self.facts.append((type(thing), len(thing)))
-        table = type(thing) in TABLES
-        if type(thing) not in (tuple, frozenset):
+        table = isinstance(thing, dict)
+        if not isinstance(thing, (tuple, frozenset)):
             self.containers.append(thing)
             if table:
-                self.containers.append(thing.values())
-        places = type(thing) is list or table
+                self.containers.append(dict.values(thing))
+        places = type(thing) is list or type(thing) in TABLES
         keys = list(thing) if table else range(len(thing))
         if table:
             self.facts += [fact(k) for k in keys]

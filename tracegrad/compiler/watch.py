@@ -10,15 +10,17 @@ A float that has changed while nothing else has can be read anew at every call: 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from itertools import chain
 from operator import attrgetter, getitem, is_
 from types import CodeType
 from typing import Any
 
-from tracegrad.compiler.walk import CONTAINERS, MISSING, Place, Walk, content, fact
+from tracegrad.compiler.walk import BASES, CONTAINERS, MISSING, Place, Walk, content, fact
 
 _of_cell = attrgetter("cell_contents")
+_of_code = attrgetter("__code__")
+_kind_of = attrgetter("_data.shape", "_data.dtype", "requires_grad")
 
 
 class Surroundings:
@@ -31,6 +33,7 @@ class Surroundings:
         self.roots, self.codes = list(roots), list(codes)
         self.variable: frozenset[Any] = frozenset()
         self.more: list[tuple[Callable[[], Any], Any]] = []  # what was seen to be read while recording
+        self._tensors: list[tuple[Any, Any]] = []
         self._take(Walk(self.roots, self.codes))
 
     def _take(self, walk: Walk) -> None:
@@ -40,11 +43,13 @@ class Surroundings:
         self._dicts = [d for d, _, _ in walk.entries]
         self._keys = [k for _, k, _ in walk.entries]
         self._cells = [c for c, _ in walk.cells]
+        self._functions = [f for f, _ in walk.functions]
         self._getters = [g for g, _ in (*walk.getters, *self.more)]
         self._items = [
             *chain.from_iterable(walk.containers),
             *(v for _, _, v in walk.entries),
             *(v for _, v in walk.cells),
+            *(v for _, v in walk.functions),
             *(v for _, v in (*walk.getters, *self.more)),
         ]
         self._fixed = len(walk.containers)
@@ -52,17 +57,24 @@ class Surroundings:
     def __bool__(self) -> bool:
         return bool(self._items or self._sized or self.walk.arrays)
 
+    def note_tensors(self, captured: Container[int]) -> None:
+        """Compare form and requires_grad of the Tensors that can be read and are no operands; `captured` has the ids of those that are."""
+        self._tensors = [(t, _kind_of(t)) for t in self.walk.tensors if id(t) not in captured]
+
     def values(self) -> list[Any]:
         """What stood in the places."""
-        return list(self._items)
+        return [v for v in self._items if not isinstance(v, CodeType)]
 
     def simple(self) -> list[tuple[Any, str, Any]]:
-        """Tables of names, a name and what stood there, where there are only a few of them and nothing else; they are quickly compared."""
+        """Tables of names or functions, the text that follows them, and what stood there, where there are only a few of them and nothing else."""
         walk = self.walk
-        few = len(walk.entries) <= 8 and not (
-            walk.cells or self._getters or walk.containers or walk.arrays or walk.sized
-        )
-        return walk.entries if few and not self.variable else []
+        rest = walk.cells or self._getters or walk.containers or walk.arrays or walk.sized or self._tensors
+        if len(walk.entries) + len(walk.functions) > 8 or rest or self.variable:
+            return []
+        return [
+            *((t, f".get({name!r})", v) for t, name, v in walk.entries),
+            *((f, ".__code__", code) for f, code in walk.functions),
+        ]
 
     def places(self) -> list[Place]:
         """The places of the floats that may change."""
@@ -78,7 +90,7 @@ class Surroundings:
     def still_valid(self) -> bool:
         """Whether all this is what it was."""
         try:
-            if list(map(len, self._containers)) != self._lengths:
+            if list(map(len, self._containers)) != self._lengths or (self._tensors and not self._same_tensors()):
                 return False
             if list(map(len, self._sized)) == self._sizes:
                 if all(map(is_, self._now(), self._items)):
@@ -89,6 +101,9 @@ class Surroundings:
             return False
         return self._same_facts()
 
+    def _same_tensors(self) -> bool:
+        return all(_kind_of(t) == kind for t, kind in self._tensors)
+
     def _same_arrays(self) -> bool:
         return all(content(read()) == was for read, was in self.walk.arrays)
 
@@ -97,6 +112,7 @@ class Surroundings:
             chain.from_iterable(self._containers),
             map(getitem, self._dicts, self._keys),
             map(_of_cell, self._cells),
+            map(_of_code, self._functions),
             [read() for read in self._getters] if self._getters else (),
         )
 
@@ -135,7 +151,7 @@ class Surroundings:
 
     def _table_of(self, view: Any) -> Any:
         """The dict of a view of values, which follows it among the containers."""
-        if type(view) in CONTAINERS:
+        if isinstance(view, BASES):
             return None
         return next(a for a, b in zip(self._containers, self._containers[1:], strict=False) if b is view)
 
