@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -55,6 +56,7 @@ class JaxExecutable:
         self._lock = threading.Lock()
         self._programs: dict[tuple[int, ...], Any] = {}  # by the positions of donated leaves
         self._plain: Any = None  # the one that donates nothing
+        self.compile_s = 0.0  # seconds that JAX and XLA took
         self._device: Any = None
         self._forms: list[Form] = []
         self._refuses = False  # whether the program may find a position outside of its axis
@@ -163,8 +165,10 @@ class JaxExecutable:
         with self._lock:
             found = self._programs.get(donated)
             if found is None:
+                started = time.perf_counter()
                 lowered = self._lower(donated)
                 found = self._programs[donated] = self._load(lowered)
+                self.compile_s += time.perf_counter() - started
                 self._device = found.runtime_executable().local_devices()[0]
                 results, fits = lowered.out_info
                 self._forms = [form_of(r.shape, r.dtype, self._device) for r in results]

@@ -194,7 +194,7 @@ class Compiled:
             return result
         changed = watched.changed()
         if changed or trace.given_up:
-            return self._unfinished(key, trace, changed, sources, ending, roots, tensors if commit else None)
+            return self._unfinished(key, trace, changed, sources, ending, roots, tensors if commit or changed else None)
         recorded = time.perf_counter()
         keys = [k for k, _ in trace.random_keys]
         tree.generators[len(tree.generators) :] = trace.draws()[len(tree.generators) :]
@@ -296,7 +296,8 @@ class Compiled:
     def explain(self, *args: Any, **kwargs: Any) -> Explanation:
         """What has been recorded for these arguments, or for the last call where there are none: print it, or read its fields.
 
-        A call that has no program yet is recorded for it; what the function does to Tensors does not happen then, and random numbers are not used up.
+        A call that has no program yet is recorded for it; what the function does to Tensors does not happen then, and random numbers are not used up.  Only where
+        the recording has changed Python objects (the first step of an optimizer makes its state) the call is carried out, so that these fit the Tensors.
         """
         return explanation(self, args, kwargs)
 

@@ -125,6 +125,8 @@ class Explanation:
         if self.refused is not None:
             lines.append(f"  runs uncompiled: the function {self.refused}")
         lines.append(f"  recorded {self.recordings} time(s), last because {self.retrace}")
+        if self.refused is not None:
+            return "\n".join(lines)
         lines.append(
             f"  {self.paths} path(s) in {self.pieces} program(s) of {self.operators} operators; {self.watched} places outside are compared"
         )
@@ -218,7 +220,7 @@ def taken_by(compiled: Compiled, args: tuple[Any, ...], kwargs: dict[str, Any]) 
     """The course of a call with these arguments, recorded if it has not been; no effect of the function on Tensors happens, and no random number is used up."""
     with compiled._lock:
         call = Arguments(args, kwargs)
-        for record in (True, False):
+        for record in (True, True, False):  # the first recording may only have made what later calls update
             if call.key in compiled._uncompiled:
                 return Taken(call, None, [], [], compiled._history.refused.get(call.key) or "cannot be compiled")
             trees = compiled._trees.use(call.key, list)

@@ -127,10 +127,11 @@ def differences(function: Callable[..., Any], call: Arguments, last: Any) -> Ite
     """Where a signature differs from the one before."""
     (old, old_named, old_same, old_grad, old_dtype), (new, new_named, same, grad, dtype) = last, call.key
     names = parameter_names(function)
-    given, before = dict(new_named), dict(old_named)
-    for i in range(max(len(old), len(new))):
-        name = names[i] if i < len(names) else f"argument {i}"
-        yield from _differ(name, old[i] if i < len(old) else "<absent>", new[i] if i < len(new) else "<absent>")
+
+    def by_name(parts: Any, named: Any) -> dict[str, Any]:
+        return {**{names[i] if i < len(names) else f"argument {i}": p for i, p in enumerate(parts)}, **dict(named)}
+
+    before, given = by_name(old, old_named), by_name(new, new_named)
     for name in dict.fromkeys((*before, *given)):
         yield from _differ(name, before.get(name, "<absent>"), given.get(name, "<absent>"))
     if old_grad != grad:

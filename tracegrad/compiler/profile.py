@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tracegrad.compiler.compile import Compiled
 
 BUDGET_S = 0.2  # seconds that the rounds may take where their number is not given
-ROUNDS = 200
+ROUNDS, FEW = 200, 5  # at most, and at least
 SHOWN = 40  # rows that are printed
 
 
@@ -127,7 +127,7 @@ def profile_of(
     samples: list[dict[Any, list[float]]] = []
     ends = time.perf_counter() + BUDGET_S
     while len(samples) < max(wanted, 1) and (
-        rounds is not None or len(samples) < 2 - impure or time.perf_counter() < ends
+        rounds is not None or len(samples) < (1 if impure else FEW) or time.perf_counter() < ends
     ):
         one: dict[Any, list[float]] = {}
         for program, arrays in pieces:
