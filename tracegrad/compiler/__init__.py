@@ -2,7 +2,7 @@
 
 import tracegrad.export  # noqa: F401  (gives graphs to_json, to_python, ...)
 from tracegrad.compiler.compile import Compiled
-from tracegrad.compiler.front import compile  # noqa: A004  (torch's name)
+from tracegrad.compiler.front import compile, mark_dynamic  # noqa: A004  (torch's name)
 from tracegrad.compiler.replay import capture
 from tracegrad.config import local
 
@@ -12,4 +12,4 @@ def is_compiling() -> bool:
     return local.trace is not None
 
 
-__all__ = ["Compiled", "capture", "compile", "is_compiling"]
+__all__ = ["Compiled", "capture", "compile", "is_compiling", "mark_dynamic"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,7 +10,9 @@ from tracegrad.backends.base import Target
 from tracegrad.compiler.compile import Compiled
 from tracegrad.compiler.replay import parameter_names
 from tracegrad.compiler.strict import Strict
-from tracegrad.errors import DataError, explain
+from tracegrad.eager.tensor import Tensor
+from tracegrad.errors import ArgumentError, DataError, explain
+from tracegrad.ir.types import many_axes
 
 PLAIN = frozenset({"eager", "aot_eager"})  # backends of torch's that run a function as it is
 MODES = (None, "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
@@ -31,7 +33,8 @@ def compile(  # noqa: A001  (torch's name)
     """A fast version of `function`: recorded once per signature, optimised, and emitted for `backend` ("numpy" or "jax").
 
     Of torch's backends "inductor" is "numpy" here; "eager" and "aot_eager", and disable=True, give back the function itself.  fullgraph=True makes an error
-    of what would run uncompiled with a warning; dynamic, mode and options are accepted as torch takes them and change nothing.  Further keywords, or `options`, are the backend's own:
+    of what would run uncompiled with a warning; mode and options are accepted as torch takes them and change nothing.  On NumPy other sizes are served by common
+    texts, from the second or third size on (docs/compile.md); dynamic=False compiles every size by itself.  Further keywords, or `options`, are the backend's own:
     device, donate, fusion, mesh, in_specs and out_specs for "jax" (docs/jax.md).  strict=True also runs the function as it is at every hundredth call
     (settings.strict_every), without its effects, and raises StrictError where the program gives something else.
 
@@ -65,3 +68,13 @@ def compile(  # noqa: A001  (torch's name)
         made = kind(function, "numpy" if backend == "inductor" else backend, dynamic)
     made.fullgraph = fullgraph
     return made
+
+
+def mark_dynamic(x: Tensor, dim: int | Sequence[int]) -> None:
+    """Say that sizes of these axes will change.  On the NumPy backend all sizes are served by common texts anyway, from the second one on, so nothing else follows from it.
+
+    Raises IndexError for an axis that x does not have, TypeError for what is no Tensor or no axis.  Example:  mark_dynamic(x, 0)
+    """
+    if not isinstance(x, Tensor):
+        raise ArgumentError(explain("mark_dynamic", f"needs a Tensor, got {type(x).__name__}"))
+    many_axes("mark_dynamic", x.ndim, dim)

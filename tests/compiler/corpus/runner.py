@@ -26,6 +26,7 @@ CATEGORIES = (
     "any_order",
     "calling",
     "shapes",
+    "sizes",
     "footguns",
     "in_place",
     "algorithms",
