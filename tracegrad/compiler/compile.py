@@ -16,6 +16,7 @@ from tracegrad.backends.base import Target
 from tracegrad.backends.base import backend as find_backend
 from tracegrad.compiler.arguments import Arguments
 from tracegrad.compiler.call_trace import CallTrace, NotCompilable
+from tracegrad.compiler.collection import no_collection
 from tracegrad.compiler.effects import Ending, by_operators, ending_of, grads_looked_at
 from tracegrad.compiler.explain import Explanation, explanation
 from tracegrad.compiler.generalise import Forms
@@ -159,7 +160,8 @@ class Compiled:
         try:
             with floats, hosting(trace, watched, floats):
                 result = self._record(trace, call, watched)
-            sources, ending, roots = ending_of(trace, result)
+            with no_collection():
+                sources, ending, roots = ending_of(trace, result)
             if tree is None:
                 self._codes = watched.codes
                 self._steady |= decided_by(trace)
@@ -199,10 +201,10 @@ class Compiled:
         keys = [k for k, _ in trace.random_keys]
         tree.generators[len(tree.generators) :] = trace.draws()[len(tree.generators) :]
         tree.grads.update((source.key(), (source, had)) for source, had in grads_looked_at(trace))
-        path: tuple[list[Any], list[Node]] = roots, trace.recorded.found
-        if not trace.decisions:
-            path = trace.recorded.rolled(list(sources), roots, str(self.backend)) or path
-        tree.add(sources, trace.decisions, ending, *path)
+        with no_collection():
+            if not trace.decisions:
+                roots = trace.recorded.roll(list(sources), roots, str(self.backend))
+            tree.add(sources, trace.decisions, ending, roots, trace.recorded.found)
         trees = self._trees.use(key, list)
         if tree not in trees:
             trees.append(tree)

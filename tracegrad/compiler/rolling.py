@@ -63,15 +63,14 @@ class Recorded:
         self.nodes = sorted(labels, key=BY_SEQUENCE)
         self._labels = [labels[node] for node in self.nodes]
 
-    def rolled(
-        self, leaves: Sequence[Node], roots: Sequence[Any], backend: str
-    ) -> tuple[Sequence[Any], Sequence[Node]] | None:
-        """The roots of what was found, and its nodes, with scans in the place of its repetitions; None where it stays as it is."""
+    def roll(self, leaves: Sequence[Node], roots: list[Any], backend: str) -> list[Any]:
+        """Put scans in the place of the repetitions in what was found; the roots of what it is then.  The recording is over."""
         if len(self.found) < least_nodes(backend):
-            return None
+            return roots
         graph = Graph(leaves, roots, known=self.found)
         needs = any(leaf.needs for leaf in leaves)
         made = roll(graph, backend, differentiated=needs, labels=self._labels_found)
         if made is graph or (needs and followed_outputs(made) != followed_outputs(graph)):
-            return None
-        return made.outputs, made.nodes
+            return roots
+        self.nodes, self.found, self._labels, self._labels_found = [], list(made.nodes), [], []
+        return list(made.outputs)
