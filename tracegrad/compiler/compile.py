@@ -158,7 +158,7 @@ class Compiled:
         watched.variable = tree.watched.variable if tree is not None else changing(self._trees.use(key, list), watched, self._steady)
         floats, ending = Replaced(trace, watched.places()), None
         try:
-            with floats, hosting(trace, watched, floats):
+            with no_collection(), floats, hosting(trace, watched, floats):
                 result = self._record(trace, call, watched)
             with no_collection():
                 sources, ending, roots = ending_of(trace, result)
