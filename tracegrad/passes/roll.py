@@ -21,7 +21,9 @@ from tracegrad.ir.types import Type
 from tracegrad.passes.repetitions import LEAST_STEPS, Affine, Plan, Planner
 from tracegrad.passes.rewrite import on
 
-LEAST_NODES = {"jax": 700}  # that must be saved; XLA takes a third of a second for a loop, and as long for so many operators
+LEAST_NODES = {
+    "jax": 700
+}  # that must be saved; XLA takes a third of a second for a loop, and as long for so many operators
 LEAST_NODES_ELSEWHERE = 512
 
 
@@ -205,7 +207,7 @@ class _Roller:
     def row(self, row: Any, steps: int) -> Any:
         """What the steps read slice by slice, with the steps along axis 0."""
         if not isinstance(row, Affine):
-            return B.stack(*map(self.at, row), dim=0)
+            return self.gathered(row)
         x = self.source(row)
         last = row.first + row.by * (steps - 1)
         low, high = min(row.first, last), max(row.first, last)
@@ -214,6 +216,39 @@ class _Roller:
         if row.by < 0:
             x = B.flip(x, dims=(row.dim,))
         return _moved(x, row.dim, 0)
+
+    def gathered(self, places: Sequence[int]) -> Any:
+        """The values at these places along axis 0: what another run gives step after step, onwards or backwards, as it lies in its stack."""
+        parts: list[Any] = []
+        loose: list[int] = []
+        at = 0
+        while at < len(places):
+            number, o, first = self.step_of(places[at])
+            end, by = at + 1, 0
+            while number is not None and end < len(places):
+                following = self.step_of(places[end])
+                step = following[2] - first - by * (end - at - 1)
+                if following[:2] != (number, o) or abs(step) != 1 or by not in (0, step):
+                    break
+                end, by = end + 1, step
+            if end - at < LEAST_STEPS:
+                loose.append(places[at])
+                at += 1
+                continue
+            parts += [B.stack(*map(self.at, loose), dim=0)] if loose else []
+            parts.append(self.row(Affine((number, o), 0, first, by), end - at))
+            loose, at = [], end
+        parts += [B.stack(*map(self.at, loose), dim=0)] if loose else []
+        return parts[0] if len(parts) == 1 else B.cat(*parts, dim=0)
+
+    def step_of(self, place: int) -> tuple[int | None, int, int]:
+        """The run, the offset and the step whose value a stack holds for a place; no run where none does."""
+        number = self.owner[place] if place >= 0 else -1
+        if number < 0 or number not in self.stacks:
+            return None, 0, 0
+        run = self.plans[number].run
+        step, o = divmod(place - run.start, run.period)
+        return (number, o, step) if o in self.stacks[number] else (None, 0, 0)
 
     def restacked(self, node: Node) -> Any:
         """A stack of what all steps of a run give, one after the other, perhaps with other values before and behind; None for another stack."""
