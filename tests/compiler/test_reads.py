@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import array
 import collections
+import contextvars
 import dataclasses
 import enum
 import functools
 import sys
+import threading
 import types
+import weakref
 
 import numpy as np
 import pytest
@@ -19,6 +22,7 @@ import tracegrad as tg
 X = tg.tensor([1.0, 2.0])
 ACTIVATION = tg.relu
 SCALAR = np.float32(2.0)
+VARIABLE = contextvars.ContextVar("VARIABLE")
 
 
 class Kind(enum.Enum):
@@ -104,7 +108,9 @@ def ways():
     elements, raw, ordered = array.array("d", [2.0]), bytearray(b"ab"), collections.OrderedDict(a=1.0)
     counts, weight, cell = collections.Counter(a=2), tg.ones(2), 1
     point = collections.namedtuple("Point", "x y")([1.0], 2.0)
-    registry = {"kind": Kind.SMALL}
+    registry, local, weak = {"kind": Kind.SMALL}, threading.local(), weakref.ref(options)
+    local.rate = 2.0
+    VARIABLE.set(2.0)
 
     def default(x, k=2.0, *, m=3.0):
         return x * k * m
@@ -188,6 +194,9 @@ def ways():
         ),
         "shape": (lambda x: x * weight.shape[0], lambda: setattr(weight, "data", tg.ones(5))),
         "dtype": (lambda x: x.to(weight.dtype), lambda: setattr(weight, "data", tg.ones(2, dtype=tg.float64))),
+        "variable of a context": (lambda x: x * VARIABLE.get(), lambda: VARIABLE.set(4.0)),
+        "variable of a thread": (lambda x: x * local.rate, lambda: setattr(local, "rate", 4.0)),
+        "weak reference": (lambda x: x ** weak().power, lambda: setattr(options, "power", 3)),
         "recursion": (recursive, lambda: setattr(options, "power", 4)),
         "globals by name": (lambda x: x * globals()["SCALAR"].item(), lambda: set_global("SCALAR", np.float32(7.0))),
         "attribute by name": (lambda x: x * getattr(space, "".join("a")), lambda: setattr(space, "a", 3.0)),

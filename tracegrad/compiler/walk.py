@@ -11,10 +11,13 @@ import opcode
 import os
 import sys
 import sysconfig
+import threading
 import warnings
+import weakref
 from array import array
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from enum import Enum
 from types import CellType, CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any
@@ -87,7 +90,10 @@ class Walk:
     place of the float.  iterators and generators of random numbers are in `stateful`, Tensors in `tensors`.
     """
 
-    def __init__(self, roots: Iterable[Any], codes: Iterable[tuple[CodeType, dict[str, Any]]] = ()) -> None:
+    def __init__(
+        self, roots: Iterable[Any], codes: Iterable[tuple[CodeType, dict[str, Any]]] = (), warns: bool = False
+    ) -> None:
+        self._warns = warns
         self.entries: list[tuple[Any, Any, Any]] = []
         self.cells: list[tuple[CellType, Any]] = []
         self.getters: list[tuple[Callable[[], Any], Any]] = []
@@ -176,6 +182,13 @@ class Walk:
             self._stack += [f for f in (thing.fdel, thing.fset, thing.fget) if f is not None]
         elif isinstance(thing, functools.partial):
             self._stack += [thing.keywords, thing.args, thing.func]
+        elif isinstance(thing, ContextVar):
+            self.getter(functools.partial(thing.get, MISSING), thing.get(MISSING))
+        elif isinstance(thing, weakref.ref):
+            self.getter(thing, thing())
+        elif isinstance(thing, threading.local):
+            for name in sorted(thing.__dict__):
+                self.getter(functools.partial(getattr, thing, name, MISSING), getattr(thing, name))
         elif isinstance(thing, ModuleType):
             if not is_foreign_file(getattr(thing, "__file__", None) or "<frozen"):
                 self._named.append((thing, vars(thing), set()))
@@ -235,7 +248,7 @@ class Walk:
 
     def _container(self, thing: Any) -> None:
         if len(thing) > LIMIT or len(self.facts) > 8 * LIMIT:
-            if not isinstance(thing, tuple):
+            if self._warns and not isinstance(thing, tuple):
                 warn_of_size(thing)
             return
         self.facts.append((type(thing), len(thing)))

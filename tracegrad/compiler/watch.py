@@ -34,7 +34,7 @@ class Surroundings:
         self.variable: frozenset[Any] = frozenset()
         self.more: list[tuple[Callable[[], Any], Any]] = []  # what was seen to be read while recording
         self._tensors: list[tuple[Any, Any]] = []
-        self._take(Walk(self.roots, self.codes))
+        self._take(Walk(self.roots, self.codes, warns=True))
 
     def _take(self, walk: Walk) -> None:
         self.walk, self.facts = walk, walk.facts
