@@ -38,6 +38,7 @@ _KEYWORD_OUT = (
 # on single numbers Python's operators cost a fifth of a ufunc call
 _OPERATORS = {"add": "{x} + {y}", "sub": "{x} - {y}", "mul": "{x} * {y}", "div": "{x} / {y}", "neg": "-{x}"}
 _UFUNC_CALL = re.compile(r"^np\.(\w+)\((.*)\)$")
+_plain: dict[type[Op], str] = {}
 
 
 class Constants:
@@ -200,7 +201,7 @@ def expression(node: Node, names: dict[Node, str], constants: Constants) -> str:
     op = node.op
     assert op is not None
     function = plain_ufunc(op)
-    if function and node.shape and node.dtype.kind != "V" and all([i.__class__ is Node for i in node.inputs]):
+    if function and node.shape and node.dtype.kind != "V" and all(i.__class__ is Node for i in node.inputs):
         return f"np.{function}({', '.join([names[i] for i in node.inputs])})"
     strong = [i for i in node.inputs if isinstance(i, Node)]
     if strong and not node.shape and node.dtype in (F32, F64) and op.name in _OPERATORS:
@@ -239,14 +240,17 @@ def literal_dtype(node: Node) -> np.dtype[Any] | None:
     return None
 
 
-@lru_cache(4096)
 def plain_ufunc(op: type[Op]) -> str:
     """The ufunc that is all of an elementwise operator's kernel, its operands in their order; "" for other operators."""
-    if not (op.elementwise and op.expression is None and not op.attrs and not op.variadic and is_ufunc(op.numpy)):
-        return ""
-    found = _UFUNC_CALL.match(op.numpy)
-    whole = found is not None and found.group(2) == ", ".join(f"{{{name}}}" for name in op.operands)
-    return found.group(1) if found is not None and whole and found.group(1) != "where" else ""
+    name = _plain.get(op)
+    if name is None:
+        name = ""
+        if op.elementwise and op.expression is None and not op.attrs and not op.variadic and is_ufunc(op.numpy):
+            found = _UFUNC_CALL.match(op.numpy)
+            whole = found is not None and found.group(2) == ", ".join(f"{{{operand}}}" for operand in op.operands)
+            name = found.group(1) if found is not None and whole and found.group(1) != "where" else ""
+        _plain[op] = name
+    return name
 
 
 @lru_cache(4096)
