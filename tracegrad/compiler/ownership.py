@@ -1,0 +1,77 @@
+"""Whose code it is, and what it names: the user's, or that of tracegrad, the standard library and installed packages."""
+
+from __future__ import annotations
+
+import functools
+import opcode
+import os
+import sys
+import sysconfig
+from types import CodeType
+from typing import Any
+
+FOREIGN = (
+    os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep,
+    *{sysconfig.get_path(kind) + os.sep for kind in ("stdlib", "platstdlib", "purelib", "platlib")},
+    "<generated",
+    "<frozen",
+)
+STORE = opcode.opmap["STORE_ATTR"]
+
+
+def names_of(code: CodeType) -> set[str]:
+    """The names of globals and attributes that a code object and those inside it use."""
+    names = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            names |= names_of(constant)
+    return names
+
+
+def stores_attributes(code: CodeType) -> bool:
+    """Whether a code object, or one inside it, sets attributes."""
+    inside = (c for c in code.co_consts if isinstance(c, CodeType))
+    return STORE in code.co_code[::2] or "setattr" in code.co_names or any(map(stores_attributes, inside))
+
+
+def slots_of(thing: Any) -> list[str]:
+    """The slots of an object of a class of the user's."""
+    found: list[str] = []
+    for cls in type(thing).__mro__:
+        own = cls.__dict__.get("__slots__", ())
+        if own and not is_foreign_class(cls):
+            found += [own] if isinstance(own, str) else [s for s in own if s not in ("__dict__", "__weakref__")]
+    return found
+
+
+@functools.cache
+def is_foreign_file(file: str) -> bool:
+    """Whether a file belongs to tracegrad, the standard library or an installed package."""
+    return file.startswith(FOREIGN)
+
+
+def is_foreign_class(cls: type) -> bool:
+    """Whether a class belongs to tracegrad, the standard library or an installed package."""
+    module = cls.__module__
+    if module == "__main__":
+        return False
+    return _is_foreign_module(module)
+
+
+@functools.cache
+def _is_foreign_module(name: str) -> bool:
+    module = sys.modules.get(name)
+    if name.partition(".")[0] in ("builtins", "tracegrad") or name in sys.builtin_module_names:
+        return True
+    file = getattr(module, "__file__", None)
+    return module is not None and (file is None or is_foreign_file(file))
+
+
+def is_trimmed(cls: type) -> bool:
+    """Whether only named attributes of such an object count: all its code is the user's, but for the base class of modules."""
+    return all(
+        not is_foreign_class(c)
+        or c is object
+        or (c.__module__.startswith("tracegrad.nn.module") and c.__name__ in ("Module", "ModuleState"))
+        for c in cls.__mro__
+    )
