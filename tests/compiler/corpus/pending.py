@@ -5,8 +5,6 @@ and "fuzz.seed" for a random program.
 """
 
 PENDING: set[str] = {
-    "any_order.function_with_a_branch_in_backward",
-    "in_place.data_assigned",
     "models.sharpness_aware_minimisation",
     "control_flow.simulated_bounces@jax",
     "control_flow.golden_section@jax",
