@@ -31,11 +31,12 @@ from tracegrad.backends.source import bodies_of
 from tracegrad.compiler.log import log
 from tracegrad.compiler.stored_graph import graph_data, read_graph
 from tracegrad.config import settings
-from tracegrad.errors import FormatError, NotSupportedError, explain
+from tracegrad.errors import FormatError, NotSupportedError, VerifyError, explain
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.literals import LIMITS
 from tracegrad.ir.node import Node
 from tracegrad.ir.text import location_of
+from tracegrad.ir.verify import verify
 
 MAGIC = b"tracegrad cache 1 "
 ENDING = ".tgcache"
@@ -92,13 +93,19 @@ class Entry:
         return graph_data(graph, numbers, names)
 
     def read(self, data: Any, names: tuple[str, ...] = ()) -> Graph:
-        """The graph of such JSON."""
-        return read_graph(data, self.places, names)
+        """The graph of such JSON.  FormatError where it is none, also by settings.verify."""
+        found = read_graph(data, self.places, names)
+        if settings.verify:
+            try:
+                verify(found)
+            except VerifyError as error:
+                raise FormatError(str(error)) from None
+        return found
 
 
 def entry(graph: Graph, backend: str, role: str) -> Entry | None:
     """The place for the result of the passes on a graph; None where nothing is kept."""
-    if not settings.cache_dir or settings.verify or settings.dump or len(graph.nodes) < SMALLEST:
+    if not settings.cache_dir or settings.dump or len(graph.nodes) < SMALLEST:
         return None
     try:
         return Entry(graph, backend, role)
