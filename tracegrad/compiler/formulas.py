@@ -53,13 +53,10 @@ class Columns:
         )
 
     def formulas(self, wanted: Column) -> list[Formula]:
-        """The simplest formulas for a number of the text; more than one where the samples do not tell them apart."""
+        """All formulas that give a number of the text; most of them say the same in other words."""
         real = type(wanted[0]) is float
-        for stage in (self._equal, self._simple, self._products):
-            found = [f for f in stage(wanted, real) if self._gives(f, wanted)]
-            if found:
-                return found
-        return []
+        every = (*self._equal(real), *self._simple(wanted, real), *self._products(wanted, real))
+        return [f for f in every if self._gives(f, wanted)]
 
     def _gives(self, formula: Formula, wanted: Column) -> bool:
         for i, value in enumerate(wanted):
@@ -71,7 +68,7 @@ class Columns:
                 return False
         return True
 
-    def _equal(self, wanted: Column, real: bool) -> Iterable[Formula]:
+    def _equal(self, real: bool) -> Iterable[Formula]:
         for place in self.varying:
             yield Formula("equal", (place,), 1, _as_float if real else _as_int)
 
