@@ -99,6 +99,7 @@ _LAZY = {
         "feature_dropout_ native_batch_norm native_dropout native_dropout_backward native_group_norm native_layer_norm norm_except_dim poisson_nll_loss".split()
     },
     "compile": ("tracegrad.compiler", "compile"),
+    "_dynamo": ("tracegrad._dynamo", None),
     "capture": ("tracegrad.compiler", "capture"),
     "mark_dynamic": ("tracegrad.compiler", "mark_dynamic"),
     "debug_print": ("tracegrad.compiler.debug", "debug_print"),

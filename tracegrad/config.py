@@ -72,6 +72,7 @@ class _Settings:
         self.dump = os.environ.get("TRACEGRAD_DUMP", "")
         self.strict_every = int(os.environ.get("TRACEGRAD_STRICT_EVERY", "100"))  # calls of strict compiled functions
         self.max_paths = int(os.environ.get("TRACEGRAD_MAX_PATHS", "64"))  # courses of one signature that are compiled
+        self.stance = "default"  # what calls without a program do, see compiler.set_stance
         self.log = os.environ.get("TRACEGRAD_LOG", "")  # some of guards, passes, source, cache, with commas between
         self.cache_dir = os.environ.get("TRACEGRAD_CACHE_DIR", "")  # where compile() keeps programs; "" keeps none
         self.cache_limit = int(os.environ.get("TRACEGRAD_CACHE_LIMIT", "256"))  # MiB of files there

@@ -26,6 +26,7 @@ class Slots:
     tape_graph: Callable[..., Any] = staticmethod(_empty)  # eager/tape: Tensor.graph
     jvp: Callable[..., Any] = staticmethod(_empty)  # func/forward: forward-mode derivatives for gradcheck
     vmap: Callable[..., Any] = staticmethod(_empty)  # func/forward: many directions at once for gradcheck
+    optimized_module: Any = None  # nn/optimized: the class of modules, and that of compiled ones
     inference_class: Any = None  # eager/inference: the class of what is made under inference_mode()
     jacfwd: Callable[..., Any] = staticmethod(_empty)  # func/forward: Jacobians in forward mode for autograd.functional
     batched_rows: Callable[..., Any] = staticmethod(_empty)  # func/rows: many gradients in one program

@@ -27,6 +27,7 @@ LAYERS = (
     ("compiler",),
     ("func",),
     ("fft", "linalg", "nn", "optim", "special", "utils", "random", "signal", "testing"),
+    ("_dynamo",),
     ("__init__",),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -22,6 +22,7 @@ from tracegrad.compiler.kinds import (
     compared,
     held,
     is_array,
+    is_frozen,
     is_opened,
     is_record,
     is_whole,
@@ -208,7 +209,7 @@ class Arguments:
 
     def keeps(self, value: Any) -> bool:
         """Whether a value is watched: an object that every later call finds as it is.  Raises NotCompilable for one that is taken apart."""
-        if id(value) in self._again:
+        if id(value) in self._again and not is_frozen(type(value)):
             raise NotCompilable("returns an object among its arguments", None)
         return any(value is o for o in self.objects)
 

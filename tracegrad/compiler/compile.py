@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import sys
 import threading
 import time
 import warnings
@@ -9,9 +11,6 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from tracegrad import pytree
 from tracegrad.backends.base import Target
 from tracegrad.backends.base import backend as find_backend
 from tracegrad.compiler.arguments import Arguments
@@ -43,6 +42,7 @@ ENTRIES_PER_SIGNATURE = (
     64  # recordings of one signature that differ in what the function reads outside; the oldest goes first
 )
 SIGNATURES = 256  # signatures whose programs are kept (a quarter for JAX, where each has machine code of its own)
+ALL: weakref.WeakSet[Any] = weakref.WeakSet()  # the compiled functions that there are
 QUICK = 4  # generated call paths that are tried before all others
 FORMS = 256  # forms of graphs whose texts are kept, to serve other sizes
 
@@ -80,6 +80,7 @@ class Compiled:
             if hasattr(function, name):
                 setattr(self, name, getattr(function, name))
         self.__wrapped__ = function
+        ALL.add(self)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The function's result.  Tensors in it are new, but for those that the function writes: never another argument, nor views of one."""
@@ -87,7 +88,7 @@ class Compiled:
             result = quick(args, kwargs)
             if result is not MISS:
                 return result
-        if local.trace is not None:  # inside another recording: part of that program
+        if local.trace is not None or settings.stance == "force_eager":  # inside another recording: part of that program
             return self.function(*args, **kwargs)
         if not kwargs and (found := self._quicks.find(args)) is not None:
             result = found[0](args, kwargs)
@@ -101,6 +102,25 @@ class Compiled:
         if name.startswith("__") or "function" not in self.__dict__:
             raise MissingAttributeError(f"a compiled function has no attribute {name!r}")
         return getattr(self.function, name)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Programs are made anew in a copy.  A function that carries this object's name in its module is found there again."""
+        home = sys.modules.get(getattr(self, "__module__", None) or "")
+        name = getattr(self, "__qualname__", "")
+        if name and getattr(home, name, None) is self:
+            return name
+        return remade, (type(self), self.function, self.backend, self.dynamic, self.fullgraph)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Compiled:
+        """A compiled copy of the function; a plain function is its own copy, as ever."""
+        return remade(type(self), copy.deepcopy(self.function, memo), self.backend, self.dynamic, self.fullgraph)
+
+    def reset(self) -> None:
+        """Forget all programs."""
+        with self._lock:
+            self.__dict__.update(
+                {k: v for k, v in type(self)(self.function, self.backend, self.dynamic).__dict__.items() if k != "_lock"}
+            )
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """A compiled method: one compiled function per instance."""
@@ -135,7 +155,15 @@ class Compiled:
                 self._give_up(call.key, f"takes more than {settings.max_paths} different courses; {tree.last_miss()}", None)
                 return self.function(*args, **kwargs)
             self._history.begins(self.function, call, trees, tree)
+            if settings.stance != "default":
+                return self._not_recorded(args, kwargs)
             return self._recorded(call, tree)
+
+    def _not_recorded(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if settings.stance == "fail_on_recompile":
+            problem = "the call has no program yet, and set_stance('fail_on_recompile') holds"
+            raise TraceError(explain("compile", problem))
+        return self.function(*args, **kwargs)
 
     def _replayed(self, trees: list[Tree], tree: Tree | None, call: Arguments) -> Any:
         """The result by what has been compiled, or MISS."""
@@ -339,6 +367,13 @@ class Compiled:
     def compilations(self) -> int:
         """How many programs have been compiled so far."""
         return self._compilations
+
+
+def remade(cls: type[Compiled], function: Any, backend: str, dynamic: bool | None, fullgraph: bool) -> Compiled:
+    """A compiled function with these options."""
+    made = cls(function, backend, dynamic)
+    made.fullgraph = fullgraph
+    return made
 
 
 def valid(trees: list[Tree], arguments: list[Tensor]) -> Tree | None:

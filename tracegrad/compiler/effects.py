@@ -14,7 +14,7 @@ from tracegrad.compiler.traced_numbers import TracedNumber
 from tracegrad.compiler.values import Source
 from tracegrad.config import local
 from tracegrad.eager.clock import owner, touch
-from tracegrad.eager.tensor import Tensor
+from tracegrad.eager.tensor import Parameter, Tensor, slots
 from tracegrad.eager.views import shows_twice
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node, tick
@@ -23,7 +23,7 @@ from tracegrad.ir.node import Node, tick
 class Ending:
     """The end of one path.
 
-    treedef   form of the result        leaves  ("tensor" | "number", None), ("static", value), ("array", array) or ("outside", Source) for each of its leaves
+    treedef   form of the result        leaves  ("tensor", its class or None), ("number", None), ("static", value), ("array", array) or ("outside", Source) for each of its leaves
     writes    what is written, in order: each takes one value after those of the leaves
     grads     (owner, "none" | Source | "value"): what `.grad` of the owner becomes; a value is taken after those of the writes
     draws     how many random keys the path draws        messages  of debug_print: the last values are theirs
@@ -76,6 +76,8 @@ class Ending:
                 leaves[i] = value.copy()
             elif kind == "outside":
                 leaves[i] = value.read(arguments)
+            elif kind == "tensor" and value is not None:
+                leaves[i].__class__ = value
         return self.treedef.unflatten(leaves)
 
     def _keep_saved(self, targets: Sequence[Tensor], values: Sequence[Tensor], begun: int) -> None:
@@ -104,6 +106,12 @@ def _kept(part: Any, memory: set[int]) -> Any:
     if isinstance(part, tuple):
         return tuple([_kept(p, memory) for p in part])
     return part.copy() if isinstance(part, np.ndarray) and id(owner(part)) in memory else part
+
+
+def subclass_of(t: Tensor) -> type[Tensor] | None:
+    """The user's class of a result; None for an ordinary Tensor."""
+    kind = type(t)
+    return None if kind in (Tensor, Parameter, slots.inference_class) else kind
 
 
 def write_back(target: Tensor, value: Tensor) -> None:
@@ -145,7 +153,7 @@ def ending_of(trace: CallTrace, result: Any) -> tuple[dict[Node, Source], Ending
         if isinstance(leaf, Tensor) and any(leaf is base for base in written):
             leaves.append(("outside", source_of(leaf)))
         elif isinstance(leaf, Tensor):
-            leaves.append(("number" if isinstance(leaf, TracedNumber) else "tensor", None))
+            leaves.append(("number", None) if isinstance(leaf, TracedNumber) else ("tensor", subclass_of(leaf)))
             roots.append(trace.node_of(leaf))
         else:
             leaves.append(("array" if isinstance(leaf, (np.ndarray, set)) else "static", leaf))

@@ -13,7 +13,9 @@ from tracegrad.compiler.strict import Strict
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentError, DataError, explain
 from tracegrad.ir.types import many_axes
+from tracegrad.slots import slots
 
+DISABLED = "_torchdynamo_disable"  # on functions that compile() leaves as they are
 PLAIN = frozenset({"eager", "aot_eager"})  # backends of torch's that run a function as it is
 MODES = (None, "default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 
@@ -57,7 +59,7 @@ def compile(  # noqa: A001  (torch's name)
         return partial(
             compile, fullgraph=fullgraph, dynamic=dynamic, backend=backend, mode=mode, options=options, disable=disable, strict=strict, **backend_options
         )  # fmt: skip
-    if disable or backend in PLAIN:
+    if disable or backend in PLAIN or getattr(function, DISABLED, False):
         return function
     if backend == "jax":
         backend_options = {**(options or {}), **backend_options}
@@ -67,6 +69,8 @@ def compile(  # noqa: A001  (torch's name)
     else:
         made = kind(function, "numpy" if backend == "inductor" else backend, dynamic)
     made.fullgraph = fullgraph
+    if slots.optimized_module is not None and isinstance(function, slots.optimized_module[0]):
+        return slots.optimized_module[1](made)
     return made
 
 

@@ -104,6 +104,11 @@ def is_record(kind: Any) -> bool:
     return not is_foreign_class(kind) and all(c.__module__ in BARE or c in (OrderedDict, defaultdict) for c in bases)
 
 
+def is_frozen(kind: Any) -> bool:
+    """Whether instances are of a frozen dataclass, of which a copy is as good."""
+    return bool(getattr(getattr(kind, "__dataclass_params__", None), "frozen", False))
+
+
 Part = tuple[Callable[[Any], None], Any]
 
 
@@ -118,7 +123,12 @@ def parts_of(value: Any, kind: Any) -> tuple[Any, list[Part]]:
             if getattr(value, name)
         ]
         return (value.__code__, id(value.__globals__), len(full), len(parts)), parts
-    names: list[Any] = [*getattr(value, "__dict__", ()), *(s for s in slots_of(value) if hasattr(value, s))]
+    slots = (
+        slots_of(value)
+        if "__dict__" in dir(kind) or not is_foreign_class(kind)
+        else list(getattr(kind, "__dataclass_fields__", ()))
+    )
+    names: list[Any] = [*getattr(value, "__dict__", ()), *(s for s in slots if hasattr(value, s))]
     parts = [(functools.partial(object.__setattr__, value, n), object.__getattribute__(value, n)) for n in names]
     if isinstance(value, (dict, list)):
         base = dict if isinstance(value, dict) else list

@@ -14,7 +14,7 @@ import numpy as np
 
 from tracegrad import dtypes, pytree
 from tracegrad.compiler.kinds import COMPARED, compared, is_opened, is_record
-from tracegrad.config import GENERATED, local
+from tracegrad.config import GENERATED, local, settings
 from tracegrad.eager.tensor import Parameter, Tensor, handle
 from tracegrad.pytree import TreeDef
 
@@ -61,7 +61,7 @@ def _is_plain(tree: Tree, ending: Ending) -> bool:
 
 def usual_mode(grad: bool) -> bool:
     """Whether this thread is in no other mode than that of gradients, which is `grad`."""
-    return local.trace is None and local.grad_enabled is grad and not local.inference and local.watch is None
+    return local.trace is None and local.grad_enabled is grad and not local.inference and local.watch is None and settings.stance != "force_eager"
 
 
 class _Text:
@@ -78,6 +78,7 @@ class _Text:
         self.lines = [f"{mode} or default.float is not FLOAT: return MISS"]
         self.leaves: list[tuple[str, str]] = []  # of each input: the expression of its Tensor, and of its array
         self.objects: list[str] = []  # what must not be twice the same
+        self.seen: set[int] = set()  # objects that are taken apart
         self.tracked = False
         self.count = 0
         self.asked = not ASKED.isdisjoint(tree.watched.walk.names)
@@ -204,8 +205,9 @@ class _Text:
             or any("__slots__" in c.__dict__ for c in kind.__mro__)
         ):
             raise _Unusual
-        if not table:
+        if not table or id(value) in self.seen:
             raise _Unusual
+        self.seen.add(id(value))
         parts = self.fresh()
         self.unless(f"type({name}) is not {self.name(kind)}")
         self.lines.append(f"{parts} = {name}.__dict__")

@@ -123,3 +123,8 @@ METHODS = {
     for make, names in ((_property(module), names) for module, names in PROPERTIES.items())
     for name in names.split()
 }
+
+
+def part(name: str) -> Any:
+    """A module of the package that is loaded only where somebody asks for it."""
+    return import_module(name)

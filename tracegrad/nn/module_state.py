@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from tracegrad.autograd.hooks import RemovableHandle
 from tracegrad.autograd.modes import no_grad
+from tracegrad.eager import late
 from tracegrad.errors import ArgumentError, DataError, explain
 
 EXTRA = "_extra_state"
@@ -34,6 +35,11 @@ class ModuleState:
     _not_saved: set[str]
     _state_hooks: dict[str, dict[int, Any]]
     named_modules: Any
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Let calls of this module run compiled, in place; the arguments are those of `tracegrad.compile`."""
+        forward = type(self).forward.__get__(self)  # type: ignore[attr-defined]
+        self.__dict__["forward"] = late.part("tracegrad.compiler").compile(forward, *args, **kwargs)
 
     def state_dict(self, *, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> dict[str, Any]:
         """Parameters and persistent buffers by dotted name: detached, on the same memory, unless keep_vars."""

@@ -1,0 +1,65 @@
+"""torch._dynamo's names that programs use: `reset`, `disable`, `mark_dynamic`, `explain`, `config` ..."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+from tracegrad.compiler import compile, mark_dynamic  # noqa: A004  (torch's name)
+from tracegrad.compiler.names import (
+    allow_in_graph,
+    assume_constant_result,
+    disable,
+    list_backends,
+    reset,
+    substitute_in_graph,
+)
+from tracegrad.compiler.names import is_dynamo_compiling as is_compiling
+from tracegrad.nn.optimized import OptimizedModule
+
+# what programs set has no effect: there is nothing like it to choose here
+config = SimpleNamespace(
+    suppress_errors=False, verbose=False, cache_size_limit=64, recompile_limit=64, accumulated_recompile_limit=256, dynamic_shapes=True,
+    assume_static_by_default=True, automatic_dynamic_shapes=True, capture_scalar_outputs=True, capture_dynamic_output_shape_ops=True, error_on_recompile=False,
+    specialize_int=False, guard_nn_modules=True, disable=False, log_level=None, optimize_ddp=False, compiled_autograd=False,
+)  # fmt: skip
+
+
+def graph_break(msg: str = "") -> None:
+    """Nothing: values that decide are followed, and programs go on behind them."""
+
+
+def optimize(backend: str = "inductor", *, nopython: bool = False, **options: Any) -> Callable[[Any], Any]:
+    """A decorator that compiles, as `tracegrad.compile`."""
+    return compile(backend=backend, fullgraph=nopython)  # type: ignore[no-any-return]
+
+
+def explain(f: Callable[..., Any], *extra_args: Any, **extra_kwargs: Any) -> Any:
+    """Called with f's arguments: what compile() makes of that call, as `compile(f).explain(...)`."""
+
+    def of(*args: Any, **kwargs: Any) -> Any:
+        return compile(f).explain(*args, **kwargs)
+
+    return of(*extra_args, **extra_kwargs) if extra_args or extra_kwargs else of
+
+
+mark_static = maybe_mark_dynamic = mark_dynamic
+
+__all__ = [
+    "OptimizedModule",
+    "allow_in_graph",
+    "assume_constant_result",
+    "config",
+    "disable",
+    "explain",
+    "graph_break",
+    "is_compiling",
+    "list_backends",
+    "mark_dynamic",
+    "mark_static",
+    "maybe_mark_dynamic",
+    "optimize",
+    "reset",
+    "substitute_in_graph",
+]
