@@ -190,13 +190,7 @@ class Compiled:
                 result = self._record(trace, call, watched)
             with no_collection():
                 sources, ending, roots = ending_of(trace, result)
-            if tree is None:
-                self._codes = watched.codes
-                self._steady |= decided_by(trace)
-                watched.variable -= self._steady
-                watched.note_tensors(trace.captured)
-                tree = Tree(watched, self._program)
-                tree.names = call.names(self.function)
+            tree = self._new_tree(call, trace, watched) if tree is None else tree
             trace.outside.restore()
             if ending.conflict(tensors):
                 raise NotCompilable("memory that it writes shows in another argument", None)
@@ -215,6 +209,7 @@ class Compiled:
             if trace.exact or not trace.has_numbers or not watched.still_valid():
                 raise
             trace.give_back()
+            ending = None
         finally:
             trace.outside.restore()
             trace.close()
@@ -226,7 +221,30 @@ class Compiled:
         if changed or trace.given_up:
             return self._unfinished(key, trace, changed, sources, ending, roots, tensors if commit or changed else None)
         recorded = time.perf_counter()
-        keys = [k for k, _ in trace.random_keys]
+        self._add(call, tree, trace, sources, ending, roots)
+        self._history.ends(self.function, tree, trace.decisions, recorded - started)
+        if not commit:
+            return trace.give_back()
+        result = tree.run(tensors, [k for k, _ in trace.random_keys])
+        if result is MISS:  # what decides is so near that the rounding of compiled code decides otherwise
+            return by_operators(trace, sources, ending, roots, tensors)
+        self._remember(call, tree)
+        return result
+
+    def _new_tree(self, call: Arguments, trace: CallTrace, watched: Surroundings) -> Tree:
+        """A tree for these surroundings.  Floats whose exact value decides are compared instead of read."""
+        self._codes = watched.codes
+        self._steady |= decided_by(trace)
+        watched.variable -= self._steady
+        watched.note_tensors(trace.captured)
+        tree = Tree(watched, self._program)
+        tree.names = call.names(self.function)
+        return tree
+
+    def _add(
+        self, call: Arguments, tree: Tree, trace: CallTrace, sources: Any, ending: Ending, roots: list[Any]
+    ) -> None:
+        """Add the path of a recording to its tree, and the tree to those of the signature."""
         tree.generators[len(tree.generators) :] = trace.draws()[len(tree.generators) :]
         tree.grads.update((source.key(), (source, had)) for source, had in grads_looked_at(trace))
         with no_collection():
@@ -237,14 +255,6 @@ class Compiled:
         if tree not in trees:
             trees.append(tree)
             del trees[:-ENTRIES_PER_SIGNATURE]
-        self._history.ends(self.function, tree, trace.decisions, recorded - started)
-        if not commit:
-            return trace.give_back()
-        result = tree.run(tensors, keys)
-        if result is MISS:  # what decides is so near that the rounding of compiled code decides otherwise
-            return by_operators(trace, sources, ending, roots, tensors)
-        self._remember(call, tree)
-        return result
 
     def _unfinished(
         self,

@@ -12,6 +12,7 @@ from tracegrad.config import local
 from tracegrad.dtypes import F32, F64, NUMBERS
 from tracegrad.eager.inference import InferenceTensor, of_kind, refuse_saving
 from tracegrad.eager.marked import InvalidView
+from tracegrad.eager.recorded_numbers import alike, counts_as_number, plain_attributes
 from tracegrad.eager.tensor import Parameter, Tensor, handle
 from tracegrad.eager.views import link
 from tracegrad.errors import ArgumentError, DTypeError, NotSupportedError, VerifyError, explain
@@ -102,8 +103,7 @@ def general(op: type[Op], args: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
             return getattr(T, op.name)(*pair)
     if np.ndarray in map(type, args):
         args = _with_arrays(op, args)
-    if local.trace is not None and attrs:
-        attrs = tuple([a.item() if isinstance(a, Tensor) and "_is_number" in a.__dict__ else a for a in attrs])
+    attrs = plain_attributes(attrs) if local.trace is not None else attrs
     try:
         operands = [_operand(op, a) for a in args]
     except ArgumentError:
@@ -114,8 +114,7 @@ def general(op: type[Op], args: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
     _check_numbers(op, operands)
     if op.real_only:
         refuse_complex(op, operands)
-    if op.promotion:
-        operands = promote_operands(op, operands)
+    operands = promote_operands(op, operands) if op.promotion else operands
     types = tuple([None if a is None else T.type(a) for a in operands])
     result = op.type_rule(types, attrs)
     values = tuple([a._data if isinstance(a, Tensor) else a for a in operands])
@@ -328,8 +327,8 @@ def promote_operands(op: type[Op], operands: list[Any]) -> list[Any]:
     if local.trace is not None:
         # a Python float that is an argument of a recorded function: it follows the dtypes that it meets, like a literal
         arguments = [t for t in tensors if "_is_number" in t.__dict__]
-        if len(arguments) == len(tensors) and tensors and all(_counts_as_number(o) for o in operands):
-            return _alike(op, operands, places)
+        if len(arguments) == len(tensors) and tensors and all(counts_as_number(o) for o in operands):
+            return alike(op, operands, places, T.promote)
         tensors = [t for t in tensors if "_is_number" not in t.__dict__]
         numbers += [dtypes.default.float if t._data.dtype.kind == "f" else t._data.dtype for t in arguments]
     target = dtypes.result_dtype(
@@ -358,26 +357,6 @@ def promote_operands(op: type[Op], operands: list[Any]) -> list[Any]:
         elif target.kind in "iu" and op.promotion in ("arithmetic", "number"):
             out[i] = _wrapped(op, value, target)
     return out
-
-
-def _counts_as_number(operand: Any) -> bool:
-    return not isinstance(operand, Tensor) or "_is_number" in operand.__dict__
-
-
-def _alike(op: type[Op], operands: list[Any], places: list[int]) -> list[Any]:
-    """Operands that are all numbers of a recording, or literals: of the dtype that Python's numbers would have."""
-    given = [operands[i] for i in places]
-    kinds = {o._data.dtype.kind if isinstance(o, Tensor) else dtypes.number_dtype(o).kind for o in given}
-    if kinds == {"b"} and op.promotion == "arithmetic":
-        target = dtypes.I64
-    elif len(kinds) == 1 or "c" in kinds:
-        return operands
-    else:
-        target = dtypes.F64 if "f" in kinds else dtypes.I64
-    return [
-        T.promote(o, dtype=target) if i in places and isinstance(o, Tensor) and o._data.dtype != target else o
-        for i, o in enumerate(operands)
-    ]
 
 
 # with half precision torch takes the number as it is in these, and in the others as the tensor would hold it: 0.1 == tensor(0.1)
