@@ -251,7 +251,7 @@ class Compiled:
             if not trace.decisions:
                 roots = trace.recorded.roll(list(sources), roots, str(self.backend))
             tree.add(sources, trace.decisions, ending, roots, trace.recorded.found)
-        trees = self._trees.use(key, list)
+        trees = self._trees.use(call.key, list)
         if tree not in trees:
             trees.append(tree)
             del trees[:-ENTRIES_PER_SIGNATURE]
