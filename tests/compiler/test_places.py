@@ -191,3 +191,13 @@ def test_an_attribute_that_appears_later_is_seen():
     assert fast(X).tolist() == [3.0, 6.0]
     del settings.alpha
     assert fast(X).tolist() == [1.0, 2.0]
+
+
+def test_programs_for_jax_read_changing_floats_too():
+    pytest.importorskip("jax")
+    box = [0.0]
+    fast = tg.compile(lambda x: (x * box[0]).sin(), backend="jax")
+    for i in range(6):
+        box[0] = 0.3 * i
+        np.testing.assert_allclose(fast(X).numpy(), (X * box[0]).sin().numpy(), rtol=1e-5, atol=1e-6)
+    assert fast.compilations == 2

@@ -167,7 +167,7 @@ def test_threads_may_compile_and_call_one_function():
     for t in threads:
         t.join()
     assert not failures
-    assert f.compilations == 7
+    assert f.compilations <= 7  # one text may serve several sizes
 
 
 def test_one_thread_records_while_another_computes():
