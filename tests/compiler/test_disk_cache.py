@@ -88,8 +88,8 @@ def test_the_backward_is_kept_too(cache, monkeypatch):
     assert len(files(cache)) == 2
     monkeypatch.setattr("tracegrad.compiler.stages.optimise", None)
     monkeypatch.setattr("tracegrad.compiler.stages.partition", None)
-    for made, e in zip(gradient(), expected, strict=True):
-        assert tg.equal(made, e)
+    for g, e in zip(gradient(), expected, strict=True):
+        assert tg.equal(g, e)
 
 
 def test_users_lines_are_those_of_the_present_program(cache):
