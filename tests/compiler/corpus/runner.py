@@ -32,6 +32,7 @@ CATEGORIES = (
     "algorithms",
     "tricky",
     "models",
+    "people",
 )
 for _category in CATEGORIES:
     importlib.import_module(f"tests.compiler.corpus.{_category}")
