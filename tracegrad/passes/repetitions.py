@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain, repeat
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +21,7 @@ SMALL = 64  # elements of a value that may be stacked
 _ALONE, _SELECTS, _PLAIN = range(3)  # operators that do not repeat, that read one slice, and others
 _INTS = {int}
 _NONE = -(1 << 60)  # the place of an operand that is a number
+_INPUTS = attrgetter("inputs")
 
 Array = np.ndarray[Any, Any]
 
@@ -84,7 +87,7 @@ class Planner:
     def __init__(self, graph: Graph) -> None:
         self.graph, self.nodes = graph, graph.nodes
         self.places: dict[Node, int] = {leaf: -1 - i for i, leaf in enumerate(graph.leaves)}
-        self.places.update((node, i) for i, node in enumerate(self.nodes))
+        self.places.update(zip(self.nodes, range(len(self.nodes)), strict=True))
         self.plans: list[Plan] = []
 
     def search(self, least: int, labels: Sequence[int] | None = None) -> list[Plan]:
@@ -115,10 +118,8 @@ class Planner:
         """How the run becomes a scan, perhaps without some of its first and last steps; None where its operands do not allow it."""
         if run.steps < LEAST_STEPS:
             return None
-        places = self.places
-        flat = [
-            places[x] if x.__class__ is Node else _NONE for node in self.nodes[run.start : run.end] for x in node.inputs
-        ]
+        inputs = chain.from_iterable(map(_INPUTS, self.nodes[run.start : run.end]))
+        flat = list(map(self.places.get, inputs, repeat(_NONE)))
         table = np.array(flat, np.int64).reshape(run.steps, -1)
         offsets = np.repeat(
             np.arange(run.period), [len(n.inputs) for n in self.nodes[run.start : run.start + run.period]]
