@@ -1,6 +1,7 @@
 """A handful of compiled programs serves all sizes, and none is used where it is not known to be right."""
 
 import gc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -261,3 +262,27 @@ def test_results_that_are_nothing_but_rounding_are_taken_for_right():
     for n in (3, 5, 6, 7, 9, 10, 11):
         assert abs(fast(rows(n)).item()) < 1e-15
     assert fast.compilations == 2
+
+
+def test_threads_with_other_sizes_do_not_meet():
+    fast = tg.compile(lambda x: x.cumsum(0) / x.shape[0])
+    wrong = []
+
+    def work(first):
+        for n in [*range(first, 40, 4)] * 2:
+            x = rows(n)
+            if not np.allclose(fast(x).numpy(), np.cumsum(x.numpy(), 0) / n, rtol=1e-13):
+                wrong.append(n)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, (2, 3, 4, 5)))
+    assert wrong == []
+    assert fast.compilations <= 12
+
+
+def test_how_much_a_mask_selects_is_a_number_too():
+    fast = tg.compile(lambda x, mask: x[mask].sum() / len(x))
+    for n in range(4, 14):
+        x, mask = rows(n), tg.arange(n) % 3 > 0
+        assert fast(x, mask).item() == pytest.approx((x[mask].sum() / n).item(), rel=1e-13)
+    assert fast.compilations <= 6

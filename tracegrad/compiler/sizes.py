@@ -55,7 +55,7 @@ class _Reader:
     def node(self, node: Node, places: dict[Node, int]) -> None:
         op = node.op
         assert op is not None
-        self.possible = self.possible and op.pure and not op.value_dependent
+        self.possible = self.possible and op.pure
         self.form += (op, node.needs, len(node.inputs))
         for value in node.inputs:
             if value.__class__ is Node:

@@ -247,3 +247,14 @@ def halves_and_strides(torch, compile):
         return x[::2].sum(0) - x[1::2].sum(0), x[n // 2 :].mean(0), x[: n // 2 + 1].flip(0), x.view(-1)[n:].sum()
 
     return Case(f, rows(torch, [n for n in SIZES if n > 1]), order=1, at_most=14)
+
+
+@program(only_numpy=True)
+def selections_of_any_count(torch, compile):
+    @compile
+    def f(x, mask):
+        kept = x[mask]
+        return kept.sum(0) / max(len(kept), 1), kept.sort(0).values * kept.shape[0], mask.nonzero().shape
+
+    masks = [[i % k != 1 for i in range(n)] for n in (4, 7, 9, 12, 6, 15) for k in (2, 3)]
+    return Case(f, [(filled(torch, len(m), 3), torch.tensor(m)) for m in masks], order=1, at_most=10)
