@@ -82,7 +82,7 @@ def quotients(x: Any, y: Any, way: Any) -> tuple[Array, Array, Array] | None:
 
 def check_divisor(x: Any, y: Any) -> None:
     """Raise RuntimeError for a division of integers by zero, to which NumPy answers 0."""
-    if np.result_type(x, y).kind in "iu" and not np.all(y):
+    if np.result_type(x, y).kind in "iu" and not np.all(y) and np.size(x):
         raise RuntimeError("ZeroDivisionError: integer division or remainder by zero")
 
 

@@ -301,7 +301,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     a, b = x1.expand(shape), x2.expand(shape)  # type: ignore[attr-defined]
     if not eps >= 0:
         raise ShapeError(explain("cosine_similarity", f"eps must be non-negative, got: {eps}"))
-    axis = (one_axis("cosine_similarity", a.ndim, dim),) if a.ndim else ()
+    axis = (one_axis("cosine_similarity", a.ndim or 1, dim),)[: a.ndim]
     lengths = [T.linalg_vector_norm(v, ord=2.0, dim=axis, keepdim=True) for v in (a, b)]
     scaled = [T.div(v, T.clamp_min(n, min=eps, max=None)) for v, n in zip((a, b), lengths, strict=True)]
     return T.sum(T.mul(*scaled), dim=axis, keepdim=False)

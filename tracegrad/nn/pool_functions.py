@@ -92,6 +92,7 @@ def _max_pool(d: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
         return_indices: bool = False,
     ) -> Any:
         x, had_batch = _planes(operation, input, d)
+        not_for(operation, T.type(x), "b")
         check_flags(operation, ceil_mode=ceil_mode)
         kernel = tuple_of(operation, "kernel_size", kernel_size, d)
         given = {"stride": kernel if _is_absent(stride) else stride, "padding": padding, "dilation": dilation}
@@ -111,6 +112,8 @@ def _max_pool(d: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
         return_indices: bool = False,
     ) -> Any:
         found = with_indices(input, kernel_size, stride, padding, dilation, ceil_mode)
+        if d == 1 and not return_indices:
+            not_for("max_pool1d_impl", T.type(input), "iu")
         return found if return_indices else found[0]
 
     with_indices.__name__ = with_indices.__qualname__ = f"{operation}_with_indices"
@@ -133,7 +136,7 @@ def _avg_pool(d: int) -> Callable[..., Any]:
         divisor_override: int | None = None,
     ) -> Any:
         x, had_batch = _planes(operation, input, d)
-        if x._data.dtype.kind not in "fcV" and x._data.dtype != I64:
+        if x._data.dtype.kind not in "fV" and x._data.dtype != I64:
             raise NotSupportedError(explain(operation, "not implemented for this dtype", input=T.type(x)))
         check_flags(operation, ceil_mode=ceil_mode, count_include_pad=count_include_pad)
         if divisor_override is not None:

@@ -118,7 +118,7 @@ class Acosh(_Floating):
     def grad_x(F: Ops, g: Value, x: Value) -> Value:
         if F.is_complex(x):  # the root of a product would take the other branch for a negative real part
             return F.div(g, F.mul(F.sqrt(F.sub(x, 1.0)), F.sqrt(F.add(x, 1.0))))
-        return F.div(g, F.sqrt(F.neg(F.rest_of_square(x))))
+        return F.div(g, F.sqrt(F.rsub(F.rest_of_square(x), 0.0)))  # 0 at -1 and 1, where neg would give -0
 
 
 class Atanh(_Floating):

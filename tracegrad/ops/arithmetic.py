@@ -28,6 +28,11 @@ def scaled(F: Ops, operation: str, d: NumpyDType, other_d: NumpyDType, other: An
                 operation, "For integral input tensors, argument alpha must not be a floating point number", alpha=alpha
             )
         )
+    if isinstance(alpha, complex) and not (set(kinds) & {"c"}):
+        problem = "For non-complex input tensors, argument alpha must not be a complex number."
+        raise DTypeError(explain(operation, problem, alpha=alpha))
+    if isinstance(alpha, float) and other_d.kind in "biu" and not is_number(other):
+        other = F.as_dtype(other, d)  # the product has the floating operand's dtype, not the default
     if operation != "add":
         Sub.check_operands(Type((), d), Type((), other_d))
     elif kinds == "bb":

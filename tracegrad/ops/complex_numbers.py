@@ -375,7 +375,7 @@ class Adjoint(Composite):
 def adjoint_of(F: Ops, x: Any, name: str) -> Value:
     """The adjoint of x, for the function or property `name`."""
     n = len(F.shape(x))
-    if not n and name == "adjoint":
+    if not n and name in ("adjoint", "mH"):
         return F.conj(x) if F.type(x).dtype.kind == "c" else x
     if n < 2:
         text = f"tensor.{name} is only supported on matrices or batches of matrices. Got {n}-D tensor"

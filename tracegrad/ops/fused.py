@@ -90,6 +90,13 @@ class Lerp(Elementwise):
         return F.mul(g, F.sub(end, x))
 
 
+def _real_factor(F: Ops, value: Any, *operands: Any) -> Any:
+    """The factor.  Raises RuntimeError for a complex number between operands that are not."""
+    if isinstance(value, complex) and not any(F.type(v).dtype.kind == "c" for v in operands):
+        raise DTypeError(explain("addcmul", "value cannot be converted to type float without overflow", value=value))
+    return value
+
+
 class Addcmul(Elementwise):
     """x + value * a * b.  Shapes: (*a), (*b), (*c) -> broadcast(a, b, c)."""
 
@@ -108,7 +115,7 @@ class Addcmul(Elementwise):
     @staticmethod
     def call(F: Ops, input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Value:  # noqa: A002
         """input + value * tensor1 * tensor2; between integers without value's fraction.  Raises RuntimeError for a value that the integers' dtype does not hold."""
-        value = as_number(value)
+        value = _real_factor(F, as_number(value), input, tensor1, tensor2)
         if (value != 1 or type(value) is float) and F.type(input).dtype.kind in "biu":
             types = [F.type(v) for v in (input, tensor1, tensor2)]
             groups = [[t.dtype for t in types if bool(t.shape) is wanted] for wanted in (True, False)]
@@ -153,7 +160,8 @@ class Addcdiv(Elementwise):
     @staticmethod
     def call(F: Ops, input: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Value:  # noqa: A002
         """input + value * tensor1 / tensor2."""
-        return F.addcdiv(input, tensor1, tensor2, value=as_number(value))
+        value = _real_factor(F, as_number(value), input, tensor1, tensor2)
+        return F.addcdiv(input, tensor1, tensor2, value=value)
 
     @staticmethod
     def grad_x(F: Ops, g: Value) -> Value:

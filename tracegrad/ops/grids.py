@@ -253,6 +253,8 @@ class Isin(Composite):
         for values in (elements, test_elements):
             if not is_number(values) and F.type(values).dtype.kind in "bc":
                 raise DTypeError(explain("isin", "Unsupported input type encountered for isin()", got=F.type(values)))
+        if isinstance(elements, (bool, complex)) or isinstance(test_elements, (bool, complex)):
+            raise DTypeError(explain("isin", "Unsupported input type encountered for isin()"))
         if is_number(elements):
             elements = F.full(shape=(), value=elements, dtype=F.type(test_elements).dtype)
         if is_number(test_elements):

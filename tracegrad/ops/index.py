@@ -477,6 +477,8 @@ class ScatterAdd(Op):
         if 0 in F.shape(index) and F.type(index).dtype != I64:  # torch does not look at the dtype of no positions
             index = F.as_dtype(index, I64)
         ScatterAdd.infer(F.type(input), F.type(index), F.type(src), axis)  # NumPy would broadcast
+        if 0 in F.shape(index) and len(F.shape(src)) != len(F.shape(index)):  # nor at the shape of what it does not add
+            return F.clone(input)
         return F.scatter_add(input, index, src, dim=axis)
 
     @staticmethod
