@@ -141,6 +141,8 @@ class Arguments:
             self.leaves.append(float(value))
             return kind
         array = value if isinstance(value, np.ndarray) else np.asarray(value)
+        if array.dtype.name == "bfloat16" and array.dtype != dtypes.bfloat16.numpy:  # reading ours makes it known
+            return self._take_object(value, kind)
         if array.dtype.kind not in "biufcV":
             return self._take_object(value, kind)
         if array is not value:

@@ -82,8 +82,8 @@ class Ending:
 
     def _keep_saved(self, targets: Sequence[Tensor], values: Sequence[Tensor], begun: int) -> None:
         """Copy what the results' history in this call saved of memory that is about to be written."""
-        memory = {id(owner(t._data)) for t in targets}
         nodes = [v._node for v in values if isinstance(v, Tensor) and v._node is not None]
+        memory = {id(owner(t._data)) for t in targets} if nodes else set()
         seen: set[Node] = set()
         while nodes:
             node = nodes.pop()
@@ -118,8 +118,12 @@ def write_back(target: Tensor, value: Tensor) -> None:
     """Give a Tensor of the outside world its new value, in its memory."""
     memory = target._data
     leaf = target._node is None or target._node.op is None
-    if leaf and value._node is None and memory.flags.writeable and not shows_twice(memory):
-        np.copyto(memory, value._data, casting="unsafe")
+    flags = memory.flags
+    if leaf and value._node is None and flags.writeable and (flags.c_contiguous or not shows_twice(memory)):
+        if value._data.dtype is memory.dtype:
+            memory[...] = value._data
+        else:
+            np.copyto(memory, value._data, casting="unsafe")
         touch(target)
         return
     before = config.set_grad_enabled(local.grad_enabled and not (leaf and target._node is not None))

@@ -40,8 +40,8 @@ def compile(  # noqa: A001  (torch's name)
     device, donate, fusion, mesh, in_specs and out_specs for "jax" (docs/jax.md).  strict=True also runs the function as it is at every hundredth call
     (settings.strict_every), without its effects, and raises StrictError where the program gives something else.
 
-    Arguments may be Tensors, NumPy arrays, numbers, and nested tuples, lists and dicts of them; shapes, dtypes and all values that are not
-    numeric (strings, bools, ints, None) belong to the signature, floats are inputs.  Gradients flow through a compiled function to any order.
+    Arguments may be anything (docs/compile.md): Tensors, NumPy and JAX arrays and floats in it are inputs; shapes, dtypes and all values that are not
+    numeric (strings, bools, ints, None) belong to the signature.  Gradients flow through a compiled function to any order.
     Works as a decorator, with or without options.
 
     What the function reads besides its arguments (globals, closures, attributes, lists, dicts, small NumPy arrays) is compared at every call, and a change leads to
