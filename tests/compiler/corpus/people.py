@@ -1,5 +1,6 @@
-"""Whole programs as people write them in tutorials of other libraries: solvers, samplers, generative models, reinforcement, filters, fits."""  # 480 lines: one list
+"""Whole programs as people write them in tutorials of other libraries: solvers, samplers, generative models, reinforcement, filters, fits."""
 
+import itertools
 import math
 
 from tests.compiler.corpus.algorithms import waves
@@ -10,7 +11,7 @@ from tests.compiler.corpus.training import fill
 def small(torch, *sizes):
     """A network of linear layers with tanh between them, the same in both libraries."""
     layers = []
-    for i, o in zip(sizes[:-1], sizes[1:], strict=True):
+    for i, o in itertools.pairwise(sizes):
         layers += [torch.nn.Linear(i, o, dtype=torch.float64), torch.nn.Tanh()]
     model = torch.nn.Sequential(*layers[:-1])
     fill(torch, model)
@@ -379,7 +380,7 @@ def optimal_transport(torch, compile):
     @compile
     def sinkhorn(cost, a, b):
         f, g = torch.zeros_like(a), torch.zeros_like(b)
-        for count in range(40):
+        for count in range(40):  # noqa: B007
             f_new = a.log() - torch.logsumexp(g - cost, 1)
             g = b.log() - torch.logsumexp(f_new[:, None] - cost, 0)
             if (f_new - f).abs().max() < 1e-2:
@@ -495,7 +496,7 @@ def logistic_regression_by_weighted_squares(torch, compile):
     @compile
     def fit(x, y):
         w = torch.zeros(x.shape[1], dtype=torch.float64)
-        for count in range(10):
+        for count in range(10):  # noqa: B007
             p = torch.sigmoid(x @ w)
             h = x.T @ (x * (p * (1 - p))[:, None]) + 0.1 * torch.eye(x.shape[1], dtype=torch.float64)
             step = torch.linalg.solve(h, x.T @ (p - y) + 0.1 * w)
@@ -792,7 +793,7 @@ def harder_examples_as_the_loss_falls(torch, compile):
         loss = ((x[:count] @ w - y[:count]) ** 2).mean()
         loss.backward()
         with torch.no_grad():
-            w -= 0.1 * w.grad
+            w.sub_(0.1 * w.grad)
             w.grad.zero_()
             if loss < 0.5 and level < x.shape[0]:
                 level.add_(1)
