@@ -24,6 +24,7 @@ from tracegrad.backends.jax_memory import Form, exclusive, form_of, resident, sh
 from tracegrad.backends.jax_mesh import gathered, placed, shardings
 from tracegrad.backends.jax_options import Options, read_options
 from tracegrad.backends.jax_source import FILE, jax_source
+from tracegrad.backends.numpy_errors import of_operators
 from tracegrad.backends.source import body_names
 from tracegrad.errors import ArgumentError, IndexingError, TracegradError, VerifyError, explain
 from tracegrad.ir.graph import Graph
@@ -43,7 +44,9 @@ __all__ = ["JaxExecutable", "compile_graph", "fuses", "jax_source", "read_option
 
 
 class JaxExecutable:
-    """A graph compiled by XLA at its first call.  `source` is the text of the traced function."""
+    """A graph compiled by XLA at its first call.  `source` is the text of the traced function, `origin` the graph whose operators tell of a fault as eager code does."""
+
+    origin: Graph | None = None
 
     def __init__(self, graph: Graph, options: Options | None = None) -> None:
         self.source = jax_source(graph)
@@ -154,10 +157,9 @@ class JaxExecutable:
 
     def _outside(self, arrays: tuple[Any, ...]) -> TracegradError:
         """The error of the operator that has a position outside of its axis, found operator by operator as eager code finds it."""
-        try:
-            self._graph(*map(np.asarray, arrays))
-        except TracegradError as error:
-            return error
+        found = of_operators(self.origin or self._graph, [np.asarray(a) for a in arrays])
+        if isinstance(found, TracegradError):
+            return found
         return IndexingError(explain("jax", "a position lies outside of its axis"))
 
     def _program(self, donated: tuple[int, ...]) -> Any:

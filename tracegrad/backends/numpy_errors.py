@@ -24,10 +24,8 @@ def named(error: Exception, source: str, origin: Graph | None, arrays: Sequence[
 
     Its class is the one that eager code raises, its text ends with the user's line, and `leaves_read` has the positions of the leaves that were read before.  An exception of the user's own, from a callback, stays what it is and gets a note.
     """
-    found = _of_operators(origin, arrays) if origin is not None else None
-    if found is not None:
-        known = _with_place(*found[:2])
-        known.leaves_read = found[2]  # type: ignore[attr-defined]
+    known = of_operators(origin, arrays) if origin is not None else None
+    if known is not None:
         return known
     place = _place_in(error, source)
     if isinstance(error, (TracegradError, np.linalg.LinAlgError)) or type(error) in (RuntimeError, IndexError):
@@ -37,7 +35,17 @@ def named(error: Exception, source: str, origin: Graph | None, arrays: Sequence[
     return error
 
 
-def _of_operators(origin: Graph, arrays: Sequence[Any]) -> tuple[Exception, str, frozenset[int]] | None:
+def of_operators(origin: Graph, arrays: Sequence[Any]) -> Exception | None:
+    """The error of the first operator that fails at these arrays for the leaves, with its place; None as for `named`."""
+    found = _failing(origin, arrays)
+    if found is None:
+        return None
+    known = _with_place(*found[:2])
+    known.leaves_read = found[2]  # type: ignore[attr-defined]
+    return known
+
+
+def _failing(origin: Graph, arrays: Sequence[Any]) -> tuple[Exception, str, frozenset[int]] | None:
     """The error of the first operator that fails, its place, and the leaves that it and those before it read.
 
     None where none fails, or where running them again would repeat an effect.
@@ -97,4 +105,4 @@ def _place_in(error: Exception, source: str) -> str:
     return ""
 
 
-__all__ = ["FILE", "named"]
+__all__ = ["FILE", "named", "of_operators"]
