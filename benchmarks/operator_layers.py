@@ -270,6 +270,10 @@ def layers() -> Iterator[Case]:
     for mode in ("nearest", "bilinear", "bicubic"):
         yield Case("interpolate", mode, lambda lib, x, m=mode: lib.nn.functional.interpolate(x, scale_factor=2, mode=m),
                    _normal(lambda n: _images(2)(n // 4)))  # fmt: skip
+    for mode in ("bilinear", "nearest", "bicubic"):
+        yield Case("interpolate", f"grid_sample {mode}",
+                   lambda lib, x, g, m=mode: lib.nn.functional.grid_sample(x, g.tanh(), mode=m, align_corners=False),
+                   _normal(lambda n: _images(2)(n // 4), lambda n: (_images(2)(n // 4)[0], *_images(2)(n // 4)[2:], 2)))  # fmt: skip
     yield Case(
         "interpolate", "pixel_shuffle", lambda lib, x: lib.nn.functional.pixel_shuffle(x, 2), _normal(_images(2))
     )
