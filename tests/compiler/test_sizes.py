@@ -286,3 +286,13 @@ def test_how_much_a_mask_selects_is_a_number_too():
         x, mask = rows(n), tg.arange(n) % 3 > 0
         assert fast(x, mask).item() == pytest.approx((x[mask].sum() / n).item(), rel=1e-13)
     assert fast.compilations <= 6
+
+
+def test_sizes_far_above_those_that_were_compiled_are_compiled():
+    fast = tg.compile(lambda x: x.tanh().sum(0))
+    for n in (3, 5, 200):
+        fast(rows(n))
+    assert fast.compilations == 2
+    for n in (4000, 4001, 90_000, 7, 300):
+        fast(rows(n))
+    assert 3 <= fast.compilations <= 5

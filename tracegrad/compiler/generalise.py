@@ -17,6 +17,7 @@ from tracegrad.compiler.sizes import Number, form_and_numbers
 from tracegrad.ir.graph import Graph
 
 SAMPLES = 12  # texts of one form that are kept; the oldest go
+FAR = 32  # times the largest size that was compiled
 ROUNDING = 1e-15  # relative difference by which formulas that mean the same may differ
 NUMBER = re.compile(r"(?<![\w.])(\d+\.?\d*(?:e[+-]?\d+)?)(?![\w.])")
 OURS = re.compile(r"\bn\d+\b")
@@ -70,8 +71,9 @@ class Family:
         new, self._new = self._new, []
         for sample, about in new:
             self._lay_beside(sample, about)
+        few = len(self.samples) < SAMPLES // 2
         for candidate in reversed(self.general):
-            made = candidate.bind(numbers)
+            made = None if few and candidate.is_far(numbers) else candidate.bind(numbers)
             if made is not None:
                 return made
         return None
@@ -165,6 +167,12 @@ class General:
     ) -> None:
         self.form, self.columns, self.parameters, self.texts, self.about = form, columns, parameters, texts, about
         self._makers = [NumpyExecutable.maker(text, list(parameters)) if text.strip() else None for text in texts]
+
+    def is_far(self, numbers: tuple[Number, ...]) -> bool:
+        """Whether sizes are so much larger than those of the samples that another order of operators may be worth a compilation."""
+        return any(
+            abs(numbers[place]) > FAR * max(8, *map(abs, column)) for place, column in self.columns.varying.items()
+        )
 
     def bind(self, numbers: tuple[Number, ...]) -> Bound | None:
         """The texts with the values for these numbers; None where the samples do not tell them."""
