@@ -33,6 +33,7 @@ CATEGORIES = (
     "tricky",
     "models",
     "people",
+    "structured",
 )
 for _category in CATEGORIES:
     importlib.import_module(f"tests.compiler.corpus.{_category}")
