@@ -127,7 +127,7 @@ def test_five_thousand_operators_compile_in_linear_time():
     def chain(count):
         def long(x, y):
             for i in range(count):
-                x = (x * y + 0.1).sin()
+                x = (x * y + 0.001 * i).sin()
                 y = y - 0.01 * x if i % 10 else y[[1, 0, 2]]
             return x.sum()
 
