@@ -14,10 +14,13 @@ from tracegrad.kernels.jax_tails import digamma
 
 Array = Any
 _RENAMED = {"psi": "digamma"}
+_FAR = 10_000.0  # so many terms are added at most
 
 
 def special(name: str, *xs: Any) -> Array:
     """A function of jax.scipy.special, or SciPy's called from the program where JAX has none."""
+    if name == "zeta":
+        return _zeta(*xs)
     found = getattr(jax.scipy.special, _RENAMED.get(name, name), None)
     if found is not None:
         return found(*xs)
@@ -30,11 +33,21 @@ def special(name: str, *xs: Any) -> Array:
 
 def polygamma(x: Array, n: int) -> Array:
     """The n-th derivative of digamma."""
-    return (
-        digamma(x)
-        if n == 0
-        else (-1.0) ** (n + 1) * factorial(n) * jax.scipy.special.zeta(jnp.asarray(n + 1, x.dtype), x)
-    )
+    return digamma(x) if n == 0 else (-1.0) ** (n + 1) * factorial(n) * _zeta(jnp.asarray(n + 1, x.dtype), x)
+
+
+def _zeta(s: Array, q: Array) -> Array:
+    """The sum of (q + k)^-s over k >= 0.  JAX's begins with nine terms, which leaves few digits far below 0: terms below 0 are added one by one here."""
+    s, q = jnp.broadcast_arrays(s, q)
+    below = (q < 0) & (q > -_FAR)
+
+    def step(state: tuple[Array, Array]) -> tuple[Array, Array]:
+        place, total = state
+        here = below & (place < 0)
+        return jnp.where(here, place + 1, place), total + jnp.where(here, jnp.power(place, -s), 0)
+
+    place, total = jax.lax.while_loop(lambda state: jnp.any(below & (state[0] < 0)), step, (q, jnp.zeros_like(q)))
+    return total + jax.scipy.special.zeta(s, place)
 
 
 def xlogy(x: Any, y: Any) -> Array:
