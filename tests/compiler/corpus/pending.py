@@ -6,8 +6,6 @@ and "fuzz.seed" for a random program.
 
 PENDING: set[str] = {
     "models.sharpness_aware_minimisation",
-    "control_flow.simulated_bounces@jax",
-    "control_flow.golden_section@jax",
 }
 
 # eager tracegrad differs from torch here, for the reason beside it
