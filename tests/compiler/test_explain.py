@@ -246,6 +246,24 @@ def test_a_changed_cell_is_named():
     assert (found.place, found.old, found.new) == ("count", 1, 4)
 
 
+def test_an_entry_of_a_dict_with_tensors_as_keys_is_named_by_their_class():
+    first, second = tg.ones(2), tg.zeros(2)
+    table = {first: 1, second: 2}
+    fast = tg.compile(lambda x: x * table[first] + table[second])
+    fast(ONE)
+    table[second] = 5
+    found = retrace(fast, ((ONE,), {}))
+    assert found.kind == "surroundings" and (found.place, found.old, found.new) == ("table[<Tensor>]", 2, 5)
+
+
+def test_a_call_does_not_fail_for_the_sake_of_its_explanation(monkeypatch):
+    def failing(*_):
+        raise ZeroDivisionError("no")
+
+    monkeypatch.setattr("tracegrad.compiler.history.cause_of", failing)
+    assert tg.compile(lambda x: x * 2)(ONE).tolist() == [2.0, 2.0, 2.0]
+
+
 def test_values_whose_repr_fails_are_shown_by_class():
     class Odd:
         def __repr__(self):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import CellType
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from tracegrad.compiler.arguments import Arguments
 from tracegrad.compiler.call_trace import Read
 from tracegrad.compiler.log import log, logs
-from tracegrad.compiler.places_text import name_of
+from tracegrad.compiler.places_text import key_text, name_of
 from tracegrad.compiler.recent import Recent
 from tracegrad.compiler.replay import parameter_names
 from tracegrad.compiler.tree import Tree
@@ -82,7 +83,10 @@ class History:
     def begins(self, function: Callable[..., Any], call: Arguments, trees: Sequence[Tree], tree: Tree | None) -> None:
         """A call is about to be recorded: find out why, while what changed can still be seen."""
         self.recordings += 1
-        self.cause = cause_of(function, call, trees, tree, self._keys)
+        try:
+            self.cause = cause_of(function, call, trees, tree, self._keys)
+        except Exception:  # objects of the user's may raise whatever is asked of them; a call must not fail for the sake of its explanation
+            self.cause = Cause("surroundings")
         if call.key not in self._keys:
             self._keys.appendleft(call.key)
         if logs("guards"):
@@ -214,7 +218,7 @@ def changes(function: Callable[..., Any], watched: Surroundings) -> Iterator[Cau
         if key is None and type(holder) in CONTAINERS:
             yield from _in_container(function, old, holder)
             continue
-        cell = hasattr(holder, "cell_contents")
+        cell = isinstance(holder, CellType)
         now = contents_of(holder) if cell else holder.get(key, MISSING) if key is not None else dict(holder)
         if now is old or (fact(now) == fact(old) and type(now) not in CONTAINERS):
             continue
@@ -232,7 +236,7 @@ def _in_container(function: Callable[..., Any], old: Any, holder: Any) -> Iterat
         for key in keys:
             was = known.get(key, MISSING)
             if was is not holder[key] and fact(was) != fact(holder[key]):
-                yield Cause("surroundings", f"{shown}[{key!r}]", was, holder[key], line)
+                yield Cause("surroundings", f"{shown}[{key_text(key)}]", was, holder[key], line)
         return
     yield Cause("surroundings", shown, old, holder, line)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from types import CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from tracegrad.compiler.walk import MISSING, contents_of, is_foreign_file, names_of
+from tracegrad.compiler.walk import MISSING, PLAIN, contents_of, is_foreign_file, names_of
 
 LARGEST = 20_000  # objects that are looked at for one name
 
@@ -26,13 +26,22 @@ def name_of(root: Any, holder: Any, key: Any) -> tuple[str, tuple[str, int] | No
         if isinstance(thing, FunctionType) and not is_foreign_file(thing.__code__.co_filename):
             codes.append(thing.__code__)
         for table, name, value, shown in _parts(thing, path):
-            if table is holder and key is not None and (name == key or isinstance(table, CellType)):
+            if table is holder and key is not None and (_same(name, key) or isinstance(table, CellType)):
                 return shown, _line(codes, shown)
             queue.append((value, shown))
         if thing is holder:
-            shown = path if key is None else f"{path}[{key!r}]"
+            shown = path if key is None else f"{path}[{key_text(key)}]"
             return shown, _line(codes, path)
     return "", None
+
+
+def key_text(key: Any) -> str:
+    """A key of a dict, or an index; objects by their class, since their own text may be long."""
+    return repr(key) if isinstance(key, PLAIN) else f"<{type(key).__name__}>"
+
+
+def _same(name: Any, key: Any) -> bool:
+    return name is key or (isinstance(name, PLAIN) and isinstance(key, PLAIN) and name == key)
 
 
 def _parts(thing: Any, path: str) -> Iterator[tuple[Any, Any, Any, str]]:
@@ -50,7 +59,7 @@ def _parts(thing: Any, path: str) -> Iterator[tuple[Any, Any, Any, str]]:
         yield None, None, thing.__func__, path
         yield None, None, thing.__self__, path or "self"
     elif isinstance(thing, dict):
-        yield from ((thing, k, v, f"{path}[{k!r}]") for k, v in list(thing.items()))
+        yield from ((thing, k, v, f"{path}[{key_text(k)}]") for k, v in list(thing.items()))
     elif isinstance(thing, (list, tuple, deque)):
         yield from ((thing, i, v, f"{path}[{i}]") for i, v in enumerate(thing))
     elif isinstance(thing, ModuleType) and is_foreign_file(getattr(thing, "__file__", None) or "<frozen"):
@@ -86,4 +95,4 @@ def _reading(code: CodeType, word: str) -> int | None:
     return None
 
 
-__all__ = ["name_of"]
+__all__ = ["key_text", "name_of"]
