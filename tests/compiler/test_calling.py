@@ -231,6 +231,15 @@ def test_grad_mode_decides_on_the_quick_path_too():
         assert fast(w).requires_grad
 
 
+def test_results_in_inference_mode_are_inference_tensors():
+    fast = tg.compile(lambda x: [x * 2])
+    for _ in range(2):
+        with tg.inference_mode():
+            (found,) = fast(vector(1.0, grad=True))
+        assert found.is_inference() and not found.requires_grad
+        assert not fast(vector(1.0))[0].is_inference()
+
+
 def test_a_compiled_function_inside_transformations_is_inlined():
     fast = tg.compile(lambda x: (x**3).sum())
     fast(vector(1.0, 2.0))

@@ -82,7 +82,13 @@ class Arguments:
             self._counts.append(len(self.leaves))
             named.append((name, self._take(value)))
         self.tensors = [self._tensor(leaf) for leaf in self.leaves]
-        self.key = (tuple(parts), tuple(named), same_ones(self.tensors), local.grad_enabled, dtypes.default.float)
+        self.key = (
+            tuple(parts),
+            tuple(named),
+            same_ones(self.tensors),
+            "inference" if local.inference else local.grad_enabled,
+            dtypes.default.float,
+        )
 
     # --- the signature
 

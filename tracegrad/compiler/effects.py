@@ -76,8 +76,8 @@ class Ending:
                 leaves[i] = value.copy()
             elif kind == "outside":
                 leaves[i] = value.read(arguments)
-            elif kind == "tensor" and value is not None:
-                leaves[i].__class__ = value
+            elif kind == "tensor" and (value is not None or local.inference):
+                leaves[i].__class__ = value or slots.inference_class
         return self.treedef.unflatten(leaves)
 
     def _keep_saved(self, targets: Sequence[Tensor], values: Sequence[Tensor], begun: int) -> None:
