@@ -305,3 +305,15 @@ def test_a_module_compiles_in_place():
     assert tg.equal(model(tg.ones(3, 2)), expected)
     assert sorted(model.state_dict()) == ["bias", "weight"]
     assert copy.deepcopy(model)(tg.ones(3, 2)).shape == (3, 1)
+
+
+class Special(tg.Tensor):
+    """A subclass of the user's."""
+
+
+def test_results_keep_the_subclass_of_an_argument():
+    fast = tg.compile(lambda x, k: (x * k, type(x).__name__))
+    for _ in range(2):
+        found, name = fast(tg.ones(2).as_subclass(Special), 2.0)
+        assert (type(found), name, found.tolist()) == (Special, "Special", [2.0, 2.0])
+        assert type(fast(tg.ones(2), 2.0)[0]) is tg.Tensor

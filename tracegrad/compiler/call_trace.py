@@ -14,13 +14,13 @@ import numpy as np
 
 from tracegrad.autograd.function import Function
 from tracegrad.compiler.recorder import INTERNAL, Trace, user_location
-from tracegrad.compiler.traced_numbers import number_class
+from tracegrad.compiler.traced_numbers import TracedNumber, number_class
 from tracegrad.config import local
 from tracegrad.dtypes import F64, I64
 from tracegrad.eager.clock import owner
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.generator import Generator, default_generator
-from tracegrad.eager.tensor import Tensor
+from tracegrad.eager.tensor import Parameter, Tensor
 from tracegrad.eager.views import views_of
 from tracegrad.ir.node import Node, tick
 from tracegrad.ir.op import Op
@@ -78,7 +78,9 @@ class Read(NamedTuple):
 
 
 # code that names these looks at the type of a number, or hands it to code written in C that does
-TYPES = frozenset("type json Fraction Decimal fractions decimal statistics struct np numpy scipy ctypes Tensor is_tensor pickle".split())
+TYPES = frozenset(
+    "type json Fraction Decimal fractions decimal statistics struct np numpy scipy ctypes Tensor is_tensor pickle".split()
+)
 
 
 def asks_for_types() -> bool:
@@ -135,6 +137,7 @@ class CallTrace(Trace):
         self.grads_read: dict[int, Tensor] = {}  # whose .grad was looked at before it was set
         self.given_up: tuple[str, Location] | None = None
         self.given: dict[int, int] = {}  # id of an argument's name inside -> its position
+        self.subclassed = False  # whether an argument is of a subclass of the user's
         self.derived: dict[int, Tensor] = {}  # arguments that are no leaves, by the id of the name inside
         self.fixed: dict[int, Tensor] = {}  # made of values that were read, so they are the same on this path
         self.floats: dict[int, tuple[Tensor, Any]] = {}  # numbers that stand in places of floats, with these
@@ -152,6 +155,12 @@ class CallTrace(Trace):
             self.fixed.update((id(t), t) for t in (made if isinstance(made, tuple) else (made,)))
         elif op.elementwise and "_is_number" in made.__dict__:
             made.__class__ = number_class(made._data.dtype)
+        elif self.subclassed:
+            kinds = [
+                type(o) for o in operands if isinstance(o, Tensor) and not isinstance(o, (TracedNumber, Parameter))
+            ]
+            for t in made if isinstance(made, tuple) else (made,):
+                t.__class__ = max(kinds, key=lambda kind: len(kind.__mro__), default=Tensor)
         return made
 
     # --- arguments
@@ -161,6 +170,7 @@ class CallTrace(Trace):
         t = self.leaf(outer._data, number, outer.requires_grad)
         if type(outer) is not Tensor and type(outer) is not slots.inference_class:
             t.__class__ = type(outer)
+            self.subclassed = self.subclassed or not isinstance(outer, Parameter)
         if t._node.needs and outer._node.op is not None:  # type: ignore[union-attr]
             self.derived[id(t)] = outer
         if getattr(outer, "_grad", None) is not None:
