@@ -112,8 +112,7 @@ def _max_pool(d: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
         return_indices: bool = False,
     ) -> Any:
         found = with_indices(input, kernel_size, stride, padding, dilation, ceil_mode)
-        if d == 1 and not return_indices:
-            not_for("max_pool1d_impl", T.type(input), "iu")
+        not_for(operation, T.type(input), "iu" if d == 1 and not return_indices else "b")
         return found if return_indices else found[0]
 
     with_indices.__name__ = with_indices.__qualname__ = f"{operation}_with_indices"
