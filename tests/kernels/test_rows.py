@@ -79,7 +79,9 @@ def test_the_derivatives_of_softmax_are_their_formulas(shape: tuple[int, ...], d
 
 
 @pytest.mark.parametrize("keepdim", [False, True])
-@pytest.mark.parametrize("shape", [(5000,), (4097,), (70, 131), (1, 5000), (5000, 1), (70_001,), (2, 40_001), (3, 40, 100), (0, 3), ()])
+@pytest.mark.parametrize(
+    "shape", [(5000,), (4097,), (70, 131), (1, 5000), (5000, 1), (70_001,), (2, 40_001), (3, 40, 100), (0, 3), ()]
+)
 def test_a_product_in_halves_is_the_product(shape: tuple[int, ...], keepdim: bool) -> None:
     x = np.asarray(np.random.default_rng(0).uniform(0.9, 1.1, shape))
     for dim in (None, *[(axis,) for axis in range(len(shape))], tuple(range(len(shape)))):

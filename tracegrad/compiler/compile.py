@@ -72,7 +72,7 @@ class Compiled:
         self._codes: list[Any] = []  # what ran in recordings though no name leads to it
         self._exact = False  # whether .item() gives Python's own numbers
         self._steady: set[Any] = set()  # places of floats that decide by their exact value
-        self._changes: Recent[Any, int] = Recent(SIGNATURES)  # how many recordings of a signature changed Python objects
+        self._changes: Recent[Any, int] = Recent(SIGNATURES)  # recordings that changed Python objects
         self._shown: Tree | None = None
         self._warned = False
         self._history = History(SIGNATURES)
@@ -88,7 +88,8 @@ class Compiled:
             result = quick(args, kwargs)
             if result is not MISS:
                 return result
-        if local.trace is not None or settings.stance == "force_eager":  # inside another recording: part of that program
+        # inside another recording: part of that program
+        if local.trace is not None or settings.stance == "force_eager":
             return self.function(*args, **kwargs)
         if not kwargs and (found := self._quicks.find(args)) is not None:
             result = found[0](args, kwargs)
@@ -118,9 +119,8 @@ class Compiled:
     def reset(self) -> None:
         """Forget all programs."""
         with self._lock:
-            self.__dict__.update(
-                {k: v for k, v in type(self)(self.function, self.backend, self.dynamic).__dict__.items() if k != "_lock"}
-            )
+            fresh = vars(type(self)(self.function, self.backend, self.dynamic))
+            self.__dict__.update({k: v for k, v in fresh.items() if k != "_lock"})
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """A compiled method: one compiled function per instance."""
@@ -152,7 +152,9 @@ class Compiled:
             if result is not MISS:
                 return result
             if tree is not None and tree.paths >= settings.max_paths:
-                self._give_up(call.key, f"takes more than {settings.max_paths} different courses; {tree.last_miss()}", None)
+                self._give_up(
+                    call.key, f"takes more than {settings.max_paths} different courses; {tree.last_miss()}", None
+                )
                 return self.function(*args, **kwargs)
             self._history.begins(self.function, call, trees, tree)
             if settings.stance != "default":
@@ -183,7 +185,9 @@ class Compiled:
         trace = CallTrace(f"compile({getattr(self.function, '__name__', 'compile')})")
         trace.exact = exact or self._exact
         watched = watch(self.function, *call.objects, codes=self._codes)
-        watched.variable = tree.watched.variable if tree is not None else changing(self._trees.use(key, list), watched, self._steady)
+        watched.variable = (
+            tree.watched.variable if tree is not None else changing(self._trees.use(key, list), watched, self._steady)
+        )
         floats, ending = Replaced(trace, watched.places()), None
         try:
             with no_collection(), floats, hosting(trace, watched, floats):
@@ -274,7 +278,8 @@ class Compiled:
         elif times > 1:  # the first call may have made what later ones only update
             self._give_up(
                 key,
-                f"changes a Python object that it does not own (it was {changed[0][0]!r:.80}), which a replay would skip", None
+                f"changes a Python object that it does not own (it was {changed[0][0]!r:.80}), which a replay would skip",
+                None,
             )
         for _, holder, name in changed:
             settle(holder, name)
@@ -324,7 +329,8 @@ class Compiled:
         """Let a signature run uncompiled from now on, with a warning.  Raises TraceError where that is not wanted."""
         where = f" at {location[0]}:{location[1]}" if location is not None else ""
         if self.fullgraph:
-            raise TraceError(explain("compile", f"the function {reason}{where}", "Leave out fullgraph=True, or that part"))
+            remedy = "Leave out fullgraph=True, or that part"
+            raise TraceError(explain("compile", f"the function {reason}{where}", remedy))
         self._uncompiled.put(key, True)
         self._history.refused.put(key, f"{reason}{where}")
         log("guards", f"{title(self.function)} runs uncompiled: the function {reason}{where}")

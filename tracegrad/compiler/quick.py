@@ -61,7 +61,13 @@ def _is_plain(tree: Tree, ending: Ending) -> bool:
 
 def usual_mode(grad: bool) -> bool:
     """Whether this thread is in no other mode than that of gradients, which is `grad`."""
-    return local.trace is None and local.grad_enabled is grad and not local.inference and local.watch is None and settings.stance != "force_eager"
+    return (
+        local.trace is None
+        and local.grad_enabled is grad
+        and not local.inference
+        and local.watch is None
+        and settings.stance != "force_eager"
+    )
 
 
 class _Text:

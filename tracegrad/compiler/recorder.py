@@ -173,7 +173,7 @@ class Trace:
             return tuple(handle(a, None) for a in arrays) if op.several() else handle(arrays[0], None)
         nodes = tuple([self.node_of(o) for o in operands])
         if local.grad_enabled:
-            needs = _has_rules(op) and any([n.needs for n in nodes if n.__class__ is Node])
+            needs = _has_rules(op) and any(n.needs for n in nodes if n.__class__ is Node)
         else:
             nodes, needs = tuple([self.constant(n) for n in nodes]), False
         several = op.several()
@@ -189,7 +189,7 @@ class Trace:
             self._made.append(weakref.ref(t))
             if op.view and isinstance(operands[0], Tensor):
                 link(operands[0], t, op, attrs)
-        if op.elementwise and all([is_number(o) for o in operands]):
+        if op.elementwise and all(is_number(o) for o in operands):
             made[0].__dict__["_is_number"] = True
         result = made if several else made[0]
         if local.host is not None:
@@ -272,7 +272,9 @@ class Trace:
         if self.owns(base):
             return
         if self.parent is not None:
-            self.parent.refuse(f"writes to a tensor by {operation} in a function under {self.what} that has not made it")
+            self.parent.refuse(
+                f"writes to a tensor by {operation} in a function under {self.what} that has not made it"
+            )
         location = user_location()
         where = f" at {location[0]}:{location[1]}" if location is not None else ""
         raise TraceError(

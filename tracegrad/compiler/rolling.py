@@ -41,9 +41,7 @@ class Recorded:
                 if node in reached and node not in stop:
                     found.append(node)
                     labels.append(label)
-                    for source in node.inputs:
-                        if source.__class__ is Node:
-                            reached.add(source)
+                    reached.update([i for i in node.inputs if i.__class__ is Node])
             if len(reached) == len(found) + sum([node in reached for node in stop]):
                 found.reverse()
                 labels.reverse()

@@ -251,7 +251,9 @@ class Parameter(Tensor, metaclass=_Marked):
         made: Tensor = _new(slots.inference_class if special else cls)
         made._data = np.empty((0,), dtypes.default.float) if data is None else data._data
         made._node = None
-        if data is not None and local.trace is not None:  # recorded: the value as the recording has it, a leaf of its own
+        if (
+            data is not None and local.trace is not None
+        ):  # recorded: the value as the recording has it, a leaf of its own
             made._node = data.detach()._node  # type: ignore[attr-defined]
         if special:
             made.__dict__[MARK] = True

@@ -41,7 +41,6 @@ from tracegrad.nn.lazy import *  # noqa: F403
 from tracegrad.nn.lookups import Bilinear, Embedding, EmbeddingBag
 from tracegrad.nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, L1Loss, MSELoss, NLLLoss
 from tracegrad.nn.module import Module
-from tracegrad.nn.optimized import OptimizedModule as _OptimizedModule  # noqa: F401  (what compile() makes of a module)
 from tracegrad.nn.more_losses import (
     BCELoss,
     CosineEmbeddingLoss,
@@ -74,6 +73,7 @@ from tracegrad.nn.norms import (
     RMSNorm,
     SyncBatchNorm,
 )
+from tracegrad.nn.optimized import OptimizedModule as _OptimizedModule  # noqa: F401  (what compile() makes of a module)
 from tracegrad.nn.parameter import Buffer, Parameter
 from tracegrad.nn.parameter_containers import ParameterDict, ParameterList
 from tracegrad.nn.pools import (

@@ -240,7 +240,9 @@ class Labels:
         if attrs:
             attrs = attrs[0] if kind == _SELECTS else _attributes(attrs)
         dtype: Any = node.dtype
-        if dtype.__class__ is not tuple:  # hashing one takes longer than all the rest; two objects for one dtype only cost a chance
+        if (
+            dtype.__class__ is not tuple
+        ):  # hashing one takes longer than all the rest; two objects for one dtype only cost a chance
             dtype = id(dtype)
         key: Any = (op, attrs, node.shape, dtype, len(node.inputs))
         if kind == _ALONE:
