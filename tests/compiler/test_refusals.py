@@ -258,3 +258,18 @@ def test_a_new_tensor_from_elements_is_recorded():
     f = tg.compile(lambda x: tg.tensor([x[0], x[1]]) * 2)
     f(tg.tensor(X))
     close(f(tg.tensor(-X)), -2 * X[:2], 1e-6)
+
+
+def test_another_course_after_equal_decisions_is_noticed():
+    """What no comparison sees (an element of a large array) must not end in a program that decides by the wrong value."""
+    large = np.ones(100_000)
+
+    def f(x):
+        return x * 5 if (x * (2 if large[0] else 3)).sum() > 0 else -x
+
+    fast = tg.compile(f)
+    close(fast(tg.tensor(X)), 5 * X)
+    large[0] = 0
+    with pytest.warns(RuntimeWarning, match="another course"):
+        close(fast(tg.tensor(-X)), X)
+    close(fast(tg.tensor(X)), 5 * X)

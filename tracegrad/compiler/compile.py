@@ -152,9 +152,8 @@ class Compiled:
             if result is not MISS:
                 return result
             if tree is not None and tree.paths >= settings.max_paths:
-                self._give_up(
-                    call.key, f"takes more than {settings.max_paths} different courses; {tree.last_miss()}", None
-                )
+                problem = f"takes more than {settings.max_paths} different courses; {tree.last_miss()}"
+                self._give_up(call.key, problem, None)
                 return self.function(*args, **kwargs)
             self._history.begins(self.function, call, trees, tree)
             if settings.stance != "default":
@@ -202,9 +201,8 @@ class Compiled:
             trace.outside.restore()
             if not watched.still_valid():
                 problem = f"the function {stop.reason}, after it has changed a Python object"
-                raise TraceError(
-                    explain("compile", problem, "Leave that part outside", location=stop.location)
-                ) from None
+                remedy = "Leave that part outside"
+                raise TraceError(explain("compile", problem, remedy, location=stop.location)) from None
             trace.give_back()
             self._give_up(key, stop.reason, stop.location)
             return self.function(*call.args, **call.kwargs) if commit else None
@@ -225,7 +223,11 @@ class Compiled:
         if changed or trace.given_up:
             return self._unfinished(key, trace, changed, sources, ending, roots, tensors if commit or changed else None)
         recorded = time.perf_counter()
-        self._add(call, tree, trace, sources, ending, roots)
+        try:
+            self._add(call, tree, trace, sources, ending, roots)
+        except NotCompilable as stop:
+            self._give_up(key, stop.reason, stop.location)
+            return by_operators(trace, sources, ending, roots, tensors) if commit else trace.give_back()
         self._history.ends(self.function, tree, trace.decisions, recorded - started)
         if not commit:
             return trace.give_back()
@@ -301,11 +303,8 @@ class Compiled:
 
     def _program(self, graph: Graph) -> Program:
         """The compiled form of a piece; one for all pieces of the same text."""
-        key = (
-            graph,
-            tuple(leaf.needs for leaf in graph.leaves),
-            graph.names if isinstance(self.backend, Target) else (),
-        )
+        names = graph.names if isinstance(self.backend, Target) else ()
+        key = (graph, tuple(leaf.needs for leaf in graph.leaves), names)
         found = self._programs.get(key)
         if found is None:
             sizes = self._forms.of(graph) if self._forms is not None else None

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad.compiler.call_trace import Read
+from tracegrad.compiler.call_trace import NotCompilable, Read
 from tracegrad.compiler.effects import Ending
 from tracegrad.compiler.program import Program
 from tracegrad.compiler.quick import MISS
@@ -103,9 +103,14 @@ class Tree:
     def add(
         self, ins: dict[Node, Source], reads: Sequence[Read], ending: Ending, roots: Sequence[Any], path: Sequence[Node]
     ) -> None:
-        """Add the path of one recording: its leaves, what was read on the way, the nodes of its results, and all between in program order."""
+        """Add the path of one recording: its leaves, what was read on the way, the nodes of its results, and all between in program order.
+
+        Raises NotCompilable where the recording went on otherwise than an earlier one after equal decisions.
+        """
         known = {node: self._leaf(source, node) for node, source in ins.items()}
         self.values.take(path, known)
+        if self._known_path(reads, known):
+            return
         times = [r.time for r in reads]
         regions: list[list[Node]] = [[] for _ in range(len(reads) + 1)]
         first: dict[Node, int] = {}
@@ -136,6 +141,20 @@ class Tree:
         self.paths += 1
         self.writes = self.writes or bool(ending.writes)
         self._note_lives(reads, [known[r.node] for r in reads], step)
+
+    def _known_path(self, reads: Sequence[Read], known: dict[Node, Node]) -> bool:
+        """Whether this path is there already.  Raises NotCompilable where decisions that were equal so far led elsewhere."""
+        step = self.root
+        for read in reads:
+            guard = None if step is None else step.guard
+            if guard is None and (step is None or step.ending is None):
+                return False
+            if guard is None or guard.node is not known[read.node] or guard.kind != read.kind:
+                raise NotCompilable("takes another course after equal decisions", read.location)
+            step = guard.children.get(read.value)
+        if step is not None and step.guard is not None:
+            raise NotCompilable("takes another course after equal decisions", step.guard.location)
+        return step is not None and step.ending is not None
 
     def _leaf(self, source: Source, node: Node) -> Node:
         before = len(self.values.leaves)
