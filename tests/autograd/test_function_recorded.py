@@ -249,8 +249,8 @@ def test_a_backward_that_reads_values_is_refused_only_when_needed():
         return Choosing.apply(x).sum()
 
     assert tg.compile(h)(X).item() == 6.0
-    with pytest.raises(RuntimeError, match="recorded"):
-        tg.compile(tg.func.grad(h))(X)
+    with pytest.warns(RuntimeWarning, match="runs uncompiled"):
+        assert tg.compile(tg.func.grad(h))(X).tolist() == [2.0] * len(X)
 
 
 def test_autograd_grad_inside_a_compiled_function_runs_the_user_s_backward():

@@ -17,13 +17,14 @@ def graphs(seed, way):
     fast = tg.compile(f)
     arguments = program.arguments()
     outputs = fast(*arguments)
-    arrays = [
-        leaf._data if isinstance(leaf, tg.Tensor) else np.array(leaf, np.float64)
+    given = [
+        leaf if isinstance(leaf, tg.Tensor) else tg.tensor(leaf, dtype=tg.float64)
         for leaf in tg.pytree.leaves(arguments)[:-1]
     ]
-    arrays += [t._data for t in fast.entry.captured_tensors()]
+    compiled, ins, _ = fast.tree.root.piece
+    arrays = [fast.tree.values.sources[leaf].read(given)._data for leaf in ins]
     wanted = [leaf.detach().numpy() for leaf in tg.pytree.leaves(outputs)]
-    return (fast.entry.graph, fast.graph), arrays, wanted
+    return (compiled.graph, fast.graph), arrays, wanted
 
 
 @pytest.mark.parametrize("way", ["value", "gradient"])

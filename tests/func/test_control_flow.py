@@ -181,10 +181,10 @@ def test_random_numbers_of_a_recorded_scan_are_those_of_the_eager_one():
         assert_close(a, b)
 
 
-def test_a_body_with_any_number_of_steps_cannot_draw():
+def test_a_body_with_any_number_of_steps_that_draws_runs_uncompiled():
     loop = tg.compile(lambda x: tg.while_loop(lambda v: v.sum() < 9, lambda v: v + tg.rand(2), x))
-    with pytest.raises(RuntimeError, match="random numbers"):
-        loop(tg.zeros(2))
+    with pytest.warns(RuntimeWarning, match="random numbers"):
+        assert loop(tg.zeros(2)).sum() >= 9
 
 
 def test_length_without_xs_and_scan_without_both():

@@ -78,7 +78,9 @@ def _record_rules(call: Call, ctx: Any, sources: list[Tensor], results: list[Ten
         try:
             parts = run_backward(call, [c._node.type for c in cotangents], kinds, cotangents)
             call.template = tuple(None if p is None else trace.node_of(p) for p in parts)
-        except (TracegradError, NotImplementedError) as error:
+        except (TracegradError, NotImplementedError, *trace.stops) as error:
+            if isinstance(error, trace.stops) and any(s.requires_grad for s in sources):
+                raise
             call.template = error
         if forward:
             ctx._unpack = saved(ctx._to_save_forward)

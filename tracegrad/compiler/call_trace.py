@@ -191,6 +191,7 @@ class CallTrace(Trace):
     # --- values that leave
 
     decides = True
+    stops = (NotCompilable,)
 
     def leave(self, t: Tensor, kind: str) -> None:
         """Note that a value decides about what follows."""

@@ -369,7 +369,7 @@ class Compiled:
     @property
     def graph(self) -> Graph:
         """The optimised Graph of the last call's signature, up to the first value that decides."""
-        return self.graphs[0]
+        return (*self.graphs, Graph((), ()))[0]
 
     @property
     def graphs(self) -> list[Graph]:

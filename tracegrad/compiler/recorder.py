@@ -59,6 +59,7 @@ class Trace:
         self.recorded = Recorded()
 
     decides = False  # whether values may decide, each at every replay
+    stops: tuple[type[BaseException], ...] = ()  # by which a recording is ended
     values_known = True  # False while the rules of a custom Function are recorded on stand-ins
 
     def leaf(self, data: np.ndarray[Any, Any], number: bool = False, needs: bool = False) -> Tensor:
