@@ -149,7 +149,7 @@ class Tree:
             guard = None if step is None else step.guard
             if guard is None and (step is None or step.ending is None):
                 return False
-            if guard is None or guard.node is not known[read.node] or guard.kind != read.kind:
+            if guard is None or guard.kind != read.kind or not self.values.alike(guard.node, known[read.node]):
                 raise NotCompilable("takes another course after equal decisions", read.location)
             step = guard.children.get(read.value)
         if step is not None and step.guard is not None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tracegrad.eager.tensor import handle
+from tracegrad.ir.graph import Graph, attribute_key
 from tracegrad.ir.literals import literal_key
 from tracegrad.ir.node import Node, make_leaf, make_node
 from tracegrad.ir.types import Type
@@ -60,6 +61,28 @@ class Values:
             self.sources[found] = source
         return found
 
+    def alike(self, a: Node, b: Node) -> bool:
+        """Whether two nodes are computed in the same way, from leaves of the same kind: a recording makes some captured values anew."""
+        stack, seen = [(a, b)], set()
+        while stack:
+            a, b = pair = stack.pop()
+            if a is b or pair in seen:
+                continue
+            seen.add(pair)
+            sources = self.sources.get(a), self.sources.get(b)
+            if any(s is not None for s in sources):
+                if None in sources or sources[0].kind != sources[1].kind or a.types != b.types:  # type: ignore[union-attr]
+                    return False
+                continue
+            if a.op is not b.op or a.types != b.types or len(a.inputs) != len(b.inputs):
+                return False
+            for x, y in zip((*a.inputs, *a.attrs), (*b.inputs, *b.attrs), strict=True):
+                if isinstance(x, Node) and isinstance(y, Node):
+                    stack.append((x, y))
+                elif not isinstance(x, Graph) and attribute_key(x) != attribute_key(y):
+                    return False
+        return True
+
     def take(self, nodes: Iterable[Node], known: dict[Node, Node]) -> None:
         """Give all nodes, which come in program order, theirs here, in `known`; it has the leaves."""
         for node in nodes:
@@ -68,7 +91,7 @@ class Values:
             key = (
                 node.op,
                 tuple([i if isinstance(i, Node) else literal_key(i) for i in inputs]),
-                tuple(map(literal_key, node.attrs)),
+                tuple(map(attribute_key, node.attrs)),
                 node.shape,
                 node.dtype,
                 node.needs,
