@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
@@ -14,7 +14,7 @@ from tracegrad.ir.types import Type
 
 NAMES = ("device", "donate", "fusion", "mesh", "in_specs", "out_specs")
 PLATFORMS = {"cpu": "cpu", "cuda": "gpu", "gpu": "gpu", "tpu": "tpu", "xla": None, "mps": "METAL", "xpu": "sycl"}
-Spec = PartitionSpec | None  # None: the whole value on every device
+Spec: TypeAlias = "PartitionSpec | None"  # None: the whole value on every device
 
 
 class Options(NamedTuple):
@@ -57,7 +57,8 @@ class Options(NamedTuple):
 
     def sharding(self, spec: Spec, of: Type, what: str) -> NamedSharding:
         """The sharding of a value on the mesh.  Raises RuntimeError when an axis of the value cannot be cut evenly, ValueError for an axis that the mesh lacks."""
-        mesh, parts = self.mesh, tuple(spec or ())
+        mesh = self.mesh
+        parts: tuple[Any, ...] = tuple(spec or ())
         assert mesh is not None
         if len(parts) > of.ndim:
             raise ArgumentValueError(
