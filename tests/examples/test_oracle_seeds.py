@@ -5,6 +5,8 @@ import pytest
 from tests.examples.seeds import EXPECTED, NAMES, printed
 
 torch = pytest.importorskip("torch")
+# some of torch's own modules use it when they are imported first
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script. is deprecated:DeprecationWarning")
 
 
 @pytest.mark.parametrize("name", NAMES)

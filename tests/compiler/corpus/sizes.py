@@ -137,7 +137,7 @@ def recurrent_network_over_batches(torch, compile):
     return Case(f, [(filled(torch, n, t, 4),) for n, t in sizes], order=1, wrt=[w, u], at_most=AT_MOST)
 
 
-@program(only_numpy=True)
+@program(only_numpy=True, random=True)
 def normalised_batches_in_training(torch, compile):
     torch.manual_seed(0)
     net = torch.nn.Sequential(
