@@ -49,8 +49,11 @@ def compile(  # noqa: A001  (torch's name)
     that only Python code reads.  A function that changes such an object runs uncompiled, with one warning.  A Tensor that it keeps somewhere (a global list) holds
     the values of the call that was recorded, without history.
 
-    Raises TraceError (a RuntimeError) with the user's line when the function reads a value in Python, writes to an argument, or has another effect that a
-    replay would not repeat, and for a mode that torch does not know; ValueError for an unknown backend.  Example:  fast = compile(tg.func.value_and_grad(loss, argnums=(0, 1)))
+    A value that Python code reads decides at every call anew; writes to arguments, to Tensors outside and to `.grad` happen at every call; what a replay could not do
+    again (printing, changes of Python objects) makes the signature run uncompiled, with one warning that names the line.
+
+    Raises RuntimeError for a mode that torch does not know and, with fullgraph=True, for what cannot be compiled (TraceError); ValueError for an unknown backend.
+    Example:  fast = compile(tg.func.value_and_grad(loss, argnums=(0, 1)))
     """
     if mode not in MODES or (mode is not None and options is not None):
         problem = f"mode must be one of {', '.join(map(repr, MODES))}, without options, got {mode!r}"
