@@ -28,7 +28,7 @@ from tracegrad.compiler.program import Program
 from tracegrad.compiler.quick import quick_call
 from tracegrad.compiler.quick_calls import QuickCalls
 from tracegrad.compiler.recent import Recent
-from tracegrad.compiler.recorder import recording
+from tracegrad.compiler.recorder import at, recording
 from tracegrad.compiler.results import taken_apart
 from tracegrad.compiler.tree import MISS, Tree
 from tracegrad.compiler.tree_text import tree_text
@@ -326,7 +326,7 @@ class Compiled:
 
     def _give_up(self, key: Any, reason: str, location: Any) -> None:
         """Let a signature run uncompiled from now on, with a warning.  Raises TraceError where that is not wanted."""
-        where = f" at {location[0]}:{location[1]}" if location is not None else ""
+        where = at(location)
         if self.fullgraph:
             remedy = "Leave out fullgraph=True, or that part"
             raise TraceError(explain("compile", f"the function {reason}{where}", remedy))

@@ -113,8 +113,7 @@ class Trace:
         """Raises TraceError for what a replay would not do again; a recording around this one decides what becomes of it."""
         if self.parent is not None:
             self.parent.refuse(reason)
-        location = user_location()
-        where = f" at {location[0]}:{location[1]}" if location is not None else ""
+        where = at(user_location())
         raise TraceError(explain(self.what, f"{reason}{where}", "Do it outside the recorded function"))
 
     def owns(self, t: Tensor) -> bool:
@@ -227,8 +226,7 @@ class Trace:
         if self.asks and self.parent is not None:
             self.parent.leave(self.outer(t), kind)
             return
-        location = user_location()
-        where = f" at {location[0]}:{location[1]}" if location is not None else ""
+        where = at(user_location())
         raise TraceError(
             explain(
                 self.what,
@@ -276,8 +274,7 @@ class Trace:
             self.parent.refuse(
                 f"writes to a tensor by {operation} in a function under {self.what} that has not made it"
             )
-        location = user_location()
-        where = f" at {location[0]}:{location[1]}" if location is not None else ""
+        where = at(user_location())
         raise TraceError(
             explain(
                 self.what,
@@ -292,8 +289,7 @@ class Trace:
 
     def check_accumulate(self, t: Tensor) -> None:
         """Raises TraceError: `.grad` of a tensor of the outside world cannot be an effect of a recorded function."""
-        location = user_location()
-        where = f" at {location[0]}:{location[1]}" if location is not None else ""
+        where = at(user_location())
         raise TraceError(
             explain(
                 self.what,
@@ -370,6 +366,11 @@ def is_number(operand: Any) -> bool:
 
 
 _places: dict[str, int] = {}  # per file: 0 for this package's, 1 for installed ones, 2 for the user's
+
+
+def at(location: tuple[str, int] | None) -> str:
+    """How messages name a line of the user's; nothing where none is known."""
+    return f" at {location[0]}:{location[1]}" if location is not None else ""
 
 
 def user_location() -> tuple[str, int] | None:

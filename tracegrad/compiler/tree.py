@@ -17,6 +17,7 @@ from tracegrad.compiler.call_trace import NotCompilable, Read
 from tracegrad.compiler.effects import Ending
 from tracegrad.compiler.program import Program
 from tracegrad.compiler.quick import MISS
+from tracegrad.compiler.recorder import at
 from tracegrad.compiler.values import Source, Values
 from tracegrad.compiler.watch import Surroundings
 from tracegrad.eager.generator import Generator
@@ -332,9 +333,8 @@ class Tree:
         """Where the last call left what has been recorded, for messages."""
         assert self.missed is not None
         guard, value = self.missed
-        where = f" at {guard.location[0]}:{guard.location[1]}" if guard.location is not None else ""
         known = ", ".join(f"{v!r:.40}" for v in list(guard.children)[:4])
-        return f"{guard.kind}{where} gave {value!r:.60}, which has not been seen there (known: {known})"
+        return f"{guard.kind}{at(guard.location)} gave {value!r:.60}, which has not been seen there (known: {known})"
 
     def steps(self) -> Iterable[Step]:
         """All steps, the root first."""
