@@ -12,6 +12,7 @@ import numpy as np
 
 from tracegrad.config import local
 from tracegrad.dtypes import F32, F64
+from tracegrad.eager.dispatch import has_rules
 from tracegrad.eager.tensor import Parameter, Tensor, handle
 from tracegrad.ir.node import Node, tick
 from tracegrad.ir.op import Op
@@ -33,7 +34,7 @@ def kernel(op: type[Op]) -> Any:
     )
     found = None
     if promoted and known and not op.attrs and not op.several() and not any(i.endswith("?") for i in op.inputs):
-        found = raw(op), op.promotion == "compare", any(op.rules) or hasattr(op, "vjp"), not op.tensor_first
+        found = raw(op), op.promotion == "compare", has_rules(op), not op.tensor_first
     _kernels[op] = found
     return found
 

@@ -21,7 +21,7 @@ from tracegrad.autograd import templates as templates  # autograd.Function asks 
 from tracegrad.compiler.plain import record_plain
 from tracegrad.compiler.rolling import Recorded
 from tracegrad.config import local
-from tracegrad.eager.dispatch import T
+from tracegrad.eager.dispatch import T, has_rules
 from tracegrad.eager.generator import Generator, default_generator
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.eager.views import link
@@ -173,7 +173,7 @@ class Trace:
             return tuple(handle(a, None) for a in arrays) if op.several() else handle(arrays[0], None)
         nodes = tuple([self.node_of(o) for o in operands])
         if local.grad_enabled:
-            needs = _has_rules(op) and any(n.needs for n in nodes if n.__class__ is Node)
+            needs = has_rules(op) and any(n.needs for n in nodes if n.__class__ is Node)
         else:
             nodes, needs = tuple([self.constant(n) for n in nodes]), False
         several = op.several()
@@ -348,16 +348,6 @@ def replay(graph: Graph, tensors: Sequence[Any]) -> list[Any]:
         return getattr(T, op.name)(*inputs, **dict(zip(op.attrs, attrs, strict=True)))
 
     return evaluate(graph, dict(zip(graph.leaves, tensors, strict=True)), apply)
-
-
-_with_rules: dict[type[Op], bool] = {}
-
-
-def _has_rules(op: type[Op]) -> bool:
-    found = _with_rules.get(op)
-    if found is None:
-        found = _with_rules[op] = any(op.rules) or hasattr(op, "vjp")
-    return found
 
 
 def is_number(operand: Any) -> bool:

@@ -127,7 +127,7 @@ def general(op: type[Op], args: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
         return local.trace.record(op, operands, attrs, arrays)
     if not (
         local.grad_enabled
-        and _has_rules(op)
+        and has_rules(op)
         and any(isinstance(a, Tensor) and a._node is not None for a in operands)
         and not all(type(a) is InferenceTensor for a in operands)
     ):
@@ -214,7 +214,8 @@ def _of_class(cls: type[Tensor], t: Tensor) -> Tensor:
     return made
 
 
-def _has_rules(op: type[Op]) -> bool:
+def has_rules(op: type[Op]) -> bool:
+    """Whether an operator has derivatives."""
     return any(op.rules) or hasattr(op, "vjp")
 
 
