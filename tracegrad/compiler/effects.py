@@ -15,7 +15,7 @@ from tracegrad.compiler.values import Source
 from tracegrad.config import local
 from tracegrad.eager.clock import owner, touch
 from tracegrad.eager.tensor import Parameter, Tensor, slots
-from tracegrad.eager.views import shows_twice
+from tracegrad.eager.views import end_of_views, shows_twice
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node, tick
 
@@ -211,13 +211,6 @@ def _refuse_new_leaves(trace: CallTrace, written: list[Tensor], results: list[An
         if node not in seen and node.seq > trace.start:
             seen.add(node)
             stack.extend(i for i in node.inputs if isinstance(i, Node) and i.needs)
-
-
-def end_of_views(t: Tensor) -> Tensor:
-    """The base of a view."""
-    while hasattr(t, "_view"):
-        t = t._view[0]
-    return t
 
 
 def _refuse_shared(trace: CallTrace, written: list[Tensor]) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad import devices, dtypes, pytree
-from tracegrad.compiler.walk import MISSING, is_foreign_class, is_foreign_file, slots_of
+from tracegrad.compiler.walk import MISSING, contents_of, is_foreign_class, is_foreign_file, slots_of
 from tracegrad.eager.tensor import Size, Tensor
 
 COMPARED = (
@@ -115,7 +115,7 @@ Part = tuple[Callable[[Any], None], Any]
 def parts_of(value: Any, kind: Any) -> tuple[Any, list[Part]]:
     """What tells an object (a function) from others whose parts are alike, and its parts: how each is put, and what it is now."""
     if kind is FunctionType:
-        full = [c for c in value.__closure__ or () if _contents(c) is not MISSING]
+        full = [c for c in value.__closure__ or () if contents_of(c) is not MISSING]
         parts: list[Part] = [(functools.partial(setattr, c, "cell_contents"), c.cell_contents) for c in full]
         parts += [
             (functools.partial(setattr, value, name), getattr(value, name))
@@ -136,13 +136,6 @@ def parts_of(value: Any, kind: Any) -> tuple[Any, list[Part]]:
         parts += [(functools.partial(base.__setitem__, value, k), base.__getitem__(value, k)) for k in keys]  # type: ignore[index]
         names += [(type(k), k) for k in keys]
     return tuple(names), parts
-
-
-def _contents(cell: CellType) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:
-        return MISSING
 
 
 def root_of(value: Any, kind: Any) -> Any:

@@ -77,10 +77,13 @@ def base_of(t: Tensor) -> Tensor:
         while t._data.base is not None and hasattr(t, "_view"):
             t = t._view[0]
         return t
-    view = getattr(t, "_view", None)
-    while view is not None:
-        t = view[0]
-        view = getattr(t, "_view", None)
+    return end_of_views(t)
+
+
+def end_of_views(t: Tensor) -> Tensor:
+    """The same by the chain alone, whatever the arrays are."""
+    while hasattr(t, "_view"):
+        t = t._view[0]
     return t
 
 
