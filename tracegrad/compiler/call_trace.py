@@ -17,9 +17,8 @@ from tracegrad.compiler.recorder import INTERNAL, Trace, user_location
 from tracegrad.compiler.traced_numbers import TracedNumber, number_class
 from tracegrad.config import local
 from tracegrad.dtypes import F64, I64
-from tracegrad.eager.clock import owner
 from tracegrad.eager.dispatch import T
-from tracegrad.eager.generator import Generator, default_generator
+from tracegrad.eager.generator import Generator, Rewinding, default_generator
 from tracegrad.eager.tensor import Parameter, Tensor
 from tracegrad.eager.views import views_of
 from tracegrad.ir.node import Node, tick
@@ -146,7 +145,7 @@ class CallTrace(Trace):
         self.exact = False  # whether .item() gives Python's numbers, by which the course is known
         self.has_numbers = False
         self._varying: dict[Node, bool] = {}
-        self._drawn_from: dict[int, tuple[Generator, int, int]] = {}
+        self._drawn_from = Rewinding()
 
     def record(self, op: type[Op], operands: Sequence[Any], attrs: tuple[Any, ...], arrays: tuple[Any, ...]) -> Any:
         """Note one operator; what it makes of values that were read belongs to the path."""
@@ -316,19 +315,14 @@ class CallTrace(Trace):
         """Raises NotCompilable."""
         raise NotCompilable(reason, user_location())
 
-    def owners(self) -> set[int]:
-        """The memory that is written."""
-        return {id(owner(data)) for _, data, _ in self.outside.bases.values()}
-
     def random_key(self, generator: Generator = default_generator) -> Tensor:
         """A fresh key of the generator, which can be given back."""
-        self._drawn_from.setdefault(id(generator), (generator, generator._seed, generator._counter))
+        self._drawn_from.note(generator)
         return super().random_key(generator)
 
     def give_back(self) -> None:
         """Let the generators draw the same keys again."""
-        for generator, seed, counter in self._drawn_from.values():
-            generator._seed, generator._counter = seed, counter
+        self._drawn_from.rewind()
 
     def draws(self) -> list[Generator]:
         """The generators of the random numbers, in the order of the draws."""

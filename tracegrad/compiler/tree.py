@@ -20,7 +20,7 @@ from tracegrad.compiler.quick import MISS
 from tracegrad.compiler.recorder import at
 from tracegrad.compiler.values import Source, Values
 from tracegrad.compiler.watch import Surroundings
-from tracegrad.eager.generator import Generator
+from tracegrad.eager.generator import Generator, Rewinding
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import BY_SEQUENCE, Node, make_leaf, make_node, tick
@@ -41,16 +41,26 @@ class Step:
 
     def __init__(self) -> None:
         self.defined: set[Node] = set()
-        self.ins: list[Node] = []
-        self.outs: list[Node] = []
+        self.piece: tuple[Program, list[Node], list[Node]] | None = None  # set as a whole: other threads may run it
         self.results: list[Node] = []  # of the ending, after outs: fresh copies where these are leaves
-        self.program: Program | None = None
-        self.piece: tuple[Program, list[Node], list[Node]] | None = (
-            None  # program, ins and outs as a call finds them at once
-        )
         self.live: set[Node] = set()  # what is needed after it, on any path
         self.guard: Guard | None = None
         self.ending: Ending | None = None
+
+    @property
+    def program(self) -> Program | None:
+        """The program; None where the step has nothing to compute."""
+        return self.piece[0] if self.piece is not None else None
+
+    @property
+    def ins(self) -> list[Node]:
+        """What the program reads."""
+        return self.piece[1] if self.piece is not None else []
+
+    @property
+    def outs(self) -> list[Node]:
+        """What the program makes for the guard and for later steps."""
+        return self.piece[2] if self.piece is not None else []
 
 
 class Draws:
@@ -58,13 +68,13 @@ class Draws:
 
     def __init__(self, drawn: Sequence[Tensor] = ()) -> None:
         self.drawn = list(drawn)
-        self._before: dict[int, tuple[Generator, int, int]] = {}
+        self._before = Rewinding()
 
     def key(self, number: int, generators: list[Generator]) -> Tensor:
         """The key of this draw; those before it are drawn first."""
         while len(self.drawn) <= number:
             generator = generators[len(self.drawn)]
-            self._before.setdefault(id(generator), (generator, generator._seed, generator._counter))
+            self._before.note(generator)
             self.drawn.append(handle(np.asarray(generator.next_key()), None))
         return self.drawn[number]
 
@@ -77,8 +87,7 @@ class Draws:
 
     def give_back(self) -> None:
         """Let the generators draw the same keys again."""
-        for generator, seed, counter in self._before.values():
-            generator._seed, generator._counter = seed, counter
+        self._before.rewind()
 
 
 class Tree:
@@ -141,7 +150,7 @@ class Tree:
         self.root = root
         self.paths += 1
         self.writes = self.writes or bool(ending.writes)
-        self._note_lives(reads, [known[r.node] for r in reads], step)
+        self._note_lives(reads)
 
     def _known_path(self, reads: Sequence[Read], known: dict[Node, Node]) -> bool:
         """Whether this path is there already.  Raises NotCompilable where decisions that were equal so far led elsewhere."""
@@ -199,7 +208,7 @@ class Tree:
         outputs = [*outs, *own]
         ins = self._ins(step, outputs)
         program = self.program_of(_closed(ins, outputs, self._names(ins)))
-        step.outs, step.results, step.ins, step.program = outs, own, ins, program
+        step.results = own
         step.piece = (program, ins, outs)
 
     def _names(self, ins: list[Node]) -> list[str]:
@@ -229,13 +238,13 @@ class Tree:
                 found[o] = None
         return list(found)
 
-    def _note_lives(self, reads: Sequence[Read], guards: list[Node], last: Step) -> None:
+    def _note_lives(self, reads: Sequence[Read]) -> None:
+        """Note for each step of a path what is needed after it."""
         steps = [self.root]
         for read in reads:
             steps.append(steps[-1].guard.children[read.value])  # type: ignore[union-attr]
         live: set[Node] = set()
-        for k in range(len(steps) - 1, -1, -1):
-            step = steps[k]
+        for step in reversed(steps):
             assert step is not None
             if step.ending is not None:
                 live = set(step.ending.from_before)
@@ -263,12 +272,12 @@ class Tree:
         assert step is not None
         while True:
             made = self._run_step(step, env, arguments, draws)
-            guard = step.guard
-            if guard is None:
-                break
             if made is None:  # another thread has added a path that needs more of the steps before
                 draws.give_back()
                 return MISS
+            guard = step.guard
+            if guard is None:
+                break
             value = guard.reader(self._value(guard.node, env, arguments, draws)._data)
             following = guard.children.get(value)
             if following is None:
@@ -276,9 +285,6 @@ class Tree:
                 self.missed = (guard, value)
                 return MISS
             step = following
-        if made is None:
-            draws.give_back()
-            return MISS
         assert step.ending is not None
         self.last = step
         if step.ending.draws:

@@ -98,6 +98,25 @@ class Generator(metaclass=TorchClass):
         return self
 
 
+class Rewinding:
+    """The states of generators before they were drawn from, to which they can be set back."""
+
+    def __init__(self) -> None:
+        self._before: dict[int, tuple[Generator, int, int]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._before)
+
+    def note(self, generator: Generator) -> None:
+        """Remember the state of a generator that is about to be drawn from; the first one counts."""
+        self._before.setdefault(id(generator), (generator, generator._seed, generator._counter))
+
+    def rewind(self) -> None:
+        """Let the generators draw the same keys again."""
+        for generator, seed, counter in self._before.values():
+            generator._seed, generator._counter = seed, counter
+
+
 def _refuse_recorded(operation: str) -> None:
     """Raises TraceError where a replay would not seed again; compile() then runs the function as it is."""
     if local.trace is not None and not local.trace.reads:
