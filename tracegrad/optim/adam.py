@@ -66,10 +66,7 @@ class Adam(Method):
     def _update(self, K: ModuleType, p: Any, g: Any, state: dict[str, Any], step: Any, o: dict[str, Any]) -> None:  # noqa: N803
         lr, (first, second) = o["lr"], o["betas"]
         g = decayed(K, p, g, o)
-        mean, square = state["exp_avg"], state["exp_avg_sq"]
-        K.lerp_(mean, g, 1 - first)
-        K.mul_(square, second)
-        K.addcmul_(square, g, g, 1 - second)
+        mean, square = moments(K, g, state, first, second)
         if o["amsgrad"]:
             square = K.maximum(state["max_exp_avg_sq"], square, state["max_exp_avg_sq"])
         size = K.plus(K.over(K.sqrt(square), (1 - second**step) ** 0.5), o["eps"])
@@ -206,10 +203,7 @@ class NAdam(Method):
         next_mu = first * (1.0 - 0.5 * 0.96 ** ((step + 1) * decay))
         K.mul_(state["mu_product"], mu)
         product = K.value(state["mu_product"])
-        mean, square = state["exp_avg"], state["exp_avg_sq"]
-        K.lerp_(mean, g, 1 - first)
-        K.mul_(square, second)
-        K.addcmul_(square, g, g, 1 - second)
+        mean, square = moments(K, g, state, first, second)
         size = K.plus(K.sqrt(square / (1 - second**step)), o["eps"])
         K.addcdiv_(p, g, size, -lr * (1.0 - mu) / (1.0 - product))
         K.addcdiv_(p, mean, size, -lr * next_mu / (1.0 - product * next_mu))
@@ -255,10 +249,7 @@ class RAdam(Method):
     def _update(self, K: ModuleType, p: Any, g: Any, state: dict[str, Any], step: Any, o: dict[str, Any]) -> None:  # noqa: N803
         first, second = o["betas"]
         g = decayed(K, p, g, o)
-        mean, square = state["exp_avg"], state["exp_avg_sq"]
-        K.lerp_(mean, g, 1 - first)
-        K.mul_(square, second)
-        K.addcmul_(square, g, g, 1 - second)
+        mean, square = moments(K, g, state, first, second)
         correction = 1 - second**step
         longest = 2 / (1 - second) - 1
         length = longest - 2 * step * second**step / correction
@@ -269,6 +260,15 @@ class RAdam(Method):
             return change * (correction**0.5 / K.plus(K.sqrt(square), o["eps"])) * ratio**0.5
 
         K.add_(p, K.choose(length > 5.0, rectified, lambda: change), -1.0)
+
+
+def moments(K: ModuleType, g: Any, state: dict[str, Any], first: float, second: float) -> tuple[Any, Any]:  # noqa: N803
+    """The running means of the gradient and of its square, with another gradient in them."""
+    mean, square = state["exp_avg"], state["exp_avg_sq"]
+    K.lerp_(mean, g, 1 - first)
+    K.mul_(square, second)
+    K.addcmul_(square, g, g, 1 - second)
+    return mean, square
 
 
 def decayed(K: ModuleType, p: Any, g: Any, o: dict[str, Any]) -> Any:  # noqa: N803
