@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tracegrad.autograd.function import Function
-from tracegrad.compiler.recorder import INTERNAL, Trace, user_location
+from tracegrad.compiler.ownership import INTERNAL
+from tracegrad.compiler.recorder import Trace, user_location
 from tracegrad.compiler.traced_numbers import TracedNumber, number_class
 from tracegrad.config import local
 from tracegrad.dtypes import F64, I64

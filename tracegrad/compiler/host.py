@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 
 from tracegrad.compiler.call_trace import CallTrace, NotCompilable
-from tracegrad.compiler.ownership import is_foreign_file
+from tracegrad.compiler.ownership import INTERNAL, is_foreign_file
 from tracegrad.compiler.places import Replaced
-from tracegrad.compiler.recorder import INTERNAL, user_location
+from tracegrad.compiler.recorder import user_location
 from tracegrad.compiler.walk import PLAIN
 from tracegrad.compiler.watch import Surroundings
 from tracegrad.config import local

@@ -10,12 +10,10 @@ import sysconfig
 from types import CodeType
 from typing import Any
 
-FOREIGN = (
-    os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep,
-    *{sysconfig.get_path(kind) + os.sep for kind in ("stdlib", "platstdlib", "purelib", "platlib")},
-    "<generated",
-    "<frozen",
-)
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+INSTALLED = tuple({sysconfig.get_path(kind) + os.sep for kind in ("stdlib", "platstdlib", "purelib", "platlib")})
+FOREIGN = (PACKAGE, *INSTALLED, "<generated", "<frozen")
+INTERNAL = (PACKAGE, "<generated", "<numpy", "<frozen")  # what messages about the user's lines pass over
 STORE = opcode.opmap["STORE_ATTR"]
 
 

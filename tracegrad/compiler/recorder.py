@@ -6,9 +6,7 @@ again at every call.  A value that leaves the recording (`if`, `.item()`, printi
 
 from __future__ import annotations
 
-import os
 import sys
-import sysconfig
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +16,7 @@ import numpy as np
 
 from tracegrad import config
 from tracegrad.autograd import templates as templates  # autograd.Function asks it while a recording runs
+from tracegrad.compiler.ownership import INSTALLED, INTERNAL
 from tracegrad.compiler.plain import record_plain
 from tracegrad.compiler.rolling import Recorded
 from tracegrad.config import local
@@ -32,9 +31,6 @@ from tracegrad.ir.node import Node, make_leaf, make_node, tick
 from tracegrad.ir.op import REGISTRY, Op
 from tracegrad.ir.types import Type
 from tracegrad.slots import slots
-
-INTERNAL = (os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep, "<generated", "<numpy", "<frozen")
-INSTALLED = tuple({sysconfig.get_path(kind) + os.sep for kind in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
 class Trace:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -90,15 +90,6 @@ def argument_names(function: Callable[..., Any], args: Sequence[Any]) -> list[st
     for i, arg in enumerate(args):
         name = parameters[i] if i < len(parameters) else f"a{i}"
         count = pytree.flatten(arg)[1].leaf_count
-        names += [name] if count == 1 else [f"{name}_{k}" for k in range(count)]
-    return names
-
-
-def leaf_names(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
-    """A name for every leaf of (args, kwargs), as argument_names; keywords go by theirs."""
-    names = argument_names(function, args)
-    for name, value in kwargs.items():
-        count = pytree.flatten(value)[1].leaf_count
         names += [name] if count == 1 else [f"{name}_{k}" for k in range(count)]
     return names
 
