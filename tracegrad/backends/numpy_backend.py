@@ -37,6 +37,9 @@ _KEYWORD_OUT = (
 )  # NumPy deprecates the positional form for these; for the others it is the faster one
 # on single numbers Python's operators cost a fifth of a ufunc call
 _OPERATORS = {"add": "{x} + {y}", "sub": "{x} - {y}", "mul": "{x} * {y}", "div": "{x} / {y}", "neg": "-{x}"}
+# the same for arrays, whose operators are these ufuncs: half the text for Python to compile, and a tenth less time per call
+_INFIX = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!="}  # fmt: skip
+_IN_PLACE = ("add", "subtract", "multiply", "divide")
 _UFUNC_CALL = re.compile(r"^np\.(\w+)\((.*)\)$")
 _plain: dict[type[Op], str] = {}
 
@@ -169,8 +172,8 @@ def function_lines(graph: Graph, name: str, constants: Constants, bodies: dict[G
             first, *rest = node.op.statements(names[node], operands, node, *functions)
             body += [f"    {first}  # {types_comment(node)}", *(f"    {line}" for line in rest)]
         else:
-            text = reuse(node, position, expression(node, names, constants), names, memory, kept)
-            body.append(f"    {names[node]} = {text}  # {types_comment(node)}")
+            text = assignment(node, position, names, constants, memory, kept)
+            body.append(f"    {text}  # {types_comment(node)}")
         dead = dict.fromkeys(names[n] for n in memory_released(node, position, memory, kept))
         if dead:
             body.append(f"    del {', '.join(dead)}")
@@ -196,13 +199,57 @@ def is_constant(node: Node, known: set[Node]) -> bool:
     )
 
 
-def expression(node: Node, names: dict[Node, str], constants: Constants) -> str:
-    """The node's expression, with Python numbers beside arrays as 0-d constants where the kernel is a plain ufunc."""
+def assignment(
+    node: Node, position: int, names: dict[Node, str], constants: Constants, memory: Memory, kept: set[Node]
+) -> str:
+    """The statement that computes a node, into the memory of an operand that is read here for the last time where there is one."""
     op = node.op
     assert op is not None
     function = plain_ufunc(op)
-    if function and node.shape and node.dtype.kind != "V" and all(i.__class__ is Node for i in node.inputs):
-        return f"np.{function}({', '.join([names[i] for i in node.inputs])})"
+    operands = ufunc_operands(node, names, constants) if function and node.shape and node.dtype.kind != "V" else None
+    if operands is None:
+        return f"{names[node]} = {reuse(node, position, expression(node, names, constants), names, memory, kept)}"
+    free = released_operand(node, position, memory, kept)
+    if free is None:
+        return f"{names[node]} = {ufunc_call(function, operands)}"
+    target = names[node] = names[free]
+    if function in _IN_PLACE:
+        if target == operands[0]:
+            return f"{target} {_INFIX[function]}= {operands[1]}"
+        if op.commutative:
+            return f"{target} {_INFIX[function]}= {operands[0]}"
+    return f"{target} = np.{function}({', '.join(operands)}, {'out=' if function in _KEYWORD_OUT else ''}{target})"
+
+
+def ufunc_operands(node: Node, names: dict[Node, str], constants: Constants) -> list[str] | None:
+    """The operands of a plain ufunc, Python numbers beside arrays as 0-d constants; None where numbers have to stay numbers."""
+    inputs = node.inputs
+    if all(i.__class__ is Node for i in inputs):
+        return [names[i] for i in inputs]
+    d = literal_dtype(node)
+    return None if d is None else [_operand(i, d, names, constants) for i in inputs]
+
+
+def _operand(value: Any, d: np.dtype[Any], names: dict[Node, str], constants: Constants) -> str:
+    return (
+        names[value]
+        if value.__class__ is Node
+        else constants.name(f"np.array({literal_source(value)}, {literal_source(d)})")
+    )
+
+
+def ufunc_call(function: str, operands: list[str]) -> str:
+    """A ufunc's expression: Python's operator where there is one."""
+    sign = _INFIX.get(function)
+    if sign is not None:
+        return f"{operands[0]} {sign} {operands[1]}"
+    return f"-{operands[0]}" if function == "negative" else f"np.{function}({', '.join(operands)})"
+
+
+def expression(node: Node, names: dict[Node, str], constants: Constants) -> str:
+    """The node's expression, with Python numbers beside arrays as 0-d constants where the kernel is a ufunc."""
+    op = node.op
+    assert op is not None
     strong = [i for i in node.inputs if isinstance(i, Node)]
     if strong and not node.shape and node.dtype in (F32, F64) and op.name in _OPERATORS:
         texts = [names[i] if isinstance(i, Node) else f"({literal_source(i)})" for i in node.inputs]
@@ -220,10 +267,7 @@ def expression(node: Node, names: dict[Node, str], constants: Constants) -> str:
             return f"K.keep({names[c]}, {names[x]})"
         if repr(x) == "0.0" and isinstance(c, Node):
             return f"K.drop({names[c]}, {names[y]})"
-    texts = [
-        names[i] if isinstance(i, Node) else constants.name(f"np.array({literal_source(i)}, {literal_source(d)})")
-        for i in node.inputs
-    ]
+    texts = [_operand(i, d, names, constants) for i in node.inputs]
     attrs = {a: literal_source(v) for a, v in zip(op.attrs, node.attrs, strict=True)}
     return op.numpy.format(**dict(zip(op.operands, texts, strict=True)), **attrs)
 
@@ -272,15 +316,23 @@ def reuse(node: Node, position: int, text: str, names: dict[Node, str], memory: 
     found = _UFUNC_CALL.match(text)
     if found is None or found.group(1) == "where":
         return text
+    free = released_operand(node, position, memory, kept)
+    if free is None:
+        return text
+    names[node] = names[free]
+    keyword = "out=" if found.group(1) in _KEYWORD_OUT else ""
+    return f"{text[:-1]}, {keyword}{names[free]})"
+
+
+def released_operand(node: Node, position: int, memory: Memory, kept: set[Node]) -> Node | None:
+    """An operand that is private, of the same type as the node, and read here for the last time: its memory is the node's from here on."""
     for source in node.inputs:
-        if not isinstance(source, Node) or source.op is None or source in kept or memory.root[source] is not source:
+        if source.__class__ is not Node or source.op is None or source in kept or memory.root[source] is not source:
             continue
         if source.shape == node.shape and source.dtype == node.dtype and memory.last_use[source] == position:
             memory.last_use.pop(source)
-            names[node] = names[source]
-            keyword = "out=" if found.group(1) in _KEYWORD_OUT else ""
-            return f"{text[:-1]}, {keyword}{names[source]})"
-    return text
+            return source
+    return None
 
 
 def memory_released(node: Node, position: int, memory: Memory, kept: set[Node]) -> list[Node]:

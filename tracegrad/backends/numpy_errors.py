@@ -16,7 +16,7 @@ from tracegrad.ir.raw import compute
 from tracegrad.ir.text import location_of
 
 FILE = "<generated NumPy function>"
-_LINE = re.compile(r"^\s*\w+ = .*  # (?:\(.*?\)|\S+)  (?P<place>\S.*:\d+)$")
+_LINE = re.compile(r"^\s*\w+ \S?= .*  # (?:\(.*?\)|\S+)  (?P<place>\S.*:\d+)$")
 
 
 def named(error: Exception, source: str, origin: Graph | None, arrays: Sequence[Any]) -> Exception:
