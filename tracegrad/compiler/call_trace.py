@@ -7,6 +7,7 @@ are recorded as new values of these names; `Outside` puts everything back afterw
 from __future__ import annotations
 
 import sys
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -20,10 +21,12 @@ from tracegrad.config import local
 from tracegrad.dtypes import F64, I64
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.generator import Generator, Rewinding, default_generator
-from tracegrad.eager.tensor import Parameter, Tensor
+from tracegrad.eager.tensor import Parameter, Tensor, handle
 from tracegrad.eager.views import views_of
-from tracegrad.ir.node import Node, tick
-from tracegrad.ir.op import Op
+from tracegrad.ir.builder import projections
+from tracegrad.ir.node import Node, make_node, tick
+from tracegrad.ir.op import REGISTRY, Op, result_types
+from tracegrad.ir.types import Type
 from tracegrad.slots import slots
 
 Location = tuple[str, int] | None
@@ -58,6 +61,17 @@ def whole_number(array: Array) -> Any:
     )
 
 
+def shape_of(array: Array) -> Any:
+    """How large a value is."""
+    return array.shape
+
+
+def nothing(array: Array) -> Any:
+    """Nothing: the recording is cut there, whatever the value is."""
+    return None
+
+
+COUNT, CUT = "count", "cut"  # reads of how much a mask selects, and where what reads values gets a program of its own
 READERS: dict[str, Callable[[Array], Any]] = {"bool": truth, "int": whole_number, "index": whole_number}
 SHOWN = frozenset(("print", "format"))  # what a replay would not do again
 MEMORY = frozenset(("storage", "untyped_storage", "data_ptr", "storage_offset", "dlpack", "pickle", "map2_"))
@@ -130,8 +144,9 @@ class Outside:
 class CallTrace(Trace):
     """The recording of one call; `reads` lists what decided about its course."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, cuts: bool = False) -> None:
         super().__init__(what)
+        self.cuts = cuts  # whether operators that read values need programs of their own
         self.decisions: list[Read] = []
         self.outside = Outside()
         self.grads_read: dict[int, Tensor] = {}  # whose .grad was looked at before it was set
@@ -150,8 +165,11 @@ class CallTrace(Trace):
 
     def record(self, op: type[Op], operands: Sequence[Any], attrs: tuple[Any, ...], arrays: tuple[Any, ...]) -> Any:
         """Note one operator; what it makes of values that were read belongs to the path."""
+        reads_values = op.value_dependent and not any(op.rules)
+        if reads_values and any(isinstance(o, Tensor) and self.varies(self.node_of(o)) for o in operands):
+            return self._counted(op, operands, attrs, arrays)
         made = super().record(op, operands, attrs, arrays)
-        if op.value_dependent and not any(op.rules):
+        if reads_values:
             self.fixed.update((id(t), t) for t in (made if isinstance(made, tuple) else (made,)))
         elif op.elementwise and "_is_number" in made.__dict__:
             made.__class__ = number_class(made._data.dtype)
@@ -162,6 +180,29 @@ class CallTrace(Trace):
             for t in made if isinstance(made, tuple) else (made,):
                 t.__class__ = max(kinds, key=lambda kind: len(kind.__mro__), default=Tensor)
         return made
+
+    def _counted(self, op: type[Op], operands: Sequence[Any], attrs: tuple[Any, ...], arrays: tuple[Any, ...]) -> Any:
+        """What an operator makes whose result is as large as values say: only how large decides about what follows."""
+        nodes, where = tuple([self.constant(self.node_of(o)) for o in operands]), user_location()
+        if self.cuts:
+            self.decisions += [Read(n, tick(), CUT, nothing, None, where) for n in nodes if isinstance(n, Node)]
+        types = tuple([Type(a.shape, a.dtype) for a in arrays])
+        node = make_node(op, nodes, attrs, types if op.several() else types[0], needs=False, extra=where)
+        pieces = projections(node) if op.several() else (node,)
+        for n in dict.fromkeys((node, *pieces)):
+            self.recorded.add(n)
+        inferred = op.type_rule(tuple([None if o is None else T.type(o) for o in operands]), attrs)
+        made = []
+        for array, piece, kind in zip(arrays, pieces, result_types(inferred), strict=True):
+            if kind.shape != array.shape:
+                self.decisions.append(Read(piece, tick(), COUNT, shape_of, array.shape, where))
+                piece = make_node(REGISTRY["counted"], (piece,), (), piece.type, needs=False, extra=where)
+                self.recorded.add(piece)
+            made.append(handle(array, piece))
+            self._made.append(weakref.ref(made[-1]))
+        if local.host is not None:
+            sys.setprofile(local.host)
+        return tuple(made) if op.several() else made[0]
 
     # --- arguments
 
@@ -190,7 +231,7 @@ class CallTrace(Trace):
 
     # --- values that leave
 
-    decides = True
+    decides = counts = True
     stops = (NotCompilable,)
 
     def leave(self, t: Tensor, kind: str) -> None:
@@ -204,6 +245,11 @@ class CallTrace(Trace):
         elif self.varies(self.node_of(t)):
             reader = READERS.get(kind, whole_value)
             self.decisions.append(Read(self.node_of(t), tick(), kind, reader, reader(t._data), user_location()))
+
+    def leave_mask(self, t: Tensor) -> None:
+        """Values of a mask are not noted: what they select is counted."""
+        if not self.values_known:
+            self.leave(t, "a boolean mask index")
 
     def debug(self, message: Any) -> None:
         """Note a message, which every replay prints."""

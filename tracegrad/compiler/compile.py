@@ -30,7 +30,7 @@ from tracegrad.compiler.quick_calls import QuickCalls
 from tracegrad.compiler.recent import Recent
 from tracegrad.compiler.recorder import at, recording
 from tracegrad.compiler.results import taken_apart
-from tracegrad.compiler.tree import MISS, Tree
+from tracegrad.compiler.tree import KEPT, MISS, Tree
 from tracegrad.compiler.tree_text import tree_text
 from tracegrad.compiler.watch import Surroundings, watch
 from tracegrad.config import local, settings
@@ -38,9 +38,7 @@ from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentError, MissingAttributeError, TraceError, explain
 from tracegrad.ir.graph import Graph
 
-ENTRIES_PER_SIGNATURE = (
-    64  # recordings of one signature that differ in what the function reads outside; the oldest goes first
-)
+ENTRIES_PER_SIGNATURE = 64  # recordings that differ in what the function reads outside; the oldest goes first
 SIGNATURES = 256  # signatures whose programs are kept (a quarter for JAX, where each has machine code of its own)
 ALL: weakref.WeakSet[Any] = weakref.WeakSet()  # the compiled functions that there are
 QUICK = 4  # generated call paths that are tried before all others
@@ -62,7 +60,7 @@ class Compiled:
         self.function, self.backend, self.dynamic = function, backend, dynamic
         own = SIGNATURES if backend == "numpy" else SIGNATURES // 4
         self._trees: Recent[Any, list[Tree]] = Recent(own)
-        self._forms = Forms(FORMS) if backend == "numpy" and dynamic is not False else None
+        self._forms = Forms(FORMS) if dynamic is not False else None
         self._programs: weakref.WeakValueDictionary[Any, Program] = weakref.WeakValueDictionary()  # those in use
         self._compilations = 0
         self._quick: tuple[Callable[[Any, Any], Any], ...] = ()  # the paths of the signatures that were used last
@@ -151,10 +149,12 @@ class Compiled:
             result = self._replayed(trees, tree, call)
             if result is not MISS:
                 return result
-            if tree is not None and tree.paths >= settings.max_paths:
+            if tree is not None and tree.is_exhausted(settings.max_paths):
                 problem = f"takes more than {settings.max_paths} different courses; {tree.last_miss()}"
                 self._give_up(call.key, problem, None)
                 return self.function(*args, **kwargs)
+            if tree is not None and tree.paths >= KEPT:
+                tree = trees[trees.index(tree)] = tree.renewed()
             self._history.begins(self.function, call, trees, tree)
             if settings.stance != "default":
                 return self._not_recorded(args, kwargs)
@@ -181,7 +181,7 @@ class Compiled:
     def _recorded(self, call: Arguments, tree: Tree | None, commit: bool = True, exact: bool = False) -> Any:
         """The result by recording the call, which adds a path to the tree; no result and no effects unless commit."""
         key, tensors, started = call.key, call.tensors, time.perf_counter()
-        trace = CallTrace(f"compile({getattr(self.function, '__name__', 'compile')})")
+        trace = CallTrace(f"compile({getattr(self.function, '__name__', 'compile')})", self.backend != "numpy")
         trace.exact = exact or self._exact
         watched = watch(self.function, *call.objects, codes=self._codes)
         watched.variable = (
@@ -301,14 +301,15 @@ class Compiled:
         finally:
             call.restore()
 
-    def _program(self, graph: Graph) -> Program:
-        """The compiled form of a piece; one for all pieces of the same text."""
-        names = graph.names if isinstance(self.backend, Target) else ()
-        key = (graph, tuple(leaf.needs for leaf in graph.leaves), names)
+    def _program(self, graph: Graph, any_size: bool) -> Program:
+        """The compiled form of a piece; one for all pieces of the same text.  any_size: sizes follow from values, so a text serves where machine code would not."""
+        backend = "numpy" if any_size else self.backend
+        names = graph.names if isinstance(backend, Target) else ()
+        key = (graph, tuple(leaf.needs for leaf in graph.leaves), names, str(backend))
         found = self._programs.get(key)
         if found is None:
-            sizes = self._forms.of(graph) if self._forms is not None else None
-            found = self._programs[key] = Program(graph, self.backend, sizes, self._count)
+            sizes = self._forms.of(graph) if self._forms is not None and backend == "numpy" else None
+            found = self._programs[key] = Program(graph, backend, sizes, self._count)
         return found
 
     def _count(self) -> None:

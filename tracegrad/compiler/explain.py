@@ -254,8 +254,8 @@ def followed(
                 return steps, values
             if tree._run_step(step, env, call.tensors, draws) is None:
                 return None
-            values.append(guard.reader(tree._value(guard.node, env, call.tensors, draws)._data))
-            following = guard.children.get(values[-1])
+            following, value = tree.decide(guard, env, call.tensors, draws)
+            values.append(value)
             if following is None:
                 tree.missed = (guard, values[-1])
                 return None

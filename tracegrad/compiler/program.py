@@ -39,6 +39,8 @@ class Program:
     def __init__(
         self, graph: Graph, backend_name: str, sizes: Sizes | None = None, count: Callable[[], None] = int
     ) -> None:
+        if backend_name != "numpy" and any(n.op.value_dependent for n in graph.nodes if n.op is not None):
+            backend_name = "numpy"  # machine code has fixed sizes
         self.graph, self.backend_name, self.sizes, self._count = graph, backend_name, sizes, count
         self.follows, self.stages = followed_outputs(graph), Stages()
         self._backward: dict[tuple[int, ...], Backward] = {}

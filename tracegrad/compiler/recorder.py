@@ -56,6 +56,7 @@ class Trace:
 
     decides = False  # whether values may decide, each at every replay
     stops: tuple[type[BaseException], ...] = ()  # by which a recording is ended
+    counts = False  # whether values may decide how large a result is, with only its size compared at replays
     values_known = True  # False while the rules of a custom Function are recorded on stand-ins
 
     def leaf(self, data: np.ndarray[Any, Any], number: bool = False, needs: bool = False) -> Tensor:
@@ -231,6 +232,10 @@ class Trace:
                 "Use tg.where or another operator instead of Python control flow, or leave this part outside",
             )
         )
+
+    def leave_mask(self, t: Tensor) -> None:
+        """Called before the values of a mask decide how large a result is."""
+        self.leave(t, "a boolean mask index")
 
     def debug(self, message: Any) -> None:
         """Let the recording around this one print a message.  Raises TraceError where there is none that prints."""

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad.compiler.call_trace import NotCompilable, Read
+from tracegrad.compiler.call_trace import COUNT, NotCompilable, Read
 from tracegrad.compiler.effects import Ending
+from tracegrad.compiler.pieces import closed, inside
 from tracegrad.compiler.program import Program
 from tracegrad.compiler.quick import MISS
 from tracegrad.compiler.recorder import at
@@ -23,9 +24,13 @@ from tracegrad.compiler.watch import Surroundings
 from tracegrad.eager.generator import Generator, Rewinding
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.ir.graph import Graph
-from tracegrad.ir.node import BY_SEQUENCE, Node, make_leaf, make_node, tick
+from tracegrad.ir.node import BY_SEQUENCE, Node, tick
+from tracegrad.ir.op import REGISTRY
 
-ProgramOf = Callable[[Graph], Program]
+MACHINE_CODES = 8  # paths that differ only in how much masks select for which there is machine code
+KEPT = 256  # paths of one tree, whose masks may select ever other numbers of elements
+COUNTED = REGISTRY["counted"]
+ProgramOf = Callable[[Graph, bool], Program]
 
 
 class Guard:
@@ -44,6 +49,7 @@ class Step:
         self.piece: tuple[Program, list[Node], list[Node]] | None = None  # set as a whole: other threads may run it
         self.results: list[Node] = []  # of the ending, after outs: fresh copies where these are leaves
         self.live: set[Node] = set()  # what is needed after it, on any path
+        self.entry: Node | None = None  # the value of the guard before it, whose size is known from here on
         self.guard: Guard | None = None
         self.ending: Ending | None = None
 
@@ -98,6 +104,7 @@ class Tree:
         self.values = Values()
         self.root: Step | None = None
         self.paths = 0
+        self.courses: set[int] = set()  # the paths by what decided, but for how much masks select
         self.endings: list[Ending] = []
         self.generators: list[Generator] = []
         self.captured: list[tuple[Source, tuple[Any, ...]]] = []  # with shape, dtype and requires_grad
@@ -126,22 +133,26 @@ class Tree:
         first: dict[Node, int] = {}
         for node in path:
             own = known[node]
-            if own not in first:
+            if own not in first and own.op is not COUNTED:
                 first[own] = bisect_left(times, node.seq)
                 regions[first[own]].append(own)
+        entries = {known[n].inputs[0]: known[n] for n in path if n.op is COUNTED}
         results = [known[r] if isinstance(r, Node) else r for r in roots]
         needs = self._needs(regions, first, [known[r.node] for r in reads], results)
         root = step = self.root or Step()
+        any_size = False
         links: list[tuple[Guard, Any, Step]] = []  # made when all is complete: other threads may run the tree meanwhile
         for k, read in enumerate(reads):
-            self._extend(step, regions[k], needs[k], [])
+            self._extend(step, regions[k], needs[k], [], any_size)
             guard = step.guard = step.guard or Guard(known[read.node], read)
             following = guard.children.get(read.value)
             if following is None:
                 following = Step()
+                following.entry = entries.get(guard.node)
                 links.append((guard, read.value, following))
+            any_size = any_size or (read.kind is COUNT and self.paths >= len(self.courses) + MACHINE_CODES)
             step = following
-        self._extend(step, regions[-1], [], [r for r in results if isinstance(r, Node)])
+        self._extend(step, regions[-1], [], [r for r in results if isinstance(r, Node)], any_size)
         ending.take(step.results, results)
         step.ending = ending
         self.endings.append(ending)
@@ -149,6 +160,7 @@ class Tree:
             guard.children[value] = following
         self.root = root
         self.paths += 1
+        self.courses.add(hash(tuple([r.value for r in reads if r.kind is not COUNT])))
         self.writes = self.writes or bool(ending.writes)
         self._note_lives(reads)
 
@@ -194,7 +206,7 @@ class Tree:
             use(node, len(regions) - 1)
         return [sorted(region, key=BY_SEQUENCE) for region in found]
 
-    def _extend(self, step: Step, region: list[Node], needed: list[Node], results: list[Node]) -> None:
+    def _extend(self, step: Step, region: list[Node], needed: list[Node], results: list[Node], any_size: bool) -> None:
         """Let the step's program make what a path needs."""
         step.defined.update(region)
         have = set(step.outs)
@@ -207,7 +219,7 @@ class Tree:
         outs = sorted([*step.outs, *missing], key=BY_SEQUENCE)
         outputs = [*outs, *own]
         ins = self._ins(step, outputs)
-        program = self.program_of(_closed(ins, outputs, self._names(ins)))
+        program = self.program_of(closed(ins, outputs, self._names(ins)), any_size)
         step.results = own
         step.piece = (program, ins, outs)
 
@@ -227,9 +239,9 @@ class Tree:
 
     def _ins(self, step: Step, outputs: list[Node]) -> list[Node]:
         """What the program reads: leaves, and what earlier steps made; in the order of first use."""
-        inside = _inside(outputs, lambda n: n in step.defined or n in self.values.constant)
+        between = inside(outputs, lambda n: n in step.defined or n in self.values.constant)
         found: dict[Node, None] = {}
-        for node in inside:
+        for node in between:
             for i in node.inputs:
                 if isinstance(i, Node) and i not in step.defined and i not in self.values.constant:
                     found[i] = None
@@ -250,6 +262,7 @@ class Tree:
                 live = set(step.ending.from_before)
             step.live |= live
             live = (set(step.live) - set(step.outs)) | set(step.ins)
+            live.discard(step.entry)  # type: ignore[arg-type]
             if step.guard is not None and step.guard.node not in step.outs:
                 live.add(step.guard.node)
 
@@ -269,7 +282,8 @@ class Tree:
     def run(self, arguments: list[Tensor], drawn: Sequence[Tensor] = ()) -> Any:
         """The function's result after its effects, or MISS where a value leads to what has not been recorded; then nothing has changed."""
         draws, env, step, begun = Draws(drawn), {}, self.root, tick()
-        assert step is not None
+        if step is None:
+            return MISS
         while True:
             made = self._run_step(step, env, arguments, draws)
             if made is None:  # another thread has added a path that needs more of the steps before
@@ -278,8 +292,7 @@ class Tree:
             guard = step.guard
             if guard is None:
                 break
-            value = guard.reader(self._value(guard.node, env, arguments, draws)._data)
-            following = guard.children.get(value)
+            following, value = self.decide(guard, env, arguments, draws)
             if following is None:
                 draws.give_back()
                 self.missed = (guard, value)
@@ -290,6 +303,17 @@ class Tree:
         if step.ending.draws:
             draws.key(step.ending.draws - 1, self.generators)
         return step.ending.finish(made, env, arguments, begun)
+
+    def decide(
+        self, guard: Guard, env: dict[Node, Tensor], arguments: list[Tensor], draws: Draws
+    ) -> tuple[Step | None, Any]:
+        """The step where a guard leads, None where that is not known, and the value that decides."""
+        read = self._value(guard.node, env, arguments, draws)
+        value = guard.reader(read._data)
+        following = guard.children.get(value)
+        if following is not None and following.entry is not None:
+            env[following.entry] = read
+        return following, value
 
     def _run_step(
         self, step: Step, env: dict[Node, Tensor], arguments: list[Tensor], draws: Draws
@@ -335,6 +359,17 @@ class Tree:
         """Whether an argument shows memory of another one that a path writes."""
         return self.writes and any(ending.conflict(arguments) for ending in self.endings)
 
+    def is_exhausted(self, limit: int) -> bool:
+        """Whether more than so many courses have been taken; how much a mask selects is none, though it may come with ever new ones."""
+        by_size = self.missed is not None and self.missed[0].kind is COUNT
+        return len(self.courses) >= (2 * limit if by_size else limit)
+
+    def renewed(self) -> Tree:
+        """An empty tree in the place of one with many sizes."""
+        made = Tree(self.watched, self.program_of)
+        made.names, made.courses = self.names, self.courses
+        return made
+
     def last_miss(self) -> str:
         """Where the last call left what has been recorded, for messages."""
         assert self.missed is not None
@@ -350,25 +385,3 @@ class Tree:
             yield step
             if step.guard is not None:
                 stack.extend(reversed(step.guard.children.values()))
-
-
-def _closed(inputs: list[Node], outputs: list[Node], names: Iterable[str]) -> Graph:
-    """The nodes between inputs and outputs as a graph of its own: over leaves, whatever the inputs are elsewhere."""
-    made = {n: make_leaf(n.type, needs=n.needs) for n in inputs}
-    for node in _inside(outputs, lambda n: n not in made):
-        sources = tuple([made[i] if isinstance(i, Node) else i for i in node.inputs])
-        kind = node.dtype if isinstance(node.dtype, tuple) else node.type
-        made[node] = make_node(node.op, sources, node.attrs, kind, needs=node.needs, extra=node.extra)
-    return Graph([made[n] for n in inputs], [made[n] for n in outputs], names=names)
-
-
-def _inside(roots: Iterable[Node], belongs: Callable[[Node], bool]) -> list[Node]:
-    """The roots and what they are computed from, as far as it belongs, in program order."""
-    seen: set[Node] = set()
-    stack = [r for r in roots if belongs(r)]
-    while stack:
-        node = stack.pop()
-        if node not in seen:
-            seen.add(node)
-            stack.extend(i for i in node.inputs if isinstance(i, Node) and i not in seen and belongs(i))
-    return sorted(seen, key=BY_SEQUENCE)

@@ -65,6 +65,8 @@ def _lines(step: Step, names: dict[Program, str], values: dict[Node, str], lines
             lines.append(f"{indent}...{where}")
             return
         for value, child in guard.children.items():
+            if child.entry is not None:
+                values[child.entry] = _name(guard.node, values)
             lines.append(f"{indent}if {_test(guard.kind, _name(guard.node, values), value)}:{where}")
             _lines(child, names, values, lines, depth + 1)
         lines.append(f"{indent}raise NotRecorded")
@@ -75,6 +77,8 @@ def _test(kind: str, name: str, value: object) -> str:
     """The condition under which a value that was read leads on."""
     if isinstance(value, bool):
         return name if value else f"not {name}"
+    if kind == "count":
+        return f"{name}.shape == {value}"
     return (
         f"{kind}({name}) == {value}"
         if isinstance(value, int)

@@ -14,7 +14,10 @@ from tracegrad.eager.tensor import handle
 from tracegrad.ir.graph import Graph, attribute_key
 from tracegrad.ir.literals import literal_key
 from tracegrad.ir.node import Node, make_leaf, make_node
+from tracegrad.ir.op import Op, result_types
 from tracegrad.ir.types import Type
+
+SOME = 5  # stands for a size that depends on values
 
 
 class Source(NamedTuple):
@@ -51,6 +54,7 @@ class Values:
         self.sources: dict[Node, Source] = {}
         self.constant: set[Node] = set()  # computed from nothing: each program makes them itself
         self._nodes: dict[Any, Node] = {}
+        self._sized: set[Any] = set()  # operators with several results that are as large as values say
 
     def leaf(self, source: Source, like: Node) -> Node:
         """The node of a source."""
@@ -88,20 +92,32 @@ class Values:
         for node in nodes:
             assert node.op is not None
             inputs = tuple([known[i] if isinstance(i, Node) else i for i in node.inputs])
+            kind: Any = node.dtype if isinstance(node.dtype, tuple) else Type(node.shape, node.dtype)
+            if node.op.value_dependent or inputs[:1] in self._sized:
+                kind = _of_any_size(node.op, inputs, node.attrs)
             key = (
                 node.op,
                 tuple([i if isinstance(i, Node) else literal_key(i) for i in inputs]),
                 tuple(map(attribute_key, node.attrs)),
-                node.shape,
-                node.dtype,
+                kind,
                 node.needs,
             )
             found = self._nodes.get(key)
             if found is None:
-                kind = node.dtype if isinstance(node.dtype, tuple) else Type(node.shape, node.dtype)
                 found = self._nodes[key] = make_node(
                     node.op, inputs, node.attrs, kind, needs=node.needs, extra=node.extra
                 )
+                if node.op.value_dependent and node.op.several():
+                    self._sized.add((found,))
                 if all(i in self.constant for i in inputs if isinstance(i, Node)):
                     self.constant.add(found)
             known[node] = found
+
+
+def _of_any_size(op: type[Op], inputs: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
+    """The type of what is as large as values say, the same for all of them: a size that no pass takes for a special one stands for it."""
+    if op.name == "project":
+        return inputs[0].types[attrs[0]]
+    types = result_types(op.type_rule(tuple([i.type if isinstance(i, Node) else None for i in inputs]), attrs))
+    sized = tuple([Type(tuple([SOME if n < 0 else n for n in t.shape]), t.dtype) for t in types])
+    return sized if op.several() else sized[0]

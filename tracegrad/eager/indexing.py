@@ -23,7 +23,7 @@ from tracegrad.eager.views import base_of, refuse_shared, shows_twice
 from tracegrad.errors import ArgumentError, ArgumentValueError, IndexingError, ShapeError, TracegradError, explain
 from tracegrad.ir.types import Type
 from tracegrad.ops.index import indexed_shape
-from tracegrad.ops.masks import SMALL, number_of, put_under_mask, read_mask
+from tracegrad.ops.masks import SMALL, mask_positions, number_of, put_under_mask, read_mask
 
 Array = np.ndarray[Any, Any]
 Advanced = list[tuple[int, Tensor]]  # axis of the view, and the positions or the mask there
@@ -279,7 +279,7 @@ def _positions(x: Tensor, advanced: Advanced) -> tuple[tuple[int, ...], list[Ten
         found = [part]
         if part._data.dtype == BOOL:
             _check_mask(x, dim, part)
-            found = [handle(a, None) for a in np.nonzero(read_mask(part))]
+            found = [p if isinstance(p, Tensor) else handle(p, None) for p in mask_positions(T, part)]
         dims += range(dim, dim + len(found))
         positions += found
     return tuple(dims), positions

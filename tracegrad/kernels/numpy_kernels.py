@@ -78,7 +78,7 @@ LATER = {
     for module, names in {
         "ordering": (
             "sort topk kthvalue median_dim median mode cummax cummin linear_recurrence cumsum cumprod logaddexp logcumsumexp searchsorted roll "
-            "unique_positions bincount histc take"
+            "unique_positions bincount repeated_positions histc take"
         ),
         "folded_scatters": "scatter_reduce",
         "elementwise": "relu leaky_relu choose hypot floor_divide trunc_divide fmod remainder check_divisor nan_to_num lerp huber softshrink",

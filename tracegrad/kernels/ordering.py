@@ -313,11 +313,21 @@ def unique_positions(x: Array, dim: int, in_order: bool) -> tuple[Array, Array, 
 
 def bincount(x: Array, weights: Any, minlength: int) -> Array:
     """How often each number occurs, or the sums of the weights there."""
+    try:
+        found = np.bincount(x, weights, minlength)
+    except ValueError:
+        raise RuntimeError("bincount only supports 1-d non-negative integral inputs.") from None
     if weights is None:
-        return np.bincount(x, minlength=minlength)
-    return np.bincount(x, weights, minlength).astype(
-        weights.dtype if weights.dtype == np.float32 else np.float64, copy=False
-    )
+        return found
+    return found.astype(weights.dtype if weights.dtype == np.float32 else np.float64, copy=False)
+
+
+def repeated_positions(counts: Array) -> Array:
+    """0 counts[0] times, 1 counts[1] times and so on, in the dtype of the counts."""
+    try:
+        return np.repeat(np.arange(counts.size, dtype=counts.dtype), counts)
+    except ValueError:
+        raise RuntimeError("repeat_interleave: repeats can not be negative") from None
 
 
 def histc(x: Array, bins: int, low: float, high: float) -> Array:

@@ -246,24 +246,25 @@ def _each_repeated(F: Ops, x: Any, count: int, axis: int) -> Value:
 
 
 def _positions(F: Ops, repeats: Any, size: int | None) -> Any:
-    """0 repeats[0] times, 1 repeats[1] times ..., as an array.  Refused while recording: their number depends on values."""
+    """0 repeats[0] times, 1 repeats[1] times ...  Raises RuntimeError for a negative count, and where they are not `size`."""
     t = F.type(repeats)
     if t.dtype.kind not in "iu":
         raise NotSupportedError(explain("repeat_interleave", "not implemented for counts of this dtype", repeats=t))
     counts = read_mask(repeats)
     if counts.size and counts.min() < 0:
         raise ShapeError(explain("repeat_interleave", "repeats can not be negative"))
-    if size is not None and counts.sum() != size:
+    found = F.repeated_positions(repeats)
+    if size is not None and F.shape(found) != (size,):
         problem = "allocated size does not match required size"
-        raise ShapeError(explain("repeat_interleave", problem, output_size=size, needed=int(counts.sum())))
-    return F.repeated_positions(repeats)
+        raise ShapeError(explain("repeat_interleave", problem, output_size=size, needed=F.shape(found)[0]))
+    return found
 
 
 class RepeatedPositions(Op):
     """0 x[0] times, 1 x[1] times and so on.  Shape: (n,) -> (sum(x),), x's dtype.  Not for recorded code."""
 
     value_dependent, quiet, function, method, nondiff_outputs = True, True, False, False, ("out",)
-    numpy = "np.repeat(np.arange({x}.size, dtype={x}.dtype), {x})"
+    numpy = "K.repeated_positions({x})"
     samples = ()  # the shape of its result depends on values
 
     @staticmethod

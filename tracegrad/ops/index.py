@@ -188,7 +188,7 @@ class IndexPut(Op):
             if is_mask and len(indices) == 1 and is_recorded(i) and F.shape(i):
                 _check_put_dtype(F.type(input), F.type(values))
                 return put_under_mask(F, input, i, values, 0, bool(accumulate))
-            positions += mask_positions(i) if is_mask else [i]
+            positions += mask_positions(F, i) if is_mask else [i]
         if any(size_of(F.shape(i)) and not n for i, n in zip(positions, shape, strict=False)):
             raise IndexingError(
                 explain("index_put", "index is out of bounds for dimension with size 0", input=F.type(input))

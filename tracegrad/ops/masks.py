@@ -21,7 +21,7 @@ UNKNOWN = -1  # a size that depends on values
 
 
 def read_mask(mask: Any) -> np.ndarray[Any, Any]:
-    """The values of a mask, which decide about shapes; refused while recording.  Raises NotSupportedError for a graph node."""
+    """The values of a mask, which decide about shapes; a recording notes that, or refuses it.  Raises NotSupportedError for a graph node."""
     data = getattr(mask, "_data", mask)
     if not isinstance(data, np.ndarray):
         raise NotSupportedError(
@@ -30,13 +30,17 @@ def read_mask(mask: Any) -> np.ndarray[Any, Any]:
             )
         )
     if local.trace is not None:
-        local.trace.leave(mask, "a boolean mask index")
+        local.trace.leave_mask(mask)
     return data
 
 
-def mask_positions(mask: Any) -> list[Any]:
-    """The positions where a mask is true, one index per axis.  Refused while recording: their number depends on values."""
-    return list(np.nonzero(read_mask(mask)))
+def mask_positions(F: Ops, mask: Any) -> list[Any]:
+    """The positions where a mask is true, one index per axis: arrays, or Tensors in a recording that counts them."""
+    data = read_mask(mask)
+    if local.trace is None or not local.trace.counts or data is mask:
+        return list(np.nonzero(data))
+    found = F.nonzero(mask)
+    return [F.select(found, dim=1, index=i) for i in range(data.ndim)]
 
 
 def is_recorded(mask: Any) -> bool:
@@ -86,6 +90,19 @@ def put_under_mask(F: Ops, x: Any, mask: Any, values: Any, dim: int, accumulate:
     if behind:
         mask = F.reshape(mask, shape=(*own, *(1,) * behind))
     return F.where(mask, F.add(x, values) if accumulate else values, x)
+
+
+class Counted(Op):
+    """x as large as it was when it was recorded: what stands behind an operator whose result is as large as values say.  Shape: (*a) -> (*a)."""
+
+    function, method, nondiff_outputs, quiet = False, False, ("out",), True
+    numpy = jax = "{x}.copy()"
+    samples = ()  # a part of recordings, between their programs
+
+    @staticmethod
+    def infer(x: Type) -> Type:
+        """x's type."""
+        return x
 
 
 class IndexMask(Op):

@@ -69,7 +69,7 @@ DEFINED: dict[str, str] = {
     "loops": "while_backward while_loop",
     "losses": "binary_cross_entropy_with_logits mse_loss nll_loss",
     "low_rank": "lobpcg pca_lowrank svd_lowrank",
-    "masks": "index_mask index_mask_backward mask_put masked_fill masked_select masked_select_node",
+    "masks": "counted index_mask index_mask_backward mask_put masked_fill masked_select masked_select_node",
     "matrices": (
         "inverse linalg_inv linalg_inv_ex linalg_inv_node linalg_matrix_exp linalg_solve linalg_solve_ex "
         "linalg_solve_node lu_info matrix_exp matrix_power "

@@ -135,7 +135,7 @@ class MaskedScatter(Composite):
             return F.where(where, in_order_of(F, where, flat, 0), x)
         if not shape:
             x, where = F.reshape(x, shape=(1,)), F.reshape(where, shape=(1,))
-        positions = mask_positions(where)
+        positions = mask_positions(F, where)
         count, have = len(positions[0]), size_of(F.shape(source))
         if count > have:
             problem = f"Number of elements of source ({have}) < number of ones in mask ({count})"
