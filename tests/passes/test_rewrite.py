@@ -8,7 +8,7 @@ from tests.passes.helpers import leaf
 from tracegrad.ir.builder import B
 from tracegrad.ir.graph import Graph
 from tracegrad.passes import optimise, simplify
-from tracegrad.passes.rewrite import Rewriter, RuleSet, by_signature, rewrite
+from tracegrad.passes.rewrite import FARTHEST, Rewriter, RuleSet, by_signature, rewrite, settled_nodes
 from tracegrad.passes.rules import Rewrite, Rule
 
 SINES = Rule("sin(neg x) -> neg(sin x)", lambda F, x: F.sin(F.neg(x)), lambda F, x: F.neg(F.sin(x)),
@@ -117,3 +117,32 @@ def test_a_count_that_half_precision_cannot_hold_is_no_factor(count, fires):
     x = leaf((1,), "float16")
     graph = Graph([x], [B.sum(B.broadcast_to(x, shape=(count,)), dim=None, keepdim=False)])
     assert (simplify(graph) is not graph) == fires
+
+
+def test_what_a_rule_makes_is_settled_in_the_same_round():
+    rounds = []
+    x = leaf((3,))
+    graph = Graph([x], [B.exp(B.cos(B.neg(B.neg(x))))])
+    twice = Rule("neg(neg x) -> cos(cos x)", lambda F, x: F.neg(F.neg(x)), lambda F, x: F.cos(F.cos(x)),
+                 stage="simplify", exactness="exact", examples=())  # fmt: skip
+    look = Rewrite("look", lambda F, node, uses: rounds.append(node), roots=("exp",), stage="simplify",
+                   exactness="exact", examples=())  # fmt: skip
+    after = rewrite(graph, [COSINES, twice, look], "simplify")
+    assert [n.op.name for n in after.nodes] == ["sin", "sin", "sin", "exp"]
+    assert rounds == [after.nodes[-1]]
+
+
+def test_a_settled_node_is_asked_again_near_to_a_change_only():
+    asked = []
+    x = leaf((3,))
+    value = B.cos(x)
+    for _ in range(20):
+        value = B.exp(value)
+    graph = Graph([x], [value])
+    look = Rewrite("look", lambda F, node, uses: asked.append(node), roots=("exp",), stage="simplify",
+                   exactness="exact", examples=())  # fmt: skip
+    rules = RuleSet((look, COSINES), "simplify")
+    settled_nodes(graph, rules).update(n for n in graph.nodes if n.op.name == "exp")
+    after = Rewriter(rules, "simplify").run(graph)
+    assert after.nodes[0].op.name == "sin"
+    assert asked == list(after.nodes[1 : FARTHEST + 1])

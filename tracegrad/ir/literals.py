@@ -105,4 +105,6 @@ def is_number(value: Any) -> bool:
 
 def literal_key(value: Any) -> Any:
     """A hashable value that is equal for equal literals of equal type, and for one and the same object otherwise."""
+    if value.__class__ is float and value and value == value:  # all but 0.0, -0.0 and nan
+        return value, float
     return literal_text(value) if is_literal(value) else ("object", id(value))

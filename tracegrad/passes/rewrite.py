@@ -11,7 +11,7 @@ from tracegrad.ir.builder import Builder, build
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node, make_node, tick
 from tracegrad.ir.op import Op
-from tracegrad.passes.patterns import Signature, kind_of, signature
+from tracegrad.passes.patterns import Signature, signature
 from tracegrad.passes.rules import AnyRule
 
 Change = Callable[[Node], Any]
@@ -19,11 +19,7 @@ _new = object.__new__
 MOST_REWRITES = 200  # of one node: far more than any chain of rules that ends
 _BY_SIGNATURE, _SETTLED = "_by_signature", "_settled"  # where passes remember something beside a graph
 MOST_SIGNATURES = 20_000  # kept in a RuleSet
-
-
-def same_kind(new: Any, old: Any) -> bool:
-    """Whether two inputs are the same to a signature."""
-    return new is old or kind_of(new) == kind_of(old)
+FARTHEST = 4  # nodes from the root of a pattern to the deepest that it describes
 
 
 def remake(op: type[Op], inputs: tuple[Any, ...], attrs: tuple[Any, ...], location: Any) -> Node:
@@ -42,54 +38,55 @@ def on(node: Node, inputs: tuple[Any, ...]) -> Node:
     needs = False
     for new, old in zip(inputs, node.inputs, strict=True):
         if new.__class__ is Node:
-            needs = needs or new.needs
-        if new is not old and not (
-            new.__class__ is Node and old.__class__ is Node and new.shape == old.shape and new.dtype == old.dtype
-        ):
-            return remake(node.op, inputs, node.attrs, node.extra)
+            if new.needs:
+                needs = True
+            if new is old or (old.__class__ is Node and new.shape == old.shape and new.dtype == old.dtype):
+                continue
+        elif new is old:
+            continue
+        return remake(node.op, inputs, node.attrs, node.extra)
     made = _new(Node)
-    made.op, made.inputs, made.attrs, made.saved, made.shape, made.dtype = (
-        node.op,
-        inputs,
-        node.attrs,
-        None,
-        node.shape,
-        node.dtype,
-    )
-    made.seq, made.needs, made.extra = tick(), needs, node.extra
+    made.op, made.inputs = node.op, inputs
+    made.attrs, made.saved = node.attrs, None
+    made.shape, made.dtype = node.shape, node.dtype
+    made.seq, made.needs = tick(), needs
+    made.extra = node.extra
     return made
 
 
 def transform(
-    graph: Graph,
-    change: Change,
-    among: Collection[Node] | None = None,
-    origins: dict[Node, Node] | None = None,
-    possible: Collection[Node] | None = None,
+    graph: Graph, change: Change, among: Collection[Node] | None = None, origins: dict[Node, Node] | None = None
 ) -> Graph:
     """The graph with every node, rebuilt where its inputs changed, replaced by `change(node)`.
 
     Leaves stay the same nodes, and so does everything that does not change; the graph itself is returned when nothing does.  Operators with side effects
-    keep their order.  `change` is asked only of the nodes in `among`, if it is given, and of those that are rebuilt, which `origins` gets with the nodes that
-    they stand for; of these only where there was a rule (`possible`) or an input is of another kind now.
+    keep their order.  `change` is asked only of the nodes in `among`, if it is given, and of those that are rebuilt near to a change, which `origins` gets
+    with the nodes that they stand for.
     """
     values: dict[Any, Any] = {}
+    near: dict[Any, int] = {}  # how far a change is from the nodes that come after it
+    settled = list(graph.__dict__.get(_SETTLED, {}).values())
     for node in graph.nodes:
-        here = node
+        here, asked = node, among is None or node in among
         if values:
             inputs = tuple([values.get(i, i) if i.__class__ is Node else i for i in node.inputs])
-            if any(map(is_not, inputs, node.inputs)) or not node.op.pure:  # type: ignore[union-attr]
+            if inputs != node.inputs or not node.op.pure:  # type: ignore[union-attr]
                 here = on(node, inputs)
                 if origins is not None:
                     origins[here] = node
-                if possible is not None and node not in possible and all(map(same_kind, inputs, node.inputs)):
-                    values[node] = here
-                    continue
-        if here is node and among is not None and node not in among:
-            continue
-        result = change(here)
+                distance = min([near[i] for i in inputs if i in near], default=FARTHEST)
+                if distance < FARTHEST:
+                    near[here] = distance + 1
+                    asked = True
+                else:
+                    for done in settled:
+                        if node in done:
+                            done.add(here)
+        result = change(here) if asked else here
         if result is not node:
             values[node] = result
+            if result is not here:
+                near[result] = 0
     if not values:
         return graph
     outputs = [values.get(o, o) if isinstance(o, Node) else o for o in graph.outputs]
@@ -145,37 +142,53 @@ class Rewriter:
         self._settled: set[Node] = set()
         self._origins: dict[Node, Node] = {}  # of this round: a rebuilt node -> the one for which it stands
         self._asked = False  # whether a rule has asked who else reads a value, so that its answer may change
+        self._doubtful: set[Node] = set()  # of this round: the nodes at which one has
+        self._depth = 0
 
     def run(self, graph: Graph) -> Graph:
-        """The graph after as many rounds as change something."""
+        """The graph after as many rounds as change something.  What rules make is settled at once; who reads a value is known anew in each round."""
+        self._settled = settled_nodes(graph, self.rules)
+        suspects = self.rules.suspects(graph) - self._settled
         for _ in range(MOST_REWRITES):
-            self._settled = settled_nodes(graph, self.rules)
-            possible = self.rules.suspects(graph)
-            suspects = possible - self._settled
             if not suspects:
                 return graph
-            self.graph, self._counts = graph, None
+            self.graph, self._counts, self._doubtful = graph, None, set()
             self._origins.clear()
-            after = transform(graph, self.settle, suspects, self._origins, possible)
+            after = transform(graph, self.settle, suspects, self._origins)
             if after is graph:
                 return graph
-            graph = after
+            graph, suspects = after, self._doubtful
         raise PassError(explain(self.stage, f"the rules do not come to an end; fired: {self.log}"))
 
     def settle(self, node: Node) -> Any:
         """`node`, or what the rules make of it."""
-        if not self.rules.fitting(signature(node)):
+        if node.op is None or not self.rules.fitting(signature(node)):
             return node
-        for _ in range(MOST_REWRITES):
+        self._depth += 1
+        for _ in range(MOST_REWRITES if self._depth < MOST_REWRITES else 0):
+            started = tick()
             after = self.once(node)
             if after is None:
+                self._depth -= 1
                 return node
-            counts = self.counts
-            counts[after] = counts.get(after, 0) + self._read(node)
-            node = after
+            reads = self._read(node)
+            node = self._inside(after, started, {}) if after.seq > started else after
+            self.counts[node] = self.counts.get(node, 0) + reads
             if node.op is None:
+                self._depth -= 1
                 return node
         raise PassError(explain(self.stage, f"the rules do not come to an end at {describe(node)}; fired: {self.log}"))
+
+    def _inside(self, node: Node, started: int, known: dict[Node, Node]) -> Node:
+        """A node that a rule has just made, over what the rules make of those that it has made below."""
+        inputs = []
+        for i in node.inputs:
+            if i.__class__ is Node and i.seq > started:
+                if i not in known:
+                    known[i] = self.settle(self._inside(i, started, known))
+                i = known[i]
+            inputs.append(i)
+        return on(node, tuple(inputs)) if any(map(is_not, inputs, node.inputs)) else node
 
     def once(self, node: Node) -> Node | None:
         """The first replacement that a rule offers."""
@@ -197,7 +210,9 @@ class Rewriter:
                 raise PassError(explain(self.stage, f"rule {rule.name!r} left {shown} where {describe(node)} stood"))
             self.log[rule.name] = self.log.get(rule.name, 0) + 1
             return after
-        if not self._asked:
+        if self._asked:
+            self._doubtful.add(node)
+        else:
             self._settled.add(node)
         return None
 
