@@ -4,6 +4,8 @@ import pytest
 
 import tracegrad as tg
 from tracegrad.compiler import recorder
+from tracegrad.compiler.plain import kernel
+from tracegrad.ir.op import REGISTRY
 
 X = [0.5, -1.0, 2.0]
 PROGRAMS = {
@@ -45,3 +47,15 @@ def test_operators_under_no_grad_pass_no_derivative():
     x = tg.tensor(X, requires_grad=True)
     tg.compile(f)(x).backward()
     assert x.grad.tolist() == [v * v for v in X]
+
+
+@pytest.mark.parametrize("name", ["add", "sub", "mul", "div", "exp", "gt", "maximum"])
+def test_ordinary_arithmetic_is_recorded_in_the_quick_way(name):
+    assert kernel(REGISTRY[name]) is not None
+
+
+def test_what_an_operator_refuses_of_other_dtypes_is_refused_still():
+    f = tg.compile(lambda x, y: x - y)
+    f(tg.ones(2), tg.ones(2))
+    with pytest.raises(RuntimeError, match="bool"):
+        f(tg.tensor([True]), tg.tensor([True]))

@@ -14,9 +14,11 @@ from tracegrad.config import local
 from tracegrad.dtypes import F32, F64
 from tracegrad.eager.dispatch import has_rules
 from tracegrad.eager.tensor import Parameter, Tensor, handle
+from tracegrad.errors import TracegradError
 from tracegrad.ir.node import Node, tick
 from tracegrad.ir.op import Op
 from tracegrad.ir.raw import raw
+from tracegrad.ir.types import Type
 
 _SILENT = contextvars.copy_context()
 _SILENT.run(np.seterr, all="ignore")
@@ -29,14 +31,24 @@ _kernels: dict[type[Op], Any] = {}
 def kernel(op: type[Op]) -> Any:
     """(function on arrays, whether the result is bool, whether it has rules, whether a number may come first) for an operator that `record_plain` takes; None for all others."""
     promoted = op.elementwise and op.promotion in ("arithmetic", "float", "compare") and not op.promoted
-    known = (
-        op.check_operands is None and not (op.value_dependent or op.view or op.variadic) and op.pure and bool(op.numpy)
-    )
+    known = not (op.value_dependent or op.view or op.variadic) and op.pure and bool(op.numpy)
     found = None
-    if promoted and known and not op.attrs and not op.several() and not any(i.endswith("?") for i in op.inputs):
+    if op.attrs or op.several() or any(i.endswith("?") for i in op.inputs):
+        known = False
+    if promoted and known and takes_floats(op):
         found = raw(op), op.promotion == "compare", has_rules(op), not op.tensor_first
     _kernels[op] = found
     return found
+
+
+def takes_floats(op: type[Op]) -> bool:
+    """Whether the operator has nothing against operands of the dtypes that are recorded here."""
+    try:
+        for d in (F32, F64) if op.check_operands is not None else ():
+            op.check_operands(*[Type((), d)] * len(op.inputs))
+    except TracegradError:
+        return False
+    return True
 
 
 def record_plain(trace: Any, op: type[Op], args: tuple[Any, ...], location: Callable[[], Any]) -> Tensor | None:
