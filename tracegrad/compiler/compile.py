@@ -154,7 +154,7 @@ class Compiled:
                 self._give_up(call.key, problem, None)
                 return self.function(*args, **kwargs)
             if tree is not None and tree.paths >= KEPT:
-                tree = trees[trees.index(tree)] = tree.renewed()
+                trees[trees.index(tree)] = tree = tree.renewed()
             self._history.begins(self.function, call, trees, tree)
             if settings.stance != "default":
                 return self._not_recorded(args, kwargs)
