@@ -21,6 +21,7 @@ from tests.compiler.corpus.pending import PENDING
 
 CATEGORIES = (
     "control_flow",
+    "decisions",
     "values",
     "training",
     "any_order",
