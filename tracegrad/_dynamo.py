@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from tracegrad.compiler import compile, mark_dynamic  # noqa: A004  (torch's name)
+from tracegrad.compiler.marks import mark_static, maybe_mark_dynamic
 from tracegrad.compiler.names import (
     allow_in_graph,
     assume_constant_result,
@@ -43,8 +44,6 @@ def explain(f: Callable[..., Any], *extra_args: Any, **extra_kwargs: Any) -> Any
 
     return of(*extra_args, **extra_kwargs) if extra_args or extra_kwargs else of
 
-
-mark_static = maybe_mark_dynamic = mark_dynamic
 
 __all__ = [
     "OptimizedModule",

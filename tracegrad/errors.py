@@ -83,6 +83,10 @@ class TraceError(TracegradError, RuntimeError):
     """Code that is being recorded did something that a recording cannot represent."""
 
 
+class ConstraintViolationError(TraceError):
+    """A size that `mark_dynamic` says may change is a constant of the function, or not one of those that were promised."""
+
+
 class StrictError(TraceError):
     """A function compiled with strict=True does not do what it does uncompiled."""
 

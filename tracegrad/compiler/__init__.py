@@ -3,7 +3,8 @@
 import tracegrad.export  # noqa: F401  (gives graphs to_json, to_python, ...)
 from tracegrad.compiler import names
 from tracegrad.compiler.compile import Compiled
-from tracegrad.compiler.front import compile, mark_dynamic  # noqa: A004  (torch's name)
+from tracegrad.compiler.front import compile  # noqa: A004  (torch's name)
+from tracegrad.compiler.marks import mark_dynamic
 from tracegrad.compiler.names import *  # noqa: F403
 from tracegrad.compiler.replay import capture
 from tracegrad.config import local

@@ -8,7 +8,7 @@ function reads of them is watched as if the function had captured them.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
@@ -62,6 +62,7 @@ class Arguments:
         "objects",
         "tensors",
     )
+    instead: Mapping[int, int] = {}  # ints that stand for others in one more recording
 
     def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.args, self.kwargs = args, kwargs
@@ -258,6 +259,8 @@ class _Filling:
         kind: Any = type(value)
         if isinstance(value, Tensor):
             return self._tensor(value)
+        if kind is int:
+            return self.arguments.instead.get(value, value)
         if value is None or id(value) in self.known or isinstance(value, COMPARED):
             return value
         if isinstance(value, (float, np.floating, np.ndarray)) or is_array(kind):

@@ -11,20 +11,18 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from tracegrad.backends.base import Target
 from tracegrad.backends.base import backend as find_backend
 from tracegrad.compiler.arguments import Arguments
 from tracegrad.compiler.call_trace import CallTrace, NotCompilable
 from tracegrad.compiler.collection import no_collection
 from tracegrad.compiler.effects import Ending, by_operators, ending_of, grads_looked_at
 from tracegrad.compiler.explain import Explanation, explanation
-from tracegrad.compiler.generalise import Forms
 from tracegrad.compiler.history import History, title
 from tracegrad.compiler.host import hosting
 from tracegrad.compiler.log import log
 from tracegrad.compiler.places import Replaced, changing, decided_by, settle
 from tracegrad.compiler.profile import Profile, profile_of
-from tracegrad.compiler.program import Program
+from tracegrad.compiler.programs import Programs
 from tracegrad.compiler.quick import quick_call
 from tracegrad.compiler.quick_calls import QuickCalls
 from tracegrad.compiler.recent import Recent
@@ -42,7 +40,6 @@ ENTRIES_PER_SIGNATURE = 64  # recordings that differ in what the function reads 
 SIGNATURES = 256  # signatures whose programs are kept (a quarter for JAX, where each has machine code of its own)
 ALL: weakref.WeakSet[Any] = weakref.WeakSet()  # the compiled functions that there are
 QUICK = 4  # generated call paths that are tried before all others
-FORMS = 256  # forms of graphs whose texts are kept, to serve other sizes
 
 
 class Compiled:
@@ -60,9 +57,7 @@ class Compiled:
         self.function, self.backend, self.dynamic = function, backend, dynamic
         own = SIGNATURES if backend == "numpy" else SIGNATURES // 4
         self._trees: Recent[Any, list[Tree]] = Recent(own)
-        self._forms = Forms(FORMS) if dynamic is not False else None
-        self._programs: weakref.WeakValueDictionary[Any, Program] = weakref.WeakValueDictionary()  # those in use
-        self._compilations = 0
+        self._programs = Programs(backend, dynamic)
         self._quick: tuple[Callable[[Any, Any], Any], ...] = ()  # the paths of the signatures that were used last
         self._quicks = QuickCalls(own)
         self._lock = threading.RLock()
@@ -243,7 +238,7 @@ class Compiled:
         self._steady |= decided_by(trace)
         watched.variable -= self._steady
         watched.note_tensors(trace.captured)
-        tree = Tree(watched, self._program)
+        tree = Tree(watched, self._programs.of)
         tree.names = call.names(self.function)
         return tree
 
@@ -256,7 +251,8 @@ class Compiled:
         with no_collection():
             if not trace.decisions:
                 roots = trace.recorded.roll(list(sources), roots, str(self.backend))
-            tree.add(sources, trace.decisions, ending, roots, trace.recorded.found)
+            with self._programs.of_call(self, call, tree, trace):
+                tree.add(sources, trace.decisions, ending, roots, trace.recorded.found)
         trees = self._trees.use(call.key, list)
         if tree not in trees:
             trees.append(tree)
@@ -300,20 +296,6 @@ class Compiled:
                 return taken_apart(result, lambda thing: call.keeps(thing) or watched.walk.reached(thing))
         finally:
             call.restore()
-
-    def _program(self, graph: Graph, any_size: bool) -> Program:
-        """The compiled form of a piece; one for all pieces of the same text.  any_size: sizes follow from values, so a text serves where machine code would not."""
-        backend = "numpy" if any_size else self.backend
-        names = graph.names if isinstance(backend, Target) else ()
-        key = (graph, tuple(leaf.needs for leaf in graph.leaves), names, str(backend))
-        found = self._programs.get(key)
-        if found is None:
-            sizes = self._forms.of(graph) if self._forms is not None and backend == "numpy" else None
-            found = self._programs[key] = Program(graph, backend, sizes, self._count)
-        return found
-
-    def _count(self) -> None:
-        self._compilations += 1
 
     def _remember(self, call: Arguments, tree: Tree) -> None:
         """Make the tree the one that the next call tries first."""
@@ -382,7 +364,7 @@ class Compiled:
     @property
     def compilations(self) -> int:
         """How many programs have been compiled so far."""
-        return self._compilations
+        return self._programs.count
 
 
 def remade(cls: type[Compiled], function: Any, backend: str, dynamic: bool | None, fullgraph: bool) -> Compiled:

@@ -10,11 +10,14 @@ from itertools import combinations_with_replacement
 from math import prod
 from typing import NamedTuple
 
+import numpy as np
+
 from tracegrad.compiler.sizes import Number
 
 Column = tuple[Number, ...]  # one number per sample
 LARGEST = 12  # different varying numbers among which products of three are tried
 STEPS = (-1, 1, -2, 2)
+SINGLE = 2e-7  # relative difference of what was rounded to float32
 
 
 class Formula(NamedTuple):
@@ -107,6 +110,9 @@ def _of_one(
         for k in _constants(wanted[0] * base[0], wanted[-1] * base[-1]):
             yield Formula("over", places, k, lambda k, *v: k / of(*v))
             yield Formula("times reciprocal", places, k, lambda k, *v: k * (1.0 / of(*v)))
+        for k in _constants(wanted[0] * base[0], wanted[-1] * base[-1], SINGLE):
+            yield Formula("over, in float32", places, k, lambda k, *v: single(k / of(*v)))
+            yield Formula("times reciprocal, in float32", places, k, lambda k, *v: k * single(1.0 / of(*v)))
         for k in _constants(wanted[0] / base[0], wanted[-1] / base[-1]):
             yield Formula("times", places, k, lambda k, *v: k * of(*v))
         return
@@ -130,8 +136,14 @@ def _exact_part(value: Number, k: Number) -> Number:
     return value // k
 
 
-def _constants(first: float, last: float) -> list[float]:
+def single(value: Number) -> float:
+    """A number rounded to float32, as a constant of a float32 program may be."""
+    return float(np.float32(value))
+
+
+def _constants(first: float, last: float, rounding: float = 1e-12) -> list[float]:
     """The constants of which two measured values can be roundings."""
-    if abs(first - last) > 1e-12 * abs(first):
+    if abs(first - last) > rounding * abs(first):
         return []
-    return list(dict.fromkeys(k for k in (float(round(first)), round(first * 4) / 4, first, last) if k))
+    measured = (first, last) if rounding < SINGLE else ()
+    return list(dict.fromkeys(k for k in (float(round(first)), round(first * 4) / 4, *measured) if k))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -10,9 +10,7 @@ from tracegrad.backends.base import Target
 from tracegrad.compiler.compile import Compiled
 from tracegrad.compiler.replay import parameter_names
 from tracegrad.compiler.strict import Strict
-from tracegrad.eager.tensor import Tensor
-from tracegrad.errors import ArgumentError, DataError, explain
-from tracegrad.ir.types import many_axes
+from tracegrad.errors import DataError, explain
 from tracegrad.slots import slots
 
 DISABLED = "_torchdynamo_disable"  # on functions that compile() leaves as they are
@@ -75,13 +73,3 @@ def compile(  # noqa: A001  (torch's name)
     if slots.optimized_module is not None and isinstance(function, slots.optimized_module[0]):
         return slots.optimized_module[1](made)
     return made
-
-
-def mark_dynamic(x: Tensor, dim: int | Sequence[int]) -> None:
-    """Say that sizes of these axes will change.  On the NumPy backend all sizes are served by common texts anyway, from the second one on, so nothing else follows from it.
-
-    Raises IndexError for an axis that x does not have, TypeError for what is no Tensor or no axis.  Example:  mark_dynamic(x, 0)
-    """
-    if not isinstance(x, Tensor):
-        raise ArgumentError(explain("mark_dynamic", f"needs a Tensor, got {type(x).__name__}"))
-    many_axes("mark_dynamic", x.ndim, dim)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from tracegrad.backends.numpy_backend import NumpyExecutable
 from tracegrad.compiler.formulas import Columns, Formula
 from tracegrad.compiler.recent import Recent
-from tracegrad.compiler.sizes import Number, form_and_numbers
+from tracegrad.compiler.sizes import Number
 from tracegrad.ir.graph import Graph
 
 SAMPLES = 12  # texts of one form that are kept; the oldest go
@@ -40,9 +40,13 @@ class Bound(NamedTuple):
 
 
 class Family:
-    """All that was compiled from graphs of one form."""
+    """All that was compiled from graphs of one form.
+
+    counted   whether one of it has been counted as a compilation        taught  whether texts were made for sizes that had not come
+    """
 
     def __init__(self) -> None:
+        self.counted = self.taught = False
         self.samples: list[Sample] = []
         self.general: list[General] = []  # the most useful last
         self.failures = 0
@@ -59,19 +63,35 @@ class Family:
         self.samples = [s for s in self.samples if s.numbers != sample.numbers][1 - SAMPLES :] + [sample]
         form = _form(sample)
         alike = [s for s in self.samples if _form(s) == form]
-        self.general = [g for g in self.general if g.form != form]
         found = general(alike, form, about)
         if found is not None:
-            self.general.append(found)
+            self.general = [*(g for g in self.general if g.form != form), found]
+
+    def is_several(self) -> bool:
+        """Whether something was compiled for more than one size."""
+        return len({s.numbers for s in (*self.samples, *(s for s, _ in self._new))}) > 1
+
+    def is_general(self, numbers: tuple[Number, ...]) -> bool:
+        """Whether texts for several sizes tell that for these numbers."""
+        self._look()
+        return any(g.columns.count > 1 and g.bind(numbers) is not None for g in self.general)
+
+    def is_vague(self, numbers: tuple[Number, ...]) -> bool:
+        """Whether there are texts for several sizes, which do not tell that for these numbers."""
+        return self.is_several() and not self.is_general(numbers)
+
+    def _look(self) -> None:
+        """Lay what is new beside what was there."""
+        new, self._new = self._new, []
+        for sample, about in new:
+            self._lay_beside(sample, about)
 
     def bound(self, numbers: tuple[Number, ...]) -> Bound | None:
         """Texts for these numbers, or None where they must be compiled."""
         if self.failures > 2:
             return None
-        new, self._new = self._new, []
-        for sample, about in new:
-            self._lay_beside(sample, about)
-        few = len(self.samples) < SAMPLES // 2
+        self._look()
+        few = len(self.samples) < SAMPLES // 2 and not self.taught
         for candidate in reversed(self.general):
             made = None if few and candidate.is_far(numbers) else candidate.bind(numbers)
             if made is not None:
@@ -196,11 +216,16 @@ class General:
 
 
 class Kin:
-    """The families of graphs of one form: of their programs, and of the halves for each choice of what is differentiated."""
+    """The families of graphs of one form: of their programs, and of the halves for each choice of what is differentiated.
+
+    taught   whether recordings at other sizes have been tried        twins   graphs of this form that these gave, with their numbers
+    """
 
     def __init__(self) -> None:
         self.family = Family()
         self.halves: dict[Any, Family] = {}
+        self.taught = False
+        self.twins: list[tuple[Graph, tuple[Number, ...]]] = []
 
 
 class Sizes(NamedTuple):
@@ -225,7 +250,10 @@ class Forms:
     def __init__(self, limit: int) -> None:
         self._kin: Recent[Any, Kin] = Recent(limit)
 
-    def of(self, graph: Graph) -> Sizes | None:
-        """What is known of graphs like this one; None for a graph that must be compiled by itself."""
-        found = form_and_numbers(graph)
-        return None if found is None else Sizes(self._kin.use(found[0], Kin), found[1])
+    def known(self, form: Any, static: Any = ()) -> Kin | None:
+        """What is known of graphs of this form, with these sizes that are never other ones; None where there has been none."""
+        return self._kin.get((form, static))
+
+    def of(self, form: Any, numbers: tuple[Number, ...], static: Any = ()) -> Sizes:
+        """What is known of graphs of this form, for the one with these numbers."""
+        return Sizes(self._kin.use((form, static), Kin), numbers)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from tracegrad.backends.base import Executable
-from tracegrad.compiler.generalise import Sizes
+from tracegrad.compiler.generalise import Family, Sizes
 from tracegrad.compiler.replay import replay
+from tracegrad.compiler.sizes import Number
 from tracegrad.compiler.split import Split
 from tracegrad.compiler.stages import Stages, emitted, optimised_graph
 from tracegrad.compiler.unproved import Unproved, UnprovedSplit
@@ -45,6 +46,8 @@ class Program:
         self.follows, self.stages = followed_outputs(graph), Stages()
         self._backward: dict[tuple[int, ...], Backward] = {}
         bound = sizes.family.bound(sizes.numbers) if sizes is not None else None
+        if bound is not None:
+            self._note_count()  # of a text that was made at sizes that no call had
         self.executable: Executable = (
             self._compile() if bound is None else Unproved(bound.executables[0], graph, self._settle)
         )
@@ -58,8 +61,16 @@ class Program:
         made = emitted(self.optimised, self.backend_name, self.stages, self.graph)
         self._count()
         if self.sizes is not None:
+            self.sizes.family.counted = True
             self.sizes.family.learn(self.sizes.numbers, [made.source])
         return made
+
+    def _note_count(self) -> None:
+        """Count the first program of a form."""
+        assert self.sizes is not None
+        if not self.sizes.family.counted:
+            self.sizes.family.counted = True
+            self._count()
 
     def _settle(self, proved: Executable | None) -> Executable:
         """Take the executable that was proved, or compile where it was not."""
@@ -146,18 +157,31 @@ class Backward:
         """The two halves; made on first use."""
         if self._split is None:
             sizes = self.program.sizes
-            bound = sizes.halves(self.followed, self.outputs).bound(sizes.numbers) if sizes is not None else None
+            bound = self._taught(sizes).bound(sizes.numbers) if sizes is not None else None
             self._split = self._compile() if bound is None else UnprovedSplit(self, bound)
         return self._split
 
+    def _taught(self, sizes: Sizes) -> Family:
+        """What is known of such halves; that of the sizes at which the program was made before they came is made here."""
+        family = sizes.halves(self.followed, self.outputs)
+        if sizes.kin.twins and not family.taught:
+            family.taught = True
+            for graph, numbers in sizes.kin.twins:
+                self._halves(graph, family, numbers)
+        return family
+
+    def _halves(self, graph: Graph, family: Family, numbers: tuple[Number, ...]) -> Split:
+        program = self.program
+        made = Split(graph, self.followed, self.outputs, program.backend_name, program.executable)
+        texts = [made.forward.source if made.parts.saved else "", made.backward.source]
+        family.learn(numbers, texts, (made.parts.saved, made.parts.leaves), made.parts)
+        return made
+
     def _compile(self) -> Split:
         program, sizes = self.program, self.program.sizes
-        made = Split(program.graph, self.followed, self.outputs, program.backend_name, program.executable)
-        if sizes is not None:
-            texts = [made.forward.source if made.parts.saved else "", made.backward.source]
-            structure = made.parts.saved, made.parts.leaves
-            sizes.halves(self.followed, self.outputs).learn(sizes.numbers, texts, structure, made.parts)
-        return made
+        if sizes is None:
+            return Split(program.graph, self.followed, self.outputs, program.backend_name, program.executable)
+        return self._halves(program.graph, sizes.halves(self.followed, self.outputs), sizes.numbers)
 
     def settle(self, proved: Split | None) -> Split:
         """Take the halves that were proved, or compile where they were not."""

@@ -33,15 +33,21 @@ def least_nodes(backend: str) -> int:
 
 
 def roll(
-    graph: Graph, backend: str = "numpy", *, differentiated: bool = False, labels: Sequence[int] | None = None
+    graph: Graph,
+    backend: str = "numpy",
+    *,
+    differentiated: bool = False,
+    labels: Sequence[int] | None = None,
+    least: int | None = None,
 ) -> Graph:
     """The graph with its long repetitions as scans; the graph itself where they are too few to be worth it.
 
     differentiated   the graph will be; then a loop stays unrolled if its derivative can be infinite and some of its values are not selected: the cotangents of those
                      are zeros in the reverse of a scan, where they are absent, or masked (ir/masking), in that of its steps
     labels           of the nodes, where they are known (repetitions.Labels)
+    least            how many nodes scans must save; as many as pay for this backend by default
     """
-    least = least_nodes(backend)
+    least = least_nodes(backend) if least is None else least
     if len(graph.nodes) < least:
         return graph
     known: dict[Any, Graph | None] = graph.__dict__.setdefault("_rolled", {})  # None for the graph itself
