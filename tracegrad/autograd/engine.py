@@ -232,6 +232,8 @@ def _swept(
     accumulate: bool,
 ) -> dict[Node, Any]:
     recorded = create_graph or local.trace is not None or (local.watch is not None and local.watch.duals is not None)
+    if local.trace is not None:
+        local.trace.check_intact(order)
     if recorded or Anomaly.enabled:
         cotangents = given if recorded else [g._data for g in given]
         space, again = (T, create_graph) if recorded else (N, False)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tracegrad.autograd.function import Function
+from tracegrad.compiler.overwritten import Overwritten
 from tracegrad.compiler.ownership import INTERNAL
 from tracegrad.compiler.recorder import Trace, user_location
 from tracegrad.compiler.traced_numbers import TracedNumber, number_class
@@ -161,6 +162,7 @@ class CallTrace(Trace):
         self.exact = False  # whether .item() gives Python's numbers, by which the course is known
         self.has_numbers = False
         self._varying: dict[Node, bool] = {}
+        self.overwritten = Overwritten()
         self._drawn_from = Rewinding()
 
     def record(self, op: type[Op], operands: Sequence[Any], attrs: tuple[Any, ...], arrays: tuple[Any, ...]) -> Any:
@@ -302,6 +304,7 @@ class CallTrace(Trace):
 
     def check_write(self, base: Tensor, operation: str) -> None:
         """Remember what the base was.  Raises NotCompilable for writes that change more than values."""
+        self.overwritten.note(base._data)
         if not self.is_outside(base):
             return
         if operation in RESHAPED:
@@ -322,6 +325,14 @@ class CallTrace(Trace):
             return False
         node = self.outside.bases[id(base)][2] if id(base) in self.outside.bases else base._node
         return node is not None and node.op is None and node.needs
+
+    def check_intact(self, order: list[Node]) -> None:
+        """Raises OverwrittenError for a sweep over these nodes that needs a value which eager code would have overwritten."""
+        self.overwritten.check(order)
+
+    def begun_at(self, node: Node) -> Tensor | None:
+        """The Tensor whose derivative begins at a node inside, if it still exists."""
+        return self.begun[node][0]() if node in self.begun else None
 
     def check_accumulate(self, t: Tensor) -> None:
         """Note that backward() changes t.grad.  Raises NotCompilable where the sweep left what is recorded."""

@@ -187,7 +187,7 @@ class Compiled:
             with no_collection(), floats, hosting(trace, watched, floats):
                 result = self._record(trace, call, watched)
             with no_collection():
-                sources, ending, roots = ending_of(trace, result)
+                sources, ending, roots = ending_of(trace, result, self._programs.of)
             tree = self._new_tree(call, trace, watched) if tree is None else tree
             trace.outside.restore()
             if ending.conflict(tensors):

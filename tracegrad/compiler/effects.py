@@ -9,6 +9,7 @@ import numpy as np
 
 from tracegrad import config, pytree
 from tracegrad.compiler.call_trace import CallTrace, NotCompilable
+from tracegrad.compiler.histories import ProgramOf, histories_of
 from tracegrad.compiler.replay import replay
 from tracegrad.compiler.traced_numbers import TracedNumber
 from tracegrad.compiler.values import Source
@@ -27,6 +28,7 @@ class Ending:
     writes    what is written, in order: each takes one value after those of the leaves
     grads     (owner, "none" | Source | "value"): what `.grad` of the owner becomes; a value is taken after those of the writes
     draws     how many random keys the path draws        messages  of debug_print: the last values are theirs
+    histories what results have on the tape instead of the program: their values are taken after those of the gradients
     """
 
     def __init__(self, treedef: pytree.TreeDef, leaves: list[tuple[str, Any]], draws: int) -> None:
@@ -34,6 +36,7 @@ class Ending:
         self.writes: list[Source] = []
         self.grads: list[tuple[Source, Any]] = []
         self.messages: list[Any] = []
+        self.histories: list[Any] = []
         self.plan: list[Any] = []
         self.from_before: list[Node] = []
 
@@ -56,8 +59,8 @@ class Ending:
             shown = iter(values[len(values) - sum(len(m.numbers) for m in self.messages) :])
             for message in self.messages:
                 message.show([next(shown) for _ in message.numbers])
+        targets = [target.read(arguments) for target in self.writes]
         if self.writes or self.grads:
-            targets = [target.read(arguments) for target in self.writes]
             owners = [t.read(arguments) for t, _ in self.grads]
             found = [
                 next(given) if new == "value" else new
@@ -65,6 +68,9 @@ class Ending:
             ]
             grads = [n.read(arguments) if isinstance(n, Source) else n for n in found[len(targets) :]]
             self._keep_saved(targets, values, begun)
+        memory = {id(owner(t._data)) for t in targets} if self.histories else set()
+        kept = [h.begin([next(given) for _ in h.taken], arguments, memory) for h in self.histories]
+        if self.writes or self.grads:
             for target, value in zip(targets, found, strict=False):
                 write_back(target, value)
             for t, grad in zip(owners, grads, strict=True):
@@ -78,6 +84,10 @@ class Ending:
                 leaves[i] = value.read(arguments)
             elif kind == "tensor" and (value is not None or local.inference):
                 leaves[i].__class__ = value or slots.inference_class
+        if self.histories:
+            made = dict(enumerate(leaves))
+            for history, known in zip(self.histories, kept, strict=True):
+                history.place(made, known, arguments)
         return self.treedef.unflatten(leaves)
 
     def _keep_saved(self, targets: Sequence[Tensor], values: Sequence[Tensor], begun: int) -> None:
@@ -133,7 +143,7 @@ def write_back(target: Tensor, value: Tensor) -> None:
         config.set_grad_enabled(before)
 
 
-def ending_of(trace: CallTrace, result: Any) -> tuple[dict[Node, Source], Ending, list[Any]]:
+def ending_of(trace: CallTrace, result: Any, program_of: ProgramOf) -> tuple[dict[Node, Source], Ending, list[Any]]:
     """The sources of a recording's leaves, its ending, and the nodes of the values that this takes; the outside is as the recording left it."""
     keys = {id(key): i for i, (key, _) in enumerate(trace.random_keys)}
     grads = {id(grad): t for t, grad in trace.outside.grads.values() if grad is not None}
@@ -153,15 +163,16 @@ def ending_of(trace: CallTrace, result: Any) -> tuple[dict[Node, Source], Ending
     written = [base for base, _, node in trace.outside.bases.values() if base._node is not node]
     leaves: list[tuple[str, Any]] = []
     roots: list[Any] = []
-    for leaf in flat:
+    histories = histories_of(trace, flat, written, source_of, program_of)
+    apart = {i for h in histories for i in h.positions}
+    for i, leaf in enumerate(flat):
         if isinstance(leaf, Tensor) and any(leaf is base for base in written):
             leaves.append(("outside", source_of(leaf)))
         elif isinstance(leaf, Tensor):
             leaves.append(("number", None) if isinstance(leaf, TracedNumber) else ("tensor", subclass_of(leaf)))
-            roots.append(trace.node_of(leaf))
+            roots.append(trace.constant(trace.node_of(leaf)) if i in apart else trace.node_of(leaf))
         else:
             leaves.append(("array" if isinstance(leaf, (np.ndarray, set)) else "static", leaf))
-    results = list(roots)
     ending = Ending(treedef, leaves, len(trace.random_keys))
     for base in written:
         _, data, _ = trace.outside.bases[id(base)]
@@ -177,6 +188,8 @@ def ending_of(trace: CallTrace, result: Any) -> tuple[dict[Node, Source], Ending
         ending.grads.append((source_of(t), "none" if now is None else source_of(now) if outer else "value"))
         if now is not None and not outer:
             roots.append(trace.node_of(now))
+    ending.histories = histories
+    roots += [trace.node_of(v) if isinstance(v, Tensor) else trace.constant(v) for h in histories for v in h.taken]
     ending.messages = trace.messages
     roots += trace.printed
     sources = {node: Source("argument", i) for i, node in enumerate(trace.inputs)}
@@ -185,7 +198,6 @@ def ending_of(trace: CallTrace, result: Any) -> tuple[dict[Node, Source], Ending
         if node.op is None:
             raise NotCompilable("returns a cotangent that a hook or a rule has kept", None)
     _refuse_shared(trace, written)
-    _refuse_new_leaves(trace, written, results)
     return sources, ending, roots
 
 
@@ -198,19 +210,6 @@ def grads_looked_at(trace: CallTrace) -> list[tuple[Source, bool]]:
         )
         for t in trace.grads_read.values()
     ]
-
-
-def _refuse_new_leaves(trace: CallTrace, written: list[Tensor], results: list[Any]) -> None:
-    """Raises NotCompilable where a result has a derivative for the value that the function gave a leaf."""
-    begun = {base._node for base in written if base._node in trace.begun}
-    stack, seen = [r for r in results if isinstance(r, Node) and r.needs], set()
-    while stack and begun:
-        node = stack.pop()
-        if node in begun:
-            raise NotCompilable("returns what has a derivative for a value that it wrote", None)
-        if node not in seen and node.seq > trace.start:
-            seen.add(node)
-            stack.extend(i for i in node.inputs if isinstance(i, Node) and i.needs)
 
 
 def _refuse_shared(trace: CallTrace, written: list[Tensor]) -> None:

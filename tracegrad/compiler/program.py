@@ -10,6 +10,7 @@ import numpy as np
 
 from tracegrad.backends.base import Executable
 from tracegrad.compiler.generalise import Family, Sizes
+from tracegrad.compiler.groups import Group, groups_of
 from tracegrad.compiler.replay import replay
 from tracegrad.compiler.sizes import Number
 from tracegrad.compiler.split import Split
@@ -22,6 +23,7 @@ from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node, make_node
 from tracegrad.ir.op import Op
 from tracegrad.ir.prelude import Ops
+from tracegrad.ir.raw import N
 from tracegrad.ir.types import Type
 from tracegrad.passes.differentiate import differentiable, followed_outputs, vjp_graph
 from tracegrad.passes.partition import Partition
@@ -44,7 +46,7 @@ class Program:
             backend_name = "numpy"  # machine code has fixed sizes
         self.graph, self.backend_name, self.sizes, self._count = graph, backend_name, sizes, count
         self.follows, self.stages = followed_outputs(graph), Stages()
-        self._backward: dict[tuple[int, ...], Backward] = {}
+        self._backward: dict[Any, Backward] = {}
         bound = sizes.family.bound(sizes.numbers) if sizes is not None else None
         if bound is not None:
             self._note_count()  # of a text that was made at sizes that no call had
@@ -101,24 +103,43 @@ class Program:
         followed = tuple(i for i, t in enumerate(tensors) if t._node is not None and t._node.needs)
         if not followed or not any(self.follows):
             return [handle(r, None) for r in self.executable(*arrays)]
-        backward = self.backward(followed)
-        results, saved = backward.forward(arrays)
+        groups, saved = self.groups, None
+        if len(groups) == 1:
+            results, saved = self.backward(followed).forward(arrays)
+        else:
+            results = self.executable(*arrays)
+        made = [handle(r, None) for r in results]
         inputs = tuple(t._node if t._node is not None else Type(t._data.shape, t._data.dtype) for t in tensors)
         types = tuple(Type(r.shape, r.dtype) for r in results)
-        node = make_node(CompiledCall, inputs, (backward,), types, saved=(arrays, saved))
-        pieces = projections(node)
-        return [handle(r, p if follows else None) for r, p, follows in zip(results, pieces, self.follows, strict=True)]
+        for group in groups:
+            backward = self.backward(followed, group.outputs if len(groups) > 1 else None)
+            kept = arrays, saved
+            freed, stays = (kept, None) if group.saves else (None, kept)
+            node = make_node(CompiledCall, inputs, (backward, stays), types, saved=freed)
+            pieces = projections(node)
+            for i in group.outputs:
+                made[i]._node = pieces[i]
+        return made
+
+    @cached_property
+    def groups(self) -> list[Group]:
+        """The outputs by the steps of the tape that they share; one group where running again would do more than compute."""
+        found = groups_of(self.graph, self.follows)
+        if len(found) > 1 and any(node.op is not None and not node.op.pure for node in self.graph.nodes):
+            return [Group(tuple(i for i, follows in enumerate(self.follows) if follows), True)]
+        return found
 
     @property
     def partitions(self) -> list[Partition]:
         """How the program and each backward that ran are divided, with the bytes saved between them."""
         return [b.split.parts for b in self._backward.values() if b.is_split]
 
-    def backward(self, followed: tuple[int, ...]) -> Backward:
-        """The compiled backward for these followed leaves."""
-        found = self._backward.get(followed)
+    def backward(self, followed: tuple[int, ...], outputs: tuple[int, ...] | None = None) -> Backward:
+        """The compiled backward for these followed leaves, of some outputs or all."""
+        key = followed if outputs is None else (followed, outputs)
+        found = self._backward.get(key)
         if found is None:
-            found = self._backward[followed] = Backward(self, followed)
+            found = self._backward[key] = Backward(self, followed, outputs)
         return found
 
 
@@ -129,12 +150,17 @@ class Backward:
     as it is.
     """
 
-    def __init__(self, program: Program, followed: tuple[int, ...]) -> None:
-        self.program, self.followed = program, followed
-        self.outputs = differentiable(program.graph.outputs)  # those that have cotangents
-        self._split: Split | UnprovedSplit | None = None
+    def __init__(self, program: Program, followed: tuple[int, ...], outputs: tuple[int, ...] | None = None) -> None:
+        self.program = program
+        self.begin(program.graph, followed, outputs)
         if any(node.op is not None and not node.op.pure for node in program.graph.nodes):
             self._split = self.split  # the first backward must not run the forward again
+
+    def begin(self, graph: Graph, followed: tuple[int, ...], outputs: tuple[int, ...] | None = None) -> None:
+        """Note what is differentiated: some outputs of a graph, or all, for some leaves."""
+        self.followed = followed
+        self.outputs = differentiable(graph.outputs) if outputs is None else outputs  # those that have cotangents
+        self._split: Split | UnprovedSplit | None = None
 
     @cached_property
     def graph(self) -> Graph:
@@ -201,17 +227,25 @@ class Backward:
 
 
 class CompiledCall(Op, family=True):
-    """A call of a compiled function on the tape.  Shapes: the leaves -> the outputs."""
+    """A call of a compiled function on the tape.  Shapes: the leaves -> the outputs.
+
+    What the backward needs is in `saved` of a node, or in `kept` where eager code would save nothing, so that nothing is freed.
+    """
 
     name = "compiled_call"
     inputs, operands, variadic = ("*xs",), ("xs",), True
-    attrs = ("backward",)
+    attrs = ("backward", "kept")
     torch_name = "CompiledFunctionBackward"
 
     @classmethod
     def several(cls) -> bool:
         """A compiled call always has a tuple of results."""
         return True
+
+    @staticmethod
+    def edges(node: Node) -> range:
+        """The positions of the inputs that the step leads to."""
+        return range(len(node.inputs))
 
     @staticmethod
     def reads_saved(node: Node, name: str, position: int) -> bool:
@@ -226,10 +260,16 @@ class CompiledCall(Op, family=True):
         """Run the backward graph operator by operator, so that it is recorded and differentiable in turn."""
         backward: Backward = node.attrs[0]
         cotangents = [F.zeros(node.types[i]) if given[i] is None else given[i] for i in backward.outputs]
-        leaves = [read(node, i) for i in range(len(node.inputs))]
-        if isinstance(leaves[0], np.ndarray):  # first order, at a node with hooks
-            found: Sequence[Any] = backward.split.cotangents(leaves, node.saved[1], cotangents)
+        arrays, saved = node.saved or node.attrs[1]
+        if F is N:  # first order, at a node with hooks
+            found: Sequence[Any] = backward.split.cotangents(arrays, saved, cotangents)
         else:
+            if node.saved is None:
+                leaves = [
+                    handle(a, i if isinstance(i, Node) else None) for a, i in zip(arrays, node.inputs, strict=True)
+                ]
+            else:
+                leaves = [read(node, i) for i in range(len(node.inputs))]
             found = replay(backward.graph, [*leaves, *cotangents])
         parts: list[Any] = [None] * len(node.inputs)
         for i, g in zip(backward.followed, found, strict=True):
@@ -244,7 +284,7 @@ class CompiledCall(Op, family=True):
             np.zeros(node.types[i].shape, node.types[i].dtype) if g[i] is None else np.asarray(g[i])
             for i in backward.outputs
         ]
-        arrays, saved = node.saved
+        arrays, saved = node.saved or node.attrs[1]
         for i, part in zip(backward.followed, backward.split.cotangents(arrays, saved, cotangents), strict=True):
             source = node.inputs[i]
             before = grads.get(source)

@@ -50,7 +50,9 @@ class Trace:
         self.random_keys: list[tuple[Tensor, Generator]] = []
         self.followed: list[Tensor] = []  # what Functions left for their backward, with its history
         self._made: list[weakref.ref[Tensor]] = []
-        self.begun: set[Node] = set()  # where derivatives begin inside
+        self.begun: dict[
+            Node, tuple[weakref.ref[Tensor], Any]
+        ] = {}  # where derivatives begin inside: whose, and its value
         self._constants: dict[Node, Node] = {}
         self.recorded = Recorded()
 
@@ -78,7 +80,7 @@ class Trace:
         """Let derivatives begin at a value of this recording: requires_grad_() on it.  backward() will fill its .grad."""
         t._node = make_node(REGISTRY["alias"], (self.node_of(t),), (), Type(t._data.shape, t._data.dtype))
         self.recorded.add(t._node)
-        self.begun.add(t._node)
+        self.begun[t._node] = weakref.ref(t), t._data
         slots.retain_grad(t)
 
     def end_leaf(self, t: Tensor) -> None:
@@ -87,9 +89,15 @@ class Trace:
 
     def name(self, t: Tensor) -> Tensor:
         """Another name for the value of t."""
-        made = handle(t._data, t._node)
+        followed = t._node is not None and t._node.needs
+        made = handle(
+            t._data.copy() if followed else t._data, t._node
+        )  # memory of its own where writes to it may matter
         self._made.append(weakref.ref(made))
         return made
+
+    def check_intact(self, order: list[Node]) -> None:
+        """Raises OverwrittenError for a sweep over these nodes that needs a value which has been overwritten."""
 
     def begins_at(self, base: Tensor) -> bool:
         """Whether derivatives begin at this name."""
@@ -178,7 +186,7 @@ class Trace:
         types = [Type(a.shape, a.dtype) for a in arrays]
         node = make_node(op, nodes, attrs, tuple(types) if several else types[0], needs=needs, extra=user_location())
         self.recorded.add(node)
-        if needs:
+        if needs and (op.reads_values or hasattr(op, "vjp")):
             values = tuple([o._data if isinstance(o, Tensor) else o for o in operands])
             node.saved = (*op.group(values), *arrays)
         made = self._several(op, node, arrays) if several else (handle(arrays[0], node),)

@@ -324,7 +324,11 @@ class Tree:
         program, ins, outs = step.piece
         if any(n.op is not None and n not in env for n in ins):
             return None
-        alone = step is self.root and step.ending is not None and not (step.ending.writes or step.ending.grads)
+        alone = (
+            step is self.root
+            and step.ending is not None
+            and not (step.ending.writes or step.ending.grads or step.ending.histories)
+        )
         before = len(draws.drawn)
         try:
             made = program.run([self._value(n, env, arguments, draws) for n in ins], alone)

@@ -4,7 +4,7 @@ PENDING holds "category.name" for every way, "category.name@jax" for one backend
 and "fuzz.seed" for a random program.
 """
 
-PENDING: set[str] = {"models.sharpness_aware_minimisation"}
+PENDING: set[str] = set()
 
 # eager tracegrad differs from torch here, for the reason beside it
 EAGER_DIFFERS: dict[str, str] = {
