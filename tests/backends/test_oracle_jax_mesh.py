@@ -64,14 +64,13 @@ def test_training_in_two_processes_has_the_same_losses(on_one_device):
 
 def test_arguments_are_cut_as_their_specs_say():
     print_shapes = """
-from tracegrad.backends import jax_mesh
-given = jax_mesh.placed
+from tracegrad.backends import jax_devices
+given = jax_devices.placed
 def placed(array, sharding):
     made = given(array, sharding)
     print(made.shape, {s.data.shape for s in made.addressable_shards})
     return made
-import tracegrad.backends.jax_backend as backend
-backend.placed = placed
+jax_devices.placed = placed
 f = lambda w, batch: (batch["x"] @ w).sum() + batch["y"].sum()
 specs = (P(), {"x": P("data", "model"), "y": "data"})
 fast = tg.compile(f, backend="jax", mesh={"data": 4, "model": 2}, in_specs=specs)
@@ -171,3 +170,85 @@ def test_there_is_one_spec_for_all_results_or_one_for_each():
 def test_a_mesh_of_one_device_changes_nothing():
     f = tg.compile(lambda x, y: (x * y).sum(), backend="jax", mesh={"data": 1}, in_specs=("data", None))
     assert f(tg.ones(3), tg.ones(3)).item() == 3.0
+
+
+COUNTING = """
+from tracegrad.backends import jax_devices
+counts = {"in": 0, "out": 0}
+placed, gathered = jax_devices.placed, jax_devices.gathered
+def counted(name, function):
+    def call(*args):
+        counts[name] += 1
+        return function(*args)
+    return call
+jax_devices.placed, jax_devices.gathered = counted("in", placed), counted("out", gathered)
+def network(seed):
+    tg.manual_seed(seed)
+    return tg.nn.Sequential(tg.nn.Linear(4, 8), tg.nn.Tanh(), tg.nn.Linear(8, 1))
+x = tg.linspace(-1, 1, 64).reshape(16, 4)
+y = (x[:, :1] * 3).sin()
+def trainer(model):
+    optimizer = tg.optim.Adam(model.parameters(), lr=0.01)
+    def step(x, y):
+        optimizer.zero_grad()
+        loss = ((model(x) - y) ** 2).mean()
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+    return step
+"""
+
+
+def test_parameters_that_a_step_updates_stay_on_the_mesh_between_calls():
+    run(
+        COUNTING
+        + """
+step, plain = trainer(network(0)), trainer(network(0))
+expected = [plain(x, y).item() for _ in range(20)]
+fast = tg.compile(step, backend="jax", mesh={"data": 8}, in_specs=("data", "data"))
+losses = [fast(x, y) for _ in range(4)]
+counts.update({"in": 0, "out": 0})
+losses += [fast(x, y) for _ in range(16)]
+assert counts == {"in": 32, "out": 0}, counts
+np.testing.assert_allclose([loss.item() for loss in losses], expected, rtol=2e-5)
+"""
+    )
+
+
+def test_results_that_become_arguments_are_not_placed_again():
+    run(
+        COUNTING
+        + """
+def step(w, x):
+    return w - 0.1 * tg.func.grad(lambda w: ((x @ w) ** 2).mean())(w)
+def last(**options):
+    fast, w = tg.compile(step, backend="jax", **options), tg.linspace(-1, 1, 8).reshape(8, 1)
+    for i in range(50):
+        if i == 1:
+            counts.update({"in": 0, "out": 0})
+        w = fast(w, z)
+    return w
+z = tg.linspace(-1, 1, 128).reshape(16, 8)
+for spec in (P(), "data"):
+    w = last(mesh={"data": 8}, in_specs=(spec, P()), out_specs=spec)
+    assert counts == {"in": 49, "out": 0}, counts
+    np.testing.assert_allclose(w.numpy(), last().numpy(), rtol=1e-5, atol=1e-7)
+"""
+    )
+
+
+def test_specs_for_results_leave_out_what_the_function_writes():
+    run(
+        COUNTING
+        + """
+total = tg.zeros(16, 4)
+def add(x):
+    total.add_(x)
+    return x.sum(), x * 2
+fast = tg.compile(add, backend="jax", mesh={"data": 8}, in_specs=("data",), out_specs=(P(), "data"))
+for _ in range(3):
+    s, double = fast(x)
+np.testing.assert_allclose(total.numpy(), 3 * x.numpy(), rtol=1e-6)
+np.testing.assert_array_equal(double.numpy(), 2 * x.numpy())
+"""
+    )

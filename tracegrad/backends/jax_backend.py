@@ -2,7 +2,7 @@
 
 float64 works without touching the user's JAX configuration (`enable_x64` is entered around tracing, and around the calls of programs with 64-bit arguments; it is
 thread-local).  A call waits for its results, because XLA on the CPU reads the caller's NumPy buffers while it runs.  Results are NumPy arrays over XLA's memory
-(jax_memory.py).  This module imports JAX; `backends.base.backend` imports it on first use.
+(jax_memory.py); those of accelerators and of several devices stay there (jax_devices.py).  This module imports JAX; `backends.base.backend` imports it on first use.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ import numpy as np
 from jax.extend import source_info_util
 
 from tracegrad.backends.base import Array
+from tracegrad.backends.jax_devices import Places, gathered, lent, stays
 from tracegrad.backends.jax_errors import named
 from tracegrad.backends.jax_memory import Form, exclusive, form_of, resident, shown, taken
-from tracegrad.backends.jax_mesh import gathered, placed, shardings
+from tracegrad.backends.jax_mesh import shardings
 from tracegrad.backends.jax_options import Options, read_options
 from tracegrad.backends.jax_source import FILE, jax_source
 from tracegrad.backends.numpy_errors import of_operators
+from tracegrad.backends.on_device import OnDevice
 from tracegrad.backends.source import body_names
 from tracegrad.errors import ArgumentError, IndexingError, TracegradError, VerifyError, explain
 from tracegrad.ir.graph import Graph
@@ -44,7 +46,10 @@ __all__ = ["JaxExecutable", "compile_graph", "fuses", "jax_source", "read_option
 
 
 class JaxExecutable:
-    """A graph compiled by XLA at its first call.  `source` is the text of the traced function, `origin` the graph whose operators tell of a fault as eager code does."""
+    """A graph compiled by XLA at its first call.  `source` is the text of the traced function, `origin` the graph whose operators tell of a fault as eager code does.
+
+    remote  whether values stay on devices: it takes and gives OnDevice beside arrays
+    """
 
     origin: Graph | None = None
 
@@ -64,13 +69,14 @@ class JaxExecutable:
         self._forms: list[Form] = []
         self._refuses = False  # whether the program may find a position outside of its axis
         self._given = donated_leaves(graph, self.options)
-        self._spread = None if self.options.mesh is None else shardings(graph, self.options)
+        self._places: Places | None = None
+        self.remote = stays(self.options.device, self.options.mesh)
 
     def __call__(self, *arrays: Any) -> tuple[Array, ...]:
-        """The outputs for these inputs and captures: fresh, writable NumPy arrays."""
+        """The outputs for these inputs and captures: fresh, writable NumPy arrays, or OnDevice."""
         program = self._plain or self._program(())
-        if self._spread is not None:
-            return self._on_mesh(program, arrays)
+        if self.remote:
+            return self._on_devices(program, arrays)
         device = self._device
         try:
             inputs = [a if a.base is None else taken(a, device) for a in arrays]
@@ -81,11 +87,13 @@ class JaxExecutable:
     @property
     def donating(self) -> Callable[..., tuple[Array, ...]]:
         """A function like the executable itself whose results may take the memory of the donated arguments."""
-        return self._donating if self._given and self._spread is None else self
+        return self._donating if self._given and self.options.mesh is None else self
 
     def _donating(self, *arrays: Any) -> tuple[Array, ...]:
         """The same where the memory of donated arguments is XLA's own and no other argument shows it; NumPy's is never given away."""
         self._plain or self._program(())
+        if self.remote:
+            return self._lending(arrays)
         found = {p: r for p in self._given if (r := exclusive(p, arrays, self._device)) is not None}
         if not found or self._refuses:  # a call that is refused leaves its arguments as they were
             return self(*arrays)
@@ -117,19 +125,31 @@ class JaxExecutable:
             fitting = self._fitting(arrays)
         return self._run(program, tuple(fitting), fitting, True)
 
-    def _on_mesh(self, program: Any, arrays: tuple[Any, ...]) -> tuple[Array, ...]:
-        assert self._spread is not None
+    def _on_devices(self, program: Any, arrays: tuple[Any, ...], fitted: bool = False) -> tuple[Any, ...]:
+        assert self._places is not None
         try:
-            with jax.enable_x64(True):
-                results, fits = program(*map(placed, self._fitting(arrays), self._spread[0]))
-                jax.block_until_ready(results)
-                if fits is not None and not fits:
+            with jax.enable_x64(True) if self._wide else contextlib.nullcontext():
+                results, fits = program(*self._places.inputs(arrays))
+                if fits is not None and not gathered(fits):
                     raise self._outside(arrays)
-                return tuple([gathered(r) for r in results])
+                return self._places.results(results, self.source)
         except TracegradError:
             raise
         except Exception as error:
-            raise named(error, self.source, "run the program") from error
+            if fitted or not isinstance(error, TypeError):
+                raise named(error, self.source, "run the program") from error
+            fitting = self._fitting(tuple(map(_on_host, arrays)))
+        return self._on_devices(program, tuple(fitting), True)
+
+    def _lending(self, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The results, with the memory of donated arguments that are on the device."""
+        found = {p: v for p in self._given if (v := lent(p, arrays)) is not None}
+        if not found or self._refuses:
+            return self(*arrays)
+        results = self._on_devices(self._program(tuple(found)), arrays)
+        for value in found.values():
+            value.give_away()
+        return results
 
     def _fitting(self, arrays: tuple[Any, ...]) -> list[Array]:
         """The arguments as arrays of the leaves' dtypes.  Raises TypeError where shapes or their number differ."""
@@ -157,7 +177,7 @@ class JaxExecutable:
 
     def _outside(self, arrays: tuple[Any, ...]) -> TracegradError:
         """The error of the operator that has a position outside of its axis, found operator by operator as eager code finds it."""
-        found = of_operators(self.origin or self._graph, [np.asarray(a) for a in arrays])
+        found = of_operators(self.origin or self._graph, [np.asarray(_on_host(a)) for a in arrays])
         if isinstance(found, TracegradError):
             return found
         return IndexingError(explain("jax", "a position lies outside of its axis"))
@@ -173,6 +193,8 @@ class JaxExecutable:
                 self.compile_s += time.perf_counter() - started
                 self._device = found.runtime_executable().local_devices()[0]
                 results, fits = lowered.out_info
+                if self.remote and self._places is None:
+                    self._places = Places.on(self._device, len(self._graph.leaves))
                 self._forms = [form_of(r.shape, r.dtype, self._device) for r in results]
                 self._refuses = fits is not None
             if not donated:
@@ -184,8 +206,11 @@ class JaxExecutable:
         graph, options = self._graph, self.options
         specs = [jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in graph.leaves]
         chosen: dict[str, Any] = {"donate_argnums": donated} if donated else {}
-        if self._spread is not None:
-            chosen |= {"in_shardings": self._spread[0], "out_shardings": (self._spread[1], None)}
+        if options.mesh is not None:
+            origin = self.origin or graph
+            spread = shardings(graph, options, origin.outlets)
+            self._places = Places(spread[0])
+            chosen |= {"in_shardings": spread[0], "out_shardings": (spread[1], None)}
         elif options.device is not None:
             chosen["in_shardings"] = chosen["out_shardings"] = jax.sharding.SingleDeviceSharding(options.device)
         # one location for all operators: JAX would make one for every line, which takes as long as the rest of its lowering
@@ -220,6 +245,10 @@ def plain_settings() -> Iterator[None]:
     """64-bit numbers, and JAX's own rules for operands, whatever the user has set for other programs of this thread."""
     with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         yield
+
+
+def _on_host(value: Any) -> Any:
+    return value.copied() if type(value) is OnDevice else value
 
 
 def donated_leaves(graph: Graph, options: Options) -> tuple[int, ...]:

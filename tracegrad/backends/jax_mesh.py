@@ -8,42 +8,34 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
-import numpy as np
-from jax.experimental import multihost_utils
 from jax.sharding import NamedSharding
 
-from tracegrad.backends.base import Array
 from tracegrad.backends.jax_options import Options
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node
 
 
-def shardings(graph: Graph, options: Options) -> tuple[tuple[NamedSharding, ...], tuple[NamedSharding | None, ...]]:
-    """How leaves and outputs of a graph are spread over the mesh of the options; None leaves it to XLA."""
+def shardings(
+    graph: Graph, options: Options, outlets: tuple[Any, ...] | None
+) -> tuple[tuple[NamedSharding, ...], tuple[NamedSharding | None, ...]]:
+    """How leaves and outputs of a graph are spread over the mesh of the options; None leaves it to XLA.
+
+    What is written stands as the leaf that has it at the next call.
+    """
     leaves = tuple(
         options.sharding(options.in_spec(name), leaf.type, f"argument {name!r}")
         for name, leaf in zip(graph.names, graph.leaves, strict=True)
     )
-    outputs = tuple(
-        options.sharding(options.out_spec(i, len(graph.outputs)), output.type, f"result {i}")
-        if isinstance(output, Node)
-        else None
-        for i, output in enumerate(graph.outputs)
-    )
-    return leaves, outputs
-
-
-def placed(array: Any, sharding: NamedSharding) -> jax.Array:
-    """The array on the devices of the mesh that belong to this process, each with its part."""
-    whole = np.asarray(array)
-    return jax.make_array_from_callback(whole.shape, sharding, whole.__getitem__)
-
-
-def gathered(result: jax.Array) -> Array:
-    """The whole value of a result, in memory of its own."""
-    if result.is_fully_replicated:
-        return np.array(result.addressable_data(0))
-    if result.is_fully_addressable:
-        return np.array(result)
-    return np.array(multihost_utils.process_allgather(result, tiled=True))
+    count = len(graph.outputs)
+    if outlets is None or len(outlets) != count:  # not the last piece of a function
+        outlets = tuple([("result", i, count) for i in range(count)])
+    outputs: list[NamedSharding | None] = []
+    for outlet, output in zip(outlets, graph.outputs, strict=True):
+        if outlet is None or not isinstance(output, Node):
+            outputs.append(None)
+        elif outlet[0] == "leaf":
+            outputs.append(leaves[outlet[1]])
+        else:
+            _, i, count = outlet
+            outputs.append(options.sharding(options.out_spec(i, count), output.type, f"result {i}"))
+    return leaves, tuple(outputs)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad import dtypes, pytree
+from tracegrad.backends.on_device import Foreign
 from tracegrad.compiler.call_trace import CallTrace, NotCompilable
 from tracegrad.compiler.kinds import (
     COMPARED,
@@ -31,7 +32,8 @@ from tracegrad.compiler.kinds import (
 )
 from tracegrad.compiler.replay import as_tensor_leaf, parameter_names
 from tracegrad.config import local
-from tracegrad.eager.tensor import Parameter, Tensor, handle
+from tracegrad.eager.device_tensors import HERE, wrapped
+from tracegrad.eager.tensor import Parameter, Tensor, handle, raw
 
 LARGEST_RECORD = 256  # values in an object that is taken apart; larger ones are known by identity
 TENSORS = (Tensor, Parameter)
@@ -113,10 +115,10 @@ class Arguments:
 
     def _take_tensor(self, t: Any) -> Any:
         self.leaves.append(t)
-        data, node = t._data, t._node
+        data, node = raw(t), t._node
         history = 0 if node is None or not node.needs else 1 if node.op is None else 2
         marks = [(k, self._take(v)) for k, v in t.__dict__.items() if k[0] != "_"] if t.__dict__ else ()
-        return (type(t), data.shape, data.dtype, history, *marks)
+        return (HERE.get(type(t), type(t)), data.shape, data.dtype, history, *marks)
 
     def _take_other(self, value: Any, kind: Any) -> Any:
         if isinstance(value, Tensor):
@@ -147,6 +149,10 @@ class Arguments:
         if isinstance(value, np.floating):
             self.leaves.append(float(value))
             return kind
+        if is_array(kind) and (found := Foreign.adopt(value)) is not None:
+            self._arrays[id(value)] = wrapped(found, None)
+            self.leaves.append(value)
+            return (np.ndarray, found.shape, found.dtype)
         array = value if isinstance(value, np.ndarray) else np.asarray(value)
         if array.dtype.name == "bfloat16" and array.dtype != dtypes.bfloat16.numpy:  # reading ours makes it known
             return self._take_object(value, kind)

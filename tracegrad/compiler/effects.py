@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,10 +16,14 @@ from tracegrad.compiler.traced_numbers import TracedNumber
 from tracegrad.compiler.values import Source
 from tracegrad.config import local
 from tracegrad.eager.clock import owner, touch
+from tracegrad.eager.device_tensors import HERE, memory_of, moved
 from tracegrad.eager.tensor import Parameter, Tensor, slots
 from tracegrad.eager.views import end_of_views, shows_twice
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node, tick
+
+if TYPE_CHECKING:
+    from tracegrad.compiler.tree import Step
 
 
 class Ending:
@@ -37,6 +42,7 @@ class Ending:
         self.grads: list[tuple[Source, Any]] = []
         self.messages: list[Any] = []
         self.histories: list[Any] = []
+        self._written = 0  # how often
         self.plan: list[Any] = []
         self.from_before: list[Node] = []
 
@@ -46,6 +52,15 @@ class Ending:
         here = set(made)
         self.plan = [next(places) if isinstance(r, Node) and r in here else r for r in results]
         self.from_before = [r for r in self.plan if isinstance(r, Node)]
+
+    def outlets(self, step: Step, sources: dict[Node, Source]) -> tuple[Any, ...]:
+        """For each output of the last program ("result", its number, how many there are), ("leaf", position) of what it is written to, or None."""
+        shown = [kind for kind, _ in self.leaves if kind in ("tensor", "number", "outside")]
+        leaves = {sources[n].key(): i for i, n in enumerate(step.ins) if n in sources}
+        goals: list[Any] = [("result", i, len(shown)) for i, kind in enumerate(shown) if kind != "outside"]
+        goals += [("leaf", leaves[t.key()]) if t.key() in leaves else None for t in self.writes]
+        found = dict(zip(self.plan, goals, strict=False))
+        return (None,) * len(step.outs) + tuple([found.get(i) for i in range(len(step.results))])
 
     def finish(self, made: Sequence[Tensor], env: dict[Node, Tensor], arguments: list[Tensor], begun: int) -> Any:
         """Do the effects and give the result; `begun` is the tick before the first operator of the call."""
@@ -68,11 +83,15 @@ class Ending:
             ]
             grads = [n.read(arguments) if isinstance(n, Source) else n for n in found[len(targets) :]]
             self._keep_saved(targets, values, begun)
-        memory = {id(owner(t._data)) for t in targets} if self.histories else set()
+        memory = {id(memory_of(t)) for t in targets} if self.histories else set()
         kept = [h.begin([next(given) for _ in h.taken], arguments, memory) for h in self.histories]
         if self.writes or self.grads:
+            self._written += 1
+            if self._written == 2 and any(type(v) in HERE for v in found):
+                gc.collect()  # what the recording left behind has the memory too, which is to move to a device
             for target, value in zip(targets, found, strict=False):
-                write_back(target, value)
+                if not (type(value) in HERE and moved(target, value)):
+                    write_back(target, value)
             for t, grad in zip(owners, grads, strict=True):
                 t._grad = grad if isinstance(grad, Tensor) else None
         for i, (kind, value) in enumerate(self.leaves):
@@ -93,7 +112,7 @@ class Ending:
     def _keep_saved(self, targets: Sequence[Tensor], values: Sequence[Tensor], begun: int) -> None:
         """Copy what the results' history in this call saved of memory that is about to be written."""
         nodes = [v._node for v in values if isinstance(v, Tensor) and v._node is not None]
-        memory = {id(owner(t._data)) for t in targets} if nodes else set()
+        memory = {id(memory_of(t)) for t in targets} if nodes else set()
         seen: set[Node] = set()
         while nodes:
             node = nodes.pop()
@@ -108,8 +127,8 @@ class Ending:
         """Whether memory that is written shows in another argument, which the recording took for separate."""
         if not self.writes:
             return False
-        written = {id(owner(t._data)): t for t in (target.read(arguments) for target in self.writes)}
-        return any(written.get(id(owner(a._data)), a) is not a for a in arguments)
+        written = {id(memory_of(t)): t for t in (target.read(arguments) for target in self.writes)}
+        return any(written.get(id(memory_of(a)), a) is not a for a in arguments)
 
 
 def _kept(part: Any, memory: set[int]) -> Any:

@@ -17,7 +17,7 @@ from tracegrad.compiler.overwritten import saved_arrays
 from tracegrad.compiler.program import Backward, CompiledCall, Program
 from tracegrad.compiler.values import Source
 from tracegrad.eager.clock import owner, touch
-from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.eager.tensor import Tensor, handle, raw
 from tracegrad.ir.builder import projections
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import FREED, Node, make_leaf, make_node
@@ -67,7 +67,7 @@ class NewLeaf:
         """Make the result a leaf."""
         t = results[self.position]
         if t._node is None:
-            t._node = make_leaf(Type(t._data.shape, t._data.dtype), needs=True, extra=weakref.ref(t))
+            t._node = make_leaf(Type(raw(t).shape, raw(t).dtype), needs=True, extra=weakref.ref(t))
 
 
 class Kept:
@@ -157,7 +157,7 @@ class LaterBackward(Backward):
 
 def _step(backward: Any, inputs: tuple[Any, ...], results: list[Tensor], saved: Any) -> Node:
     """One step of the tape for some results."""
-    types = tuple([Type(t._data.shape, t._data.dtype) for t in results])
+    types = tuple([Type(raw(t).shape, raw(t).dtype) for t in results])
     node = make_node(CompiledCall, inputs, (backward, None), types, saved=saved)
     for t, piece in zip(results, projections(node), strict=True):
         t._node = piece

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad.backends.base import Executable
+from tracegrad.compiler.device_values import check_not_written, here, now
 from tracegrad.compiler.generalise import Family, Sizes
 from tracegrad.compiler.groups import Group, groups_of
 from tracegrad.compiler.replay import replay
@@ -17,6 +18,7 @@ from tracegrad.compiler.split import Split
 from tracegrad.compiler.stages import Stages, emitted, optimised_graph
 from tracegrad.compiler.unproved import Unproved, UnprovedSplit
 from tracegrad.config import local
+from tracegrad.eager.device_tensors import value_of, wrapped
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.ir.builder import projections
 from tracegrad.ir.graph import Graph
@@ -90,7 +92,14 @@ class Program:
                 if t._node is not None:
                     return self._tracked(tensors)
         executable = self.alone if alone else self.executable
+        if self.remote:
+            return [wrapped(r, None) for r in executable(*map(value_of, tensors))]
         return [handle(r, None) for r in executable(*[t._data for t in tensors])]
+
+    @property
+    def remote(self) -> bool:
+        """Whether values stay on devices, where the backend leaves them."""
+        return getattr(self.executable, "remote", False)
 
     @property
     def alone(self) -> Executable:
@@ -99,17 +108,18 @@ class Program:
 
     def _tracked(self, tensors: Sequence[Tensor]) -> list[Tensor]:
         """The same as one node on the tape, whose backward is compiled too."""
-        arrays = tuple(t._data for t in tensors)
+        remote = self.remote
+        arrays = tuple([now(t) for t in tensors] if remote else [t._data for t in tensors])
         followed = tuple(i for i, t in enumerate(tensors) if t._node is not None and t._node.needs)
         if not followed or not any(self.follows):
-            return [handle(r, None) for r in self.executable(*arrays)]
+            return [wrapped(r, None) if remote else handle(r, None) for r in self.executable(*arrays)]
         groups, saved = self.groups, None
         if len(groups) == 1:
             results, saved = self.backward(followed).forward(arrays)
         else:
             results = self.executable(*arrays)
-        made = [handle(r, None) for r in results]
-        inputs = tuple(t._node if t._node is not None else Type(t._data.shape, t._data.dtype) for t in tensors)
+        made = [wrapped(r, None) if remote else handle(r, None) for r in results]
+        inputs = tuple(t._node or Type(a.shape, a.dtype) for t, a in zip(tensors, arrays, strict=True))
         types = tuple(Type(r.shape, r.dtype) for r in results)
         for group in groups:
             backward = self.backward(followed, group.outputs if len(groups) > 1 else None)
@@ -259,14 +269,18 @@ class CompiledCall(Op, family=True):
     ) -> list[Any]:
         """Run the backward graph operator by operator, so that it is recorded and differentiable in turn."""
         backward: Backward = node.attrs[0]
+        if backward.program.remote and node.saved is not None:  # rules read arrays
+            check_not_written(node)
+            node.saved = (tuple(map(here, node.saved[0])), node.saved[1])
         cotangents = [F.zeros(node.types[i]) if given[i] is None else given[i] for i in backward.outputs]
         arrays, saved = node.saved or node.attrs[1]
         if F is N:  # first order, at a node with hooks
-            found: Sequence[Any] = backward.split.cotangents(arrays, saved, cotangents)
+            found: Sequence[Any] = [here(g) for g in backward.split.cotangents(arrays, saved, cotangents)]
         else:
             if node.saved is None:
                 leaves = [
-                    handle(a, i if isinstance(i, Node) else None) for a, i in zip(arrays, node.inputs, strict=True)
+                    handle(a, i if isinstance(i, Node) else None)
+                    for a, i in zip(map(here, arrays), node.inputs, strict=True)
                 ]
             else:
                 leaves = [read(node, i) for i in range(len(node.inputs))]
@@ -285,7 +299,9 @@ class CompiledCall(Op, family=True):
             for i in backward.outputs
         ]
         arrays, saved = node.saved or node.attrs[1]
+        if backward.program.remote and node.saved is not None:
+            check_not_written(node)
         for i, part in zip(backward.followed, backward.split.cotangents(arrays, saved, cotangents), strict=True):
             source = node.inputs[i]
-            before = grads.get(source)
+            before, part = grads.get(source), here(part)
             grads[source] = part if before is None else before + part

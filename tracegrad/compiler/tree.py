@@ -22,7 +22,7 @@ from tracegrad.compiler.recorder import at
 from tracegrad.compiler.values import Source, Values
 from tracegrad.compiler.watch import Surroundings
 from tracegrad.eager.generator import Generator, Rewinding
-from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.eager.tensor import Tensor, handle, raw
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import BY_SEQUENCE, Node, tick
 from tracegrad.ir.op import REGISTRY
@@ -154,6 +154,8 @@ class Tree:
             step = following
         self._extend(step, regions[-1], [], [r for r in results if isinstance(r, Node)], any_size)
         ending.take(step.results, results)
+        if step.piece is not None and step.piece[0].remote:
+            step.piece[0].graph.outlets = ending.outlets(step, self.values.sources)
         step.ending = ending
         self.endings.append(ending)
         for guard, value, following in reversed(links):
@@ -275,7 +277,7 @@ class Tree:
                 return False
         for source, kind in self.captured:
             t = source.read(arguments)
-            if t is None or (t._data.shape, t._data.dtype, t.requires_grad) != kind:
+            if t is None or ((value := raw(t)).shape, value.dtype, t.requires_grad) != kind:
                 return False
         return self.watched.still_valid()
 

@@ -60,7 +60,7 @@ InferenceTensor.__module__ = Tensor.__module__
 
 def is_inference(t: Tensor) -> bool:
     """Whether t was made under `inference_mode()`, or is a view of such a tensor."""
-    return type(t) is InferenceTensor
+    return isinstance(t, InferenceTensor)
 
 
 def as_inference(t: Tensor) -> Tensor:

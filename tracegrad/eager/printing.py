@@ -11,7 +11,7 @@ from tracegrad import dtypes
 from tracegrad.config import local
 from tracegrad.eager.conversions import leave
 from tracegrad.eager.marked import is_invalid
-from tracegrad.eager.tensor import Parameter, Tensor
+from tracegrad.eager.tensor import PLACE, Parameter, Tensor
 from tracegrad.slots import slots
 
 Array = np.ndarray[Any, Any]
@@ -163,7 +163,9 @@ def array_text(values: Array, indent: int = 0) -> str:
 def _notes(t: Tensor) -> list[str]:
     """What follows the values: size, dtype, history."""
     notes = []
-    array = t._data
+    array, place = t._data, t.__dict__.get(PLACE, "cpu")
+    if place != "cpu":
+        notes.append(f"device='{place}'")
     usual = {dtypes.default.float, dtypes.I64, dtypes.BOOL, dtypes.default_complex()}
     if (array.size and not _options.edgeitems) or (not array.size and array.ndim != 1):
         notes.append(f"size={tuple(array.shape)}")

@@ -27,6 +27,7 @@ from tracegrad.slots import slots
 
 Array = np.ndarray[Any, Any]
 STOPPED = "_stopped"  # in the __dict__ of a leaf that requires no grad any more: its node, and what hangs on it, its hooks for instance
+PLACE = "_place"  # in the __dict__ of what stands for a tensor on another device while that prints
 GRAD_DTYPE = "_grad_dtype"  # in the __dict__ of a leaf whose grad_dtype was set
 NON_LEAF_GRAD = (
     "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be populated during autograd.backward(). "
@@ -48,7 +49,7 @@ class Tensor(metaclass=dtypes.TorchClass):
     """
 
     _shown = "torch.Tensor"
-    # _data  the NumPy array              _node   None when autograd does not follow this value
+    # _data  the NumPy array (see raw)    _node   None when autograd does not follow this value
     # _grad  unset or None or a Tensor    _view   unset, or (parent Tensor, operator, attributes) of a view
     # _views unset, or weak references to the live views of this base
     __slots__ = ("__dict__", "__weakref__", "_data", "_grad", "_node", "_view", "_views")
@@ -135,7 +136,8 @@ class Tensor(metaclass=dtypes.TorchClass):
             problem = f"argument 'requires_grad' must be bool, not {type(requires_grad).__name__}"
             raise ArgumentError(explain("requires_grad_", problem))
         if requires_grad:
-            if self._data.dtype.kind not in "fcV":
+            value = raw(self)  # perhaps on another device
+            if value.dtype.kind not in "fcV":
                 raise DifferentiationError(
                     explain(
                         "requires_grad_",
@@ -146,7 +148,7 @@ class Tensor(metaclass=dtypes.TorchClass):
             if node is None and Stopped.any and self._again():
                 return self
             if node is None:
-                self._node = make_leaf(Type(self._data.shape, self._data.dtype), needs=True, extra=weakref.ref(self))
+                self._node = make_leaf(Type(value.shape, value.dtype), needs=True, extra=weakref.ref(self))
             elif not node.needs:
                 if local.trace is None:
                     raise DifferentiationError(
@@ -174,7 +176,7 @@ class Tensor(metaclass=dtypes.TorchClass):
     def _again(self) -> bool:
         """Make self the leaf that it was before requires_grad was turned off; False if there is none, or it had another shape."""
         node, extra = self.__dict__.pop(STOPPED, (None, None))
-        if node is None or node.shape != self._data.shape or node.dtype != self._data.dtype:
+        if node is None or node.shape != raw(self).shape or node.dtype != raw(self).dtype:
             return False
         self._node, node.extra = node, extra
         return True
@@ -204,12 +206,13 @@ class Tensor(metaclass=dtypes.TorchClass):
                 raise DataError(explain("grad", "can't assign Variable as its own grad"))
             if not isinstance(value, Tensor):
                 raise TypeError(explain("grad", f"assigned grad must be a Tensor or None, got {type(value).__name__}"))
-            wanted = self.__dict__.get(GRAD_DTYPE, self._data.dtype)
-            if wanted is not value._data.dtype:
-                wanted = value._data.dtype if wanted is None else getattr(wanted, "numpy", wanted)
-            if value._data.shape != self._data.shape or value._data.dtype != wanted:
-                raise DataError(explain("grad", "assigned grad has another shape or dtype than the tensor", tensor=Type(self._data.shape, self._data.dtype),
-                                        grad=Type(value._data.shape, value._data.dtype)))  # fmt: skip
+            own, given = raw(self), raw(value)
+            wanted = self.__dict__.get(GRAD_DTYPE, own.dtype)
+            if wanted is not given.dtype:
+                wanted = given.dtype if wanted is None else getattr(wanted, "numpy", wanted)
+            if given.shape != own.shape or given.dtype != wanted:
+                raise DataError(explain("grad", "assigned grad has another shape or dtype than the tensor", tensor=Type(own.shape, own.dtype),
+                                        grad=Type(given.shape, given.dtype)))  # fmt: skip
         if local.trace is not None:
             local.trace.note_grad(self, reads=False)
         self._grad = value
@@ -223,6 +226,7 @@ class Tensor(metaclass=dtypes.TorchClass):
         self.grad = None
 
 
+raw = Tensor.__dict__["_data"].__get__  # what stands in the slot: an array, or the OnDevice of a Tensor that lies elsewhere (device_tensors.py)
 MARK = "_is_parameter"
 
 
@@ -328,4 +332,4 @@ def element(t: Tensor) -> Any:
     return t._data.item()
 
 
-__all__ = ["MARK", "STOPPED", "Parameter", "Size", "Tensor", "element", "handle", "slots"]
+__all__ = ["MARK", "STOPPED", "Parameter", "Size", "Tensor", "element", "handle", "raw", "slots"]

@@ -26,7 +26,10 @@ class Graph:
     effects   pairs (leaf node, node): the new value of something outside, written back after the outputs are known
     names     names of the inputs and captures, in order, for the text form
     known     the nodes in program order where they are known already, exactly those that the outputs and effects depend on
+    outlets   of a compiled function's last piece: what becomes of each output (compiler/effects.py), for backends that ask
     """
+
+    outlets: tuple[Any, ...] | None = None
 
     def __init__(
         self,
