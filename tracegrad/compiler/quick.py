@@ -39,7 +39,7 @@ class _Unusual(Exception):  # noqa: N818  (no error: such a call takes the gener
 def quick_call(tree: Tree, call: Arguments) -> Call | None:
     """A function from arguments to the result, or to MISS when they are not of this signature; None when the signature has no such path."""
     step = tree.root
-    if step is None or call.key[2]:
+    if step is None or call.key[2] or (step.piece is not None and step.piece[0].remote):
         return None
     text = _Text(tree, local.grad_enabled)
     try:

@@ -10,7 +10,7 @@ from tracegrad.compiler.recent import Recent
 
 if TYPE_CHECKING:
     from tracegrad.compiler.tree import Tree
-from tracegrad.eager.tensor import Tensor
+from tracegrad.eager.tensor import Tensor, raw
 
 Quick = Callable[[tuple[Any, ...], dict[str, Any]], Any]
 
@@ -26,11 +26,11 @@ class QuickCalls:
         if not self._found:
             return None
         try:
-            return self._found.get(tuple([None if type(a) is float else a._data.shape for a in args]))
-        except AttributeError:
+            return self._found.get(tuple([None if type(a) is float else raw(a).shape for a in args]))
+        except TypeError:
             return None
 
     def add(self, call: Arguments, quick: Quick, tree: Tree) -> None:
         """Keep the path for calls such as this one."""
         if not call.kwargs and all(isinstance(a, (Tensor, float)) for a in call.args):
-            self._found.put(tuple([None if type(a) is float else a._data.shape for a in call.args]), (quick, tree))
+            self._found.put(tuple([None if type(a) is float else raw(a).shape for a in call.args]), (quick, tree))
