@@ -63,8 +63,7 @@ def record_plain(trace: Any, op: type[Op], args: tuple[Any, ...], location: Call
     shape: Any = None
     nodes: list[Any] = []
     values: list[Any] = []
-    start = trace.start
-    needs = False
+    start, needs = trace.start, False
     for a in args:
         if type(a) is Tensor or type(a) is Parameter:
             array = a._data

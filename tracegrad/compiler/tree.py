@@ -15,7 +15,7 @@ import numpy as np
 
 from tracegrad.compiler.call_trace import COUNT, NotCompilable, Read
 from tracegrad.compiler.effects import Ending
-from tracegrad.compiler.pieces import closed, inside
+from tracegrad.compiler.pieces import closed, parted
 from tracegrad.compiler.program import Program
 from tracegrad.compiler.quick import MISS
 from tracegrad.compiler.recorder import at
@@ -220,8 +220,8 @@ class Tree:
             return
         outs = sorted([*step.outs, *missing], key=BY_SEQUENCE)
         outputs = [*outs, *own]
-        ins = self._ins(step, outputs)
-        program = self.program_of(closed(ins, outputs, self._names(ins)), any_size)
+        ins, between = parted(outputs, step.defined | self.values.constant)
+        program = self.program_of(closed(ins, between, outputs, self._names(ins)), any_size)
         step.results = own
         step.piece = (program, ins, outs)
 
@@ -238,19 +238,6 @@ class Tree:
                 found.append(next(n for n in (f"{letter}{i}" for i in count()) if n not in taken))
             taken.add(found[-1])
         return found
-
-    def _ins(self, step: Step, outputs: list[Node]) -> list[Node]:
-        """What the program reads: leaves, and what earlier steps made; in the order of first use."""
-        between = inside(outputs, lambda n: n in step.defined or n in self.values.constant)
-        found: dict[Node, None] = {}
-        for node in between:
-            for i in node.inputs:
-                if isinstance(i, Node) and i not in step.defined and i not in self.values.constant:
-                    found[i] = None
-        for o in outputs:
-            if o not in step.defined and o not in self.values.constant:
-                found[o] = None
-        return list(found)
 
     def _note_lives(self, reads: Sequence[Read]) -> None:
         """Note for each step of a path what is needed after it."""

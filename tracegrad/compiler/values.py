@@ -13,7 +13,7 @@ import numpy as np
 from tracegrad.eager.tensor import handle
 from tracegrad.ir.graph import Graph, attribute_key
 from tracegrad.ir.literals import literal_key
-from tracegrad.ir.node import Node, make_leaf, make_node
+from tracegrad.ir.node import Node, make_leaf, make_node, node_like
 from tracegrad.ir.op import Op, result_types
 from tracegrad.ir.types import Type
 
@@ -90,26 +90,27 @@ class Values:
     def take(self, nodes: Iterable[Node], known: dict[Node, Node]) -> None:
         """Give all nodes, which come in program order, theirs here, in `known`; it has the leaves."""
         for node in nodes:
-            assert node.op is not None
-            inputs = tuple([known[i] if isinstance(i, Node) else i for i in node.inputs])
-            kind: Any = node.dtype if isinstance(node.dtype, tuple) else Type(node.shape, node.dtype)
-            if node.op.value_dependent or inputs[:1] in self._sized:
-                kind = _of_any_size(node.op, inputs, node.attrs)
+            op, inputs = node.op, tuple([known[i] if i.__class__ is Node else i for i in node.inputs])
+            assert op is not None
+            any_size = op.value_dependent or (self._sized and inputs[:1] in self._sized)
+            kind: Any = _of_any_size(op, inputs, node.attrs) if any_size else (node.shape, node.dtype)
             key = (
-                node.op,
-                tuple([i if isinstance(i, Node) else literal_key(i) for i in inputs]),
-                tuple(map(attribute_key, node.attrs)),
+                op,
+                tuple([i if i.__class__ is Node else literal_key(i) for i in inputs]),
+                tuple(map(attribute_key, node.attrs)) if node.attrs else (),
                 kind,
                 node.needs,
             )
             found = self._nodes.get(key)
             if found is None:
-                found = self._nodes[key] = make_node(
-                    node.op, inputs, node.attrs, kind, needs=node.needs, extra=node.extra
-                )
-                if node.op.value_dependent and node.op.several():
+                if any_size:
+                    found = make_node(op, inputs, node.attrs, kind, needs=node.needs, extra=node.extra)
+                else:
+                    found = node_like(node, inputs, node.needs)
+                self._nodes[key] = found
+                if op.value_dependent and op.several():
                     self._sized.add((found,))
-                if all(i in self.constant for i in inputs if isinstance(i, Node)):
+                if all(i in self.constant for i in inputs if i.__class__ is Node):
                     self.constant.add(found)
             known[node] = found
 

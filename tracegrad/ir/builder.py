@@ -7,22 +7,47 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from tracegrad.dtypes import F32, F64
 from tracegrad.errors import explain
 from tracegrad.ir.node import Node, make_node
 from tracegrad.ir.op import REGISTRY, Op
 from tracegrad.ir.prelude import Ops
 from tracegrad.ir.types import Type, type_of
 
+_uniform: dict[tuple[type[Op], Any], Any] = {}
+
 
 def build(op: type[Op], inputs: tuple[Any, ...], attrs: tuple[Any, ...], location: Any = None) -> Any:
     """A node of `op` over nodes and Python numbers; for several results the tuple of its projections."""
-    types = tuple(None if i is None else type_of(i) for i in inputs)
-    result = op.type_rule(types, attrs)
+    result = uniform_type(op, inputs) if op.elementwise and not attrs else None
+    if result is None:
+        result = op.type_rule(tuple(None if i is None else type_of(i) for i in inputs), attrs)
     needs = any(isinstance(i, Node) and i.needs for i in inputs)
     node = make_node(
         op, inputs, attrs, result if isinstance(result, Type) else tuple(result), needs=needs, extra=location
     )
     return projections(node) if op.several() else node
+
+
+def uniform_type(op: type[Op], inputs: tuple[Any, ...]) -> Type | None:
+    """What the type rule of an elementwise operator says of nodes of one shape and floating dtype and of Python floats, without asking it again; None for other operands."""
+    first = None
+    for i in inputs:
+        if i.__class__ is Node:
+            if first is None:
+                first = i
+            elif i.shape != first.shape or i.dtype is not first.dtype:
+                return None
+        elif i.__class__ is not float:
+            return None
+    if first is None or (first.dtype is not F32 and first.dtype is not F64):
+        return None
+    key = op, first.dtype
+    if key not in _uniform:
+        found = op.type_rule(tuple(map(type_of, inputs)), ())
+        _uniform[key] = found.dtype if isinstance(found, Type) else None
+    d = _uniform[key]
+    return None if d is None else Type(first.shape, d)
 
 
 def projections(node: Node) -> tuple[Node, ...]:

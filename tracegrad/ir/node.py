@@ -99,6 +99,17 @@ def make_leaf(result: Type, *, needs: bool = False, extra: Any = None) -> Node:
     return make_node(None, (), (), result, needs=needs, extra=extra)
 
 
+def node_like(node: Node, inputs: tuple[Any, ...], needs: bool) -> Node:
+    """The operator of a graph node on other inputs of the same types, at the same place of the user's program."""
+    made = Node.__new__(Node)
+    made.op, made.inputs = node.op, inputs
+    made.attrs, made.saved = node.attrs, None
+    made.shape, made.dtype = node.shape, node.dtype
+    made.seq, made.needs = tick(), needs
+    made.extra = node.extra
+    return made
+
+
 def input_type(node: Node, position: int) -> Type:
     """The type of one input of a node, whatever stands for it."""
     value = node.inputs[position]

@@ -9,13 +9,12 @@ from typing import Any
 from tracegrad.errors import PassError, explain
 from tracegrad.ir.builder import Builder, build
 from tracegrad.ir.graph import Graph
-from tracegrad.ir.node import Node, make_node, tick
+from tracegrad.ir.node import Node, make_node, node_like, tick
 from tracegrad.ir.op import Op
 from tracegrad.passes.patterns import Signature, signature
 from tracegrad.passes.rules import AnyRule
 
 Change = Callable[[Node], Any]
-_new = object.__new__
 MOST_REWRITES = 200  # of one node: far more than any chain of rules that ends
 _BY_SIGNATURE, _SETTLED = "_by_signature", "_settled"  # where passes remember something beside a graph
 MOST_SIGNATURES = 20_000  # kept in a RuleSet
@@ -45,13 +44,7 @@ def on(node: Node, inputs: tuple[Any, ...]) -> Node:
         elif new is old:
             continue
         return remake(node.op, inputs, node.attrs, node.extra)
-    made = _new(Node)
-    made.op, made.inputs = node.op, inputs
-    made.attrs, made.saved = node.attrs, None
-    made.shape, made.dtype = node.shape, node.dtype
-    made.seq, made.needs = tick(), needs
-    made.extra = node.extra
-    return made
+    return node_like(node, inputs, needs)
 
 
 def transform(
@@ -74,14 +67,7 @@ def transform(
                 here = on(node, inputs)
                 if origins is not None:
                     origins[here] = node
-                distance = min([near[i] for i in inputs if i in near], default=FARTHEST)
-                if distance < FARTHEST:
-                    near[here] = distance + 1
-                    asked = True
-                else:
-                    for done in settled:
-                        if node in done:
-                            done.add(here)
+                asked = _is_near(here, node, near, settled) or asked
         result = change(here) if asked else here
         if result is not node:
             values[node] = result
@@ -95,6 +81,18 @@ def transform(
     if _SETTLED in graph.__dict__:
         after.__dict__[_SETTLED] = graph.__dict__[_SETTLED]
     return after
+
+
+def _is_near(here: Node, node: Node, near: dict[Any, int], settled: list[set[Node]]) -> bool:
+    """Whether a change is so near that rules may see it from `here`.  Otherwise what is settled about the node for which it stands is so about `here` too."""
+    distance = min([near[i] for i in here.inputs if i in near], default=FARTHEST)
+    if distance < FARTHEST:
+        near[here] = distance + 1
+        return True
+    for done in settled:
+        if node in done:
+            done.add(here)
+    return False
 
 
 class RuleSet:
