@@ -23,15 +23,14 @@ from tracegrad.compiler.log import log
 from tracegrad.compiler.places import Replaced, changing, decided_by, settle
 from tracegrad.compiler.profile import Profile, profile_of
 from tracegrad.compiler.programs import Programs
-from tracegrad.compiler.quick import quick_call
-from tracegrad.compiler.quick_calls import QuickCalls
+from tracegrad.compiler.quick_calls import Called
 from tracegrad.compiler.recent import Recent
 from tracegrad.compiler.recorder import at, recording
 from tracegrad.compiler.results import taken_apart
 from tracegrad.compiler.tree import KEPT, MISS, Tree
 from tracegrad.compiler.tree_text import tree_text
 from tracegrad.compiler.watch import Surroundings, watch
-from tracegrad.config import local, settings
+from tracegrad.config import settings
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentError, MissingAttributeError, TraceError, explain
 from tracegrad.ir.graph import Graph
@@ -39,10 +38,9 @@ from tracegrad.ir.graph import Graph
 ENTRIES_PER_SIGNATURE = 64  # recordings that differ in what the function reads outside; the oldest goes first
 SIGNATURES = 256  # signatures whose programs are kept (a quarter for JAX, where each has machine code of its own)
 ALL: weakref.WeakSet[Any] = weakref.WeakSet()  # the compiled functions that there are
-QUICK = 4  # generated call paths that are tried before all others
 
 
-class Compiled:
+class Compiled(Called):
     """A function that is recorded, optimised and compiled once per signature and course.  Made by `tracegrad.compile`.
 
     source  text of the programs that the last call ran        graph    the optimised Graph of the first of them
@@ -58,8 +56,7 @@ class Compiled:
         own = SIGNATURES if backend == "numpy" else SIGNATURES // 4
         self._trees: Recent[Any, list[Tree]] = Recent(own)
         self._programs = Programs(backend, dynamic)
-        self._quick: tuple[Callable[[Any, Any], Any], ...] = ()  # the paths of the signatures that were used last
-        self._quicks = QuickCalls(own)
+        self._begin(own)
         self._lock = threading.RLock()
         self._uncompiled: Recent[Any, bool] = Recent(SIGNATURES)
         self._codes: list[Any] = []  # what ran in recordings though no name leads to it
@@ -74,22 +71,6 @@ class Compiled:
                 setattr(self, name, getattr(function, name))
         self.__wrapped__ = function
         ALL.add(self)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """The function's result.  Tensors in it are new, but for those that the function writes: never another argument, nor views of one."""
-        for quick in self._quick:
-            result = quick(args, kwargs)
-            if result is not MISS:
-                return result
-        # inside another recording: part of that program
-        if local.trace is not None or settings.stance == "force_eager":
-            return self.function(*args, **kwargs)
-        if not kwargs and (found := self._quicks.find(args)) is not None:
-            result = found[0](args, kwargs)
-            if result is not MISS:
-                self._quick, self._shown = (*self._quick[1 - QUICK :], found[0]), found[1]
-                return result
-        return self._general(args, kwargs)
 
     def __getattr__(self, name: str) -> Any:
         """What the function itself has, such as the parameters() of a module."""
@@ -114,6 +95,7 @@ class Compiled:
         with self._lock:
             fresh = vars(type(self)(self.function, self.backend, self.dynamic))
             self.__dict__.update({k: v for k, v in fresh.items() if k != "_lock"})
+            self._begin(fresh["_trees"].limit)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """A compiled method: one compiled function per instance."""
@@ -297,16 +279,6 @@ class Compiled:
         finally:
             call.restore()
 
-    def _remember(self, call: Arguments, tree: Tree) -> None:
-        """Make the tree the one that the next call tries first."""
-        self._shown = tree
-        if tree.quick is None:
-            tree.quick = quick_call(tree, call) or False
-            if tree.quick:
-                self._quicks.add(call, tree.quick, tree)
-        if tree.quick and tree.quick not in self._quick:
-            self._quick = (*self._quick[1 - QUICK :], tree.quick)
-
     def _give_up(self, key: Any, reason: str, location: Any) -> None:
         """Let a signature run uncompiled from now on, with a warning.  Raises TraceError where that is not wanted."""
         where = at(location)
@@ -319,7 +291,7 @@ class Compiled:
         if not self._warned:
             self._warned = True
             text = explain("compile", f"the function {reason}{where}; it runs uncompiled")
-            warnings.warn(text, RuntimeWarning, stacklevel=5)
+            warnings.warn(text, RuntimeWarning, stacklevel=6)
 
     def explain(self, *args: Any, **kwargs: Any) -> Explanation:
         """What has been recorded for these arguments, or for the last call where there are none: print it, or read its fields.

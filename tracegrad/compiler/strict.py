@@ -12,6 +12,7 @@ from tracegrad.compiler.call_trace import CallTrace, NotCompilable
 from tracegrad.compiler.compile import Compiled
 from tracegrad.compiler.host import hosting
 from tracegrad.compiler.places import Replaced
+from tracegrad.compiler.quick import Quick
 from tracegrad.compiler.watch import watch
 from tracegrad.config import local, settings
 from tracegrad.eager.tensor import Tensor
@@ -25,17 +26,21 @@ class Strict(Compiled):
 
     calls = 0
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def _first(self, *args: Any, **kwargs: Any) -> Any:
         """The function's result.  Raises StrictError where it, or what the function writes, is not what the function itself does."""
         self.calls += 1
         if self.calls % settings.strict_every or local.trace is not None:
-            return super().__call__(*args, **kwargs)
+            return self._strayed(args, kwargs)
         with self._lock:
             wanted = self._wanted(Arguments(args, kwargs))
-            result = super().__call__(*args, **kwargs)
+            result = self._strayed(args, kwargs)
             if wanted is not None:
                 self._compare(wanted, result)
             return result
+
+    def _lead(self, quick: Quick) -> None:
+        """Every call is counted: none goes to its path directly."""
+        self._shown = quick.tree
 
     def _wanted(self, call: Arguments) -> Any:
         """What the function gives, and the Tensors that it writes with their values; None for a signature that runs uncompiled."""

@@ -17,10 +17,13 @@ from types import CodeType
 from typing import Any
 
 from tracegrad.compiler.walk import BASES, CONTAINERS, MISSING, Place, Walk, content, fact
+from tracegrad.compiler.watch_text import holding
 
 _of_cell = attrgetter("cell_contents")
 _of_code = attrgetter("__code__")
 _kind_of = attrgetter("_data.shape", "_data.dtype", "requires_grad")
+MOST_TESTS = 2_000  # of a generated comparison, which takes some microseconds each to make
+MOST_TEXTS = 4  # generated comparisons of one Surroundings, whose objects may be replaced by equal ones ever again
 
 
 class Surroundings:
@@ -34,6 +37,7 @@ class Surroundings:
         self.variable: frozenset[Any] = frozenset()
         self.more: list[tuple[Callable[[], Any], Any]] = []  # what was seen to be read while recording
         self._tensors: list[tuple[Any, Any]] = []
+        self._texts = 0  # generated so far
         self._take(Walk(self.roots, self.codes, warns=True))
 
     def _take(self, walk: Walk) -> None:
@@ -52,7 +56,12 @@ class Surroundings:
             *(v for _, v in walk.functions),
             *(v for _, v in (*walk.getters, *self.more)),
         ]
-        self._fixed = len(walk.containers)
+        self._changed()
+
+    def _changed(self) -> None:
+        """Other objects are compared from now on."""
+        self._holds: Callable[[], bool] | None = None  # the generated comparison, which knows identity only
+        self._steady = 0  # comparisons since then that found every object again
 
     def __bool__(self) -> bool:
         return bool(self._items or self._sized or self.walk.arrays)
@@ -60,21 +69,46 @@ class Surroundings:
     def note_tensors(self, captured: Container[int]) -> None:
         """Compare form and requires_grad of the Tensors that can be read and are no operands; `captured` has the ids of those that are."""
         self._tensors = [(t, _kind_of(t)) for t in self.walk.tensors if id(t) not in captured]
+        self._changed()
 
     def values(self) -> list[Any]:
         """What stood in the places."""
         return [v for v in self._items if not isinstance(v, CodeType)]
 
-    def simple(self) -> list[tuple[Any, str, Any]]:
-        """Tables of names or functions, the text that follows them, and what stood there, where there are only a few of them and nothing else."""
-        walk = self.walk
-        rest = walk.cells or self._getters or walk.containers or walk.arrays or walk.sized or self._tensors
-        if len(walk.entries) + len(walk.functions) > 8 or rest or self.variable:
-            return []
-        return [
-            *((t, f".get({name!r})", v) for t, name, v in walk.entries),
-            *((f, ".__code__", code) for f, code in walk.functions),
-        ]
+    @property
+    def size(self) -> int:
+        """How many comparisons there are, nearly."""
+        return (
+            len(self._items)
+            + len(self._containers)
+            + len(self._sized)
+            + 2 * (len(self._tensors) + len(self.walk.arrays))
+        )
+
+    @property
+    def items(self) -> list[Any]:
+        """What stood in the places: of the containers, entries, cells, functions (their code) and getters, in this order."""
+        return self._items
+
+    @property
+    def getters(self) -> list[Callable[[], Any]]:
+        """What reads places that only a function can read."""
+        return self._getters
+
+    @property
+    def forms(self) -> list[tuple[Any, Any]]:
+        """Tensors that are no operands, and their shape, dtype and requires_grad."""
+        return self._tensors
+
+    def sizes(self) -> tuple[list[tuple[Any, int]], list[tuple[Any, int]]]:
+        """The containers with their lengths, whose entries are items, and other tables with theirs."""
+        return list(zip(self._containers, self._lengths, strict=True)), list(zip(self._sized, self._sizes, strict=True))
+
+    def free_floats(self) -> set[int]:
+        """The positions among the items of the floats that may change."""
+        if not self.variable:
+            return set()
+        return {i for i, v in enumerate(self._items) if type(v) is float and self._name_at(i) in self.variable}
 
     def places(self) -> list[Place]:
         """The places of the floats that may change."""
@@ -86,14 +120,23 @@ class Surroundings:
         self.more.append((read, value))
         self._getters.append(read)
         self._items.append(value)
+        self._changed()
 
     def still_valid(self) -> bool:
         """Whether all this is what it was."""
+        holds = self._holds
+        return (holds is not None and holds()) or self._compared()
+
+    def _compared(self) -> bool:
+        """The same in loops, and by values where objects are others."""
         try:
             if list(map(len, self._containers)) != self._lengths or (self._tensors and not self._same_tensors()):
                 return False
             if list(map(len, self._sized)) == self._sizes:
                 if all(map(is_, self._now(), self._items)):
+                    self._steady += 1
+                    if self._steady == 16 + self.size // 4 and self._texts < MOST_TEXTS and self.size <= MOST_TESTS:
+                        self._holds, self._texts, self._steady = holding(self), self._texts + 1, 0
                     return not self.walk.arrays or self._same_arrays()
                 if (same := self._same_values()) is not None:
                     return same and self._same_arrays()
@@ -128,6 +171,8 @@ class Surroundings:
                 changed.append((i, now))
         for i, now in changed:
             self._items[i] = now
+        if changed:
+            self._changed()
         return True
 
     def _may_change(self, index: int, now: Any, was: Any) -> bool:
