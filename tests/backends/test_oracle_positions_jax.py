@@ -98,3 +98,43 @@ def test_a_loop_without_steps_looks_at_no_position():
         assert compiled(X, i, tg.tensor(0)).tolist() == X[:2].tolist()
     with pytest.raises(IndexError):
         compiled(X, at(0, 9), tg.tensor(1))
+
+
+MATRICES = {  # functions of a matrix that eager code refuses for some values
+    "inv": (tg.linalg.inv, tg.zeros(2, 2)),
+    "inv of a stack": (lambda x: tg.linalg.inv(tg.stack([x + tg.eye(2) * 3, x])), tg.zeros(2, 2)),
+    "solve": (lambda x: tg.linalg.solve(x, tg.ones(2)), tg.zeros(2, 2)),
+    "solve from the right": (lambda x: tg.linalg.solve(x, tg.ones(1, 2), left=False), tg.zeros(2, 2)),
+    "cholesky": (tg.linalg.cholesky, -tg.eye(2)),
+    "lu_factor": (lambda x: tg.linalg.lu_factor(x)[0], tg.zeros(2, 2)),
+    "ldl_factor": (lambda x: tg.linalg.ldl_factor(x)[0], tg.zeros(2, 2)),
+    "eigvals": (lambda x: tg.linalg.eigvals(x).abs(), tg.full((2, 2), float("nan"))),
+    "svd": (lambda x: tg.linalg.svd(x)[1], tg.full((2, 2), float("inf"))),
+    "svdvals": (tg.linalg.svdvals, tg.full((2, 2), float("nan"))),
+    "derivative": (tg.func.grad(lambda x: tg.linalg.inv(x).sum()), tg.zeros(2, 2)),
+    "scan": (lambda x: tg.scan(lambda c, r: (c + tg.linalg.inv(r), ()), x, x[None])[0], tg.zeros(2, 2)),
+}
+
+
+@pytest.mark.parametrize("name", MATRICES)
+def test_a_matrix_that_eager_code_refuses_is_refused_at_every_call(name):
+    function, bad = MATRICES[name]
+    good = tg.tensor([[2.0, 0.5], [0.5, 3.0]])
+    fast = tg.compile(function, backend="jax")
+    for _ in range(2):
+        assert tg.allclose(fast(good), function(good), rtol=1e-5)
+        with pytest.raises(RuntimeError) as want:
+            function(bad)
+        with pytest.raises(RuntimeError) as got:
+            fast(bad)
+        assert type(got.value) is type(want.value)
+
+
+@pytest.mark.parametrize("left", [True, False])
+@pytest.mark.parametrize("shapes", [((4, 4), (4, 3)), ((2, 4, 4), (4, 3)), ((3, 1, 4, 4), (2, 4, 1)), ((0, 0), (0, 2))])
+def test_solutions_are_those_of_eager_code(shapes, left):
+    generator = np.random.default_rng(0)
+    a, b = (tg.tensor(generator.standard_normal(shape)) for shape in shapes)
+    b = b if left else b.mT
+    fast = tg.compile(lambda a, b: tg.linalg.solve(a, b, left=left), backend="jax")
+    assert tg.allclose(fast(a, b), tg.linalg.solve(a, b, left=left), rtol=1e-9)

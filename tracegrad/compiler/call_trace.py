@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tracegrad.autograd.function import Function
+from tracegrad.compiler.handlers import may_be_caught, succeeded
 from tracegrad.compiler.overwritten import Overwritten
 from tracegrad.compiler.ownership import INTERNAL
 from tracegrad.compiler.recorder import Trace, user_location
@@ -73,6 +74,8 @@ def nothing(array: Array) -> Any:
 
 
 COUNT, CUT = "count", "cut"  # reads of how much a mask selects, and where what reads values gets a program of its own
+
+
 READERS: dict[str, Callable[[Array], Any]] = {"bool": truth, "int": whole_number, "index": whole_number}
 SHOWN = frozenset(("print", "format"))  # what a replay would not do again
 MEMORY = frozenset(("storage", "untyped_storage", "data_ptr", "storage_offset", "dlpack", "pickle", "map2_"))
@@ -171,6 +174,9 @@ class CallTrace(Trace):
         if reads_values and any(isinstance(o, Tensor) and self.varies(self.node_of(o)) for o in operands):
             return self._counted(op, operands, attrs, arrays)
         made = super().record(op, operands, attrs, arrays)
+        if "check" in op.attrs and attrs[op.attrs.index("check")] and may_be_caught():
+            node = self.node_of(made[0] if isinstance(made, tuple) else made)
+            self.decisions.append(Read(node, tick(), "success", succeeded, True, user_location()))
         if reads_values:
             self.fixed.update((id(t), t) for t in (made if isinstance(made, tuple) else (made,)))
         elif op.elementwise and "_is_number" in made.__dict__:
@@ -257,6 +263,10 @@ class CallTrace(Trace):
         """Note a message, which every replay prints."""
         self.messages.append(message)
         self.printed += [self.node_of(t) for t in message.tensors]
+
+    def failed(self) -> None:
+        """Let later calls run the function itself, if it goes on after an operator has failed."""
+        self.give_up("catches an error that an operator raises for some values")
 
     def give_up(self, reason: str) -> None:
         """Go on, but let later calls run the function itself."""

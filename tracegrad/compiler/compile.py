@@ -11,8 +11,10 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from tracegrad.autograd.duals import current as forward_mode
 from tracegrad.backends.base import backend as find_backend
 from tracegrad.compiler.arguments import Arguments
+from tracegrad.compiler.bound import bound_to
 from tracegrad.compiler.call_trace import CallTrace, NotCompilable
 from tracegrad.compiler.collection import no_collection
 from tracegrad.compiler.effects import Ending, by_operators, ending_of, grads_looked_at
@@ -46,6 +48,7 @@ class Compiled(Called):
     source  text of the programs that the last call ran        graph    the optimised Graph of the first of them
     """
 
+    origin: Any = None  # of a compiled method: what the class has
     fullgraph = False  # whether a function that cannot be compiled is an error
 
     def __init__(self, function: Callable[..., Any], backend: str, dynamic: bool | None = None) -> None:
@@ -98,16 +101,15 @@ class Compiled(Called):
             self._begin(fresh["_trees"].limit)
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        """A compiled method: one compiled function per instance."""
-        if instance is None:
+        """A compiled method: one compiled function per instance (or class, for a class method)."""
+        bind = getattr(self.function, "__get__", None)
+        if instance is None or bind is None:
             return self
-        name = f"_compiled_{self.function.__name__}"
-        found = instance.__dict__.get(name)
-        if found is None:
-            found = type(self)(self.function.__get__(instance, owner), self.backend, self.dynamic)
-            found.fullgraph = self.fullgraph
-            object.__setattr__(instance, name, found)
-        return found
+        return bound_to(
+            self,
+            instance,
+            lambda: remade(type(self), bind(instance, owner), self.backend, self.dynamic, self.fullgraph),
+        )
 
     def _general(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         call = Arguments(args, kwargs)
@@ -115,7 +117,7 @@ class Compiled(Called):
             trees = self._trees.use(call.key, list)
         except TypeError as error:
             raise ArgumentError(explain("compile", f"an argument cannot be part of the signature: {error}")) from error
-        if call.key in self._uncompiled:
+        if call.key in self._uncompiled or forward_mode() is not None:
             return self.function(*args, **kwargs)
         tree = valid(trees, call.tensors)
         result = self._replayed(trees, tree, call)
@@ -198,7 +200,9 @@ class Compiled(Called):
             return result
         changed = watched.changed()
         if changed or trace.given_up:
-            return self._unfinished(key, trace, changed, sources, ending, roots, tensors if commit or changed else None)
+            return self._unfinished(
+                key, trace, watched, changed, sources, ending, roots, tensors if commit or changed else None
+            )
         recorded = time.perf_counter()
         try:
             self._add(call, tree, trace, sources, ending, roots)
@@ -244,6 +248,7 @@ class Compiled(Called):
         self,
         key: Any,
         trace: CallTrace,
+        watched: Surroundings,
         changed: list[tuple[Any, Any, Any]],
         sources: Any,
         ending: Ending,
@@ -259,7 +264,7 @@ class Compiled(Called):
             self._give_up(
                 key,
                 f"changes a Python object that it does not own (it was {changed[0][0]!r:.80}), which a replay would skip",
-                None,
+                watched.line_of_change(changed[0][2]),
             )
         for _, holder, name in changed:
             settle(holder, name)
@@ -274,7 +279,8 @@ class Compiled(Called):
             with recording(trace):
                 result = self.function(*args, **kwargs)
                 if call.changed():
-                    raise NotCompilable("changes a container or an object among its arguments", None)
+                    where = watched.line_of_change(None)
+                    raise NotCompilable("changes a container or an object among its arguments", where)
                 return taken_apart(result, lambda thing: call.keeps(thing) or watched.walk.reached(thing))
         finally:
             call.restore()

@@ -171,6 +171,7 @@ class Backward:
         self.followed = followed
         self.outputs = differentiable(graph.outputs) if outputs is None else outputs  # those that have cotangents
         self._split: Split | UnprovedSplit | None = None
+        self._reached: dict[tuple[int, ...], list[bool]] = {}
 
     @cached_property
     def graph(self) -> Graph:
@@ -182,6 +183,22 @@ class Backward:
         """The leaves whose values the cotangents depend on."""
         read = {i for node in self.graph.nodes for i in node.inputs} | set(self.graph.outputs)
         return frozenset(i for i, leaf in enumerate(self.graph.leaves) if leaf in read)
+
+    def reached(self, given: Sequence[Any]) -> list[bool]:
+        """For each followed leaf whether one of the outputs that have a cotangent depends on it; else it has no gradient."""
+        there = tuple([i for i in self.outputs if given[i] is not None])
+        found = self._reached.get(there)
+        if found is None:
+            graph = self.program.graph
+            stack: list[Any] = [graph.outputs[i] for i in there]
+            seen: set[Node] = set()
+            while stack:
+                node = stack.pop()
+                if isinstance(node, Node) and node not in seen and node.needs:
+                    seen.add(node)
+                    stack.extend(node.inputs)
+            found = self._reached[there] = [graph.leaves[i] in seen for i in self.followed]
+        return found
 
     @property
     def is_split(self) -> bool:
@@ -286,8 +303,8 @@ class CompiledCall(Op, family=True):
                 leaves = [read(node, i) for i in range(len(node.inputs))]
             found = replay(backward.graph, [*leaves, *cotangents])
         parts: list[Any] = [None] * len(node.inputs)
-        for i, g in zip(backward.followed, found, strict=True):
-            parts[i] = g if wanted(node.inputs[i]) else None
+        for i, g, reached in zip(backward.followed, found, backward.reached(given), strict=True):
+            parts[i] = g if reached and wanted(node.inputs[i]) else None
         return parts
 
     @staticmethod
@@ -301,7 +318,9 @@ class CompiledCall(Op, family=True):
         arrays, saved = node.saved or node.attrs[1]
         if backward.program.remote and node.saved is not None:
             check_not_written(node)
-        for i, part in zip(backward.followed, backward.split.cotangents(arrays, saved, cotangents), strict=True):
-            source = node.inputs[i]
-            before, part = grads.get(source), here(part)
-            grads[source] = part if before is None else before + part
+        found = backward.split.cotangents(arrays, saved, cotangents)
+        for i, part, reached in zip(backward.followed, found, backward.reached(g), strict=True):
+            if reached:
+                source = node.inputs[i]
+                before, part = grads.get(source), here(part)
+                grads[source] = part if before is None else before + part

@@ -59,7 +59,7 @@ def quick_call(tree: Tree, call: Arguments, miss: Miss) -> Quick | None:
         text.take_call(call)
     except Unusual:
         return None
-    if step.ending is not None and _is_plain(tree, step.ending):
+    if step.ending is not None and not tree.catches and _is_plain(tree, step.ending):
         return text.straight(step, step.ending, step.program)
     return text.as_the_tree_says()
 

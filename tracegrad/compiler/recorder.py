@@ -16,6 +16,7 @@ import numpy as np
 
 from tracegrad import config
 from tracegrad.autograd import templates as templates  # autograd.Function asks it while a recording runs
+from tracegrad.compiler.handlers import computed_or_noted
 from tracegrad.compiler.ownership import INSTALLED, INTERNAL
 from tracegrad.compiler.plain import record_plain
 from tracegrad.compiler.rolling import Recorded
@@ -113,6 +114,13 @@ class Trace:
 
     def note_grad(self, t: Tensor, reads: bool = True) -> None:
         """`.grad` of a Tensor is read, or set anew."""
+
+    computed = computed_or_noted
+
+    def failed(self) -> None:
+        """An operator has raised an error for these values, which the user's code may catch."""
+        if self.parent is not None:
+            self.parent.failed()
 
     def refuse(self, reason: str) -> None:
         """Raises TraceError for what a replay would not do again; a recording around this one decides what becomes of it."""

@@ -15,6 +15,7 @@ import numpy as np
 
 from tracegrad.compiler.call_trace import COUNT, NotCompilable, Read
 from tracegrad.compiler.effects import Ending
+from tracegrad.compiler.handlers import any_catches
 from tracegrad.compiler.pieces import closed, parted
 from tracegrad.compiler.program import Program
 from tracegrad.compiler.quick import MISS
@@ -112,6 +113,7 @@ class Tree:
         self.last: Step | None = None  # where the last call ended
         self.quick: Any = None  # the generated call path; False where there is none
         self.missed: tuple[Guard, Any] | None = None
+        self.catches = any_catches([*watched.walk.codes, *(code for code, _ in watched.codes)])
         self.writes = False  # whether a path writes memory of the outside world
         self.names: list[str] = []  # of the arguments, for backends with options that go by them
 
@@ -322,6 +324,9 @@ class Tree:
         try:
             made = program.run([self._value(n, env, arguments, draws) for n in ins], alone)
         except Exception as error:
+            if self.catches:  # Python decides what follows
+                self.missed = None
+                return None
             self._draw_as_far(error, ins, before, draws)
             raise
         if step.guard is not None:
@@ -365,7 +370,8 @@ class Tree:
 
     def last_miss(self) -> str:
         """Where the last call left what has been recorded, for messages."""
-        assert self.missed is not None
+        if self.missed is None:
+            return "an operator failed"
         guard, value = self.missed
         known = ", ".join(f"{v!r:.40}" for v in list(guard.children)[:4])
         return f"{guard.kind}{at(guard.location)} gave {value!r:.60}, which has not been seen there (known: {known})"

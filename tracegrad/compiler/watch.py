@@ -16,6 +16,7 @@ from operator import attrgetter, getitem, is_
 from types import CodeType
 from typing import Any
 
+from tracegrad.compiler.changes import line_of_change
 from tracegrad.compiler.walk import BASES, CONTAINERS, MISSING, Place, Walk, content, fact
 from tracegrad.compiler.watch_text import holding
 
@@ -34,6 +35,7 @@ class Surroundings:
 
     def __init__(self, roots: Iterable[Any], codes: Iterable[tuple[CodeType, dict[str, Any]]] = ()) -> None:
         self.roots, self.codes = list(roots), list(codes)
+        self._ran = [code for code, _ in self.codes]
         self.variable: frozenset[Any] = frozenset()
         self.more: list[tuple[Callable[[], Any], Any]] = []  # what was seen to be read while recording
         self._tensors: list[tuple[Any, Any]] = []
@@ -230,8 +232,13 @@ class Surroundings:
         found += [(dict(t), t, None) for t, size in zip(self._sized, self._sizes, strict=True) if len(t) != size]
         return found or [(None, None, None)]
 
+    def line_of_change(self, name: Any) -> tuple[str, int] | None:
+        """Where the code changes what has this name, as far as the text shows it."""
+        return line_of_change([*self.walk.codes, *self._ran], name)
+
     def extend(self, codes: list[tuple[CodeType, dict[str, Any]]]) -> None:
         """Compare also what code objects read that ran, though nothing that was known leads to them."""
+        self._ran += [code for code, _ in codes]
         if self.still_valid():
             self.codes += codes
             self._take(Walk(self.roots, self.codes))

@@ -118,7 +118,7 @@ def general(op: type[Op], args: tuple[Any, ...], attrs: tuple[Any, ...]) -> Any:
     types = tuple([None if a is None else T.type(a) for a in operands])
     result = op.type_rule(types, attrs)
     values = tuple([a._data if isinstance(a, Tensor) else a for a in operands])
-    computed = compute(op, values, attrs)
+    computed = compute(op, values, attrs) if local.trace is None else local.trace.computed(op, values, attrs)
     arrays = tuple(computed) if op.several() else (computed,)
     arrays = tuple([a if type(a) is np.ndarray else np.asarray(a) for a in arrays])
     if not op.value_dependent:

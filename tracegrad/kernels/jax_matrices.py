@@ -1,4 +1,4 @@
-"""The kernels of matrices.py over jax.numpy.  A singular matrix gives inf or nan here: a compiled program cannot raise."""
+"""The kernels of matrices.py over jax.numpy.  A singular matrix gives inf or nan here, and is noted where eager code raises (jax_conditions.py)."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from tracegrad.kernels import matrix_factors
+from tracegrad.kernels.jax_conditions import all_of, note
 
 Array = Any
 
 
 def matrix_inverse(x: Array, check: bool) -> Array:
     """The inverses."""
-    return jnp.linalg.inv(x)
+    return matrix_solve(x, jnp.broadcast_to(jnp.eye(x.shape[-1], dtype=x.dtype), x.shape), True, check)
 
 
 def matrix_solve(a: Array, b: Array, left: bool, check: bool) -> Array:
@@ -24,7 +25,13 @@ def matrix_solve(a: Array, b: Array, left: bool, check: bool) -> Array:
         return jnp.swapaxes(matrix_solve(jnp.swapaxes(a, -1, -2), jnp.swapaxes(b, -1, -2), True, check), -1, -2)
     lead = jnp.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     a, b = jnp.broadcast_to(a, (*lead, *a.shape[-2:])), jnp.broadcast_to(b, (*lead, *b.shape[-2:]))
-    return jnp.linalg.solve(a, b)
+    if not b.size:
+        return b
+    packed, _, order = jax.lax.linalg.lu(a)
+    if check:
+        note(all_of(jnp.diagonal(packed, axis1=-2, axis2=-1) != 0))
+    turned = jnp.take_along_axis(b, order[..., None], axis=-2)
+    return solve_triangular(packed, solve_triangular(packed, turned, False, True, True), True, True, False)
 
 
 def determinant(x: Array) -> Array:
@@ -78,6 +85,8 @@ def cholesky_factor(x: Array, upper: bool, check: bool) -> Array:
     real = jnp.real(jnp.diagonal(x, axis1=-2, axis2=-1)).astype(x.dtype)
     whole = half + jnp.conj(jnp.swapaxes(half, -1, -2)) + real[..., None] * jnp.eye(x.shape[-1], dtype=x.dtype)
     found = jnp.linalg.cholesky(whole, symmetrize_input=False)
+    if check:
+        note(all_of(~jnp.isnan(found)))
     return jnp.conj(jnp.swapaxes(found, -1, -2)) if upper else found
 
 
@@ -105,6 +114,7 @@ def eigh(x: Array, upper: bool) -> tuple[Array, Array]:
 
 def eig(x: Array) -> tuple[Array, Array]:
     """(eigenvalues, eigenvectors as columns of length 1), both complex."""
+    note(all_of(jnp.isfinite(x)))
     found = jnp.linalg.eig(x)
     return found[0], found[1]
 
@@ -112,12 +122,15 @@ def eig(x: Array) -> tuple[Array, Array]:
 def svd(x: Array, full: bool) -> tuple[Array, Array, Array]:
     """(U, singular values descending, V^H)."""
     u, s, vh = jnp.linalg.svd(x, full_matrices=full)
+    note(all_of(jnp.isfinite(s)))
     return u, s, vh
 
 
 def singular_values(x: Array) -> Array:
     """The singular values, descending."""
-    return jnp.linalg.svd(x, compute_uv=False)
+    s = jnp.linalg.svd(x, compute_uv=False)
+    note(all_of(jnp.isfinite(s)))
+    return s
 
 
 def hermitian_eigenvalues(x: Array, upper: bool) -> Array:
@@ -127,6 +140,7 @@ def hermitian_eigenvalues(x: Array, upper: bool) -> Array:
 
 def eigenvalues(x: Array) -> Array:
     """The eigenvalues, complex."""
+    note(all_of(jnp.isfinite(x)))
     return jnp.linalg.eigvals(x)
 
 
@@ -138,10 +152,14 @@ def pinv(x: Array, atol: float, rtol: float, hermitian: bool) -> Array:
         s, u = eigh(x, False)
         vh = jnp.conj(jnp.swapaxes(u, -1, -2))
     else:
-        u, s, vh = jnp.linalg.svd(x, full_matrices=False)
+        u, s, vh = svd(x, False)
+    return _pseudo_inverse(u, s, vh, atol, rtol)
+
+
+def _pseudo_inverse(u: Array, s: Array, vh: Array, atol: float, rtol: float) -> Array:
     size = jnp.abs(s)
     kept = size > jnp.maximum(atol, rtol * jnp.max(size, axis=-1, keepdims=True))
-    inverse = jnp.where(kept, 1 / jnp.where(kept, s, 1), 0).astype(x.dtype)
+    inverse = jnp.where(kept, 1 / jnp.where(kept, s, 1), 0).astype(u.dtype)
     return (jnp.conj(jnp.swapaxes(vh, -1, -2)) * inverse[..., None, :]) @ jnp.conj(jnp.swapaxes(u, -1, -2))
 
 
@@ -158,6 +176,8 @@ def lu_packed(x: Array, check: bool) -> tuple[Array, Array]:
     if not x.size:
         return x, jnp.zeros((*x.shape[:-2], min(x.shape[-2:])), np.int32)
     packed, pivots, _ = jax.lax.linalg.lu(x)
+    if check:
+        note(all_of(jnp.diagonal(packed, axis1=-2, axis2=-1) != 0))
     return packed, (pivots + 1).astype(np.int32)
 
 
@@ -196,9 +216,9 @@ def least_squares(a: Array, b: Array, rcond: float, values: bool) -> tuple[Array
         lead = a.shape[:-2]
         values = jnp.zeros((*lead, min(m, n)), jnp.real(a).dtype)
         return jnp.zeros((*lead, n, b.shape[-1]), a.dtype), jnp.zeros(lead, np.int64), values
-    s = jnp.linalg.svd(a, compute_uv=False)
+    u, s, vh = jnp.linalg.svd(a, full_matrices=False)
     rank = jnp.sum(s > rcond * jnp.max(s, axis=-1, keepdims=True), axis=-1)
-    return pinv(a, 0.0, rcond, False) @ b, rank.astype(np.int64), s
+    return _pseudo_inverse(u, s, vh, 0.0, rcond) @ b, rank.astype(np.int64), s
 
 
 def _called(kernel: Any, results: Any, *arrays: Array) -> Any:
@@ -211,6 +231,8 @@ def ldl_packed(x: Array, hermitian: bool, check: bool) -> tuple[Array, Array, Ar
     shapes = (x.shape, x.dtype), (x.shape[:-1], np.int32), (x.shape[:-2], np.int32)
     made = tuple(jax.ShapeDtypeStruct(*shape) for shape in shapes)
     packed, pivots, info = _called(lambda v: matrix_factors.ldl_packed(v, hermitian, False), made, x)
+    if check:
+        note(all_of(info == 0))
     return packed, pivots, info
 
 
@@ -230,7 +252,8 @@ def reflections(x: Array) -> tuple[Array, Array]:
 
 
 def check_phase(g: Array, phase: Array, what: str) -> Array:
-    """g: a compiled program cannot raise."""
+    """g; noted if `phase`, the change of the loss along a free phase of vectors, is not 0."""
+    note(all_of(jnp.abs(phase) <= 1e-2))
     return g
 
 
