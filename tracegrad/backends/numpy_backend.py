@@ -188,15 +188,13 @@ def function_lines(graph: Graph, name: str, constants: Constants, bodies: dict[G
 
 def is_constant(node: Node, known: set[Node]) -> bool:
     """Whether a node depends on nothing but constants, and is small enough to be made once."""
+    for i in node.inputs:
+        if i.__class__ is Node and i not in known:
+            return False
     op = node.op
     assert op is not None
-    return (
-        op.pure
-        and op.statements is None
-        and not isinstance(node.dtype, tuple)
-        and size_of(node.shape) <= CONSTANT_LIMIT
-        and all(i in known for i in node.inputs if isinstance(i, Node))
-    )
+    made_once = op.pure and op.statements is None and not isinstance(node.dtype, tuple)
+    return made_once and size_of(node.shape) <= CONSTANT_LIMIT
 
 
 def assignment(

@@ -185,17 +185,13 @@ def source_names(graph: Graph, bodies: Mapping[Graph, str] | None = None) -> dic
     return names
 
 
-@lru_cache(64)
-def _short_name(dtype: np.dtype[Any]) -> str:
-    return SHORT_NAMES[dtype.name]
+@lru_cache(1024)
+def _type_text(shape: tuple[int, ...], dtype: np.dtype[Any]) -> str:
+    return f"{SHORT_NAMES[dtype.name]}[{','.join(map(str, shape))}]"
 
 
 def types_comment(node: Node) -> str:
     """The type of a node, and the user's line where it is known: `f32[3,4]  train.py:17`."""
-    types = (
-        f"({', '.join(map(str, node.types))})"
-        if isinstance(node.dtype, tuple)
-        else f"{_short_name(node.dtype)}[{','.join(map(str, node.shape))}]"
-    )
+    types = f"({', '.join(map(str, node.types))})" if isinstance(node.dtype, tuple) else _type_text(node.shape, node.dtype)
     place = location_text(node)
     return f"{types}  {place}" if place else types

@@ -85,7 +85,10 @@ def transform(
 
 def _is_near(here: Node, node: Node, near: dict[Any, int], settled: list[set[Node]]) -> bool:
     """Whether a change is so near that rules may see it from `here`.  Otherwise what is settled about the node for which it stands is so about `here` too."""
-    distance = min([near[i] for i in here.inputs if i in near], default=FARTHEST)
+    distance = FARTHEST
+    for i in here.inputs:
+        if i in near and near[i] < distance:
+            distance = near[i]
     if distance < FARTHEST:
         near[here] = distance + 1
         return True
