@@ -35,7 +35,7 @@ BASE = frozenset(LAYERS[0])
 OPTIONAL = frozenset("scipy networkx jax onnx matplotlib tqdm safetensors ml_dtypes sklearn".split())
 # modules written over an optional library; they are themselves imported on first use, by name, in the one place below
 OVER_OPTIONAL = {
-    **{f"backends/jax_{name}.py": "jax" for name in "backend devices memory mesh options".split()},
+    **{f"backends/jax_{name}.py": "jax" for name in "backend devices direct memory mesh options".split()},
     **{
         f"kernels/jax_{name}.py": "jax"
         for name in "kernels complex_numbers conditions ctc folded_scatters loops matrices ordering polynomials special tails windows".split()

@@ -13,6 +13,7 @@ from tracegrad.ops.arithmetic import Square
 
 jax = pytest.importorskip("jax")
 jax_backend = pytest.importorskip("tracegrad.backends.jax_backend")
+jax_direct = pytest.importorskip("tracegrad.backends.jax_direct")
 
 
 def double(x):
@@ -179,6 +180,63 @@ def test_operators_over_equal_types_are_functions_of_lax():
     assert "jax.lax.add(a0, a1)" in text and "jax.lax.full((3,), 2, np.float32)" in text
     assert "jax.lax.gt(" in text and "jax.lax.neg(" in text
     assert "jnp.multiply(a0, " in text  # broadcasts
+
+
+def every_operator(x, y):
+    """Elementwise operators that go to StableHLO in runs, with numbers on either side, masks, and values that are read elsewhere."""
+    found = []
+    for v in (x, y, x * y, x - y, x / y, 2.0 - x, 1.5 / y, x + 3, tg.maximum(x, y), tg.minimum(x, 0.5 * y)):
+        w = v.sin() * v.cos() + (-v).tanh() - v.abs().sqrt() + (v * 0.1).exp()
+        w = w + (v.abs() + 1).log() + v.abs().log1p() - (v * 0.1).expm1() + v.floor() - v.ceil() + v.square()
+        w = w * (v.abs() + 2).reciprocal() + v.sigmoid() - v.relu() + (v * v + 1).rsqrt()
+        masks = [v > w, v >= 0.5, v < y, v <= x, v == w, v != w]
+        found += [w, *masks, tg.where(masks[0], w, v), tg.where(masks[1], 0.0, w), w.sum()]
+    return found
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(7,), (), (2, 3), (0,)])
+def test_runs_of_operators_have_the_values_of_eager_code(dtype, shape):
+    count = int(np.prod(shape))
+    x = tg.linspace(-3, 3, count, dtype=getattr(tg, dtype)).reshape(shape)
+    y = tg.linspace(5, -1, count, dtype=getattr(tg, dtype)).reshape(shape)
+    fast = tg.compile(every_operator, backend="jax")
+    for got, want in zip(fast(x, y), every_operator(x, y), strict=True):
+        np.testing.assert_allclose(got.numpy(), want.numpy(), rtol=1e-12 if dtype == "float64" else 2e-5, atol=1e-6)
+        assert got.dtype is want.dtype and got.shape == want.shape
+    _, runs = jax_direct.direct_text(fast.graph, {})
+    assert sum(len(r.nodes) for r in runs) > 200
+
+
+def test_values_that_are_no_numbers_pass_through_runs_as_through_operators():
+    x = tg.tensor([float("nan"), float("inf"), -float("inf"), -0.0, 0.0])
+
+    def f(x):
+        v = x
+        for i in range(30):
+            v = tg.maximum(tg.where(v > i, v, v - i), v.relu() - float("inf"))
+        return v, tg.minimum(x, v), x.relu(), 1.0 / x, (x * -0.0) + -0.0, x == x
+
+    for got, want in zip(tg.compile(f, backend="jax")(x), f(x), strict=True):
+        np.testing.assert_array_equal(got.numpy(), want.numpy())
+        np.testing.assert_array_equal(np.signbit(got.numpy()) & (got.numpy() == 0), np.signbit(want.numpy()) & (want.numpy() == 0))  # fmt: skip
+
+
+def test_a_program_whose_runs_jax_does_not_take_is_compiled_as_text(monkeypatch):
+    def refuse(*values):
+        raise TypeError("another JAX")
+
+    monkeypatch.setattr(jax_backend, "caller", lambda runs: refuse)
+    x = tg.linspace(-1, 1, 7)
+    np.testing.assert_allclose(
+        tg.compile(chain(50), backend="jax")(x).numpy(), chain(50)(x).numpy(), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_the_text_of_a_program_with_runs_has_every_operator():
+    fast = tg.compile(chain(50), backend="jax")
+    fast(tg.ones(7))
+    assert fast.source.count("jax.lax.sin(") == 50 and "RUN" not in fast.source
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

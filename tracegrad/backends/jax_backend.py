@@ -11,6 +11,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -20,6 +21,7 @@ from jax.extend import source_info_util
 
 from tracegrad.backends.base import Array
 from tracegrad.backends.jax_devices import Places, gathered, lent, stays
+from tracegrad.backends.jax_direct import caller, direct_text
 from tracegrad.backends.jax_errors import named
 from tracegrad.backends.jax_memory import Form, exclusive, form_of, resident, shown, taken
 from tracegrad.backends.jax_mesh import shardings
@@ -54,11 +56,7 @@ class JaxExecutable:
     origin: Graph | None = None
 
     def __init__(self, graph: Graph, options: Options | None = None) -> None:
-        self.source = jax_source(graph)
         self.options = options or Options()
-        scope: dict[str, Any] = {"np": np, "jnp": jnp, "jax": jax, "K": jax_kernels}
-        exec(compile(self.source, FILE, "exec"), scope)
-        self._function: Callable[..., Any] = scope["compiled"]
         self._graph = graph
         self._wide = any(leaf.dtype.name in _WIDE for leaf in graph.leaves)
         self._lock = threading.Lock()
@@ -71,6 +69,21 @@ class JaxExecutable:
         self._given = donated_leaves(graph, self.options)
         self._places: Places | None = None
         self.remote = stays(self.options.device, self.options.mesh)
+
+    @cached_property
+    def source(self) -> str:
+        """The text of the program, operator by operator."""
+        return jax_source(self._graph)
+
+    @cached_property
+    def _function(self) -> Callable[..., Any]:
+        return _defined(self.source)
+
+    @cached_property
+    def _traced(self) -> Callable[..., Any]:
+        """The function that JAX traces, which may have long runs of operators as one primitive each."""
+        found = None if self.options.mesh is not None else direct_text(self._graph, body_names(self._graph))
+        return self._function if found is None else _defined(found[0], RUN=caller(found[1]))
 
     def __call__(self, *arrays: Any) -> tuple[Array, ...]:
         """The outputs for these inputs and captures: fresh, writable NumPy arrays, or OnDevice."""
@@ -217,8 +230,11 @@ class JaxExecutable:
         here = source_info_util.current().traceback
         try:
             with plain_settings(), source_info_util.user_context(here):
-                lowered = jax.jit(noting(self._function), **chosen).lower(*specs)
+                lowered = jax.jit(noting(self._traced), **chosen).lower(*specs)
         except Exception as error:
+            if self._traced is not self._function:  # a fault is looked for in the text of all operators
+                self._traced = self._function
+                return self._lower(donated)
             raise named(error, self.source, "compile the program") from error
         self._check(lowered.out_info[0])
         return lowered
@@ -245,6 +261,13 @@ def plain_settings() -> Iterator[None]:
     """64-bit numbers, and JAX's own rules for operands, whatever the user has set for other programs of this thread."""
     with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         yield
+
+
+def _defined(text: str, **names: Any) -> Callable[..., Any]:
+    """The function `compiled` of a text."""
+    scope: dict[str, Any] = {"np": np, "jnp": jnp, "jax": jax, "K": jax_kernels, **names}
+    exec(compile(text, FILE, "exec"), scope)
+    return scope["compiled"]  # type: ignore[no-any-return]
 
 
 def _on_host(value: Any) -> Any:

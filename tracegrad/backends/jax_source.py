@@ -6,7 +6,7 @@ A call of jax.numpy costs two to four times as much while JAX traces it as the `
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tracegrad.backends.source import body_names, literal_source, node_expression, source_names, types_comment
@@ -30,7 +30,17 @@ def jax_source(graph: Graph) -> str:
     return "\n".join([*functions, *_function(graph, "compiled", bodies), ""])
 
 
-def _function(graph: Graph, name: str, bodies: dict[Graph, str]) -> list[str]:
+def text_of(graph: Graph, line: Callable[[Node, dict[Any, str]], str | None]) -> str:
+    """The same for a graph without bodies, where `line` gives the lines of some nodes: "" for none, None for those that it leaves."""
+    return "\n".join([*_function(graph, "compiled", {}, line), ""])
+
+
+def _function(
+    graph: Graph,
+    name: str,
+    bodies: dict[Graph, str],
+    line: Callable[[Node, dict[Any, str]], str | None] = lambda node, names: None,
+) -> list[str]:
     """The lines of the function of one graph."""
     names = source_names(graph, bodies)
     parameters = ", ".join(names[leaf] for leaf in graph.leaves)
@@ -39,6 +49,10 @@ def _function(graph: Graph, name: str, bodies: dict[Graph, str]) -> list[str]:
     ]
     constants: dict[tuple[str, Type], str] = {}
     for node in graph.nodes:
+        given = line(node, names)
+        if given is not None:
+            lines += [given] if given else []
+            continue
         known = len(constants)
         text = _plain(node, names, constants) or node_expression(node, names, "jax")
         lines += [_constant(key, k) for key, k in list(constants.items())[known:]]
