@@ -296,3 +296,20 @@ def test_sizes_far_above_those_that_were_compiled_are_compiled():
     for n in (4000, 4001, 90_000, 7, 300):
         fast(rows(n))
     assert 3 <= fast.compilations <= 5
+
+
+def test_numbers_of_item_are_as_exact_as_what_they_were_read_from():
+    weight = tg.tensor([1.0, 2.0], requires_grad=True)
+    optimizer = tg.optim.SGD([weight], lr=0.001)
+
+    @tg.compile
+    def step(x):
+        optimizer.zero_grad()
+        loss = ((x @ weight) ** 2).sum()
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    for rows in range(1, 40):
+        step(tg.ones(rows, 2))
+    assert step.compilations <= 4

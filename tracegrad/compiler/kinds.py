@@ -93,7 +93,7 @@ def is_record(kind: Any) -> bool:
     if (
         issubclass(kind, (BaseException, type, tuple, Tensor))
         or pytree.is_registered(kind)
-        or kind.__module__ == "builtins"
+        or (kind.__module__ == "builtins" and is_foreign_class(kind))
     ):
         return False
     if hasattr(kind, "__next__") or hasattr(kind, "__array__"):

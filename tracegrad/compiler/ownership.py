@@ -14,6 +14,7 @@ PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 INSTALLED = tuple({sysconfig.get_path(kind) + os.sep for kind in ("stdlib", "platstdlib", "purelib", "platlib")})
 FOREIGN = (PACKAGE, *INSTALLED, "<generated", "<frozen")
 INTERNAL = (PACKAGE, "<generated", "<numpy", "<frozen")  # what messages about the user's lines pass over
+HEAP_TYPE = 1 << 9  # a flag of classes that Python code has made
 STORE = opcode.opmap["STORE_ATTR"]
 
 
@@ -53,6 +54,8 @@ def is_foreign_class(cls: type) -> bool:
     module = cls.__module__
     if module == "__main__":
         return False
+    if module == "builtins":  # a class of text that exec() runs without a module's name is there as well
+        return not cls.__flags__ & HEAP_TYPE
     return _is_foreign_module(module)
 
 
@@ -62,7 +65,9 @@ def _is_foreign_module(name: str) -> bool:
     if name.partition(".")[0] in ("builtins", "tracegrad") or name in sys.builtin_module_names:
         return True
     file = getattr(module, "__file__", None)
-    return module is not None and (file is None or is_foreign_file(file))
+    if file is None:  # a namespace that somebody made by hand is the user's
+        return getattr(getattr(module, "__spec__", None), "origin", None) is not None
+    return is_foreign_file(file)
 
 
 def is_trimmed(cls: type) -> bool:

@@ -286,7 +286,7 @@ class Walk:
             return
         if not internal:
             self._stack.append(kind)
-        if kind.__module__.partition(".")[0] in BUILTIN:
+        if kind.__module__.partition(".")[0] in BUILTIN and is_foreign_class(kind):
             return
         for holder in slots_of(thing):
             self.getter(functools.partial(getattr, thing, holder, MISSING), getattr(thing, holder, MISSING))
