@@ -293,8 +293,7 @@ def counting_in_an_attribute_of_the_function():
 CASES = [
     printing, printing_shapes, printing_values, writing_to_a_stream, printing_in_a_helper_of_a_dict, printing_in_a_method, printing_after_backward, logging_a_message,
     warning_each_time, writing_a_file, next_of_an_iterator, a_counter, a_cycle_of_signs, pairs_of_a_zip, part_of_a_for_loop, a_python_generator, random_uniform, random_choice,
-    random_object, numpy_random, numpy_generator, numpy_random_state, appending_to_a_deque, appending_to_a_class, counting_in_a_class, setting_an_attribute_by_name,
-    counting_in_an_attribute_of_the_function,
+    random_object, numpy_random, numpy_generator, numpy_random_state, appending_to_a_deque, appending_to_a_class, counting_in_a_class,
 ]  # fmt: skip
 
 
@@ -305,6 +304,14 @@ def test_what_python_does_is_done_at_every_call_with_one_warning(make):
     assert got == want
     assert len(said) == 1, said
     assert "it runs uncompiled" in said[0]
+
+
+@pytest.mark.parametrize("make", [setting_an_attribute_by_name, counting_in_an_attribute_of_the_function])
+def test_a_counter_that_a_function_keeps_is_a_part_of_the_program(make):
+    *want, _ = outcome(make, compiled=False)
+    *got, said = outcome(make, compiled=True)
+    assert got == want
+    assert not said
 
 
 def clocks():

@@ -29,6 +29,7 @@ from tracegrad.compiler.quick_calls import Called
 from tracegrad.compiler.recent import Recent
 from tracegrad.compiler.recorder import at, recording
 from tracegrad.compiler.results import taken_apart
+from tracegrad.compiler.state import State
 from tracegrad.compiler.tree import KEPT, MISS, Tree
 from tracegrad.compiler.tree_text import tree_text
 from tracegrad.compiler.watch import Surroundings, watch
@@ -64,6 +65,7 @@ class Compiled(Called):
         self._uncompiled: Recent[Any, bool] = Recent(SIGNATURES)
         self._codes: list[Any] = []  # what ran in recordings though no name leads to it
         self._exact = False  # whether .item() gives Python's own numbers
+        self._state: frozenset[Any] = frozenset()  # names of the places that the function itself changes
         self._steady: set[Any] = set()  # places of floats that decide by their exact value
         self._changes: Recent[Any, int] = Recent(SIGNATURES)  # recordings that changed Python objects
         self._shown: Tree | None = None
@@ -162,16 +164,19 @@ class Compiled(Called):
         key, tensors, started = call.key, call.tensors, time.perf_counter()
         trace = CallTrace(f"compile({getattr(self.function, '__name__', 'compile')})", self.backend != "numpy")
         trace.exact = exact or self._exact
-        watched = watch(self.function, *call.objects, codes=self._codes)
+        if tree is not None and tree.watched.asked != self._state:
+            tree = None
+        watched = watch(self.function, *call.objects, codes=self._codes, state=self._state)
         watched.variable = (
             tree.watched.variable if tree is not None else changing(self._trees.use(key, list), watched, self._steady)
         )
-        floats, ending = Replaced(trace, watched.places()), None
+        floats, ending = Replaced(trace, watched.places(), State(trace, watched)), None
         try:
             with no_collection(), floats, hosting(trace, watched, floats):
                 result = self._record(trace, call, watched)
             with no_collection():
-                sources, ending, roots = ending_of(trace, result, self._programs.of)
+                sources, ending, roots = ending_of(trace, floats.state.with_result(result), self._programs.of)
+            ending.state = floats.state.effects
             tree = self._new_tree(call, trace, watched) if tree is None else tree
             trace.outside.restore()
             if ending.conflict(tensors):
@@ -188,6 +193,7 @@ class Compiled(Called):
         except Exception:  # perhaps of code that wants Python's own numbers
             trace.outside.restore()
             if trace.exact or not trace.has_numbers or not watched.still_valid():
+                floats.state.keep()
                 raise
             trace.give_back()
             ending = None
@@ -198,23 +204,30 @@ class Compiled(Called):
             result = self._recorded(call, tree, commit, exact=True)
             self._exact = True
             return result
-        changed = watched.changed()
-        if changed or trace.given_up:
-            return self._unfinished(
-                key, trace, watched, changed, sources, ending, roots, tensors if commit or changed else None
-            )
+        made = sources, ending, roots
+        if (changed := watched.changed()) or trace.given_up:
+            try:
+                return by_operators(trace, *made, tensors) if commit or changed else trace.give_back()
+            finally:
+                for _, holder, name in changed:
+                    settle(holder, name)
+                self._unfinished(key, trace, watched, changed, floats.state.found)
+        return self._added(call, tree, trace, made, commit, started)
+
+    def _added(self, call: Arguments, tree: Tree, trace: CallTrace, made: Any, commit: bool, started: float) -> Any:
+        """The result by the path of a recording, which joins its tree."""
         recorded = time.perf_counter()
         try:
-            self._add(call, tree, trace, sources, ending, roots)
+            self._add(call, tree, trace, *made)
         except NotCompilable as stop:
-            self._give_up(key, stop.reason, stop.location)
-            return by_operators(trace, sources, ending, roots, tensors) if commit else trace.give_back()
+            self._give_up(call.key, stop.reason, stop.location)
+            return by_operators(trace, *made, call.tensors) if commit else trace.give_back()
         self._history.ends(self.function, tree, trace.decisions, recorded - started)
         if not commit:
             return trace.give_back()
-        result = tree.run(tensors, [k for k, _ in trace.random_keys])
+        result = tree.run(call.tensors, [k for k, _ in trace.random_keys])
         if result is MISS:  # what decides is so near that the rounding of compiled code decides otherwise
-            return by_operators(trace, sources, ending, roots, tensors)
+            return by_operators(trace, *made, call.tensors)
         self._remember(call, tree)
         return result
 
@@ -245,32 +258,17 @@ class Compiled(Called):
             del trees[:-ENTRIES_PER_SIGNATURE]
 
     def _unfinished(
-        self,
-        key: Any,
-        trace: CallTrace,
-        watched: Surroundings,
-        changed: list[tuple[Any, Any, Any]],
-        sources: Any,
-        ending: Ending,
-        roots: list[Any],
-        tensors: list[Tensor] | None,
-    ) -> Any:
-        """The result of a call whose recording cannot be used again; without tensors there is none."""
+        self, key: Any, trace: CallTrace, watched: Surroundings, changed: list[tuple[Any, Any, Any]], found: set[Any]
+    ) -> None:
+        """Learn from a call whose recording cannot be used again: what it has changed may be a state that later recordings know."""
         times = (self._changes.get(key) or 0) + 1
         self._changes.put(key, times)
+        self._state, before = self._state | found, self._state
         if trace.given_up is not None:
             self._give_up(key, *trace.given_up)
-        elif times > 1:  # the first call may have made what later ones only update
-            self._give_up(
-                key,
-                f"changes a Python object that it does not own (it was {changed[0][0]!r:.80}), which a replay would skip",
-                watched.line_of_change(changed[0][2]),
-            )
-        for _, holder, name in changed:
-            settle(holder, name)
-        if tensors is None:
-            return trace.give_back()
-        return by_operators(trace, sources, ending, roots, tensors)
+        elif times > (1 if self._state == before else 4):  # the first call may have made what later ones only update
+            problem = f"changes a Python object that it does not own (it was {changed[0][0]!r:.80}), which a replay would skip"
+            self._give_up(key, problem, watched.line_of_change(changed[0][2]))
 
     def _record(self, trace: CallTrace, call: Arguments, watched: Surroundings) -> Any:
         """Run the function on names of its own for the arguments."""

@@ -12,6 +12,7 @@ from tracegrad import config, pytree
 from tracegrad.compiler.call_trace import CallTrace, NotCompilable
 from tracegrad.compiler.histories import ProgramOf, histories_of
 from tracegrad.compiler.replay import replay
+from tracegrad.compiler.state import Kept, apply
 from tracegrad.compiler.traced_numbers import TracedNumber
 from tracegrad.compiler.values import Source
 from tracegrad.config import local
@@ -43,6 +44,7 @@ class Ending:
         self.messages: list[Any] = []
         self.histories: list[Any] = []
         self._written = 0  # how often
+        self.state: list[tuple[str, Any]] = []  # what to do with the values beside the result
         self.plan: list[Any] = []
         self.from_before: list[Node] = []
 
@@ -107,7 +109,11 @@ class Ending:
             made = dict(enumerate(leaves))
             for history, known in zip(self.histories, kept, strict=True):
                 history.place(made, known, arguments)
-        return self.treedef.unflatten(leaves)
+        result = self.treedef.unflatten(leaves)
+        if self.state:
+            result, values = result
+            apply(self.state, values)
+        return result
 
     def _keep_saved(self, targets: Sequence[Tensor], values: Sequence[Tensor], begun: int) -> None:
         """Copy what the results' history in this call saved of memory that is about to be written."""
@@ -185,8 +191,8 @@ def ending_of(trace: CallTrace, result: Any, program_of: ProgramOf) -> tuple[dic
     histories = histories_of(trace, flat, written, source_of, program_of)
     apart = {i for h in histories for i in h.positions}
     for i, leaf in enumerate(flat):
-        if isinstance(leaf, Tensor) and any(leaf is base for base in written):
-            leaves.append(("outside", source_of(leaf)))
+        if isinstance(leaf, Kept) or (isinstance(leaf, Tensor) and any(leaf is base for base in written)):
+            leaves.append(("outside", source_of(leaf.tensor if isinstance(leaf, Kept) else leaf)))
         elif isinstance(leaf, Tensor):
             leaves.append(("number", None) if isinstance(leaf, TracedNumber) else ("tensor", subclass_of(leaf)))
             roots.append(trace.constant(trace.node_of(leaf)) if i in apart else trace.node_of(leaf))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad.compiler.call_trace import CallTrace, whole_value
+from tracegrad.compiler.state import State, settled
 from tracegrad.compiler.traced_numbers import TracedNumber, number_class
 from tracegrad.compiler.walk import Place
 from tracegrad.compiler.watch import Surroundings
@@ -17,9 +18,10 @@ from tracegrad.ir.node import Node
 
 
 class Replaced:
-    """While it is entered, numbers of a recording stand in the places of floats."""
+    """While it is entered, numbers of a recording stand in the places of floats, and its values in those of the state of the function."""
 
-    def __init__(self, trace: CallTrace, places: Iterable[Place]) -> None:
+    def __init__(self, trace: CallTrace, places: Iterable[Place], state: State) -> None:
+        self.state = state
         self._all: list[tuple[Place, float, Tensor]] = []
         for place in places:
             value = place.read()
@@ -34,10 +36,12 @@ class Replaced:
         for place, _, t in self._all:
             place.put(t)
         self._there = self._all
+        self.state.begin()
         return self
 
     def __exit__(self, *_: Any) -> None:
         """Put the floats back, where the function has put nothing else."""
+        self.state.end()
         there, self._there = self._there, []
         for place, value, t in there:
             try:
@@ -51,6 +55,7 @@ class Replaced:
         """Let the numbers of the recording stand where the floats were put back."""
         for place, _, t in self._there:
             place.put(t)
+        self.state.begin()
 
 
 def changing(trees: Iterable[Any], now: Surroundings, steady: set[Any]) -> frozenset[Any]:
@@ -89,12 +94,3 @@ def settle(holder: Any, key: Any = None) -> None:
         holder.update({k: settled(v) for k, v in holder.items() if isinstance(v, (TracedNumber, list, dict))})
     elif isinstance(holder, CellType):
         holder.cell_contents = settled(holder.cell_contents)
-
-
-def settled(value: Any) -> Any:
-    """The value, or Python's number for a number of a recording."""
-    if isinstance(value, TracedNumber):
-        return value._data.item()
-    if isinstance(value, (list, dict)):
-        settle(value)
-    return tuple(settled(v) for v in value) if type(value) is tuple else value

@@ -17,6 +17,7 @@ from tracegrad.compiler.collection import no_collection
 from tracegrad.compiler.effects import ending_of
 from tracegrad.compiler.host import hosting
 from tracegrad.compiler.places import Replaced
+from tracegrad.compiler.state import State
 from tracegrad.compiler.tree import Tree
 from tracegrad.compiler.walk import MISSING
 from tracegrad.compiler.watch import Surroundings, watch
@@ -144,10 +145,10 @@ class Recorder:
         compiled, call = self.compiled, Resized.of(self.call, change)
         trace = CallTrace(self.name, str(compiled.backend) != "numpy")
         trace.exact = self.exact
-        watched = watch(compiled.function, *call.objects, codes=compiled._codes)
+        watched = watch(compiled.function, *call.objects, codes=compiled._codes, state=self.tree.watched.asked)
         watched.variable = self.tree.watched.variable
         before = Kept(watched)
-        floats = Replaced(trace, watched.places())
+        floats = Replaced(trace, watched.places(), State(trace, watched))
         taken: Any = None
         try:
             with warnings.catch_warnings():
@@ -155,7 +156,7 @@ class Recorder:
                 with no_collection(), floats, hosting(trace, watched, floats):
                     result = compiled._record(trace, call, watched)
                 with no_collection():
-                    taken = ending_of(trace, result, compiled._programs.of)
+                    taken = ending_of(trace, floats.state.with_result(result), compiled._programs.of)
         except NotCompilable as stop:
             self.problem = f"the function {stop.reason}"
         except Exception as error:

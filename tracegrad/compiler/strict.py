@@ -13,6 +13,7 @@ from tracegrad.compiler.compile import Compiled
 from tracegrad.compiler.host import hosting
 from tracegrad.compiler.places import Replaced
 from tracegrad.compiler.quick import Quick
+from tracegrad.compiler.state import State
 from tracegrad.compiler.watch import watch
 from tracegrad.config import local, settings
 from tracegrad.eager.tensor import Tensor
@@ -47,8 +48,8 @@ class Strict(Compiled):
         if call.key in self._uncompiled:
             return None
         trace = CallTrace("compile(strict=True)")
-        watched = watch(self.function, *call.objects, codes=self._codes)
-        floats = Replaced(trace, ())
+        watched = watch(self.function, *call.objects, codes=self._codes, state=self._state)
+        floats = Replaced(trace, (), State(trace, watched))
         try:
             with floats, hosting(trace, watched, floats):
                 result = self._record(trace, call, watched)

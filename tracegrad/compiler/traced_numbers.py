@@ -65,6 +65,24 @@ def _power(self: Any, other: Any, modulus: Any = None) -> Any:
     return plain(self) ** plain(other)
 
 
+def _anew(name: str) -> Callable[[Any, Any], Any]:
+    """`x += y` for a number, which is never changed itself."""
+    python = getattr(operator, name.strip("_").removeprefix("i"), None) or getattr(operator, f"{name.strip('_')[1:]}_")
+
+    def assign(self: Any, other: Any) -> Any:
+        return python(self, other)
+
+    assign.__name__ = name
+    return assign
+
+
+def _power_of(self: Any, base: Any) -> Any:
+    """base ** self; in the program where the base is a positive float."""
+    if type(base) is float and base > 0:
+        return T.pow(base, self if self._data.dtype.kind == "f" else T.cast(self, dtype=F64))
+    return base ** plain(self)
+
+
 def _by_value(function: Callable[..., Any]) -> Callable[..., Any]:
     def apply(self: TracedNumber, *args: Any) -> Any:
         return function(plain(self), *map(plain, args))
@@ -125,7 +143,11 @@ class TracedNumber(Tensor):
     __floordiv__, __rfloordiv__ = _divided("__floordiv__"), _divided("__rfloordiv__")
     __mod__, __rmod__ = _divided("__mod__"), _divided("__rmod__")
     __pow__ = _power
-    __rpow__ = _by_value(lambda x, base: base**x)
+    __rpow__ = _power_of
+    __iadd__, __isub__, __imul__, __imatmul__ = map(_anew, ("__iadd__", "__isub__", "__imul__", "__imatmul__"))
+    __itruediv__, __ifloordiv__, __imod__ = map(_anew, ("__itruediv__", "__ifloordiv__", "__imod__"))
+    __ipow__, __ilshift__, __irshift__ = map(_anew, ("__ipow__", "__ilshift__", "__irshift__"))
+    __iand__, __ior__, __ixor__ = map(_anew, ("__iand__", "__ior__", "__ixor__"))
     __round__, __trunc__, __floor__, __ceil__ = (_by_value(f) for f in (round, math.trunc, math.floor, math.ceil))
     __divmod__ = _by_value(divmod)
     __rdivmod__ = _by_value(lambda x, other: divmod(other, x))

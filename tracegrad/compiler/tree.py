@@ -185,7 +185,9 @@ class Tree:
     def _leaf(self, source: Source, node: Node) -> Node:
         before = len(self.values.leaves)
         leaf = self.values.leaf(source, node)
-        if len(self.values.leaves) > before and source.kind in ("captured", "grad"):
+        if len(self.values.leaves) > before and (
+            source.kind in ("captured", "grad") or (source.kind == "place" and isinstance(source.of.read(), Tensor))
+        ):
             self.captured.append((source, (node.shape, node.dtype, node.needs)))
         return leaf
 

@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tracegrad.eager.tensor import handle
+from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.ir.graph import Graph, attribute_key
 from tracegrad.ir.literals import literal_key
 from tracegrad.ir.node import Node, make_leaf, make_node, node_like
 from tracegrad.ir.op import Op, result_types
 from tracegrad.ir.types import Type
 
+KINDS = {float: np.float64, int: np.int64, bool: np.bool_}
 SOME = 5  # stands for a size that depends on values
 
 
@@ -42,7 +43,8 @@ class Source(NamedTuple):
         if self.kind == "argument":
             return arguments[self.of]
         if self.kind == "place":
-            return handle(np.array(self.of.read(), np.float64), None)
+            value = self.of.read()
+            return value if isinstance(value, Tensor) else handle(np.array(value, KINDS[type(value)]), None)
         return self.of.read(arguments)._grad if self.kind == "grad" else self.of
 
 

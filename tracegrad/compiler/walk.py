@@ -54,6 +54,7 @@ DYNAMIC = frozenset(
     )
 )
 MISSING = object()
+COLLECTS = "collects"  # in the name of a list that is only added to
 BUILTIN = frozenset(("builtins", "numpy", "scipy", "collections", "functools", "threading"))
 
 
@@ -85,13 +86,20 @@ class Walk:
     """The places that `roots` can read, in an order that depends on the form of the surroundings only.
 
     entries, cells, getters and containers are the places by kind, each with its value now; sized the attribute tables of objects and classes, in which names can appear.  facts holds a comparable text of everything: two walks with equal facts mean the same to the function.  floats gives for the position of a fact the
-    place of the float.  iterators and generators of random numbers are in `stateful`, Tensors in `tensors`.
+    place of the float.  `state` names places that the function itself changes: their kind is a fact, not what they hold.  iterators and generators of random numbers are in `stateful`, Tensors in `tensors`.
     """
 
     def __init__(
-        self, roots: Iterable[Any], codes: Iterable[tuple[CodeType, dict[str, Any]]] = (), warns: bool = False
+        self,
+        roots: Iterable[Any],
+        codes: Iterable[tuple[CodeType, dict[str, Any]]] = (),
+        warns: bool = False,
+        state: frozenset[Any] = frozenset(),
     ) -> None:
-        self._warns = warns
+        self._warns, self._state = warns, state
+        self.states: dict[Any, Place] = {}  # the places of the state, by name
+        self.collectors: list[tuple[Place, Any]] = []  # lists of the state that are only added to, and where they stand
+        self.open: set[Any] = set()  # names of lists that stand elsewhere too
         self.entries: list[tuple[Any, Any, Any]] = []
         self.cells: list[tuple[CellType, Any]] = []
         self.getters: list[tuple[Callable[[], Any], Any]] = []
@@ -148,6 +156,8 @@ class Walk:
         self._note(value, None)
 
     def _note(self, value: Any, place: Place | None) -> None:
+        if self._state and self._note_state(value, place):
+            return
         if type(value) is float and place is not None and not isinstance(place.holder, MappingProxyType):
             self.floats[len(self.facts)] = place
         self.facts.append(fact(value))
@@ -158,11 +168,27 @@ class Walk:
         if not isinstance(value, PLAIN):
             self._stack.append(value)
 
+    def _note_state(self, value: Any, place: Place | None) -> bool:
+        """Note a place that the function itself changes; False for all others."""
+        if place is None or isinstance(place.holder, MappingProxyType):
+            return False
+        if (id(value), COLLECTS) in self._state:
+            self.collectors.append((place, value))
+            self.facts.append((type(value), COLLECTS))
+            return True
+        kind = state_kind(value) if place.name() in self._state else None
+        if kind is not None:
+            self.states[place.name()] = place
+            self.facts.append(kind)
+        return kind is not None
+
     # --- things
 
     def _visit(self, thing: Any) -> None:
         if id(thing) in self._seen or isinstance(thing, PLAIN):
             return
+        if self._state and (id(thing), COLLECTS) in self._state:
+            self.open.add((id(thing), COLLECTS))
         self._seen[id(thing)] = thing
         if isinstance(thing, Tensor):
             self.tensors.append(thing)
@@ -312,6 +338,21 @@ class Walk:
         done.update(new)
         for name in sorted(new):
             self._global(table, name)
+
+
+def state_kind(value: Any) -> Any:
+    """What every value has in common that may take the place of this one in the state of a function; None for what is no number, Tensor or tuple of them."""
+    kind = type(value)
+    if kind is bool or kind is int or kind is float:
+        return kind
+    if kind is Tensor:
+        node = value._node
+        history = None if node is None or not node.needs else node.op is None
+        return kind, value._data.shape, value._data.dtype, history
+    if kind is tuple and value:
+        parts = tuple([v if v is None or type(v) is str else state_kind(v) for v in value])
+        return None if any(p is None and v is not None for p, v in zip(parts, value, strict=True)) else (tuple, parts)
+    return None
 
 
 def fact(value: Any) -> Any:

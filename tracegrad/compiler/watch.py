@@ -10,16 +10,32 @@ A float that has changed while nothing else has can be read anew at every call: 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Container, Iterable
 from itertools import chain
 from operator import attrgetter, getitem, is_
-from types import CodeType
+from types import CellType, CodeType
 from typing import Any
 
 from tracegrad.compiler.changes import line_of_change
-from tracegrad.compiler.walk import BASES, CONTAINERS, MISSING, Place, Walk, content, fact
+from tracegrad.compiler.walk import (
+    BASES,
+    COLLECTS,
+    CONTAINERS,
+    MISSING,
+    Place,
+    Walk,
+    content,
+    contents_of,
+    fact,
+    state_kind,
+)
 from tracegrad.compiler.watch_text import holding
 
+# code that names these may look at the type of a number, or hand it to code written in C that does
+TYPED = frozenset(
+    "type Tensor is_tensor json pickle struct ctypes statistics Fraction Decimal fractions decimal".split()
+)
 _of_cell = attrgetter("cell_contents")
 _of_code = attrgetter("__code__")
 _kind_of = attrgetter("_data.shape", "_data.dtype", "requires_grad")
@@ -30,17 +46,28 @@ MOST_TEXTS = 4  # generated comparisons of one Surroundings, whose objects may b
 class Surroundings:
     """What `roots` can read, as it is now; variable names the places of floats that may change.
 
-    still_valid  whether it is so now        places  of floats that could become variable, by position among the facts
+    state  names of the places that the function itself changes, of those that were asked for       still_valid  whether it is so now        places  of floats that could become variable, by position among the facts
     """
 
-    def __init__(self, roots: Iterable[Any], codes: Iterable[tuple[CodeType, dict[str, Any]]] = ()) -> None:
-        self.roots, self.codes = list(roots), list(codes)
+    def __init__(
+        self,
+        roots: Iterable[Any],
+        codes: Iterable[tuple[CodeType, dict[str, Any]]] = (),
+        state: frozenset[Any] = frozenset(),
+    ) -> None:
+        self.roots, self.codes, self.state, self.asked = list(roots), list(codes), state, state
         self._ran = [code for code, _ in self.codes]
         self.variable: frozenset[Any] = frozenset()
         self.more: list[tuple[Callable[[], Any], Any]] = []  # what was seen to be read while recording
         self._tensors: list[tuple[Any, Any]] = []
         self._texts = 0  # generated so far
-        self._take(Walk(self.roots, self.codes, warns=True))
+        walk = Walk(self.roots, self.codes, True, self.state)
+        typed = not TYPED.isdisjoint(walk.names)
+        if state and (walk.open or typed):  # what cannot be replaced while the function is recorded
+            numbers = {p.name() for p in walk.states.values() if has_numbers(p.read())}
+            self.state -= walk.open | numbers if typed else walk.open
+            walk = Walk(self.roots, self.codes, False, self.state)
+        self._take(walk)
 
     def _take(self, walk: Walk) -> None:
         self.walk, self.facts = walk, walk.facts
@@ -112,6 +139,10 @@ class Surroundings:
             return set()
         return {i for i, v in enumerate(self._items) if type(v) is float and self._name_at(i) in self.variable}
 
+    def states(self) -> list[Place]:
+        """The places that the function itself changes."""
+        return list(self.walk.states.values())
+
     def places(self) -> list[Place]:
         """The places of the floats that may change."""
         return list({p.name(): p for p in self.walk.floats.values() if p.name() in self.variable}.values())
@@ -166,6 +197,9 @@ class Surroundings:
         changed = []
         for i, (now, was) in enumerate(zip(self._now(), self._items, strict=True)):
             if now is not was:
+                if self.state and self._is_state(i, now, was):
+                    changed.append((i, now))
+                    continue
                 if type(now) in CONTAINERS and type(was) in CONTAINERS:
                     return None
                 if type(now) is not type(was) or (fact(now) != fact(was) and not self._may_change(i, now, was)):
@@ -181,6 +215,11 @@ class Surroundings:
         return (
             bool(self.variable) and type(now) is float and type(was) is float and self._name_at(index) in self.variable
         )
+
+    def _is_state(self, index: int, now: Any, was: Any) -> bool:
+        """Whether this is a place that the function itself changes, and holds what it may."""
+        kind = state_kind(now)
+        return kind is not None and kind == state_kind(was) and self._name_at(index) in self.state
 
     def _name_at(self, index: int) -> Any:
         """The name of the place whose value stands at this index of the items."""
@@ -206,7 +245,7 @@ class Surroundings:
         """Whether another walk finds the same; then its objects are known from now on."""
         if any(fact(read()) != fact(was) for read, was in self.more):
             return False
-        walk = Walk(self.roots, self.codes)
+        walk = Walk(self.roots, self.codes, False, self.state)
         if differing_floats(walk, self.walk, self.variable) != set():
             return False
         self._take(walk)
@@ -236,12 +275,38 @@ class Surroundings:
         """Where the code changes what has this name, as far as the text shows it."""
         return line_of_change([*self.walk.codes, *self._ran], name)
 
+    def grown(self) -> set[Any]:
+        """The names of lists that hold more than they did, and all that they held."""
+        found = [(was, holder) for was, holder, _ in self.changed() if isinstance(holder, (list, deque))]
+        return {(id(now), COLLECTS) for was, now in found if len(now) > len(was) and all(map(is_, was, now))}
+
+    def changed_places(self) -> dict[Place, bool]:
+        """The places that hold something else than they did, as far as something can be put there, and whether they were there before."""
+        found: dict[Any, tuple[Place, bool]] = {}
+        for was, holder, key in self.changed():
+            keys: dict[Any, bool] = {}
+            if isinstance(holder, CellType):
+                keys = {} if contents_of(holder) is MISSING else {"cell": True}
+            elif isinstance(holder, dict) and key is not None:
+                keys = {key: True} if key in holder else {}
+            elif isinstance(holder, dict) and isinstance(was, dict):
+                sizes = [n for t, n in zip(self._sized, self._sizes, strict=True) if t is holder]
+                new = list(holder)[sizes[0] :] if sizes else [k for k in holder if k not in was]
+                keys = {k: True for k, v in holder.items() if was.get(k, MISSING) is not v}
+                keys.update(dict.fromkeys(new, False))
+            elif isinstance(holder, (list, deque)):
+                keys = {i: i < len(was) for i, v in enumerate(holder) if i >= len(was) or was[i] is not v}
+            for k, before in keys.items():
+                place = Place(holder, k)
+                found.setdefault(place.name(), (place, before))
+        return dict(found.values())
+
     def extend(self, codes: list[tuple[CodeType, dict[str, Any]]]) -> None:
         """Compare also what code objects read that ran, though nothing that was known leads to them."""
         self._ran += [code for code, _ in codes]
         if self.still_valid():
             self.codes += codes
-            self._take(Walk(self.roots, self.codes))
+            self._take(Walk(self.roots, self.codes, False, self.state))
 
     def _offset(self, i: int) -> int:
         return sum(self._lengths[:i])
@@ -251,6 +316,11 @@ class Surroundings:
         items = self._items[self._offset(i) : self._offset(i) + self._lengths[i]]
         table = self._table_of(container)
         return list(items) if table is None else dict(zip(self._shown(table, i - 1), items, strict=True))
+
+
+def has_numbers(value: Any) -> bool:
+    """Whether a value of the state is a number or a tuple with one."""
+    return any(map(has_numbers, value)) if type(value) is tuple else type(value) in (bool, int, float)
 
 
 def differing_floats(now: Walk, was: Walk, free: frozenset[Any] | set[Any]) -> set[int] | None:
@@ -268,9 +338,11 @@ def differing_floats(now: Walk, was: Walk, free: frozenset[Any] | set[Any]) -> s
     return found
 
 
-def watch(*roots: Any, codes: Iterable[tuple[CodeType, dict[str, Any]]] = ()) -> Surroundings:
-    """What these functions and objects can read, and the code objects with their globals."""
-    return Surroundings(roots, codes)
+def watch(
+    *roots: Any, codes: Iterable[tuple[CodeType, dict[str, Any]]] = (), state: frozenset[Any] = frozenset()
+) -> Surroundings:
+    """What these functions and objects can read, and the code objects with their globals; state names what the functions change themselves."""
+    return Surroundings(roots, codes, state)
 
 
 __all__ = ["Place", "Surroundings", "watch"]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from tracegrad.autograd.modes import no_grad
-from tracegrad.eager.tensor import Tensor
+from tracegrad.eager.recorded_numbers import counts_as_number
 from tracegrad.errors import ArgumentError, ArgumentValueError, RegistrationError, explain
 from tracegrad.optim.optimizer import Optimizer
 
@@ -87,7 +87,7 @@ class LRScheduler:
 
 def _copied(rate: Any) -> Any:
     """A rate that stays when a Tensor of the optimizer's is written."""
-    return rate.detach().clone() if isinstance(rate, Tensor) else rate  # type: ignore[attr-defined]
+    return rate if counts_as_number(rate) else rate.detach().clone()  # type: ignore[attr-defined]
 
 
 def current_rates(optimizer: Optimizer) -> list[Any]:
@@ -97,7 +97,7 @@ def current_rates(optimizer: Optimizer) -> list[Any]:
 
 def set_rate(group: dict[str, Any], rate: Any) -> None:
     """Give a group its rate; a rate that is a Tensor is written in place, so that programs that read it need not be made anew."""
-    if isinstance(group["lr"], Tensor):
+    if not counts_as_number(group["lr"]):
         with no_grad():
             group["lr"].fill_(rate)  # type: ignore[attr-defined]
     else:
