@@ -15,6 +15,7 @@ from tracegrad.backends.numpy_errors import FILE, named
 from tracegrad.backends.source import (
     bodies_of,
     body_names,
+    dtype_source,
     literal_source,
     node_expression,
     operand_source,
@@ -72,14 +73,15 @@ class Memory:
         for position, node in enumerate(graph.nodes):
             op = node.op
             assert op is not None
-            shares = (op.view or op.name == "project") and isinstance(node.inputs[0], Node)
-            self.root[node] = self.root[node.inputs[0]] if shares else node
-            self.members.setdefault(self.root[node], []).append(node)
-            if op.name == "broadcast_to" or (shares and node.inputs[0] in self.broadcast):
+            source = node.inputs[0] if (op.view or op.name == "project") and node.inputs else None
+            root = self.root[node] = self.root[source] if isinstance(source, Node) else node
+            if self.large:
+                self.members.setdefault(root, []).append(node)
+            if op.name == "broadcast_to" or source in self.broadcast:
                 self.broadcast.add(node)
-            for source in node.inputs:
-                if isinstance(source, Node):
-                    self.last_use[self.root[source]] = position
+            for i in node.inputs:
+                if i.__class__ is Node:
+                    self.last_use[self.root[i]] = position
         for output in graph.outputs:
             if isinstance(output, Node):
                 self.last_use[self.root[output]] = len(graph.nodes)
@@ -174,9 +176,9 @@ def function_lines(graph: Graph, name: str, constants: Constants, bodies: dict[G
         else:
             text = assignment(node, position, names, constants, memory, kept)
             body.append(f"    {text}  # {types_comment(node)}")
-        dead = dict.fromkeys(names[n] for n in memory_released(node, position, memory, kept))
-        if dead:
-            body.append(f"    del {', '.join(dead)}")
+        if memory.large:
+            dead = dict.fromkeys(names[n] for n in memory_released(node, position, memory, kept))
+            body += [f"    del {', '.join(dead)}"] if dead else []
     results = return_values(graph, names, memory, kept)
     parameters = ", ".join(names[leaf] for leaf in graph.leaves)
     described = [
@@ -232,7 +234,7 @@ def _operand(value: Any, d: np.dtype[Any], names: dict[Node, str], constants: Co
     return (
         names[value]
         if value.__class__ is Node
-        else constants.name(f"np.array({literal_source(value)}, {literal_source(d)})")
+        else constants.name(f"np.array({literal_source(value)}, {dtype_source(d)})")
     )
 
 
@@ -335,8 +337,6 @@ def released_operand(node: Node, position: int, memory: Memory, kept: set[Node])
 
 def memory_released(node: Node, position: int, memory: Memory, kept: set[Node]) -> list[Node]:
     """Large arrays (with their views) that nobody reads after this node."""
-    if not memory.large:
-        return []
     roots = {memory.root[i] for i in node.inputs if isinstance(i, Node)}
     ended = [r for r in roots if r in memory.large and r not in kept and memory.last_use.get(r) == position]
     return [n for r in ended for n in memory.members[r] if n not in kept]

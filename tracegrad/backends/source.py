@@ -41,7 +41,7 @@ def literal_source(value: Any) -> str:
     if isinstance(value, str):
         return ascii(value)
     if isinstance(value, np.dtype):
-        return _dtype_source(value)
+        return dtype_source(value)
     if isinstance(value, slice):
         return f"slice({literal_source(value.start)}, {literal_source(value.stop)}, {literal_source(value.step)})"
     if isinstance(value, tuple):
@@ -52,7 +52,8 @@ def literal_source(value: Any) -> str:
 
 
 @lru_cache(64)
-def _dtype_source(dtype: np.dtype[Any]) -> str:
+def dtype_source(dtype: np.dtype[Any]) -> str:
+    """Source of an element type."""
     return "np.bool_" if dtype.kind == "b" else "np.dtype('bfloat16')" if dtype.kind == "V" else f"np.{dtype.name}"
 
 
@@ -192,6 +193,8 @@ def _type_text(shape: tuple[int, ...], dtype: np.dtype[Any]) -> str:
 
 def types_comment(node: Node) -> str:
     """The type of a node, and the user's line where it is known: `f32[3,4]  train.py:17`."""
-    types = f"({', '.join(map(str, node.types))})" if isinstance(node.dtype, tuple) else _type_text(node.shape, node.dtype)
+    types = (
+        f"({', '.join(map(str, node.types))})" if isinstance(node.dtype, tuple) else _type_text(node.shape, node.dtype)
+    )
     place = location_text(node)
     return f"{types}  {place}" if place else types
