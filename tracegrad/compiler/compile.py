@@ -204,15 +204,17 @@ class Compiled(Called):
             result = self._recorded(call, tree, commit, exact=True)
             self._exact = True
             return result
-        made = sources, ending, roots
         if (changed := watched.changed()) or trace.given_up:
             try:
-                return by_operators(trace, *made, tensors) if commit or changed else trace.give_back()
+                return by_operators(trace, sources, ending, roots, tensors) if commit or changed else trace.give_back()
             finally:
                 for _, holder, name in changed:
                     settle(holder, name)
                 self._unfinished(key, trace, watched, changed, floats.state.found)
-        return self._added(call, tree, trace, made, commit, started)
+        if not trace.decisions:
+            with no_collection():
+                roots = trace.recorded.roll(list(sources), roots, str(self.backend))
+        return self._added(call, tree, trace, (sources, ending, roots), commit, started)
 
     def _added(self, call: Arguments, tree: Tree, trace: CallTrace, made: Any, commit: bool, started: float) -> Any:
         """The result by the path of a recording, which joins its tree."""
@@ -247,11 +249,8 @@ class Compiled(Called):
         """Add the path of a recording to its tree, and the tree to those of the signature."""
         tree.generators[len(tree.generators) :] = trace.draws()[len(tree.generators) :]
         tree.grads.update((source.key(), (source, had)) for source, had in grads_looked_at(trace))
-        with no_collection():
-            if not trace.decisions:
-                roots = trace.recorded.roll(list(sources), roots, str(self.backend))
-            with self._programs.of_call(self, call, tree, trace):
-                tree.add(sources, trace.decisions, ending, roots, trace.recorded.found)
+        with no_collection(), self._programs.of_call(self, call, tree, trace):
+            tree.add(sources, trace.decisions, ending, roots, trace.recorded.found)
         trees = self._trees.use(call.key, list)
         if tree not in trees:
             trees.append(tree)

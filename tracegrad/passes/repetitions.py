@@ -15,7 +15,8 @@ from tracegrad.ir.node import Node
 from tracegrad.ir.types import size_of
 
 LEAST_STEPS = 4
-PERIODS = 12  # tried for each stretch of nodes
+PERIODS = 12  # tried for each stretch of nodes, and as many for words of WORD nodes
+WORD = 8
 MOST_RUNS = 64
 SMALL = 64  # elements of a value that may be stacked
 _ALONE, _SELECTS, _PLAIN = range(3)  # operators that do not repeat, that read one slice, and others
@@ -287,12 +288,9 @@ def longest(found: Array, least: int) -> Run | None:
     """The stretch that saves most."""
     if len(found) < least:
         return None
-    order = np.argsort(found, kind="stable")
-    gaps = (order[1:] - order[:-1])[found[order[1:]] == found[order[:-1]]]
-    periods, counts = np.unique(gaps[gaps <= len(found) // LEAST_STEPS], return_counts=True)
     best: Run | None = None
     saved = least - 1
-    for p in sorted(int(v) for v in periods[np.argsort(-counts, kind="stable")[:PERIODS]]):
+    for p in periods(found):
         breaks = np.flatnonzero(found[p:] != found[:-p])
         edges = np.concatenate(([-1], breaks, [len(found) - p]))
         lengths = np.diff(edges) - 1
@@ -301,3 +299,18 @@ def longest(found: Array, least: int) -> Run | None:
         if steps >= LEAST_STEPS and p * (steps - 1) > saved:
             best, saved = Run(int(edges[at]) + 1, p, steps), p * (steps - 1)
     return best
+
+
+def periods(found: Array) -> list[int]:
+    """Distances at which labels recur most often, and at which WORD labels in a row do: one label may come several times in each step."""
+    words = np.zeros(max(len(found) - WORD + 1, 0), np.uint64)
+    for i in range(WORD):
+        words = words * np.uint64(0x9E3779B97F4A7C15) + found[i : i + len(words)].astype(np.uint64)
+    candidates: set[int] = set()
+    for labels in (found, words):
+        order = np.argsort(labels, kind="stable")
+        gaps = (order[1:] - order[:-1])[labels[order[1:]] == labels[order[:-1]]]
+        counts = np.bincount(gaps[gaps <= len(found) // LEAST_STEPS], minlength=1)
+        often = np.argsort(-counts, kind="stable")[:PERIODS]
+        candidates.update(often[counts[often] > 0].tolist())
+    return sorted(candidates)
