@@ -6,6 +6,7 @@ import pytest
 pytest.importorskip("jax")
 
 import tracegrad as tg  # noqa: E402
+from tests.compiler.test_random import PARAMETERS, check_parameters  # noqa: E402
 from tests.eager.random_programs import BITS, ROUNDED, draws, parts  # noqa: E402
 
 
@@ -18,3 +19,8 @@ def test_draws_of_jax_are_the_eager_ones(name):
     for one, other in zip(eager, compiled, strict=True):
         assert one.dtype == other.dtype
         np.testing.assert_array_max_ulp(parts(one), parts(other), 4 if name in ROUNDED else 0)
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_wrong_parameters_of_a_distribution_raise_at_every_call(name):
+    check_parameters(*PARAMETERS[name], "jax")

@@ -54,10 +54,42 @@ def test_a_function_that_seeds_runs_uncompiled_with_a_warning(seed):
     assert all(tg.equal(a, b) for a, b in zip(made, expected, strict=True))
 
 
-def test_probabilities_that_a_recording_cannot_check_give_nan():
-    function = tg.compile(lambda p: tg.bernoulli(p))
-    assert function(tg.tensor([0.5, 2.0, -1.0])).isnan().tolist() == [False, True, True]
-    assert tg.compile(lambda r: tg.poisson(r))(tg.tensor([1.0, -1.0])).isnan().tolist() == [False, True]
+PARAMETERS = {
+    "bernoulli": (tg.bernoulli, [0.5, 2.0]),
+    "bernoulli, negative": (tg.bernoulli, [0.5, -1.0]),
+    "bernoulli, nan": (tg.bernoulli, [0.5, float("nan")]),
+    "bernoulli_": (lambda p: tg.zeros(2).bernoulli_(p), [0.5, 2.0]),
+    "poisson": (tg.poisson, [1.0, -1.0]),
+    "normal": (lambda p: tg.normal(tg.zeros(2), p), [1.0, -1.0]),
+    "multinomial": (lambda p: tg.multinomial(p, 1), [1.0, -1.0]),
+    "multinomial, infinite": (lambda p: tg.multinomial(p, 4, replacement=True), [1.0, float("inf")]),
+    "multinomial, no weight": (lambda p: tg.multinomial(p, 1), [0.0, 0.0]),
+    "multinomial, no weight, with replacement": (lambda p: tg.multinomial(p, 3, replacement=True), [0.0, 0.0]),
+}
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_wrong_parameters_of_a_distribution_raise_at_every_call(name):
+    check_parameters(*PARAMETERS[name], "numpy")
+
+
+def check_parameters(function, wrong, backend):
+    """A wrong parameter raises what eager code raises, at the user's line and without a draw, before and after a right one."""
+    fast, wrong, right = tg.compile(function, backend=backend), tg.tensor(wrong), tg.tensor([0.25, 0.5])
+    for k in range(2):
+        tg.manual_seed(k)
+        state = tg.get_rng_state().tolist()
+        with pytest.raises(RuntimeError) as want:
+            function(wrong)
+        with pytest.raises(RuntimeError) as got:
+            fast(wrong)
+        assert type(got.value) is type(want.value)
+        assert tg.get_rng_state().tolist() == state
+        assert k == 0 or "test_random.py:" in str(got.value)
+        want = function(right).tolist()
+        tg.manual_seed(k)
+        assert fast(right).tolist() == pytest.approx(want)
+
 
 
 def drawn(function, calls=12):

@@ -90,7 +90,8 @@ class Draws:
         if self._before:
             self.give_back()
             self.drawn.clear()
-            self.key(count - 1, generators)
+            if count:
+                self.key(count - 1, generators)
 
     def give_back(self) -> None:
         """Let the generators draw the same keys again."""

@@ -81,13 +81,22 @@ def geometric_(self: Tensor, p: float, *, generator: Any = None) -> Tensor:
     return assign(self, T.cast(trials, dtype=self._data.dtype), "geometric", "geometric_")
 
 
+def values_known() -> bool:
+    """Whether the values of Tensors are those of a call: outside recordings, and in those of compiled functions, which compute."""
+    trace = local.trace
+    return trace is None or (trace.decides and trace.values_known)
+
+
 def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Any = None) -> Tensor:
     """Fill with 1 with probability p (a number, or a tensor that broadcasts), else 0.  Raises RuntimeError for a probability outside [0, 1]."""
     if isinstance(p, Tensor):
         if p._data.dtype.kind not in "fV":
             raise NotSupportedError(explain("bernoulli_", "probabilities are floating-point", p=p.dtype))
-        wrong = local.trace is None and bool(np.any(~((p._data >= 0) & (p._data <= 1))))
+        wrong = values_known() and bool(np.any(~((p._data >= 0) & (p._data <= 1))))
         p = p.detach()  # type: ignore[attr-defined]
+        if local.trace is not None and not wrong:
+            problem = explain("bernoulli_", "bernoulli_ expects p to be in [0, 1]")
+            p = T.distribution_parameter(p, T.logical_and(T.ge(p, 0), T.le(p, 1)), problem=problem)
     else:
         wrong = not 0 <= p <= 1
     if wrong:
@@ -97,8 +106,6 @@ def bernoulli_(self: Tensor, p: Any = 0.5, *, generator: Any = None) -> Tensor:
     drawn = T.lt(draw("random_uniform", wide, self._data.shape, generator), p)
     kind = "bernoulli_tensor" if isinstance(p, Tensor) else "bernoulli"
     found = T.cast(drawn, dtype=self._data.dtype)
-    if local.trace is not None and isinstance(p, Tensor) and self._data.dtype.kind == "f":
-        found = T.where(T.logical_and(T.ge(p, 0), T.le(p, 1)), found, math.nan)  # a recording cannot look at p
     return assign(self, found, kind, "bernoulli_")
 
 

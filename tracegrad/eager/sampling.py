@@ -20,7 +20,7 @@ from tracegrad.eager.creation import _into as into
 from tracegrad.eager.creation import shape_of
 from tracegrad.eager.data import as_leaf, element_type
 from tracegrad.eager.dispatch import T
-from tracegrad.eager.fills import bernoulli_
+from tracegrad.eager.fills import bernoulli_, values_known
 from tracegrad.eager.inference import fresh
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import (
@@ -34,7 +34,8 @@ from tracegrad.errors import (
 )
 from tracegrad.ir.types import broadcast
 
-_NOWHERE = -(2**63)
+WRONG_WEIGHTS = explain("multinomial", "probability tensor contains either `inf`, `nan` or element < 0")
+NO_WEIGHTS = explain("multinomial", "invalid multinomial distribution (sum of probabilities <= 0)")
 
 
 def _of_tensor(operation: str, name: str, value: Any) -> Tensor:
@@ -74,30 +75,31 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
     if not replacement and count > shape[-1]:
         problem = "cannot sample n_sample > prob_dist.size(-1) samples without replacement"
         raise ShapeError(explain("multinomial", problem))
-    if local.trace is None:
+    if values_known():
         _check_weights(weights._data)
+    if local.trace is None:
         return into(_positions_drawn(weights._data.astype(np.float64), count, replacement, generator), out)
     axis, wide = len(shape) - 1, T.cast(weights, dtype=dtypes.F64)
+    wide = T.distribution_parameter(wide, T.logical_and(T.ge(wide, 0), T.lt(wide, np.inf)), problem=WRONG_WEIGHTS)
     bounds = T.cumsum(wide, dim=axis)
     total = (
         T.slice(bounds, dim=axis, start=shape[-1] - 1, stop=shape[-1], step=1)
         if shape[-1]
         else T.sum(wide, dim=(axis,), keepdim=True)
     )
+    checked = T.distribution_parameter(total if replacement else wide, T.gt(total, 0), problem=NO_WEIGHTS)
     if replacement:
         drawn = draw("random_uniform", dtypes.F64, (*shape[:-1], count), generator)
-        reached = T.unsqueeze(T.mul(drawn, total), dim=axis + 1)
+        reached = T.unsqueeze(T.mul(drawn, checked), dim=axis + 1)
         found = T.sum(
             T.cast(T.le(T.unsqueeze(bounds, dim=axis), reached), dtype=dtypes.I64), dim=(axis + 1,), keepdim=False
         )
     else:
         drawn = draw("random_uniform", dtypes.F64, shape, generator)
-        waits = T.div(T.neg(T.log1p(T.neg(drawn))), wide)  # exponential, of these rates: the first come first
+        waits = T.div(T.neg(T.log1p(T.neg(drawn))), checked)  # exponential, of these rates: the first come first
         order = T.argsort(T.where(T.eq(wide, 0), np.inf, waits), axis, False, stable=True)
         found = T.slice(order, dim=axis, start=0, stop=count, step=1)
-    wrong = T.logical_not(T.all(T.ge(wide, 0), dim=(axis,), keepdim=True))
-    wrong = T.logical_or(wrong, T.logical_not(T.logical_and(T.gt(total, 0), T.lt(total, np.inf))))
-    return into(T.where(wrong, _NOWHERE, found), out)
+    return into(found, out)
 
 
 def _positions_drawn(wide: Any, count: int, replacement: bool, generator: Any) -> Tensor:
@@ -116,9 +118,9 @@ def _positions_drawn(wide: Any, count: int, replacement: bool, generator: Any) -
 
 def _check_weights(weights: Any) -> None:
     if not (np.isfinite(weights).all() and (weights >= 0).all()):
-        raise DataError(explain("multinomial", "probability tensor contains either `inf`, `nan` or element < 0"))
+        raise DataError(WRONG_WEIGHTS)
     if not np.add.reduce(weights, axis=-1).all():
-        raise DataError(explain("multinomial", "invalid multinomial distribution (sum of probabilities <= 0)"))
+        raise DataError(NO_WEIGHTS)
 
 
 def bernoulli(input: Tensor, p: Any = None, *, generator: Any = None, out: Any = None) -> Tensor:  # noqa: A002
@@ -133,12 +135,13 @@ def bernoulli(input: Tensor, p: Any = None, *, generator: Any = None, out: Any =
         made = T.full(shape=chances._data.shape, value=0, dtype=chances._data.dtype)
         return into(bernoulli_(made, p, generator=generator), out)
     _floating("bernoulli", chances)
-    if local.trace is None and not ((chances._data >= 0) & (chances._data <= 1)).all():
-        raise DataError(explain("bernoulli", "Expected p_in >= 0 && p_in <= 1 to be true, but got false."))
+    problem = explain("bernoulli", "Expected p_in >= 0 && p_in <= 1 to be true, but got false.")
+    if values_known() and not ((chances._data >= 0) & (chances._data <= 1)).all():
+        raise DataError(problem)
     d = chances._data.dtype
-    found = T.cast(T.lt(draw("random_uniform", d, chances._data.shape, generator), chances), dtype=d)
     if local.trace is not None:
-        found = T.where(T.logical_and(T.ge(chances, 0), T.le(chances, 1)), found, np.nan)
+        chances = T.distribution_parameter(chances, T.logical_and(T.ge(chances, 0), T.le(chances, 1)), problem=problem)
+    found = T.cast(T.lt(draw("random_uniform", d, chances._data.shape, generator), chances), dtype=d)
     return into(_without_slope(found, "BernoulliBackward0", input), out)
 
 
@@ -149,8 +152,11 @@ def poisson(input: Tensor, generator: Any = None) -> Tensor:  # noqa: A002
     """
     rates = _of_tensor("poisson", "input", input)
     _floating("poisson", rates)
-    if local.trace is None and not (rates._data >= 0).all():
-        raise DataError(explain("poisson", "invalid Poisson rate, expected rate to be non-negative"))
+    problem = explain("poisson", "invalid Poisson rate, expected rate to be non-negative")
+    if values_known() and not (rates._data >= 0).all():
+        raise DataError(problem)
+    if local.trace is not None:
+        rates = T.distribution_parameter(rates, T.ge(rates, 0), problem=problem)
     drawn = draw("random_uniform", dtypes.F64, rates._data.shape, generator)
     return _without_slope(T.poisson_counts(drawn, rates), "PoissonBackward0", input)
 
@@ -190,8 +196,9 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = _MISSING, *, generator: 
     if isinstance(std, Tensor):
         if std._data.dtype.kind == "c":
             raise DTypeError(explain("normal", "expects standard deviation to be non-complex", std=std.dtype))
-        if local.trace is None and std._data.dtype.kind in "fV" and not np.all(std._data >= 0):
-            raise DataError(explain("normal", "normal expects all elements of std >= 0.0"))
+        problem = explain("normal", "normal expects all elements of std >= 0.0")
+        if values_known() and std._data.dtype.kind in "fV" and not np.all(std._data >= 0):
+            raise DataError(problem)
     elif not std >= 0:
         raise DataError(explain("normal", f"normal expects std >= 0.0, but found std {std}"))
     if tensors:
@@ -202,6 +209,8 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = _MISSING, *, generator: 
         raise NotSupportedError(explain("normal", "not implemented for integers and bools", dtype=dtypes.from_numpy(d)))
     centre, spread = (v.detach() if isinstance(v, Tensor) else v for v in (mean, std))  # type: ignore[attr-defined]
     spread = T.cast(spread, dtype=d) if isinstance(spread, Tensor) and spread._data.dtype != d else spread
+    if local.trace is not None and isinstance(spread, Tensor) and d.kind != "c":
+        spread = T.distribution_parameter(spread, T.ge(spread, 0), problem=problem)
     drawn = T.add(T.mul(draw_numbers("random_normal", d, shape, generator), spread), centre)
     kind = 1 + (2 if isinstance(mean, Tensor) and isinstance(std, Tensor) else isinstance(std, Tensor))
     made = _without_slope(drawn, f"NormalBackward{kind}", *tensors)

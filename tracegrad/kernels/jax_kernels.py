@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from tracegrad.kernels import numpy_kernels, random
 from tracegrad.kernels.jax_complex_numbers import angle, complex_of, polar, put_part, sgn, squared_size, view_dtype  # noqa: F401  (kernels under one name)
-from tracegrad.kernels.jax_conditions import note_positions
+from tracegrad.kernels.jax_conditions import note, note_positions
 from tracegrad.kernels.jax_ctc import banded_recurrence, ctc_paths  # noqa: F401
 from tracegrad.kernels.jax_folded_scatters import scatter_reduce  # noqa: F401
 from tracegrad.kernels.jax_loops import cond, scan, while_backward, while_loop  # noqa: F401
@@ -360,6 +360,12 @@ def random_integers(key: Any, low: int, high: int, shape: tuple[int, ...], dtype
 def random_permutation(key: Any, n: int, dtype: Any) -> Array:
     """The same permutation as in NumPy."""
     return random.permutation(jnp, key, n, dtype)
+
+
+def distribution_parameter(x: Array, fits: Array, problem: str) -> Array:  # noqa: ARG001  (the text is the NumPy kernel's)
+    """x; notes whether all of fits is true."""
+    note(jnp.all(fits))
+    return x
 
 
 def poisson_counts(u: Array, rate: Array) -> Array:

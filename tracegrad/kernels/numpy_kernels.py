@@ -54,6 +54,7 @@ from tracegrad.kernels.positions import (  # noqa: F401  (kernels under one name
 )
 from tracegrad.kernels.random import (  # noqa: F401
     binomial_counts,
+    distribution_parameter,
     poisson_counts,
     random_integers,
     random_normal,

@@ -303,6 +303,13 @@ def counts_of_binomial(xp: Any, special: Any, u: Any, count: Any, prob: Any) -> 
     return xp.where(valid, found, np.nan).astype(count.dtype)
 
 
+def distribution_parameter(x: Any, fits: Any, problem: str) -> Any:
+    """A copy of x.  Raises RuntimeError where not all of fits is true."""
+    if not np.all(fits):
+        raise RuntimeError(problem)
+    return np.array(x)
+
+
 def poisson_counts(u: Any, rate: Any) -> Any:
     """`counts_of_poisson` for NumPy."""
     from scipy import special

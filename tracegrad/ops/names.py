@@ -101,7 +101,10 @@ DEFINED: dict[str, str] = {
     "pools": "max_pool spread_pool sum_pool",
     "products": "chain_matmul cross linalg_cross linalg_multi_dot linalg_vecdot",
     "puts": "bounded_positions index_copy index_fill masked_scatter put scatter",
-    "random": "binomial_counts poisson_counts random_integers random_normal random_permutation random_uniform",
+    "random": (
+        "binomial_counts distribution_parameter poisson_counts random_integers random_normal random_permutation "
+        "random_uniform "
+    ),
     "reduce": "all any cumsum mean prod products_of_others sum trace",
     "reflections": "geqrf geqrf_node linalg_householder_product orgqr ormqr",
     "reinterpret": "view_dtype",

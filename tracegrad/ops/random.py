@@ -137,3 +137,22 @@ class BinomialCounts(Counts):
     inputs, nondiff = ("u", "count", "prob"), ("u", "count", "prob")
     numpy = jax = "K.binomial_counts({u}, {count}, {prob})"
     samples = ([A(2, 3, lo=0, hi=0.99), A(2, 3, lo=0, hi=50), A(2, 3, lo=0, hi=1)],)
+
+
+class Parameter(Counts):
+    """x, parameters of a distribution, where all elements of fits are true.  Shapes: (*a), (*a) -> (*a).  Raises RuntimeError with the text `problem` otherwise."""
+
+    name = "distribution_parameter"
+    inputs, nondiff, attrs = ("x", "fits"), ("x", "fits"), ("problem",)
+    numpy = jax = "K.distribution_parameter({x}, {fits}, {problem})"
+    samples = ([A(2, 3, lo=0, hi=1), I(2, 3, below=2, lowest=1), "test: wrong parameters"],)
+
+    @classmethod
+    def infer(cls, x: Type, fits: Type, problem: str) -> Type:
+        """The type of x."""
+        return Type(broadcast(cls.name, x.shape, fits.shape), x.dtype)
+
+    @classmethod
+    def batch(cls, F: Ops, size: int, batched: Any, x: Value, fits: Value, problem: str) -> Value:
+        """For all examples at once."""
+        return F.distribution_parameter(*F.lift(size, batched, x, fits), problem=problem)
