@@ -231,7 +231,7 @@ def test_the_user_s_jvp_returns_one_tangent_per_result():
         tg.func.jvp(Wrong.apply, (X,), (X,))
 
 
-def test_a_backward_that_reads_values_is_refused_only_when_needed():
+def test_a_backward_that_reads_values_decides_at_every_call():
     class Choosing(Function):
         @staticmethod
         def forward(x):
@@ -245,12 +245,14 @@ def test_a_backward_that_reads_values_is_refused_only_when_needed():
         def backward(ctx, g):
             return g * 2 if g.sum() > 0 else g * 3
 
-    def h(x):
-        return Choosing.apply(x).sum()
+    def h(x, sign=1.0):
+        return Choosing.apply(x).sum() * sign
 
     assert tg.compile(h)(X).item() == 6.0
-    with pytest.warns(RuntimeWarning, match="runs uncompiled"):
-        assert tg.compile(tg.func.grad(h))(X).tolist() == [2.0] * len(X)
+    fast = tg.compile(tg.func.grad(h))
+    for sign in (1.0, -1.0, 1.0, -1.0):
+        assert fast(X, sign).tolist() == tg.func.grad(h)(X, sign).tolist() == [2.0 if sign > 0 else -3.0] * len(X)
+    assert fast.compilations <= 3
 
 
 def test_autograd_grad_inside_a_compiled_function_runs_the_user_s_backward():

@@ -46,6 +46,7 @@ class Call:
     results    per result of forward: whether it is a Tensor
     template   in a recording: the nodes of the gradients of the Tensor arguments, over `cotangents`, `outputs` (leaves that stand for the
                cotangents and the results) and `boundary` (other nodes of the recording); or the error that backward raised
+    late       in a recording: how backward is run where it decides by the values of cotangents (autograd/late_rules.py), so that there is no template
     forward    in a recording for a forward mode: the nodes of the tangents of the results, over `tangents`, `outputs` and `boundary`; or an error
     """
 
@@ -60,6 +61,7 @@ class Call:
         "function",
         "guard",
         "kinds",
+        "late",
         "outputs",
         "results",
         "start",
@@ -74,6 +76,7 @@ class Call:
         self.dead: tuple[bool, ...] = ()  # per result that is a Tensor: whether it has no derivative
         self.kinds: tuple[Type | None, ...] = ()
         self.template: Any = None
+        self.late: Any = None
         self.forward: Any = None
         self.tangents: tuple[Node | None, ...] = ()
         self.body: Any = None  # how to run forward again, where it left Tensors of its own on ctx
@@ -166,7 +169,9 @@ class CustomCall(Op):
         found: list[Any] = [None] * len(node.inputs)
         if not any(wanted(i) for i in node.inputs[first:]):
             return found
-        if call.template is not None or (F is not T and F is not N):
+        if call.late is not None:
+            parts = call.late.gradients(F, node, given, read)
+        elif call.template is not None or (F is not T and F is not N):
             parts = Late.templates.apply_template(F, node, call, given, read)
         elif F is N:
             before = config.set_grad_enabled(False)

@@ -85,10 +85,12 @@ class GradFn(metaclass=_StepClass):
 
     def register_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(grad_inputs, grad_outputs)` after this step; a tuple that it returns replaces grad_inputs."""
+        _tell_recording(self._node)
         return _register(extra_of(self._node).after_step, hook)
 
     def register_prehook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call `hook(grad_outputs)` before this step; a tuple that it returns replaces grad_outputs."""
+        _tell_recording(self._node)
         return _register(extra_of(self._node).before_step, hook)
 
 
@@ -252,6 +254,12 @@ def _edges_of_write(node: Node) -> tuple[tuple[Any, int], ...]:
         part = part.inputs[0]
     others = [part.inputs[i] for i in differentiable_positions(part)[1:]] if isinstance(part, Node) else []
     return (_edge(base), *(_edge(value) for value in others))
+
+
+def _tell_recording(node: Node) -> None:
+    """A program has no hooks of steps: the recording is to know where it cannot do without."""
+    if local.trace is not None:
+        local.trace.step_hook(node)
 
 
 def _register(hooks: dict[int, Any], hook: Callable[..., Any]) -> RemovableHandle:

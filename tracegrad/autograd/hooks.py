@@ -119,9 +119,9 @@ def register_hook(tensor: Tensor, hook: Callable[[Tensor], Tensor | None]) -> Re
         raise DifferentiationError(
             explain("register_hook", "cannot register a hook on a tensor that doesn't require gradient")
         )
-    if config.local.trace is not None and config.local.trace.hook(tensor, hook):
-        return RemovableHandle({})
-    hooks = extra_of(node).hooks
+    hooks = config.local.trace.hook(tensor, hook) if config.local.trace is not None else None
+    if hooks is None:
+        hooks = extra_of(node).hooks
     if node.op is None:
         hooked_leaves.add(0)
     removable = RemovableHandle(hooks)

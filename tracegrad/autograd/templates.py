@@ -15,6 +15,7 @@ import numpy as np
 from tracegrad import config
 from tracegrad.autograd.body import shown, tensors_on
 from tracegrad.autograd.custom_call import Call, Late, is_final, run_backward, run_forward_rule
+from tracegrad.autograd.late_rules import late_rules
 from tracegrad.config import local
 from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor, handle
@@ -50,6 +51,8 @@ def record_rules(call: Call, ctx: Any, sources: list[Tensor], results: list[Tens
         )
         call.template = DifferentiationError(explain(call.name, problem))
         return []
+    if getattr(call.function, "late", False):
+        return _followed(call, sources, late_rules(call, ctx, sources, results), tick())
     _running.classes.append(call.function)
     try:
         return _record_rules(call, ctx, sources, results, forward)
@@ -80,7 +83,10 @@ def _record_rules(call: Call, ctx: Any, sources: list[Tensor], results: list[Ten
             call.template = tuple(None if p is None else trace.node_of(p) for p in parts)
         except (TracegradError, NotImplementedError, *trace.stops) as error:
             if isinstance(error, trace.stops) and any(s.requires_grad for s in sources):
-                raise
+                if not isinstance(error, trace.postponed):
+                    raise
+                trace.reads, trace.values_known, ctx._unpack = reads, True, None
+                return _followed(call, sources, late_rules(call, ctx, sources, results), start)
             call.template = error
         if forward:
             ctx._unpack = saved(ctx._to_save_forward)
@@ -102,7 +108,12 @@ def _record_rules(call: Call, ctx: Any, sources: list[Tensor], results: list[Ten
     operands = [
         captured[n] if n in captured else handle(broadcast_to(np.zeros((), n.dtype), n.shape), n) for n in call.boundary
     ]
-    left = range(call.start, start)  # what forward computed and backward reads
+    return _followed(call, sources, operands, start)
+
+
+def _followed(call: Call, sources: list[Tensor], operands: list[Tensor], start: int) -> list[Tensor]:
+    """What backward reads besides arguments and results, with the history of what forward computed before `start`."""
+    left = range(call.start, start)
     if is_final(call.function) or all(n.seq not in left for n in call.boundary):
         return operands
     history = _History(call, sources)

@@ -13,12 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tracegrad.autograd.function import Function
 from tracegrad.compiler.handlers import may_be_caught, succeeded
+from tracegrad.compiler.outside import Outside
 from tracegrad.compiler.overwritten import Overwritten
 from tracegrad.compiler.ownership import INTERNAL
+from tracegrad.compiler.recorded_hooks import Hooks
 from tracegrad.compiler.recorder import Trace, user_location
 from tracegrad.compiler.traced_numbers import TracedNumber, number_class
+from tracegrad.compiler.walk import Walk
 from tracegrad.config import local
 from tracegrad.dtypes import F64, I64
 from tracegrad.eager.dispatch import T
@@ -101,6 +103,10 @@ TYPES = frozenset(
 )
 
 
+class DecidesLate(NotCompilable):
+    """A derivative rule decides by the value of a cotangent, which only a backward knows."""
+
+
 def asks_for_types() -> bool:
     """Whether the user's function that asks for a number may look at its type."""
     frame = sys._getframe(2)
@@ -110,39 +116,6 @@ def asks_for_types() -> bool:
             return not TYPES.isdisjoint(code.co_names)
         frame = frame.f_back  # type: ignore[assignment]
     return False
-
-
-class Outside:
-    """Names of the outside world that a recording re-pointed, as they were before."""
-
-    def __init__(self) -> None:
-        self.bases: dict[int, tuple[Tensor, Array, Node | None]] = {}
-        self.grads: dict[int, tuple[Tensor, Tensor | None]] = {}
-        self._names: dict[int, tuple[Tensor, Array, Node | None]] = {}
-        self.restored = False
-
-    def save(self, base: Tensor) -> None:
-        """Remember what a base and its views are, before the first write."""
-        if id(base) in self.bases:
-            return
-        self.bases[id(base)] = (base, base._data, base._node)
-        for t in (base, *views_of(base)):
-            self._names.setdefault(id(t), (t, t._data, t._node))
-
-    def save_grad(self, t: Tensor) -> None:
-        """Remember t.grad before it is read or changed."""
-        if id(t) not in self.grads:
-            self.grads[id(t)] = (t, getattr(t, "_grad", None))
-
-    def restore(self) -> None:
-        """Put all names and gradients back."""
-        if self.restored:
-            return
-        self.restored = True
-        for t, data, node in self._names.values():
-            t._data, t._node = data, node
-        for t, grad in self.grads.values():
-            t._grad = grad
 
 
 class CallTrace(Trace):
@@ -166,6 +139,10 @@ class CallTrace(Trace):
         self.has_numbers = False
         self._varying: dict[Node, bool] = {}
         self.overwritten = Overwritten()
+        self.reached: Callable[[Any], bool] = bool  # whether the function could read a thing when the call began
+        self._adopted: dict[int, Tensor] = {}
+        self.replaced: Any = None  # the floats in whose places numbers of the recording stand
+        self.hooks = Hooks(self)
         self._drawn_from = Rewinding()
 
     def record(self, op: type[Op], operands: Sequence[Any], attrs: tuple[Any, ...], arrays: tuple[Any, ...]) -> Any:
@@ -240,12 +217,12 @@ class CallTrace(Trace):
     # --- values that leave
 
     decides = counts = True
-    stops = (NotCompilable,)
+    stops, postponed = (NotCompilable,), (DecidesLate,)
 
     def leave(self, t: Tensor, kind: str) -> None:
         """Note that a value decides about what follows."""
         if not self.values_known:
-            raise NotCompilable("decides in a derivative rule by the value of a cotangent", user_location())
+            raise DecidesLate("decides in a derivative rule by the value of a cotangent", user_location())
         if kind in SHOWN:
             self.give_up(f"{kind}s a value, which a replay would not do again")
         elif kind in MEMORY:
@@ -323,6 +300,8 @@ class CallTrace(Trace):
         if node is not None and node.needs and not local.grad_enabled and not self.begins_at(base):
             problem = f"{operation} changes a value of the outside world without its history"
             raise NotCompilable(problem, user_location())
+        if id(base) not in self.outside.bases and not self._existed(base):
+            raise NotCompilable(f"writes by {operation} to a Tensor that no operator has made", user_location())
         self.outside.save(base)
         if base._node is None:
             base._node = self.node_of(base)
@@ -335,6 +314,29 @@ class CallTrace(Trace):
             return False
         node = self.outside.bases[id(base)][2] if id(base) in self.outside.bases else base._node
         return node is not None and node.op is None and node.needs
+
+    def adopt(self, t: Tensor) -> None:
+        """t, which was made just now, belongs to something of the outside world, which keeps it."""
+        self._adopted[id(t)] = t
+
+    def _existed(self, base: Tensor) -> bool:
+        """Whether a Tensor without operator was there before the call, rather than made inside from memory that a replay would not make again."""
+        if id(base) in self.given or id(base) in self._adopted:
+            return True
+        grads = [g for _, g in self.outside.grads.values()]
+        return any(self.reached(t) or any(t is g for g in grads) for t in (base, *views_of(base)))
+
+    def begin_leaf(self, t: Tensor) -> None:
+        """Let derivatives begin at t, which is an effect where t is of the outside world."""
+        if self.is_outside(t):
+            self.outside.save(t)
+        super().begin_leaf(t)
+
+    def end_leaf(self, t: Tensor) -> None:
+        """Let no derivative begin at t any more, which is an effect where t is of the outside world."""
+        if self.is_outside(t):
+            self.outside.save(t)
+        super().end_leaf(t)
 
     def check_intact(self, order: list[Node]) -> None:
         """Raises OverwrittenError for a sweep over these nodes that needs a value which eager code would have overwritten."""
@@ -359,25 +361,23 @@ class CallTrace(Trace):
                 self.grads_read[id(t)] = t
             self.outside.save_grad(t)
 
-    def hook(self, t: Tensor, hook: Any) -> bool:
-        """Let the derivative pass through the user's hook, recorded like the backward of a custom Function."""
-        if t._node is None or t._node.op is None or self.begins_at(t):
-            raise NotCompilable("registers a hook on a leaf", user_location())
+    def hook(self, t: Tensor, hook: Any) -> Any:
+        """Let the derivative pass through the user's hook.  Returns the table of the value's hooks; None where the tape has them."""
+        return self.hooks.table(t, hook)
 
-        class Hooked(Function):
-            """The identity, whose derivative the hook may replace."""
+    def step_hook(self, node: Node) -> None:
+        """The tape is to call a hook of a step: that of a backward inside can."""
+        self.hooks.on_tape[node] = user_location()
 
-            @staticmethod
-            def forward(ctx: Any, x: Tensor) -> Tensor:
-                return x.view_as(x)  # type: ignore[attr-defined, no-any-return]
-
-            @staticmethod
-            def backward(ctx: Any, g: Tensor) -> Tensor:  # type: ignore[override]
-                found = hook(g)
-                return g if found is None else found  # type: ignore[no-any-return]
-
-        t._node = Hooked.apply(self.name(t))._node
-        return True
+    def readable(self, roots: Sequence[Any]) -> list[Tensor]:
+        """The Tensors of this recording that functions and objects can read, as far as is known of the surroundings of functions."""
+        if self.replaced is not None:
+            self.replaced.__exit__()
+        try:
+            return [t for t in dict.fromkeys(Walk(roots).tensors) if id(t) in self.given or self.owns(t)]
+        finally:
+            if self.replaced is not None:
+                self.replaced.again()
 
     def refuse(self, reason: str) -> None:
         """Raises NotCompilable."""

@@ -17,6 +17,7 @@ from tracegrad.compiler.arguments import Arguments
 from tracegrad.compiler.bound import bound_to
 from tracegrad.compiler.call_trace import CallTrace, NotCompilable
 from tracegrad.compiler.collection import no_collection
+from tracegrad.compiler.deciding import Later
 from tracegrad.compiler.effects import Ending, by_operators, ending_of, grads_looked_at
 from tracegrad.compiler.explain import Explanation, explanation
 from tracegrad.compiler.history import History, title
@@ -254,6 +255,7 @@ class Compiled(Called):
         trees = self._trees.use(call.key, list)
         if tree not in trees:
             trees.append(tree)
+            self._changes.put(call.key, 0)  # a new state is made now and then
             del trees[:-ENTRIES_PER_SIGNATURE]
 
     def _unfinished(
@@ -271,6 +273,7 @@ class Compiled(Called):
 
     def _record(self, trace: CallTrace, call: Arguments, watched: Surroundings) -> Any:
         """Run the function on names of its own for the arguments."""
+        trace.reached = watched.walk.reached
         try:
             args, kwargs = call.inside(trace)
             with recording(trace):
@@ -340,6 +343,9 @@ class Compiled(Called):
     def compilations(self) -> int:
         """How many programs have been compiled so far."""
         return self._programs.count
+
+
+Later.compiled = Compiled
 
 
 def remade(cls: type[Compiled], function: Any, backend: str, dynamic: bool | None, fullgraph: bool) -> Compiled:

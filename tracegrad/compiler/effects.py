@@ -32,6 +32,7 @@ class Ending:
 
     treedef   form of the result        leaves  ("tensor", its class or None), ("number", None), ("static", value), ("array", array) or ("outside", Source) for each of its leaves
     writes    what is written, in order: each takes one value after those of the leaves
+    flags     (Source, bool): whose requires_grad changes
     grads     (owner, "none" | Source | "value"): what `.grad` of the owner becomes; a value is taken after those of the writes
     draws     how many random keys the path draws        messages  of debug_print: the last values are theirs
     histories what results have on the tape instead of the program: their values are taken after those of the gradients
@@ -40,6 +41,7 @@ class Ending:
     def __init__(self, treedef: pytree.TreeDef, leaves: list[tuple[str, Any]], draws: int) -> None:
         self.treedef, self.leaves, self.draws = treedef, leaves, draws
         self.writes: list[Source] = []
+        self.flags: list[tuple[Source, bool]] = []
         self.grads: list[tuple[Source, Any]] = []
         self.messages: list[Any] = []
         self.histories: list[Any] = []
@@ -105,6 +107,8 @@ class Ending:
                 leaves[i] = value.read(arguments)
             elif kind == "tensor" and (value is not None or local.inference):
                 leaves[i].__class__ = value or slots.inference_class
+        for source, flag in self.flags:
+            source.read(arguments).requires_grad_(flag)
         if self.histories:
             made = dict(enumerate(leaves))
             for history, known in zip(self.histories, kept, strict=True):
@@ -185,7 +189,7 @@ def ending_of(trace: CallTrace, result: Any, program_of: ProgramOf) -> tuple[dic
         return Source("fixed" if id(t) in trace.fixed else "captured", t)
 
     flat, treedef = pytree.flatten(result)
-    written = [base for base, _, node in trace.outside.bases.values() if base._node is not node]
+    written = [base for base, data, _ in trace.outside.bases.values() if base._data is not data]
     leaves: list[tuple[str, Any]] = []
     roots: list[Any] = []
     histories = histories_of(trace, flat, written, source_of, program_of)
@@ -213,6 +217,7 @@ def ending_of(trace: CallTrace, result: Any, program_of: ProgramOf) -> tuple[dic
         ending.grads.append((source_of(t), "none" if now is None else source_of(now) if outer else "value"))
         if now is not None and not outer:
             roots.append(trace.node_of(now))
+    ending.flags = [(source_of(t), now) for t, now in flags_of(trace)]
     ending.histories = histories
     roots += [trace.node_of(v) if isinstance(v, Tensor) else trace.constant(v) for h in histories for v in h.taken]
     ending.messages = trace.messages
@@ -224,6 +229,18 @@ def ending_of(trace: CallTrace, result: Any, program_of: ProgramOf) -> tuple[dic
             raise NotCompilable("returns a cotangent that a hook or a rule has kept", None)
     _refuse_shared(trace, written)
     return sources, ending, roots
+
+
+def flags_of(trace: CallTrace) -> list[tuple[Tensor, bool]]:
+    """The Tensors of the outside world whose requires_grad the recording has changed."""
+    found = []
+    for base, _, node in trace.outside.bases.values():
+        before = node is not None and node.needs
+        now = base._node is not None and base._node.needs
+        begins = base._node is node or base._node in trace.begun
+        if now is not before and (begins or not now) and (node is None or node.op is None):
+            found.append((base, now))
+    return found
 
 
 def grads_looked_at(trace: CallTrace) -> list[tuple[Source, bool]]:

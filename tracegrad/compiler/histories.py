@@ -16,8 +16,9 @@ from tracegrad.compiler.call_trace import CallTrace, NotCompilable
 from tracegrad.compiler.overwritten import saved_arrays
 from tracegrad.compiler.program import Backward, CompiledCall, Program
 from tracegrad.compiler.values import Source
-from tracegrad.eager.clock import owner, touch
-from tracegrad.eager.tensor import Tensor, handle, raw
+from tracegrad.eager.clock import touch
+from tracegrad.eager.tensor import Parameter, Tensor, handle, raw
+from tracegrad.eager.views import owner
 from tracegrad.ir.builder import projections
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import FREED, Node, make_leaf, make_node
@@ -55,8 +56,8 @@ class Gone:
 class NewLeaf:
     """A result at which derivatives begin: the function has made it a leaf that requires grad."""
 
-    def __init__(self, position: int) -> None:
-        self.position, self.positions = position, [position]
+    def __init__(self, position: int, is_parameter: bool) -> None:
+        self.position, self.positions, self.is_parameter = position, [position], is_parameter
         self.taken: list[Any] = []
 
     def begin(self, values: list[Tensor], arguments: list[Tensor], memory: set[int]) -> None:
@@ -66,6 +67,8 @@ class NewLeaf:
     def place(self, results: dict[int, Tensor], kept: None, arguments: list[Tensor]) -> None:
         """Make the result a leaf."""
         t = results[self.position]
+        if self.is_parameter:
+            t.__class__ = Parameter
         if t._node is None:
             t._node = make_leaf(Type(raw(t).shape, raw(t).dtype), needs=True, extra=weakref.ref(t))
 
@@ -149,7 +152,7 @@ class LaterBackward(Backward):
         return self._made
 
     @property
-    def leaves_read(self) -> frozenset[int]:
+    def leaves_read(self) -> frozenset[int]:  # type: ignore[override]
         """What must not be overwritten: as eager code, where a leaf has its new value."""
         values = {i for i, (kind, _) in enumerate(self.history.ins) if kind != "source"}
         return (super().leaves_read - values) | self.history.final
@@ -182,10 +185,13 @@ def histories_of(
         if grad is not None:
             found.append(Kept(i, grad, places.get(id(grad))))
         node = leaf._node
+        assert node is not None  # it is the recording's
         if node in trace.begun and node.needs:
-            found.append(NewLeaf(i))
+            found.append(NewLeaf(i, isinstance(leaf, Parameter)))
         elif node.needs:
             kind = _state(trace, node)
+            if kind not in ("freed", "overwritten"):
+                _refuse_hooks(trace, node)
             if kind is not None:
                 groups.setdefault(kind, []).append((i, leaf))
     for kind, results in groups.items():
@@ -204,6 +210,20 @@ def _state(trace: CallTrace, root: Node) -> str | None:
     if trace.overwritten.first(order) is not None:
         return "overwritten"
     return "begun" if any(node in trace.begun for node in order) else None
+
+
+def _refuse_hooks(trace: CallTrace, root: Node) -> None:
+    """Raises NotCompilable where a backward outside would have to run hooks that no program has, or rules whose values have changed since."""
+    for node in _history(trace, [root]):
+        if node in trace.hooks.on_tape:
+            raise NotCompilable("registers a hook that a backward outside would have to run", trace.hooks.on_tape[node])
+        late = node.attrs[0].late if node.op is not None and node.op.name == "custom_call" else None
+        if (
+            late is not None
+            and late.recording() is trace
+            and any(trace.node_of(t) is not n for t, n in zip(late.names, late.call.boundary, strict=True))
+        ):
+            raise NotCompilable("changes what a hook or a rule reads in a backward outside", None)
 
 
 def _history(trace: CallTrace, roots: Iterable[Node]) -> list[Node]:

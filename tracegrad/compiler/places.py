@@ -31,6 +31,7 @@ class Replaced:
             trace.floats[id(t)] = (t, place)
             self._all.append((place, value, t))
         self._there: list[tuple[Place, float, Tensor]] = []
+        trace.replaced = self
 
     def __enter__(self) -> Replaced:
         for place, _, t in self._all:

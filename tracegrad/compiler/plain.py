@@ -103,8 +103,8 @@ def record_plain(trace: Any, op: type[Op], args: tuple[Any, ...], location: Call
         needs = False
     node = _new(Node)
     node.op, node.inputs, node.attrs, node.shape, node.dtype = op, tuple(nodes), (), shape, array.dtype
-    node.saved = (*values, array) if needs and op.reads_values else None
-    node.seq, node.needs, node.extra = tick(), needs, location()
+    saved = (*values, array) if needs and op.reads_values else None
+    node.saved, node.seq, node.needs, node.extra = saved, tick(), needs, location()
     trace.recorded.add(node)
     made = handle(array, node)
     trace._made.append(weakref.ref(made))

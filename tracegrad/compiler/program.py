@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad.backends.base import Executable
+from tracegrad.compiler.deciding import Deciding, decides
 from tracegrad.compiler.device_values import check_not_written, here, now
 from tracegrad.compiler.generalise import Family, Sizes
 from tracegrad.compiler.groups import Group, groups_of
@@ -175,12 +176,14 @@ class Backward:
 
     @cached_property
     def graph(self) -> Graph:
-        """From leaves and cotangents to cotangents."""
+        """From leaves and cotangents to cotangents.  Raises DifferentiationError where the user's code decides."""
         return vjp_graph(prepare(self.program.graph), self.followed, self.outputs)
 
     @cached_property
     def leaves_read(self) -> frozenset[int]:
         """The leaves whose values the cotangents depend on."""
+        if self.deciding is not None:
+            return frozenset(range(len(self.program.graph.leaves)))
         read = {i for node in self.graph.nodes for i in node.inputs} | set(self.graph.outputs)
         return frozenset(i for i, leaf in enumerate(self.graph.leaves) if leaf in read)
 
@@ -200,14 +203,30 @@ class Backward:
             found = self._reached[there] = [graph.leaves[i] in seen for i in self.followed]
         return found
 
+    @cached_property
+    def deciding(self) -> Deciding | None:
+        """The backward as a function of its own, where it decides by values of cotangents."""
+        program = self.program
+        if not decides(program.graph):
+            return None
+        return Deciding(program.graph, self.followed, self.outputs, program.backend_name)
+
+    def on_tensors(self, leaves: Sequence[Tensor], cotangents: Sequence[Tensor]) -> Sequence[Any]:
+        """The cotangents of the followed leaves with their history."""
+        if self.deciding is not None:
+            return self.deciding.on_tensors(leaves, cotangents)
+        return replay(self.graph, [*leaves, *cotangents])
+
     @property
     def is_split(self) -> bool:
         """Whether a backward has run."""
         return self._split is not None
 
     @property
-    def split(self) -> Split | UnprovedSplit:
+    def split(self) -> Split | UnprovedSplit | Deciding:
         """The two halves; made on first use."""
+        if self.deciding is not None:
+            return self.deciding
         if self._split is None:
             sizes = self.program.sizes
             bound = self._taught(sizes).bound(sizes.numbers) if sizes is not None else None
@@ -301,7 +320,7 @@ class CompiledCall(Op, family=True):
                 ]
             else:
                 leaves = [read(node, i) for i in range(len(node.inputs))]
-            found = replay(backward.graph, [*leaves, *cotangents])
+            found = backward.on_tensors(leaves, cotangents)
         parts: list[Any] = [None] * len(node.inputs)
         for i, g, reached in zip(backward.followed, found, backward.reached(given), strict=True):
             parts[i] = g if reached and wanted(node.inputs[i]) else None

@@ -68,7 +68,7 @@ def _is_plain(tree: Tree, ending: Ending) -> bool:
     """Whether a program has no effects, and its inputs are arguments, captured Tensors, constants and floats."""
     kinds = all(kind != "outside" and (kind != "tensor" or value is None) for kind, value in ending.leaves)
     sources = all(isinstance(source.of, Tensor) for source, _ in tree.captured)
-    acts = ending.writes or ending.grads or ending.messages or ending.state or ending.draws
+    acts = ending.writes or ending.grads or ending.flags or ending.messages or ending.state or ending.draws
     effects = acts or ending.from_before or ending.histories
     return kinds and sources and not effects and not tree.grads
 

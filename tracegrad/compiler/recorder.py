@@ -51,14 +51,13 @@ class Trace:
         self.random_keys: list[tuple[Tensor, Generator]] = []
         self.followed: list[Tensor] = []  # what Functions left for their backward, with its history
         self._made: list[weakref.ref[Tensor]] = []
-        self.begun: dict[
-            Node, tuple[weakref.ref[Tensor], Any]
-        ] = {}  # where derivatives begin inside: whose, and its value
+        self.begun: dict[Node, tuple[weakref.ref[Tensor], Any]] = {}  # where derivatives begin inside: whose, its value
         self._constants: dict[Node, Node] = {}
         self.recorded = Recorded()
 
     decides = False  # whether values may decide, each at every replay
     stops: tuple[type[BaseException], ...] = ()  # by which a recording is ended
+    postponed: tuple[type[BaseException], ...] = ()  # those for a rule that decides by a cotangent
     counts = False  # whether values may decide how large a result is, with only its size compared at replays
     values_known = True  # False while the rules of a custom Function are recorded on stand-ins
 
@@ -90,15 +89,15 @@ class Trace:
 
     def name(self, t: Tensor) -> Tensor:
         """Another name for the value of t."""
-        followed = t._node is not None and t._node.needs
-        made = handle(
-            t._data.copy() if followed else t._data, t._node
-        )  # memory of its own where writes to it may matter
+        followed = t._node is not None and t._node.needs  # then with memory of its own, where writes may matter
+        made = handle(t._data.copy() if followed else t._data, t._node)
         self._made.append(weakref.ref(made))
         return made
 
-    def check_intact(self, order: list[Node]) -> None:
-        """Raises OverwrittenError for a sweep over these nodes that needs a value which has been overwritten."""
+    def _unnoted(self, _: Any) -> None:
+        """What only the recordings of calls note: states that are made, hooks of steps, and what a sweep needs."""
+
+    adopt = step_hook = check_intact = _unnoted
 
     def begins_at(self, base: Tensor) -> bool:
         """Whether derivatives begin at this name."""
@@ -300,9 +299,9 @@ class Trace:
             )
         )
 
-    def hook(self, t: Tensor, hook: Any) -> bool:
-        """Make a hook on t a part of the program; False where the tape is to call it."""
-        return False
+    def hook(self, t: Tensor, hook: Any) -> Any:
+        """Make a hook on t a part of the program: the table of the value's hooks; None where the tape is to call it."""
+        return None
 
     def check_accumulate(self, t: Tensor) -> None:
         """Raises TraceError: `.grad` of a tensor of the outside world cannot be an effect of a recorded function."""

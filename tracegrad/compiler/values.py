@@ -48,6 +48,13 @@ class Source(NamedTuple):
         return self.of.read(arguments)._grad if self.kind == "grad" else self.of
 
 
+def _computed(node: Node) -> Node:
+    """The value itself, where a node is the result of a call of the user's, whose rules are an object of each recording."""
+    while node.op is not None and node.op.name == "project" and node.inputs[0].op.name == "custom_call":
+        node = node.inputs[0].inputs[node.attrs[0]]
+    return node
+
+
 class Values:
     """The nodes of one signature, each made once."""
 
@@ -72,6 +79,7 @@ class Values:
         stack, seen = [(a, b)], set()
         while stack:
             a, b = pair = stack.pop()
+            a, b = _computed(a), _computed(b)
             if a is b or pair in seen:
                 continue
             seen.add(pair)

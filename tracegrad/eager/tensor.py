@@ -147,7 +147,9 @@ class Tensor(metaclass=dtypes.TorchClass):
                 )
             if node is None and Stopped.any and self._again():
                 return self
-            if node is None:
+            if node is None and local.trace is not None and local.trace.decides:
+                local.trace.begin_leaf(self)
+            elif node is None:
                 self._node = make_leaf(Type(value.shape, value.dtype), needs=True, extra=weakref.ref(self))
             elif not node.needs:
                 if local.trace is None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tracegrad.autograd.function import Function
+from tracegrad.config import local
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentError, DifferentiationError, explain
 
@@ -42,10 +43,9 @@ class BackwardHooks:
     def inputs(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
         """The inputs behind an identity; as they are if none of them requires grad."""
         self.input_count = len(values)
-        made, positions, step = _behind_identity(values)
-        if step is not None:
+        made, positions, followed = _behind_identity(values, self._input_gradients)
+        if followed:
             self.input_positions = positions
-            step.register_prehook(self._input_gradients)
         return made
 
     def results(self, value: Any) -> Any:
@@ -54,10 +54,8 @@ class BackwardHooks:
         values = (value,) if single else value
         if not isinstance(values, tuple):
             return value
-        made, self.result_positions, step = _behind_identity(values)
+        made, self.result_positions, _ = _behind_identity(values, self._result_gradients)
         self.result_count = len(values)
-        if step is not None:
-            step.register_prehook(self._result_gradients)
         return made[0] if single else made
 
     def _result_gradients(self, gradients: Gradients) -> Gradients | None:
@@ -87,17 +85,38 @@ class BackwardHooks:
         return tuple(full[i] for i in positions)
 
 
-def _behind_identity(values: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[int], Any]:
-    """The values with their Tensors behind one identity, where those are, and the identity's step; no step if none requires grad."""
+def _behind_identity(values: tuple[Any, ...], hook: Callable[..., Any]) -> tuple[tuple[Any, ...], list[int], bool]:
+    """The values with their Tensors behind one identity whose step calls the hook before it, where those are, and whether there is one: not if none requires grad."""
     positions = [i for i, v in enumerate(values) if isinstance(v, Tensor)]
     if not any(values[i].requires_grad for i in positions):
-        return values, positions, None
-    behind = BackwardHookFunction.apply(*(values[i] for i in positions))
+        return values, positions, False
+    recorded = local.trace is not None and local.trace.decides
+    identity = _recorded(hook) if recorded else BackwardHookFunction
+    behind = identity.apply(*(values[i] for i in positions))
     changed = list(values)
     for i, v in zip(positions, behind, strict=True):
         changed[i] = v
     step = next((v.grad_fn for v in behind if v.grad_fn is not None), None)
-    return tuple(changed), positions, step
+    if step is not None and not recorded:
+        step.register_prehook(hook)
+    return tuple(changed), positions, step is not None
+
+
+def _recorded(hook: Callable[..., Any]) -> type[Function]:
+    """The identity for recordings, in which the step itself calls the hook."""
+
+    class Recorded(BackwardHookFunction):
+        """The arguments themselves.  Shapes: unchanged."""
+
+        late, step_name = True, "BackwardHookFunctionBackward"
+
+        @staticmethod
+        def backward(ctx: Any, *gradients: Any) -> Any:  # noqa: ARG004  (Function's form)
+            """What the hook makes of the gradients."""
+            answer = hook(gradients)
+            return gradients if answer is None else answer
+
+    return Recorded
 
 
 def _spread(gradients: Gradients, positions: list[int], count: int) -> Gradients:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from tracegrad import dtypes
 from tracegrad.autograd.hooks import RemovableHandle
 from tracegrad.autograd.modes import no_grad
+from tracegrad.config import local
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import (
     ArgumentError,
@@ -507,9 +508,12 @@ def _replace_values(p: Tensor, fn: Callable[[Tensor], Tensor]) -> None:
         return
     followed = p.requires_grad
     p.grad = None
-    p.requires_grad_(False)
-    p._data = converted._data
-    p.requires_grad_(followed)
+    if local.trace is not None:
+        p.data = converted
+    else:
+        p.requires_grad_(False)
+        p._data = converted._data
+        p.requires_grad_(followed)
     if gradient is not None:
         p.grad = fn(gradient)
 

@@ -23,7 +23,7 @@ from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.eager.views import shows_twice
 from tracegrad.errors import ArgumentValueError, DataError, explain
 from tracegrad.optim import arrays, tensors
-from tracegrad.optim.optimizer import Optimizer
+from tracegrad.optim.optimizer import Optimizer, made_inside
 
 
 class Method(Optimizer):
@@ -67,7 +67,7 @@ class Method(Optimizer):
             if self._keeps(group) and self._starts_from_zero(group):
                 for p in group["params"]:
                     if p.requires_grad and not self.state[p]:
-                        self.state[p].update(self._start(p, group))
+                        self.state[p].update(self._started(p, group))
 
     def _keeps(self, group: dict[str, Any]) -> bool:  # noqa: ARG002
         """Whether parameters of this group have a state."""
@@ -76,6 +76,18 @@ class Method(Optimizer):
     def _starts_from_zero(self, group: dict[str, Any]) -> bool:  # noqa: ARG002
         """Whether the first step with a state is a step like any other."""
         return True
+
+    def _started(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
+        """The state of a parameter before its first step; a recording is told whose it is: the outside world's, which keeps it, or one that every call makes again."""
+        kept, trace = self._start(p, group), local.trace
+        recorded = made_inside.get(self)
+        inside = recorded is not None and recorded() is trace
+        for name, t in kept.items() if trace is not None else ():
+            if inside:
+                kept[name] = t.clone()
+            else:
+                trace.adopt(t)
+        return kept
 
     def _start(self, p: Tensor, group: dict[str, Any]) -> dict[str, Any]:
         """The state of a parameter before its first step; `step`, a 0-d Tensor, counts."""
@@ -99,7 +111,7 @@ class Method(Optimizer):
                 continue
             kept, step = self.state[p] if keeps else {}, 2
             if keeps and not kept:
-                kept.update(self._start(p, group))
+                kept.update(self._started(p, group))
                 step = 1
             if raw and _plain(p, g):
                 self._update_arrays(p, g, kept, step, o)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import weakref
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from functools import update_wrapper
@@ -10,11 +11,13 @@ from typing import Any
 
 from tracegrad.autograd.hooks import RemovableHandle
 from tracegrad.autograd.modes import no_grad
+from tracegrad.config import local
 from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import ArgumentError, ArgumentValueError, DataError, explain
 from tracegrad.optim.saved import loaded_value, packed_groups
 
 Hook = Callable[..., Any]
+made_inside: weakref.WeakKeyDictionary[Optimizer, weakref.ref[Any]] = weakref.WeakKeyDictionary()  # by the recording
 HOOKS = (
     "_optimizer_step_pre_hooks",
     "_optimizer_step_post_hooks",
@@ -66,6 +69,8 @@ class Optimizer:
 
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         self.defaults, self.step_count = defaults, 0
+        if local.trace is not None:
+            made_inside[self] = weakref.ref(local.trace)
         for name in HOOKS:
             setattr(self, name, OrderedDict())
         if isinstance(params, Tensor):

@@ -104,7 +104,7 @@ class Adagrad(Method):
         super().__init__(params, defaults)
         for group in self.param_groups:
             for p in group["params"]:
-                self.state[p] = self._start(p, self.defaults)
+                self.state[p] = self._started(p, self.defaults)
 
     def _start(self, p: Any, group: dict[str, Any]) -> dict[str, Any]:
         start = group["initial_accumulator_value"]
