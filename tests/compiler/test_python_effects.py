@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import cProfile
 import datetime
 import io
 import itertools
@@ -433,6 +434,67 @@ def test_a_profile_function_of_the_users_stays_in_place():
     assert seen
     fast(X)
     assert sys.getprofile() is None
+
+
+@contextlib.contextmanager
+def profiled_by_python():
+    sys.setprofile(lambda frame, event, arg: None)
+    try:
+        yield
+    finally:
+        sys.setprofile(None)
+
+
+@contextlib.contextmanager
+def traced_by_a_debugger():
+    sys.settrace(lambda frame, event, arg: None)
+    try:
+        yield
+    finally:
+        sys.settrace(None)
+
+
+@pytest.mark.parametrize("watching", [cProfile.Profile, profiled_by_python, traced_by_a_debugger])
+def test_effects_are_seen_under_profilers_and_debuggers(watching):
+    def noisy(x):
+        print("said")
+        return x * 2
+
+    loud, quiet = tg.compile(noisy), tg.compile(lambda x: x * 3)
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), pytest.warns(RuntimeWarning, match="prints") as said, watching():
+        for _ in range(3):
+            loud(X)
+            quiet(X)
+    assert (out.getvalue(), len(said)) == ("said\n" * 3, 1)
+    assert (loud.compilations, quiet.compilations) == (0, 1)
+
+
+def test_a_profiler_written_in_c_goes_on_after_a_recording():
+    fast = tg.compile(lambda x: x * 2)
+    with cProfile.Profile() as profiler:
+        fast(X)
+        max(3, 4)
+    assert any("max" in str(entry.code) for entry in profiler.getstats())
+
+
+def test_a_profiler_that_cannot_rest_makes_the_function_run_uncompiled(monkeypatch):
+    monkeypatch.setattr(sys, "getprofile", object)
+    fast = tg.compile(lambda x: x * 2)
+    with pytest.warns(RuntimeWarning, match="profiler"):
+        assert fast(X).tolist() == (X * 2).tolist()
+
+
+def test_the_text_of_a_whole_number_and_of_a_constant_is_read():
+    def f(x):
+        n = (x > 0).sum()
+        return {f"{n.item()} of {n}": x * 2, str(tg.tensor([1.0, 2.0])): n}
+
+    fast = tg.compile(f)
+    for v in ([1.0, -1.0], [2.0, 3.0], [-1.0, 2.0], [-1.0, -1.0]):
+        x = tg.tensor(v)
+        assert list(fast(x)) == list(f(x))
+    assert fast.compilations <= 3
 
 
 def test_a_stream_that_the_function_makes_itself_is_left_to_eager_code():

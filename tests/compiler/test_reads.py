@@ -238,3 +238,50 @@ def test_a_change_is_seen_by_the_next_call(name):
     assert repr(want.detach()) != repr(first.detach())
     for _ in range(2):
         assert repr(fast(X).detach()) == repr(want.detach())
+
+
+INDICES = {
+    "a number": lambda x: x[x.argmax().item()] * 2,
+    "a number behind the end": lambda x: x[x.argmax().item() - 100],
+    "in a tuple": lambda x: x.reshape(10, 10)[x.argmax().item() // 10, 3],
+    "in a list": lambda x: x[[x.argmax().item(), 0]],
+    "in a list of rows": lambda x: x.reshape(10, 10)[[x.argmax().item() % 10, 0]].sum(1),
+    "found by searching": lambda x: x[tg.searchsorted(x.sort()[0], x[0]).item() % 100],
+}
+
+
+@pytest.mark.parametrize("name", INDICES)
+def test_an_index_from_item_is_a_value_of_the_program(name):
+    function, fast = INDICES[name], tg.compile(INDICES[name])
+    tg.manual_seed(1)
+    for _ in range(100):
+        x = tg.randn(100, dtype=tg.float64, requires_grad=True)
+        found, wanted = fast(x), function(x)
+        tg.testing.assert_close(found, wanted)
+        tg.testing.assert_close(tg.autograd.grad(found.sum(), x), tg.autograd.grad(wanted.sum(), x))
+    assert fast.compilations <= 2 and fast.tree.paths == 1
+
+
+def test_an_index_from_item_that_is_out_of_range_is_an_index_error():
+    fast = tg.compile(lambda x, i: x[i.sum().item()])
+    assert fast(tg.ones(3), tg.tensor([1, 1])).item() == 1
+    for _ in range(2):
+        with pytest.raises(IndexError):
+            fast(tg.ones(3), tg.tensor([1, 3]))
+
+
+BOUNDS = {
+    "a slice": lambda x: x[: (x > 0).sum().item()].sum(),
+    "a slice of columns": lambda x: x.reshape(10, 10)[1:, (x > 1).sum().item() % 10 :].sum(),
+    "arange": lambda x: tg.arange((x > 0).sum().item()).sum() + x.sum(),
+}
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_bounds_from_item_are_sizes_and_no_courses(name):
+    function, fast = BOUNDS[name], tg.compile(BOUNDS[name])
+    tg.manual_seed(1)
+    for _ in range(100):
+        x = tg.randn(100, dtype=tg.float64)
+        tg.testing.assert_close(fast(x), function(x))
+    assert fast.compilations <= 8 and len(fast.tree.courses) == 1

@@ -223,12 +223,15 @@ class CallTrace(Trace):
         """Note that a value decides about what follows."""
         if not self.values_known:
             raise DecidesLate("decides in a derivative rule by the value of a cotangent", user_location())
-        if kind in SHOWN:
+        whole = t._data.size == 1 and t._data.dtype.kind in "iub"  # whose text is soon seen again
+        if kind in SHOWN and not whole and self.varies(self.node_of(t)):
             self.give_up(f"{kind}s a value, which a replay would not do again")
         elif kind in MEMORY:
             raise NotCompilable(f"{kind} gives away the memory of a value", user_location())
         elif self.varies(self.node_of(t)):
-            reader = READERS.get(kind, whole_value)
+            bound = kind.startswith("a bound of") and t._data.size == 1 and t._data.dtype.kind in "iu"
+            kind = COUNT if bound else kind
+            reader = whole_number if bound else READERS.get(kind, whole_value)
             self.decisions.append(Read(self.node_of(t), tick(), kind, reader, reader(t._data), user_location()))
 
     def leave_mask(self, t: Tensor) -> None:

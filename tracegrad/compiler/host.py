@@ -2,7 +2,7 @@
 
 A profile function sees every call of the user's code.  A call that has such an effect, or reads what no program can compare, ends the recording before it happens
 (NotCompilable: the function runs uncompiled), or, where Python objects have changed already, lets the recording be the call (give_up).  Operators run without the
-profile function, so that recording stays quick.  Where the user profiles the program, only the states of iterators and generators are compared.
+profile function, so that recording stays quick.  A profile function of the user's is called as well; a profiler written in C rests while a function is recorded.
 """
 
 from __future__ import annotations
@@ -137,16 +137,18 @@ class Host:
         finally:
             self.floats.again()
 
-    def profile(self) -> Callable[[FrameType, str, Any], None]:
-        """The profile function."""
+    def profile(self, users: Callable[[FrameType, str, Any], Any] | None) -> Callable[[FrameType, str, Any], None]:
+        """The profile function, which also calls the one of the user's."""
         kinds, entered, frames, functions = _kinds, self.entered, self.frames, effects_of_functions()
-        off, methods, general_code = sys.setprofile, METHODS, _GENERAL
+        off, methods, general_code, toggles = sys.setprofile, METHODS, _GENERAL, TOGGLES and users is None
 
         def see(frame: FrameType, event: str, arg: Any) -> None:
+            if users is not None:
+                users(frame, event, arg)
             if event == "call":
                 code = frame.f_code
                 if code is general_code:
-                    if TOGGLES:
+                    if toggles:
                         off(None)
                     return
                 kind = kinds[code.co_filename]
@@ -269,17 +271,22 @@ def state_of(thing: Any) -> Any:
 
 @contextmanager
 def hosting(trace: CallTrace, surroundings: Surroundings, floats: Replaced) -> Iterator[Host]:
-    """See what Python code does inside the block."""
-    host, before = Host(trace, surroundings, floats), local.host
-    if sys.getprofile() is None:
-        local.host = host.profile()
-        sys.setprofile(local.host)
+    """See what Python code does inside the block.  Raises NotCompilable under a profiler that does not let itself be stopped meanwhile."""
+    host, before, there = Host(trace, surroundings, floats), local.host, sys.getprofile()
+    paused = there is not None and not callable(there)  # one written in C, such as cProfile's
+    if paused:
+        if not hasattr(there, "disable") or not hasattr(there, "enable"):
+            raise NotCompilable("runs under a profiler, which hides what else it does", None)
+        there.disable()
+    local.host = host.profile(None if paused or there is before else there)
+    sys.setprofile(local.host)
     try:
         yield host
         if host.stopped is not None:  # the user's code has caught it
             raise host.stopped
         host.finish()
     finally:
-        if local.host is not before:
-            sys.setprofile(before)
-            local.host = before
+        sys.setprofile(None if paused else there)
+        local.host = before
+        if paused:
+            there.enable()  # type: ignore[union-attr]

@@ -135,7 +135,7 @@ class TracedNumber(Tensor):
         return self
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        if name.startswith("_"):
             raise MissingAttributeError(f"a number of a recording has no attribute {name!r}")
         return getattr(self.item(), name)
 

@@ -77,7 +77,7 @@ def _test(kind: str, name: str, value: object) -> str:
     """The condition under which a value that was read leads on."""
     if isinstance(value, bool):
         return name if value else f"not {name}"
-    if kind == "count":
+    if kind == "count" and isinstance(value, tuple):
         return f"{name}.shape == {value}"
     return (
         f"{kind}({name}) == {value}"

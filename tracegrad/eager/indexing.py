@@ -29,6 +29,7 @@ Array = np.ndarray[Any, Any]
 Advanced = list[tuple[int, Tensor]]  # axis of the view, and the positions or the mask there
 _WHOLE = slice(None)
 _VALUES = (Tensor, *NUMBERS)
+_PARTS = (Tensor, slice, list, tuple)
 
 _select, _slice, _unsqueeze = (operator_function(name) for name in ("select", "slice", "unsqueeze"))
 
@@ -92,6 +93,7 @@ def _plain_view(x: Tensor, index: tuple[Any, ...]) -> Tensor | None:
             return None
         size = shape[dim]
         if kind is slice:
+            part = part if local.trace is None else _known(part)
             if not _is_whole(part, size):
                 x = _sliced(x, dim, part)
             dim += 1
@@ -111,7 +113,7 @@ def _items(index: Any) -> tuple[Any, ...]:
     if isinstance(index, tuple):
         return index
     nested = isinstance(index, list) and len(index) < 32
-    if nested and any(i is None or i is Ellipsis or isinstance(i, (Tensor, slice, list, tuple)) for i in index):
+    if nested and any(i is None or i is Ellipsis or (isinstance(i, _PARTS) and not _is_int(i)) for i in index):
         return tuple(index)
     return (index,)
 
@@ -119,12 +121,22 @@ def _items(index: Any) -> tuple[Any, ...]:
 def _sliced(x: Tensor, dim: int, index: slice) -> Tensor:
     """The view of a slice at axis dim.  Raises ValueError for a step below 1, TypeError for bounds that are no integers."""
     size = x._data.shape[dim]
-    start, stop, step = index.indices(size)
+    start, stop, step = (index if local.trace is None else _known(index)).indices(size)
     if step < 1:
         raise ArgumentValueError(
             explain("index", "step must be greater than zero", "Use flip to reverse an axis", step=step)
         )
     return _slice(x, dim=dim, start=start, stop=stop if stop > start else start, step=step)  # type: ignore[no-any-return]
+
+
+def _known(index: slice) -> slice:
+    """The slice with Python's numbers for numbers of a recording, which notes that they decide about a size."""
+    bounds = [index.start, index.stop, index.step]
+    for i, bound in enumerate(bounds):
+        if isinstance(bound, Tensor) and bound._data.size == 1 and bound._data.dtype.kind in "iu":
+            local.trace.leave(bound, "a bound of a slice")  # type: ignore[union-attr]
+            bounds[i] = bound._data.item()
+    return slice(*bounds)
 
 
 def _slice_bounds(index: slice, size: int) -> tuple[int, int, int]:
@@ -165,6 +177,7 @@ def _split(x: Tensor, items: tuple[Any, ...], copies: list[Any] | None = None) -
             x = _unsqueeze(x, dim=dim)
             dim += 1
         elif type(part) is slice:
+            part = part if local.trace is None else _known(part)
             if not _is_whole(part, x._data.shape[dim]):
                 x = _sliced(x, dim, part)
             dim += 1
@@ -202,10 +215,19 @@ def _axes_taken(part: Any) -> int:
 
 def _part(item: Any) -> Any:
     """A part of an index that is none of Python's own: an int, or a tensor of positions or a mask.  Raises IndexError for other kinds."""
-    if isinstance(item, (int, np.integer)):
+    if isinstance(item, (int, np.integer)) and not isinstance(item, Tensor):  # a number of a recording stays there
         return int(item)
     if isinstance(item, np.bool_):
         return bool(item)
+    if local.trace is not None and isinstance(item, (list, tuple)) and any(isinstance(i, Tensor) for i in item):
+        if all(isinstance(i, int) or (isinstance(i, Tensor) and _is_position(i)) for i in item):
+            parts = [
+                T.reshape(T.cast(i, dtype=I64), shape=(1,))
+                if isinstance(i, Tensor)
+                else T.full(shape=(1,), value=i, dtype=I64)
+                for i in item
+            ]
+            return T.cat(*parts, dim=0)
     if isinstance(item, (list, tuple, range, np.ndarray)):
         data = np.asarray([_plain(i) for i in item] if isinstance(item, (list, tuple)) else item)
         item = handle(data.astype(I64) if not data.size and data.dtype.kind in "fV" else data, None)
@@ -232,6 +254,15 @@ def _part(item: Any) -> Any:
                 f"only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got {type(item).__name__})",
             )
         ) from None
+
+
+def _is_int(i: Any) -> bool:
+    """Whether this is a number of a recording, which stands for an int of Python's."""
+    return isinstance(i, Tensor) and "_is_number" in i.__dict__
+
+
+def _is_position(t: Tensor) -> bool:
+    return t._data.size == 1 and t._data.dtype.kind in "iu"
 
 
 def _plain(item: Any) -> Any:
