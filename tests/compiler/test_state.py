@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import datetime
 import types
 import warnings
 
@@ -174,8 +175,56 @@ def outcome(make, compiled, backend="numpy"):
     return found, [str(w.message) for w in said], getattr(f, "compilations", None)
 
 
+def flag_that_is_compared_with_true():
+    s = types.SimpleNamespace(on=True)
+
+    def f(x):
+        y = x * 2 if s.on is True else x * 3
+        s.on = not s.on
+        return y
+
+    return f, lambda: s.on
+
+
+def meters():
+    class Meter:
+        def __init__(self):
+            self.total, self.count = 0.0, 0
+
+        def update(self, value, n=1):
+            self.total += value * n
+            self.count += n
+
+        @property
+        def mean(self):
+            return self.total / self.count
+
+    found = {"loss": Meter(), "share": Meter()}
+
+    def f(x):
+        loss = (x * x).mean()
+        found["loss"].update(loss.item(), len(x))
+        found["share"].update((x > 0).double().mean().item())
+        return loss * found["loss"].mean
+
+    return f, lambda: [(m.total, m.count, m.mean) for m in found.values()]
+
+
+def averaged_weights():
+    net = tg.nn.Linear(3, 2).double()
+    mean = {k: v.detach().clone() for k, v in net.named_parameters()}
+
+    def f(x):
+        with tg.no_grad():
+            for k, v in net.named_parameters():
+                mean[k] = 0.9 * mean[k] + 0.1 * v
+        return net(x).sum() + mean["weight"].sum()
+
+    return f, lambda: [v.tolist() for v in mean.values()]
+
+
 CASES = [
-    counter, entries_of_a_dict, tuple_of_tensors, module, patience, made_at_the_first_call, raising_now_and_then, set_by_the_caller_too, ring_buffer, tensors_in_a_list,
+    flag_that_is_compared_with_true, meters, averaged_weights, counter, entries_of_a_dict, tuple_of_tensors, module, patience, made_at_the_first_call, raising_now_and_then, set_by_the_caller_too, ring_buffer, tensors_in_a_list,
 ]  # fmt: skip
 
 
@@ -225,7 +274,79 @@ def number_whose_type_is_asked_for():
     return f, lambda: s.n
 
 
-@pytest.mark.parametrize("make", [list_that_is_read, keys_that_are_new, number_whose_type_is_asked_for])
+def tensor_whose_identity_is_asked_for():
+    s = types.SimpleNamespace(now=tg.zeros(3, dtype=F64))
+    s.first = s.now
+
+    def f(x):
+        y = x * 2 if s.now is s.first else x * 3
+        s.now = x.detach() * 1
+        return y
+
+    return f, lambda: s.now.tolist()
+
+
+def number_for_code_written_in_c():
+    s = types.SimpleNamespace(n=0)
+
+    def f(x):
+        s.n += 1
+        return x * datetime.timedelta(days=s.n).days
+
+    return f, lambda: s.n
+
+
+def list_whose_reading_fails_quietly():
+    log = []
+
+    def f(x):
+        log.append(1)
+        try:
+            n = len(log)
+        except BaseException:  # noqa: BLE001
+            n = 0
+        return x * n
+
+    return f, lambda: list(log)
+
+
+def list_in_a_tuple():
+    log = []
+    pair = log, 1
+
+    def f(x):
+        log.append(1)
+        return x * len(pair[0])
+
+    return f, lambda: list(log)
+
+
+def view_of_an_argument():
+    s = types.SimpleNamespace(row=None)
+
+    def f(x):
+        s.row = x[:1]
+        return x * 2
+
+    return f, lambda: s.row.tolist()
+
+
+def very_large_int():
+    s = types.SimpleNamespace(n=2**70)
+
+    def f(x):
+        s.n += 1
+        return x * (s.n % 7)
+
+    return f, lambda: s.n
+
+
+EAGER = [
+    list_that_is_read, keys_that_are_new, number_whose_type_is_asked_for, tensor_whose_identity_is_asked_for, number_for_code_written_in_c, list_whose_reading_fails_quietly, list_in_a_tuple, view_of_an_argument, very_large_int,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("make", EAGER, ids=lambda make: make.__name__)
 def test_what_cannot_be_put_back_runs_uncompiled_with_one_warning(make):
     want, _, _ = outcome(make, compiled=False)
     found, said, _ = outcome(make, compiled=True)

@@ -167,7 +167,7 @@ class Compiled(Called):
         trace.exact = exact or self._exact
         if tree is not None and tree.watched.asked != self._state:
             tree = None
-        watched = watch(self.function, *call.objects, codes=self._codes, state=self._state)
+        watched = watch(self.function, *call.objects, codes=self._codes, state=self._state, exact=trace.exact)
         watched.variable = (
             tree.watched.variable if tree is not None else changing(self._trees.use(key, list), watched, self._steady)
         )

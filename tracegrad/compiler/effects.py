@@ -14,7 +14,7 @@ from tracegrad.compiler.histories import ProgramOf, histories_of
 from tracegrad.compiler.replay import replay
 from tracegrad.compiler.state import Kept, apply
 from tracegrad.compiler.traced_numbers import TracedNumber
-from tracegrad.compiler.values import Source
+from tracegrad.compiler.values import Detached, Source
 from tracegrad.config import local
 from tracegrad.eager.clock import owner, touch
 from tracegrad.eager.device_tensors import HERE, memory_of, moved
@@ -196,7 +196,8 @@ def ending_of(trace: CallTrace, result: Any, program_of: ProgramOf) -> tuple[dic
     apart = {i for h in histories for i in h.positions}
     for i, leaf in enumerate(flat):
         if isinstance(leaf, Kept) or (isinstance(leaf, Tensor) and any(leaf is base for base in written)):
-            leaves.append(("outside", source_of(leaf.tensor if isinstance(leaf, Kept) else leaf)))
+            source = source_of(leaf.tensor if isinstance(leaf, Kept) else leaf)
+            leaves.append(("outside", Detached(*source) if isinstance(leaf, Kept) and leaf.detached else source))
         elif isinstance(leaf, Tensor):
             leaves.append(("number", None) if isinstance(leaf, TracedNumber) else ("tensor", subclass_of(leaf)))
             roots.append(trace.constant(trace.node_of(leaf)) if i in apart else trace.node_of(leaf))

@@ -16,6 +16,7 @@ FOREIGN = (PACKAGE, *INSTALLED, "<generated", "<frozen")
 INTERNAL = (PACKAGE, "<generated", "<numpy", "<frozen")  # what messages about the user's lines pass over
 HEAP_TYPE = 1 << 9  # a flag of classes that Python code has made
 STORE = opcode.opmap["STORE_ATTR"]
+IDENTITY, CONSTANT = opcode.opmap["IS_OP"], opcode.opmap["LOAD_CONST"]
 
 
 def names_of(code: CodeType) -> set[str]:
@@ -31,6 +32,17 @@ def stores_attributes(code: CodeType) -> bool:
     """Whether a code object, or one inside it, sets attributes."""
     inside = (c for c in code.co_consts if isinstance(c, CodeType))
     return STORE in code.co_code[::2] or "setattr" in code.co_names or any(map(stores_attributes, inside))
+
+
+@functools.lru_cache(1024)
+def compares_identity(code: CodeType) -> bool:
+    """Whether a code object, or one inside it, asks by `is` for anything but None, True or False."""
+    words, constants = code.co_code, code.co_consts
+    for i in range(0, len(words), 2):
+        known = i > 1 and words[i - 2] == CONSTANT and words[i - 1] < len(constants)
+        if words[i] == IDENTITY and not (known and constants[words[i - 1]] in (None, True, False)):
+            return True
+    return any(map(compares_identity, (c for c in constants if isinstance(c, CodeType))))
 
 
 def slots_of(thing: Any) -> list[str]:

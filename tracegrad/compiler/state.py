@@ -18,11 +18,11 @@ from tracegrad.compiler.results import taken_apart
 from tracegrad.compiler.traced_numbers import TracedNumber, number_class
 from tracegrad.compiler.walk import MISSING, Place, state_kind
 from tracegrad.compiler.watch import Surroundings
-from tracegrad.dtypes import BOOL, F64, I64
+from tracegrad.dtypes import F64, I64
 from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.eager.views import end_of_views
 
-NUMBERS = {bool: BOOL, int: I64, float: F64}
-LARGEST = 2**62
+NUMBERS = {int: I64, float: F64}
 
 
 class Part(Place):
@@ -38,15 +38,16 @@ class Part(Place):
 
 
 class Kept:
-    """A Tensor that was there before the call, which a place or a list is to hold itself."""
+    """A Tensor that was there before the call, which a place or a list is to hold itself, or detached."""
 
-    def __init__(self, tensor: Tensor) -> None:
-        self.tensor = tensor
+    def __init__(self, tensor: Tensor, detached: bool = False) -> None:
+        self.tensor, self.detached = tensor, detached
 
 
 def _only_added_to(name: str) -> Callable[..., NoReturn]:
     def refuse(self: Collector, *args: Any, **kwargs: Any) -> NoReturn:
-        raise NotCompilable("reads a list to which it adds", user_location())
+        self._read = NotCompilable("reads a list to which it adds", user_location())
+        raise self._read
 
     refuse.__name__ = name
     return refuse
@@ -56,7 +57,9 @@ class Collector:
     """Stands for a list or a deque while a function is recorded that only adds to it; whatever reads it ends the recording."""
 
     def __init__(self, real: Any) -> None:
-        self._real, self._added = real, []  # type: ignore[var-annotated]
+        self._real = real
+        self._added: list[Any] = []
+        self._read: NotCompilable | None = None
 
     @property  # type: ignore[misc]
     def __class__(self) -> type:  # type: ignore[override]
@@ -107,7 +110,8 @@ class State:
         kind = type(value)
         if kind is tuple:
             return tuple([self._named(Part(place, i), v) for i, v in enumerate(value)])
-        if kind in NUMBERS and (kind is not int or abs(value) < LARGEST):
+        if kind in NUMBERS:
+            self.trace.has_numbers = True
             t = handle(np.array(value, NUMBERS[kind]), None)
             t.__dict__["_is_number"] = True
             t.__class__ = number_class(t._data.dtype)
@@ -150,6 +154,9 @@ class State:
             raise NotCompilable("computes with a leaf that it has kept itself", None)
         if any(now is MISSING for _, now in changed):
             raise NotCompilable("removes what it reads outside", None)
+        for _, _, c in self._lists:
+            if c._read is not None:  # some code has caught it
+                raise c._read
         added = {id(c): c for _, _, c in self._lists if c._added}
         self.effects = [("put", p) for p, _ in changed] + [("add", c._real) for c in added.values()]
         values = [*(now for _, now in changed), *(c._added for c in added.values())]
@@ -178,8 +185,19 @@ class State:
             raise NotCompilable("keeps a list to which it adds", None)
         if not isinstance(value, Tensor) or isinstance(value, TracedNumber):
             return value
-        before = id(value) in self.trace.given or id(value) in self.trace.floats or self.watched.walk.reached(value)
-        return Kept(value) if before else value
+        if self._existed(value):
+            return Kept(value)
+        base = end_of_views(value)
+        if base is value or not self._existed(base):
+            return value
+        if value._data is base._data or (
+            value._node is not None and value._node.needs is False and same_memory(value, base)
+        ):
+            return Kept(base, True)
+        raise NotCompilable("keeps a view of a Tensor of the outside world", None)
+
+    def _existed(self, t: Tensor) -> bool:
+        return id(t) in self.trace.given or id(t) in self.trace.floats or self.watched.walk.reached(t)
 
     def keep(self) -> None:
         """Let the changes of a call that has failed stand, as they do where it is not compiled."""
@@ -206,6 +224,12 @@ def settled(value: Any) -> Any:
     elif isinstance(value, dict):
         value.update({k: settled(v) for k, v in value.items() if isinstance(v, (TracedNumber, list, dict))})
     return tuple([settled(v) for v in value]) if type(value) is tuple else value
+
+
+def same_memory(a: Tensor, b: Tensor) -> bool:
+    """Whether two Tensors show the same elements."""
+    x, y = a._data, b._data
+    return x.shape == y.shape and x.strides == y.strides and x.ctypes.data == y.ctypes.data
 
 
 def apply(effects: list[tuple[str, Any]], values: list[Any]) -> None:

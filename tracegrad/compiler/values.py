@@ -55,6 +55,14 @@ def _computed(node: Node) -> Node:
     return node
 
 
+class Detached(Source):
+    """A Source without its history."""
+
+    def read(self, arguments: list[Any]) -> Any:
+        """Another Tensor that shows the memory of what it is now."""
+        return super().read(arguments).detach()
+
+
 class Values:
     """The nodes of one signature, each made once."""
 

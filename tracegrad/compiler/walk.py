@@ -54,6 +54,7 @@ DYNAMIC = frozenset(
     )
 )
 MISSING = object()
+LARGEST = 2**62  # of ints in programs
 COLLECTS = "collects"  # in the name of a list that is only added to
 BUILTIN = frozenset(("builtins", "numpy", "scipy", "collections", "functools", "threading"))
 
@@ -343,7 +344,9 @@ class Walk:
 def state_kind(value: Any) -> Any:
     """What every value has in common that may take the place of this one in the state of a function; None for what is no number, Tensor or tuple of them."""
     kind = type(value)
-    if kind is bool or kind is int or kind is float:
+    if kind is bool:
+        return kind, value  # code may ask whether it is True
+    if kind is float or (kind is int and abs(value) < LARGEST):
         return kind
     if kind is Tensor:
         node = value._node

@@ -18,6 +18,7 @@ from types import CellType, CodeType
 from typing import Any
 
 from tracegrad.compiler.changes import line_of_change
+from tracegrad.compiler.ownership import compares_identity
 from tracegrad.compiler.walk import (
     BASES,
     COLLECTS,
@@ -54,6 +55,7 @@ class Surroundings:
         roots: Iterable[Any],
         codes: Iterable[tuple[CodeType, dict[str, Any]]] = (),
         state: frozenset[Any] = frozenset(),
+        exact: bool = False,
     ) -> None:
         self.roots, self.codes, self.state, self.asked = list(roots), list(codes), state, state
         self._ran = [code for code, _ in self.codes]
@@ -62,10 +64,9 @@ class Surroundings:
         self._tensors: list[tuple[Any, Any]] = []
         self._texts = 0  # generated so far
         walk = Walk(self.roots, self.codes, True, self.state)
-        typed = not TYPED.isdisjoint(walk.names)
-        if state and (walk.open or typed):  # what cannot be replaced while the function is recorded
-            numbers = {p.name() for p in walk.states.values() if has_numbers(p.read())}
-            self.state -= walk.open | numbers if typed else walk.open
+        fixed = irreplaceable(walk, exact) if state else frozenset()
+        if fixed:
+            self.state -= fixed
             walk = Walk(self.roots, self.codes, False, self.state)
         self._take(walk)
 
@@ -318,9 +319,20 @@ class Surroundings:
         return list(items) if table is None else dict(zip(self._shown(table, i - 1), items, strict=True))
 
 
+def irreplaceable(walk: Walk, exact: bool) -> frozenset[Any]:
+    """The names in the state whose values must stand in their places while the function is recorded."""
+    found = set(walk.open)
+    if exact or not TYPED.isdisjoint(walk.names):
+        found |= {name for name, place in walk.states.items() if has_numbers(place.read())}
+        found |= {(id(real), COLLECTS) for _, real in walk.collectors}
+    if any(map(compares_identity, walk.codes)):
+        found |= set(walk.states)
+    return frozenset(found)
+
+
 def has_numbers(value: Any) -> bool:
     """Whether a value of the state is a number or a tuple with one."""
-    return any(map(has_numbers, value)) if type(value) is tuple else type(value) in (bool, int, float)
+    return any(map(has_numbers, value)) if type(value) is tuple else type(value) in (int, float)
 
 
 def differing_floats(now: Walk, was: Walk, free: frozenset[Any] | set[Any]) -> set[int] | None:
@@ -339,10 +351,13 @@ def differing_floats(now: Walk, was: Walk, free: frozenset[Any] | set[Any]) -> s
 
 
 def watch(
-    *roots: Any, codes: Iterable[tuple[CodeType, dict[str, Any]]] = (), state: frozenset[Any] = frozenset()
+    *roots: Any,
+    codes: Iterable[tuple[CodeType, dict[str, Any]]] = (),
+    state: frozenset[Any] = frozenset(),
+    exact: bool = False,
 ) -> Surroundings:
-    """What these functions and objects can read, and the code objects with their globals; state names what the functions change themselves."""
-    return Surroundings(roots, codes, state)
+    """What these functions and objects can read, and the code objects with their globals; state names what the functions change themselves, but for numbers if exact."""
+    return Surroundings(roots, codes, state, exact)
 
 
 __all__ = ["Place", "Surroundings", "watch"]
