@@ -74,7 +74,7 @@ class Family:
     def is_general(self, numbers: tuple[Number, ...]) -> bool:
         """Whether texts for several sizes tell that for these numbers."""
         self._look()
-        return any(g.columns.count > 1 and g.bind(numbers) is not None for g in self.general)
+        return any(g.columns.count > 1 and g.values(numbers) is not None for g in self.general)
 
     def is_vague(self, numbers: tuple[Number, ...]) -> bool:
         """Whether there are texts for several sizes, which do not tell that for these numbers."""
@@ -194,11 +194,11 @@ class General:
             abs(numbers[place]) > FAR * max(8, *map(abs, column)) for place, column in self.columns.varying.items()
         )
 
-    def bind(self, numbers: tuple[Number, ...]) -> Bound | None:
-        """The texts with the values for these numbers; None where the samples do not tell them."""
+    def values(self, numbers: tuple[Number, ...]) -> dict[str, Number] | None:
+        """The parameters for these numbers; None where the samples do not tell them."""
         if not self.columns.fits(numbers):
             return None
-        values: dict[str, Number] = {}
+        found: dict[str, Number] = {}
         for name, formulas in self.parameters.items():
             try:
                 first, *others = [f(numbers) for f in formulas]
@@ -206,7 +206,14 @@ class General:
                 return None
             if any(abs(other - first) > ROUNDING * abs(first) for other in others):
                 return None
-            values[name] = first
+            found[name] = first
+        return found
+
+    def bind(self, numbers: tuple[Number, ...]) -> Bound | None:
+        """The texts with the values for these numbers; None where the samples do not tell them."""
+        values = self.values(numbers)
+        if values is None:
+            return None
         shown = f"# {', '.join(f'{n} = {v!r}' for n, v in values.items()) or 'one size'}\n"
         made = [
             make(shown + text, values) if make is not None else None

@@ -160,7 +160,8 @@ class Recorder:
         except NotCompilable as stop:
             self.problem = f"the function {stop.reason}"
         except Exception as error:
-            self.problem, self.error = f"{type(error).__name__}: {error!s:.200}", error
+            self.problem = f"{type(error).__name__}: {error!s:.200}"
+            self.error = error.with_traceback(None)
         finally:
             trace.outside.restore()
             trace.close()
