@@ -89,7 +89,7 @@ class Explanation:
     guards      GuardInfo for each place where a value decides        watched   how many places outside of the arguments are compared at every call
     retrace     why it was recorded last (a Cause: kind, place, old, new, location)          recordings  how often it was
     programs    ProgramInfo for each piece            refused     why the signature runs uncompiled; None where it does not
-    times       seconds by stage: record, passes, emit, compile
+    times       seconds by stage: record (which ends with scans for what repeats), passes, emit, compile
     constant_bytes, saved_bytes, naive_bytes          sums over the programs
     """
 
