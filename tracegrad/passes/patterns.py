@@ -73,7 +73,9 @@ def signature(node: Node) -> Signature:
     """What decides which rules are tried at a node."""
     op = node.op
     assert op is not None
-    return (op,) if op.variadic else (op, *map(kind_of, node.inputs))
+    if op.variadic:
+        return (op,)
+    return (op, *[i.op if i.__class__ is Node else kind_of(i) for i in node.inputs])
 
 
 def is_value(kind: Any) -> bool:

@@ -85,10 +85,7 @@ def transform(
 
 def _is_near(here: Node, node: Node, near: dict[Any, int], settled: list[set[Node]]) -> bool:
     """Whether a change is so near that rules may see it from `here`.  Otherwise what is settled about the node for which it stands is so about `here` too."""
-    distance = FARTHEST
-    for i in here.inputs:
-        if i in near and near[i] < distance:
-            distance = near[i]
+    distance = min([near[i] for i in here.inputs if i in near]) if not near.keys().isdisjoint(here.inputs) else FARTHEST
     if distance < FARTHEST:
         near[here] = distance + 1
         return True
