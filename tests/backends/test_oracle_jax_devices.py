@@ -346,6 +346,45 @@ def test_the_tape_refuses_a_value_that_was_written_since(transfers, write):
     assert x.grad.tolist() == [4.0 + 64.0] * 3
 
 
+@pytest.mark.parametrize(
+    "look", [lambda t: None, lambda t: t.detach(), lambda t: t.detach().numpy(), lambda t: t.clone(), lambda t: t.cpu()]
+)
+def test_a_buffer_that_the_call_itself_writes_is_saved_as_it_was(transfers, look):
+    def trained(compile):
+        mean, scale, found = tg.zeros(3), tg.ones(3, requires_grad=True), []
+
+        def f(x):
+            mean.mul_(0.5).add_(x, alpha=0.5)
+            return ((x - mean) * scale).sum()
+
+        f = compile(f)
+        for i in range(5):
+            out = f(tg.full((3,), float(i)))
+            seen = look(mean)
+            out.backward()
+            found += [scale.grad.tolist(), mean.tolist()]
+            del seen
+        return found
+
+    assert trained(lambda f: tg.compile(f, backend="jax")) == trained(lambda f: f)
+
+
+def test_comparisons_with_captured_values_are_the_same_in_all_recordings(transfers):
+    class Best:
+        def __init__(self):
+            self.value = tg.full((), -float("inf"))
+
+        def update(self, x):
+            if x.sum() > self.value:
+                self.value.copy_(x.sum())
+            return self.value * 1
+
+    best, other = Best(), Best()
+    fast = tg.compile(best.update, backend="jax")
+    for i in (1.0, 3.0, 2.0, 5.0, 4.0, 6.0):
+        assert fast(tg.full((2,), i)).item() == other.update(tg.full((2,), i)).item()
+
+
 def test_decisions_read_the_one_value_that_decides(transfers):
     def f(x):
         y = x * 2

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tracegrad import config, pytree
+from tracegrad.backends.on_device import OnDevice
 from tracegrad.compiler.call_trace import CallTrace, NotCompilable
 from tracegrad.compiler.histories import ProgramOf, histories_of
 from tracegrad.compiler.replay import replay
@@ -144,6 +145,8 @@ class Ending:
 def _kept(part: Any, memory: set[int]) -> Any:
     if isinstance(part, tuple):
         return tuple([_kept(p, memory) for p in part])
+    if type(part) is OnDevice and part.origin is not None and id(part.origin[0]) in memory:
+        part.origin = None  # the array itself is never written
     return part.copy() if isinstance(part, np.ndarray) and id(owner(part)) in memory else part
 
 

@@ -32,6 +32,7 @@ from tracegrad.compiler.walk import (
     state_kind,
 )
 from tracegrad.compiler.watch_text import holding
+from tracegrad.eager.device_tensors import HERE, fetched
 
 # code that names these may look at the type of a number, or hand it to code written in C that does
 TYPED = frozenset(
@@ -356,8 +357,15 @@ def watch(
     state: frozenset[Any] = frozenset(),
     exact: bool = False,
 ) -> Surroundings:
-    """What these functions and objects can read, and the code objects with their globals; state names what the functions change themselves, but for numbers if exact."""
-    return Surroundings(roots, codes, state, exact)
+    """What these functions and objects can read, and the code objects with their globals; state names what the functions change themselves, but for numbers if exact.
+
+    Tensors on devices come to the host, for they are of a subclass: as second operands they would come first in comparisons.
+    """
+    found = Surroundings(roots, codes, state, exact)
+    for t in found.walk.tensors:
+        if type(t) in HERE:
+            fetched(t)
+    return found
 
 
 __all__ = ["Place", "Surroundings", "watch"]

@@ -236,7 +236,7 @@ def value_of(t: Tensor) -> Array | OnDevice:
 
 def memory_of(t: Tensor) -> Any:
     """The block of memory that t shows, wherever it is."""
-    memory = raw(t)
+    memory = value_of(t)
     while type(memory) is not OnDevice and type(memory.base) is np.ndarray:
         memory = memory.base
     return memory
