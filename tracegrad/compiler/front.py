@@ -34,7 +34,7 @@ def compile(  # noqa: A001  (torch's name)
 
     Of torch's backends "inductor" is "numpy" here; "eager" and "aot_eager", and disable=True, give back the function itself.  fullgraph=True makes an error
     of what would run uncompiled with a warning; mode and options are accepted as torch takes them and change nothing.  On NumPy other sizes are served by common
-    texts, from the second or third size on (docs/compile.md); dynamic=False compiles every size by itself.  Further keywords, or `options`, are the backend's own:
+    texts, from the second size on, or from the first with dynamic=True (docs/compile.md); dynamic=False compiles every size by itself.  Further keywords, or `options`, are the backend's own:
     device, donate, fusion, mesh, in_specs and out_specs for "jax" (docs/jax.md).  strict=True also runs the function as it is at every hundredth call
     (settings.strict_every), without its effects, and raises StrictError where the program gives something else.
 

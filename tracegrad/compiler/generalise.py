@@ -42,11 +42,11 @@ class Bound(NamedTuple):
 class Family:
     """All that was compiled from graphs of one form.
 
-    counted   whether one of it has been counted as a compilation        taught  whether texts were made for sizes that had not come
+    counted   whether one of it has been counted as a compilation        taught  how many graphs of sizes that had not come it has
     """
 
     def __init__(self) -> None:
-        self.counted = self.taught = False
+        self.counted, self.taught = False, 0
         self.samples: list[Sample] = []
         self.general: list[General] = []  # the most useful last
         self.failures = 0
@@ -225,13 +225,13 @@ class General:
 class Kin:
     """The families of graphs of one form: of their programs, and of the halves for each choice of what is differentiated.
 
-    taught   whether recordings at other sizes have been tried        twins   graphs of this form that these gave, with their numbers
+    taught   how often recordings at other sizes have been tried        twins   graphs of this form that these gave, with their numbers
     """
 
     def __init__(self) -> None:
         self.family = Family()
         self.halves: dict[Any, Family] = {}
-        self.taught = False
+        self.taught = 0
         self.twins: list[tuple[Graph, tuple[Number, ...]]] = []
 
 

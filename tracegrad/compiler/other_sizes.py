@@ -6,24 +6,23 @@ some axes have other sizes: the data again and again, or a part of it.  What can
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property
-from itertools import count
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from tracegrad.compiler.generalise import Sizes
+from tracegrad.compiler.alike import Piece, Text, like, sizeless
+from tracegrad.compiler.generalise import Kin, Sizes
 from tracegrad.compiler.log import log
 from tracegrad.compiler.marks import Marks, marks_of
+from tracegrad.compiler.moves import Change, Move, Unit, by_kind, changed, units
 from tracegrad.compiler.resized import Axis, Recorder, axes_of, integers_of
-from tracegrad.compiler.sizes import Number, form_and_numbers
 from tracegrad.compiler.stages import Stages, emitted, optimised_graph
 from tracegrad.errors import ConstraintViolationError, LinAlgError, explain
 from tracegrad.ir.graph import Graph
-from tracegrad.passes.repetitions import LEAST_STEPS
-from tracegrad.passes.roll import roll
 
 if TYPE_CHECKING:
     from tracegrad.compiler.arguments import Arguments
+    from tracegrad.compiler.call_trace import CallTrace
     from tracegrad.compiler.compile import Compiled
     from tracegrad.compiler.program import Program
     from tracegrad.compiler.programs import Programs
@@ -38,46 +37,10 @@ OTHERS: tuple[Callable[[int], int], ...] = (
     lambda n: 3 * n,
 )
 SAMPLES = 3  # other sizes at which a graph is compiled at most
-MOST = 16  # recordings for one call
-LARGE = 200_000  # elements of the arguments from which other sizes are smaller ones
-Unit = frozenset[Axis]  # axes that have one size
-Change = dict[Axis, int]
-
-
-class Move(NamedTuple):
-    """Axes that get another size together: a prime near the present one, or a multiple of it."""
-
-    unit: Unit
-    multiples: bool
-
-
-class Text(NamedTuple):
-    """A graph with its form and its numbers."""
-
-    graph: Graph
-    form: tuple[Any, ...]
-    numbers: tuple[Number, ...]
-
-
-class Piece:
-    """A recorded piece, as it is and with its repetitions as scans."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-
-    @cached_property
-    def plain(self) -> Text | None:
-        """As it was recorded."""
-        found = form_and_numbers(self.graph)
-        return None if found is None else Text(self.graph, *found)
-
-    @cached_property
-    def rolled(self) -> Text | None:
-        """With scans for even the shortest repetitions; None where there are none."""
-        needs = any(leaf.needs for leaf in self.graph.leaves)
-        made = roll(self.graph, differentiated=needs, least=LEAST_STEPS)
-        found = None if made is self.graph else form_and_numbers(made)
-        return None if found is None else Text(made, *found)
+MOST, FEW = 16, 6  # recordings for one call: where one text is to serve all sizes at once, and elsewhere
+LESSONS = 3  # how often texts for other sizes of one form are made
+FUTILE = 3  # calls for which other sizes were looked for in vain, after which it is left
+MANY = 1_000_000  # elements that the arguments may have at other sizes, though they have fewer
 
 
 class Plan(NamedTuple):
@@ -101,15 +64,17 @@ class OtherSizes:
         self.key = sizeless(recorder.call.key)
         self.first = programs.shapes.use(self.key, lambda: [t._data.shape for t in recorder.call.tensors])
         self._found: list[Plan] | None = None
-        self._left = MOST
+        self._left = MOST if self.wanted else FEW
 
     @classmethod
-    def of(cls, compiled: Compiled, programs: Programs, call: Arguments, tree: Tree, exact: bool) -> OtherSizes | None:
+    def of(
+        cls, compiled: Compiled, programs: Programs, call: Arguments, tree: Tree, trace: CallTrace
+    ) -> OtherSizes | None:
         """For this call; None where every size is compiled by itself."""
         marks = marks_of(call)
         if compiled.dynamic is False and not marks.dynamic:
             return None
-        return cls(compiled, programs, Recorder(compiled, call, tree, exact), marks)
+        return cls(compiled, programs, Recorder(compiled, call, tree, trace), marks)
 
     # --- programs
 
@@ -119,17 +84,18 @@ class OtherSizes:
         self.place += 1
         if piece.plain is None:
             return graph, None
-        known = self.forms.known(piece.plain.form, self.marks.static)
-        looped = self._looped(piece) if known is None else None
-        if looped is not None and self.forms.known(looped.form, self.marks.static) is not None:
-            return self._of(looped)
-        if (
-            self.wanted
-            if known is None
-            else not known.taught and (self.wanted or known.family.is_vague(piece.plain.numbers))
-        ):
-            return self._taught(piece)
-        return self._of(looped or piece.plain)
+        looped = self._looped(piece) if self.forms.known(piece.plain.form, self.marks.static) is None else None
+        text = looped or piece.plain
+        known = self.forms.known(text.form, self.marks.static)
+        if (self.wanted or looped is not None) if known is None else self._is_vague(known, text):
+            return self._taught(piece, text)
+        return self._of(text)
+
+    def _is_vague(self, known: Kin, text: Text) -> bool:
+        """Whether what is known of graphs of one form does not tell the text of this one, though it should."""
+        if known.taught >= LESSONS or known.family.is_general(text.numbers):
+            return False
+        return self.wanted or known.family.is_several()
 
     def _of(self, text: Text) -> tuple[Graph, Sizes]:
         return text.graph, self.forms.of(text.form, text.numbers, self.marks.static)
@@ -139,44 +105,46 @@ class OtherSizes:
         first = self.programs.lengths.use((self.place, self.key), lambda: len(piece.graph.nodes))
         return piece.rolled if first != len(piece.graph.nodes) else None
 
-    def _taught(self, piece: Piece) -> tuple[Graph, Sizes]:
+    def _taught(self, piece: Piece, text: Text) -> tuple[Graph, Sizes]:
         """The same after texts for other sizes have been made, where the function can be recorded at some."""
-        assert piece.plain is not None
         first = next(iter(self._plans(piece)), None)
         if first is not None:
             for mine, how in ((piece.plain, "plain"), (piece.rolled, "rolled")):
-                if mine is not None and _like(mine, how, first.samples[0]) is not None:
+                if mine is not None and like(mine, how, first.samples[0]) is not None:
                     graph, sizes = self._of(mine)
                     self._teach(piece, mine, how, sizes)
                     return graph, sizes
-        return self._of(piece.plain)
+        graph, sizes = self._of(text)
+        sizes.kin.taught += 1
+        return graph, sizes
 
     def _teach(self, piece: Piece, mine: Text, how: str, sizes: Sizes) -> None:
         """Make texts for graphs of this form at other sizes, until they tell the text for the present ones."""
         kin, family = sizes.kin, sizes.family
-        kin.taught = family.taught = True
+        kin.taught += 1
         for plan in self._plans(piece):
             for number in range(SAMPLES):
                 pieces = self._sample(piece, plan, number)
-                found = None if pieces is None else _like(mine, how, pieces)
+                found = None if pieces is None else like(mine, how, pieces)
                 if found is None:
                     break
                 if found.numbers != mine.numbers and all(found.numbers != numbers for _, numbers in kin.twins):
                     kin.twins.append((found.graph, found.numbers))
                     made = emitted(optimised_graph(found.graph, "numpy", Stages()), "numpy", Stages(), found.graph)
                     family.learn(found.numbers, [made.source])
+                    family.taught = len(kin.twins)
                 if family.is_general(sizes.numbers):
                     return
 
     def compare(self, program: Program) -> None:
         """Where a program was compiled by itself though its form was known: see that texts of its form are alike, or make more of them."""
         sizes = program.sizes
-        if sizes is None or sizes.kin.taught or not sizes.family.is_several() or sizes.family.is_general(sizes.numbers):
+        if sizes is None or sizes.kin.taught or not sizes.family.is_vague(sizes.numbers):
             return
         root = Piece(program.graph)
         first = next(iter(self._plans(root)), None)
         if root.plain is not None and first is not None:
-            how = "plain" if _like(root.plain, "plain", first.samples[0]) is not None else "rolled"
+            how = "plain" if like(root.plain, "plain", first.samples[0]) is not None else "rolled"
             self._teach(root, root.plain, how, sizes)
 
     # --- recordings
@@ -184,13 +152,15 @@ class OtherSizes:
     def _plans(self, root: Piece) -> Iterator[Plan]:
         """Ways to record with other sizes, each with a recording of which one piece has the form of the root."""
         if self._found is None:
-            first = self._marked(root) if self.marks.dynamic else self._all(root)
-            self._found = [first] if first is not None else []
+            self._found = []
+            futile = self.programs.futile
+            if (futile.get(self.key) or 0) < FUTILE and sys.getprofile() is None:  # else effects would go unseen
+                first = self._marked(root) if self.marks.dynamic else self._all(root)
+                self._found += [first] if first is not None else []
+                futile.put(self.key, 0 if first is not None else 1 + (futile.get(self.key) or 0))
         yield from self._found
-        if (
-            len(self._found) == 1 and len(self._found[0].moves) > 1
-        ):  # where they differ in more than numbers: fewer of them
-            for move in self._found[0].moves:
+        if len(self._found) == 1 and len(self._found[0].moves) > 1:
+            for move in self._found[0].moves:  # where they differ in more than numbers, fewer of them
                 found = self._plan(root, [move])
                 if found is not None:
                     self._found.append(found)
@@ -216,21 +186,21 @@ class OtherSizes:
         marked = [a for a in every if a in self.marks.dynamic]
         sizes = {every[a] for a in marked}
         linked = [a for a in every if every[a] in sizes]
-        tried = [_units(marked, every), *([_units(linked, every)] if len(linked) > len(marked) else [])]
+        tried = [units(marked, every), *([units(linked, every)] if len(linked) > len(marked) else [])]
         for multiples in (False, True):
-            for units in tried:
-                found = self._plan(root, [Move(unit, multiples) for unit in units])
+            for together in tried:
+                found = self._plan(root, [Move(unit, multiples) for unit in together])
                 if found is not None:
                     return found
         if marked and not self.marks.weak:
             self._refuse_constants(root, tried[-1], every)
         return None
 
-    def _refuse_constants(self, root: Piece, units: list[Unit], every: dict[Axis, int]) -> None:
+    def _refuse_constants(self, root: Piece, together: list[Unit], every: dict[Axis, int]) -> None:
         """Raises ConstraintViolationError where all other sizes are errors, or take one and the same other course."""
         forms = set()
         for other in OTHERS:
-            change = {axis: other(every[axis]) for unit in units for axis in unit}
+            change = {axis: other(every[axis]) for unit in together for axis in unit}
             if min(change.values()) < 2:
                 continue
             pieces = self.record(change)
@@ -239,9 +209,9 @@ class OtherSizes:
             if pieces is not None and (self.is_like(root, pieces) or pieces[0].plain is None):
                 return
             forms.add(None if pieces is None else pieces[0].plain.form)  # type: ignore[union-attr]
-        if len(forms) > 1:
-            return
         axis = min(a for a in self.marks.dynamic if a in every)
+        if len(forms) > 1 or (forms != {None} and every[axis] == 2):  # at 2 the course may be that of a 1 on the way
+            return
         name = f"{self.recorder.tree.names[axis.argument]}.size()[{axis.dim}]"
         problem = f"you marked {name} as dynamic but your code specialized it to be a constant ({every[axis]})"
         raise ConstraintViolationError(explain("compile", problem, "Remove the mark, or use maybe_mark_dynamic"))
@@ -249,12 +219,12 @@ class OtherSizes:
     def _all(self, root: Piece) -> Plan | None:
         """How to record with other sizes of as many axes as possible."""
         every = self._axes()
-        units = _units(every, every)
+        groups = units(every, every)
         for multiples in (False, True):
-            found = self._plan(root, [Move(unit, multiples) for unit in units])
+            found = self._plan(root, [Move(unit, multiples) for unit in groups])
             if found is not None:
                 return found
-        single = [move for unit in units for move in self._each(root, unit, len(units) > 1)]
+        single = [move for unit in groups for move in self._each(root, unit, len(groups) > 1)]
         found = self._plan(root, single)
         kept: list[Move] = []
         for move in single if found is None else ():
@@ -268,7 +238,7 @@ class OtherSizes:
         for multiples in (False, True) if whole else ():
             if self._try(root, [Move(unit, multiples)]) is not None:
                 return [Move(unit, multiples)]
-        parts = _by_kind(unit)
+        parts = by_kind(unit)
         return [move for part in parts if len(parts) > 1 for move in self._each(root, part, True)]
 
     def _axes(self) -> dict[Axis, int]:
@@ -285,10 +255,13 @@ class OtherSizes:
 
     def _try(self, root: Piece, moves: Sequence[Move], skipped: int = 0) -> list[Piece] | None:
         """The pieces at other sizes; None where there are none of the form of the root."""
-        if self._left <= 0 or not moves:
+        if self._left <= 0 or not moves or root.plain is None:
             return None
         self._left -= 1
-        pieces = self.record(self.change(root, moves, skipped))
+        call = self.recorder.call
+        sizes = {**axes_of(call), **integers_of(call)}
+        change = changed(sizes, moves, map(abs, root.plain.numbers), self.recorder.size(), skipped)  # type: ignore[arg-type]
+        pieces = self.record(change) if self.recorder.size(change) <= max(MANY, 2 * self.recorder.size()) else None
         return pieces if pieces is not None and self.is_like(root, pieces) else None
 
     def record(self, change: Change) -> list[Piece] | None:
@@ -304,75 +277,7 @@ class OtherSizes:
     def is_like(self, root: Piece, pieces: Iterable[Piece]) -> bool:
         """Whether a recording has a piece of the same form, at least with scans."""
         pieces = list(pieces)
-        if _like(root.plain, "plain", pieces) is not None:
+        if like(root.plain, "plain", pieces) is not None:
             return True
         many = {len(p.graph.nodes) for p in pieces}
-        return many != {len(root.graph.nodes)} and _like(root.rolled, "rolled", pieces) is not None
-
-    def change(self, root: Piece, moves: Sequence[Move], skipped: int) -> Change:
-        """A size for each axis that is no other number of the graph: a prime near the present one, or a multiple of it."""
-        assert root.plain is not None
-        every = axes_of(self.recorder.call) | integers_of(self.recorder.call)
-        taken = {*map(abs, root.plain.numbers), *every.values()}
-        large = self.recorder.size() > LARGE
-        found: Change = {}
-        for unit, multiples in moves:
-            size = every[next(iter(unit))]
-            chosen = []
-            for new in _candidates(size, multiples, large):
-                if new not in taken:
-                    taken.add(new)
-                    chosen.append(new)
-                if len(chosen) > skipped:
-                    break
-            found.update(dict.fromkeys(unit, chosen[-1]))
-        return found
-
-
-def _candidates(size: int, multiples: bool, large: bool) -> Iterator[int]:
-    if multiples:
-        yield from (size * k for k in count(3) if is_prime(k))
-    yield from (k for k in count(max(5, size // 8 if large else size)) if is_prime(k))
-
-
-def is_prime(k: int) -> bool:
-    """Whether nothing but 1 and itself divides k."""
-    return k > 1 and all(k % d for d in range(2, int(k**0.5) + 1))
-
-
-def _units(axes: Iterable[Axis], sizes: dict[Axis, int]) -> list[Unit]:
-    """Axes of one size together."""
-    found: dict[int, list[Axis]] = {}
-    for axis in axes:
-        found.setdefault(sizes[axis], []).append(axis)
-    return [frozenset(group) for group in found.values()]
-
-
-def _by_kind(unit: Unit) -> list[Unit]:
-    """A unit as its first, second ... axes, and the ints."""
-    kinds: dict[int, list[Axis]] = {}
-    for axis in sorted(unit):
-        kinds.setdefault(axis.dim if axis.argument >= 0 else -1, []).append(axis)
-    return [frozenset(group) for group in kinds.values()]
-
-
-def _like(text: Text | None, how: str, pieces: Iterable[Piece]) -> Text | None:
-    """The piece of the same form, as it is or with scans."""
-    if text is None:
-        return None
-    for piece in pieces:
-        found: Text | None = getattr(piece, how)
-        if found is not None and found.form == text.form:
-            return found
-    return None
-
-
-def sizeless(key: Any) -> Any:
-    """A signature without its sizes and ints."""
-    if type(key) is not tuple:
-        return key
-    if len(key) == 2 and key[0] is int:
-        return int
-    if key and all(type(part) is int for part in key):
-        return len(key)
-    return tuple(map(sizeless, key))
+        return many != {len(root.graph.nodes)} and like(root.rolled, "rolled", pieces) is not None

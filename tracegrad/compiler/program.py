@@ -236,10 +236,9 @@ class Backward:
     def _taught(self, sizes: Sizes) -> Family:
         """What is known of such halves; that of the sizes at which the program was made before they came is made here."""
         family = sizes.halves(self.followed, self.outputs)
-        if sizes.kin.twins and not family.taught:
-            family.taught = True
-            for graph, numbers in sizes.kin.twins:
-                self._halves(graph, family, numbers)
+        new, family.taught = sizes.kin.twins[family.taught :], len(sizes.kin.twins)
+        for graph, numbers in new:
+            self._halves(graph, family, numbers)
         return family
 
     def _halves(self, graph: Graph, family: Family, numbers: tuple[Number, ...]) -> Split:

@@ -30,12 +30,14 @@ class Programs:
 
     count   how many have been compiled        forms   what is known of graphs by their form
     lengths, shapes   how many operators were recorded first, by place in the recording and all of the signature but its sizes; the shapes of the arguments then
+    futile   how many calls of such a signature could not be recorded at other sizes
     """
 
     def __init__(self, backend: str, dynamic: bool | None) -> None:
         self.backend, self.dynamic, self.count = backend, dynamic, 0
         self.forms = Forms(FORMS)
         self.lengths: Recent[Any, int] = Recent(FORMS)
+        self.futile: Recent[Any, int] = Recent(FORMS)
         self.shapes: Recent[Any, list[tuple[int, ...]]] = Recent(FORMS)
         self._made: weakref.WeakValueDictionary[Any, Program] = weakref.WeakValueDictionary()
         self._others: OtherSizes | None = None
@@ -70,7 +72,7 @@ class Programs:
         before, self._others = self._others, None
         try:
             if self.backend == "numpy":
-                self._others = OtherSizes.of(compiled, self, call, tree, trace.exact)
+                self._others = OtherSizes.of(compiled, self, call, tree, trace)
             yield
         except ConstraintViolationError:
             trace.give_back()

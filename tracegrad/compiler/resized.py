@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections import deque
 from types import CellType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -17,6 +16,7 @@ from tracegrad.compiler.collection import no_collection
 from tracegrad.compiler.effects import ending_of
 from tracegrad.compiler.host import hosting
 from tracegrad.compiler.places import Replaced
+from tracegrad.compiler.rolling import Recorded
 from tracegrad.compiler.state import State
 from tracegrad.compiler.tree import Tree
 from tracegrad.compiler.walk import MISSING
@@ -25,12 +25,13 @@ from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Tensor, handle
 from tracegrad.errors import TraceError, explain
 from tracegrad.ir.graph import Graph
-from tracegrad.ir.node import make_leaf
-from tracegrad.ir.types import Type
+from tracegrad.ir.node import Node, make_leaf
+from tracegrad.ir.types import Type, size_of
 
 if TYPE_CHECKING:
     from tracegrad.compiler.compile import Compiled
 
+LONGER, LONG = 8, 1000  # how many operators a recording may have: so many for each of the first one, and some more
 LARGEST_INT = 1 << 16  # above it an int is hardly a size
 
 
@@ -104,17 +105,59 @@ def resized(t: Tensor, sizes: dict[int, int]) -> Tensor:
 
 
 def _filled(array: Any, sizes: dict[int, int]) -> Any:
-    """The array again and again, or a part of it; square matrices along the diagonal, so that they stay regular."""
+    """The array again and again, or a part of it, laid out in the same way; square matrices along the diagonal, so that they stay regular."""
     order = sorted(range(array.ndim), key=lambda dim: -abs(array.strides[dim]))
-    made = array.transpose(order)
+    shown = array.transpose(order)
+    made = shown
     for dim, size in sizes.items():
         made = np.take(made, np.arange(size) % array.shape[dim], axis=order.index(dim))
-    made = np.array(made.transpose(np.argsort(order)), copy=True, order="K")
+    made = made.copy()
     last = array.ndim - 1
     if last > 0 and {last - 1, last} <= set(sizes) and array.shape[-1] == array.shape[-2] and array.dtype.kind in "fc":
         blocks = np.arange(sizes[last]) // array.shape[-1]
-        made *= blocks[:, None] == blocks
-    return made
+        made.transpose(np.argsort(order))[...] *= blocks[:, None] == blocks
+    if not shown.flags.c_contiguous:
+        made = _loose(made, shown)
+    return made.transpose(np.argsort(order))
+
+
+def _loose(made: Any, like: Any) -> Any:
+    """The values with room between rows, or elements, where the other array has some; or shown again and again as there."""
+    if like.strides[-1] == 0:
+        return np.broadcast_to(made[..., :1], made.shape)
+    steps = [b * n for b, n in zip(like.strides[1:], like.shape[1:], strict=True)]  # between rows without room
+    room = [n + (a != b) for n, a, b in zip(made.shape[1:], like.strides, steps, strict=False)]
+    by = 1 if like.strides[-1] == like.itemsize else 2
+    extent = [made.shape[0], *room]
+    extent[-1] *= by
+    found = np.zeros(extent, made.dtype)[tuple([slice(n) for n in made.shape[:-1]])][..., : by * made.shape[-1] : by]
+    found[...] = made
+    return found
+
+
+class Counted(Recorded):
+    """The nodes of a recording that ends when they become too many: what converges for the real values may not for others."""
+
+    most = 0
+
+    def add(self, node: Node) -> None:
+        """Note a node."""
+        super().add(node)
+        if len(self.nodes) > self.most:
+            raise NotCompilable("takes far longer at other sizes", None)
+
+
+class Again(CallTrace):
+    """The recording of a call that has been recorded: it ends before anything happens that a replay would not do."""
+
+    def __init__(self, what: str, most: int) -> None:
+        super().__init__(what)
+        self.recorded = Counted()
+        self.recorded.most = most
+
+    def give_up(self, reason: str) -> None:
+        """Raises NotCompilable."""
+        raise NotCompilable(reason, None)
 
 
 class NoProgram:
@@ -129,34 +172,37 @@ class Recorder:
     problem   why the last recording failed        error   with what
     """
 
-    def __init__(self, compiled: Compiled, call: Arguments, tree: Tree, exact: bool) -> None:
-        self.compiled, self.call, self.tree, self.exact = compiled, call, tree, exact
+    def __init__(self, compiled: Compiled, call: Arguments, tree: Tree, trace: CallTrace) -> None:
+        self.compiled, self.call, self.tree, self.exact = compiled, call, tree, trace.exact
+        self.most = LONGER * max(trace.recorded.total, len(trace.recorded.nodes)) + LONG
         self.name = f"compile({getattr(compiled.function, '__name__', 'compile')})"
         self.problem = ""
         self.error: Exception | None = None
 
-    def size(self) -> int:
-        """The elements of all arguments."""
-        return sum(t._data.size for t in self.call.tensors)
+    def size(self, change: dict[Axis, int] | None = None) -> int:
+        """The elements of all arguments, perhaps with other sizes."""
+        total = 0
+        for i, t in enumerate(self.call.tensors):
+            shape = t._data.shape
+            total += size_of(tuple([(change or {}).get(Axis(i, dim), size) for dim, size in enumerate(shape)]))
+        return total
 
     def graphs(self, change: dict[Axis, int]) -> list[Graph] | None:
         """The pieces of the recording with these sizes; None where there is none.  Raises TraceError where Python objects have changed and cannot be put back."""
         self.problem, self.error = "", None
         compiled, call = self.compiled, Resized.of(self.call, change)
-        trace = CallTrace(self.name, str(compiled.backend) != "numpy")
+        trace = Again(self.name, self.most)
         trace.exact = self.exact
         watched = watch(compiled.function, *call.objects, codes=compiled._codes, state=self.tree.watched.asked)
         watched.variable = self.tree.watched.variable
-        before = Kept(watched)
+        before = Before(watched)
         floats = Replaced(trace, watched.places(), State(trace, watched))
         taken: Any = None
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                with no_collection(), floats, hosting(trace, watched, floats):
-                    result = compiled._record(trace, call, watched)
-                with no_collection():
-                    taken = ending_of(trace, floats.state.with_result(result), compiled._programs.of)
+            with no_collection(), floats, hosting(trace, watched, floats):
+                result = compiled._record(trace, call, watched)
+            with no_collection():
+                taken = ending_of(trace, floats.state.with_result(result), compiled._programs.of)
         except NotCompilable as stop:
             self.problem = f"the function {stop.reason}"
         except Exception as error:
@@ -169,8 +215,6 @@ class Recorder:
         if not watched.still_valid():
             taken, self.problem = None, "the function changes a Python object"
             before.put_back()
-        if trace.given_up is not None:
-            taken, self.problem = None, f"the function {trace.given_up[0]}"
         try:
             return None if taken is None else self._pieces(trace, watched, *taken)
         except NotCompilable as stop:
@@ -195,7 +239,7 @@ class Recorder:
         return found
 
 
-class Kept:
+class Before:
     """What the surroundings of a function hold, to be put back."""
 
     def __init__(self, watched: Surroundings) -> None:

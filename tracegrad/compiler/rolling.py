@@ -6,8 +6,10 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from tracegrad.ir.graph import Graph
-from tracegrad.ir.node import BY_SEQUENCE, Node
+from tracegrad.ir.node import BY_SEQUENCE, Node, make_node
+from tracegrad.ir.op import REGISTRY
 from tracegrad.passes.differentiate import followed_outputs
+from tracegrad.passes.regular import PIECES, regular
 from tracegrad.passes.repetitions import Labels
 from tracegrad.passes.roll import least_nodes, roll
 
@@ -15,8 +17,10 @@ from tracegrad.passes.roll import least_nodes, roll
 class Recorded:
     """The nodes that a recording has made so far, with their labels.
 
-    found   what `program` found last
+    found   what `program` found last        total  how many were made when `roll` was asked
     """
+
+    total = 0
 
     def __init__(self) -> None:
         self.nodes: list[Node] = []
@@ -63,12 +67,31 @@ class Recorded:
 
     def roll(self, leaves: Sequence[Node], roots: list[Any], backend: str) -> list[Any]:
         """Put scans in the place of the repetitions in what was found; the roots of what it is then.  The recording is over."""
+        self.total = len(self.nodes)
         if len(self.found) < least_nodes(backend):
             return roots
         graph = Graph(leaves, roots, known=self.found)
         needs = any(leaf.needs for leaf in leaves)
-        made = roll(graph, backend, differentiated=needs, labels=self._labels_found)
-        if made is graph or (needs and followed_outputs(made) != followed_outputs(graph)):
+        alike = regular(graph) if any(node.op.name in PIECES for node in self.found) else graph  # type: ignore[union-attr]
+        made = roll(alike, backend, differentiated=needs, labels=self._labels_found if alike is graph else None)
+        same = as_followed(made, graph) if made is not alike else None
+        if same is None:
             return roots
-        self.nodes, self.found, self._labels, self._labels_found = [], list(made.nodes), [], []
-        return list(made.outputs)
+        self.nodes, self.found, self._labels, self._labels_found = [], list(same.nodes), [], []
+        return list(same.outputs)
+
+
+def as_followed(made: Graph, graph: Graph) -> Graph | None:
+    """The rolled graph with derivatives for the outputs that had some, and no others; None where one has lost them.  A scan has derivatives for all of its results."""
+    if not any(leaf.needs for leaf in graph.leaves):
+        return made
+    had, has = followed_outputs(graph), followed_outputs(made)
+    if any(before and not now for before, now in zip(had, has, strict=True)):
+        return None
+    outputs = [stopped(o) if now and not before else o for o, before, now in zip(made.outputs, had, has, strict=True)]
+    return made.with_outputs(outputs) if had != has else made
+
+
+def stopped(node: Any) -> Node:
+    """The value of a node without its derivatives."""
+    return make_node(REGISTRY["stop_reverse"], (node,), (), node.type, needs=False, extra=node.extra)
