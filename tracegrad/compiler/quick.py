@@ -166,9 +166,9 @@ class _Text(Tests):
         positional = "".join(f"{p}, " for p in self.parameters)
         by_name = "".join(f"{k!r}: {k}, " for k in self.named)
         befores = [form.before for form in self.forms if form.size <= SMALL]
-        held = [f"{' = '.join(befores)} = None"] if befores else []
+        held = [f"{' = '.join(befores)} = None", "others = 0"] if befores else []
         lines = ["def make(miss):", *(f"    {line}" for line in held), f"    def quick({head}):"]
-        lines += [f"        nonlocal {', '.join(befores)}"] if befores else []
+        lines += [f"        nonlocal {', '.join(befores)}, others"] if befores else []
         lines += ["        while True:", *(f"            {line}" for line in [*self.lines, f"return {result}"])]
         lines += [f"        return miss(({positional}*rest,), {{{by_name}**more}})", "    return quick", ""]
         exec(compile("\n".join(lines), "<generated call>", "exec"), self.scope)

@@ -27,7 +27,7 @@ ASKED = frozenset(
 
 ABSENT = object()  # stands for an argument that a call does not give
 RESERVED = re.compile(
-    "[a-zA-Z]+[0-9]+|[A-Z]+|rest|more|miss|r|error|type|len|tuple|list|dict|float|int|str|bytes|id|Tensor|Parameter|new|default|array|ndarray|unchanged|usual_mode|"
+    "[a-zA-Z]+[0-9]+|[A-Z]+|rest|more|miss|others|r|error|type|len|tuple|list|dict|float|int|str|bytes|id|Tensor|Parameter|new|default|array|ndarray|unchanged|usual_mode|"
     "compared|handle|run|executable|quiet|function|after|follow|Exception|KeyError|ValueError|RuntimeError"
 )  # names that mean something else in the text
 
@@ -144,10 +144,11 @@ class Tests:
             self.lines.append(f"    if {same}: break")
         for form, test in zip(small, known, strict=True):
             self.lines.append(f"    if {test} and ({form.other}): break")
-        self.lines += [f"    {form.before} = {form.data} if {form.data}.base is None else None" for form in small]
+        self.lines += ["    others += 1", "    if others % 16 == 1:"]  # others at every call are not worth remembering
+        self.lines += [f"        {form.before} = {form.data} if {form.data}.base is None else None" for form in small]
         if same:
             twice = " or ".join(f"{a} is {b} is not None" for i, a in enumerate(own) for b in own[:i])
-            self.lines.append(f"    if {twice}: {' = '.join(own)} = None")
+            self.lines.append(f"        if {twice}: {' = '.join(own)} = None")
 
     def unpack(self, values: Any, source: str, known: set[int]) -> None:
         """Test the parts of something that can be taken apart."""
@@ -174,7 +175,8 @@ class Tests:
             self.unless(f"type({name}) is not {kind.__name__}")
             self.unpack(value, name, known)
         elif kind is dict:
-            self.unless(f"type({name}) is not dict or tuple({name}) != {self.name(tuple(value))}")
+            self.unless(f"type({name}) is not dict")
+            self.take_keys(value, name)
             self.unpack(value.values(), f"{name}.values()", known)
         elif kind is int or kind is str or kind is bytes:
             self.unless(f"type({name}) is not {kind.__name__} or {name} != {self.name(value)}")
@@ -192,6 +194,14 @@ class Tests:
             if key is None:
                 raise Unusual
             self.unless(f"type({name}) is not {self.name(kind)} or compared({name}, type({name})) != {self.name(key)}")
+
+    def take_keys(self, value: dict[Any, Any], name: str) -> None:
+        """Test the keys of a dict and their order."""
+        if not value or len(value) > 8 or not all(type(key) is str for key in value):
+            return self.unless(f"tuple({name}) != {self.name(tuple(value))}")
+        keys = [self.fresh("k") for _ in value]
+        self.lines += [f"try: {', '.join(keys)}, = {name}", "except ValueError: break"]
+        return self.unless(" or ".join(f"{key} != {own!r}" for key, own in zip(keys, value, strict=True)))
 
     def take_tensor(self, t: Tensor, name: str) -> None:
         """Test a Tensor's class, shape, dtype, and whether it requires grad."""

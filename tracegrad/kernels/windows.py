@@ -58,6 +58,8 @@ def dense_like(x: Array, dtype: Any = None) -> Array:
 
 def copied(x: Array, dtype: Any = None) -> Array:
     """x in memory of its own."""
+    if not x.shape and type(x) is np.ndarray:
+        return x.astype(dtype or x.dtype)
     if x.flags.forc or 0 not in x.strides:
         return np.array(x, dtype)
     made = dense_like(x, dtype)
