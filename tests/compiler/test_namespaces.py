@@ -61,3 +61,40 @@ def test_attributes_of_such_classes_are_compared(name, monkeypatch):
     scope = {"tg": tg, **names}
     exec(TEXT, scope)
     assert [t.item() for t in scope["found"]] == [3.0, 6.0, 1.0, 5.0, 15.0, 2.0, 21.0]
+
+
+def test_what_methods_close_over_is_compared_though_only_a_library_calls_them():
+    table, factor = {"k": 2.0}, [3.0]
+
+    class Scaling(tg.nn.Module):
+        def forward(self, x):
+            return x * table["k"]
+
+    class Tripled(tg.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * factor[0]
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * factor[0]
+
+    fast, tripled = tg.compile(Scaling()), tg.compile(lambda x: Tripled.apply(x).sum())
+    x = tg.ones(1, requires_grad=True)
+    assert [fast(x).item(), tripled(x).item()] == [2.0, 3.0]
+    table["k"], factor[0] = 5.0, 7.0
+    assert [fast(x).item(), tripled(x).item()] == [5.0, 7.0]
+    assert tg.autograd.grad(tripled(x), x)[0].item() == 7.0
+
+
+def test_attributes_of_functions_are_compared():
+    def f(x):
+        return x * f.factor["k"]
+
+    fast = tg.compile(f)
+    found = []
+    for factor in ({"k": 1.0}, {"k": 2.0}):
+        f.factor = factor
+        found.append(fast(tg.ones(1)).item())
+    f.factor["k"] = 3.0
+    assert [*found, fast(tg.ones(1)).item()] == [1.0, 2.0, 3.0]

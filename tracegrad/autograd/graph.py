@@ -7,7 +7,7 @@ from typing import Any
 
 from tracegrad.autograd.grad_fn import GradFn as Node
 from tracegrad.autograd.grad_fn import GradientEdge, edge_of
-from tracegrad.autograd.hooks import RemovableHandle, register_hook, sweeps_with_hooks
+from tracegrad.autograd.hooks import RemovableHandle, refuse_recorded, register_hook, sweeps_with_hooks
 from tracegrad.autograd.saving import current_hooks, disable_saved_tensors_hooks, save_on_cpu, saved_tensors_hooks
 from tracegrad.config import local
 from tracegrad.eager.clock import touch
@@ -60,6 +60,7 @@ def register_multi_grad_hook(
         raise ArgumentValueError(
             explain("register_multi_grad_hook", f"Expects mode to be one of ('all', 'any') but got {mode}")
         )
+    refuse_recorded("registers a hook of several tensors")
     listed = list(tensors)
     nodes = [t._node for t in listed]
     if any(node is None or not node.needs for node in nodes):

@@ -78,6 +78,15 @@ class RemovableHandle(metaclass=TorchClass):
         self.remove()
 
 
+def refuse_recorded(reason: str) -> None:
+    """Have a compiled function that is being recorded run uncompiled."""
+    trace = config.local.trace
+    while trace is not None:
+        if trace.decides:
+            trace.refuse(reason)
+        trace = trace.parent
+
+
 def extra_of(node: Node) -> Extra:
     """The Extra of a node, made on first use."""
     if type(node.extra) is not Extra:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tracegrad import config
-from tracegrad.autograd.hooks import extra_of
+from tracegrad.autograd.hooks import extra_of, refuse_recorded
 from tracegrad.config import UserCode, local
 from tracegrad.eager.clock import owner, version, written_since
 from tracegrad.eager.tensor import Tensor, handle
@@ -247,6 +247,8 @@ class saved_tensors_hooks:  # noqa: N801
             raise ArgumentError(explain("saved_tensors_hooks", "pack_hook and unpack_hook must be functions"))
         if local.watch is not None and local.watch.disabled is not None:
             raise DifferentiationError(local.watch.disabled)
+        if type(self) is saved_tensors_hooks:
+            refuse_recorded("passes saved values through functions")
         change_watch(hooks=Hooks(self.pack_hook, self.unpack_hook, current_hooks()))
 
     def __exit__(self, *_exception: object) -> None:

@@ -1,10 +1,11 @@
-"""The line of the user's code that changes a Python object, for messages."""
+"""Changes of Python objects: the line of the user's code that makes one, and how it was before."""
 
 from __future__ import annotations
 
 import opcode
+from collections import deque
 from collections.abc import Iterable, Iterator
-from types import CodeType
+from types import CellType, CodeType
 from typing import Any
 
 from tracegrad.compiler.ownership import is_foreign_file
@@ -31,6 +32,31 @@ def line_of_change(codes: Iterable[CodeType], name: Any) -> tuple[str, int] | No
                 if wanted(code, operation, number, name):
                     return code.co_filename, _line(code, offset)
     return (own[0].co_filename, own[0].co_firstlineno) if own else None
+
+
+def put_back(changed: Iterable[tuple[Any, Any, Any]], sized: Iterable[tuple[Any, int]]) -> bool:
+    """Let places hold again what they did: (the value then, the holder, the name) of each, and tables with as many names as they had; False where that is not known."""
+    for table, size in sized:
+        if type(table) is not dict or len(table) < size:
+            return False
+        for name in list(table)[size:]:
+            del table[name]
+    for was, holder, name in changed:
+        if isinstance(holder, CellType):
+            holder.cell_contents = was
+        elif isinstance(holder, dict) and name is not None:
+            holder[name] = was
+        elif isinstance(holder, (list, deque)):
+            holder.clear()
+            holder.extend(was)
+        elif isinstance(holder, set) or (isinstance(holder, dict) and isinstance(was, dict)):
+            holder.clear()
+            holder.update(was)
+        elif isinstance(holder, dict) and isinstance(was, list):  # its keys, which come with the whole of it
+            continue
+        else:
+            return False
+    return True
 
 
 def _names(code: CodeType, operation: int, number: int, name: str) -> bool:

@@ -184,7 +184,7 @@ class Compiled(Called):
                 raise NotCompilable("memory that it writes shows in another argument", None)
         except NotCompilable as stop:
             trace.outside.restore()
-            if not watched.still_valid():
+            if not watched.still_valid() and not watched.put_back():
                 problem = f"the function {stop.reason}, after it has changed a Python object"
                 remedy = "Leave that part outside"
                 raise TraceError(explain("compile", problem, remedy, location=stop.location)) from None

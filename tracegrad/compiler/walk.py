@@ -56,6 +56,7 @@ DYNAMIC = frozenset(
 MISSING = object()
 LARGEST = 2**62  # of ints in programs
 COLLECTS = "collects"  # in the name of a list that is only added to
+CALLED = frozenset(("forward", "backward", "setup_context", "jvp", "vjp"))  # methods that modules and Functions call
 BUILTIN = frozenset(("builtins", "numpy", "scipy", "collections", "functools", "threading"))
 
 
@@ -242,6 +243,8 @@ class Walk:
             return
         self.codes.add(function.__code__)
         self.functions.append((function, function.__code__))
+        if function.__dict__:
+            self._named.append((function, function.__dict__, set()))
         if function.__defaults__:
             self.getter(lambda: function.__defaults__, function.__defaults__)
         if function.__kwdefaults__:
@@ -326,7 +329,8 @@ class Walk:
             new = [
                 n
                 for n in table
-                if n not in done and (n in self.names or (n[:2] == "__" and isinstance(table[n], FunctionType)))
+                if n not in done
+                and (n in self.names or n in CALLED or (n[:2] == "__" and isinstance(table[n], FunctionType)))
             ]
         elif isinstance(thing, ModuleType):
             new = [n for n in self.names.intersection(table) if n not in done and n[:2] != "__"]

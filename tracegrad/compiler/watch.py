@@ -17,7 +17,7 @@ from operator import attrgetter, getitem, is_
 from types import CellType, CodeType
 from typing import Any
 
-from tracegrad.compiler.changes import line_of_change
+from tracegrad.compiler.changes import line_of_change, put_back
 from tracegrad.compiler.ownership import compares_identity
 from tracegrad.compiler.walk import (
     BASES,
@@ -272,6 +272,13 @@ class Surroundings:
         found += [(v, c, None) for c, v in self.walk.cells if getattr(c, "cell_contents", MISSING) is not v]
         found += [(dict(t), t, None) for t, size in zip(self._sized, self._sizes, strict=True) if len(t) != size]
         return found or [(None, None, None)]
+
+    def put_back(self) -> bool:
+        """Undo what has changed; False where that cannot be."""
+        sized = [(t, n) for t, n in zip(self._sized, self._sizes, strict=True) if len(t) != n]
+        known = {id(t) for t, _ in sized}
+        changed = [c for c in self.changed() if c[2] is not None or id(c[1]) not in known]
+        return put_back(changed, sized) and self.still_valid()
 
     def line_of_change(self, name: Any) -> tuple[str, int] | None:
         """Where the code changes what has this name, as far as the text shows it."""
