@@ -78,14 +78,15 @@ class detect_anomaly:  # noqa: N801
         self._modes.pop().__exit__(*exception)
 
 
-def check_parts(node: Node, parts: list[Any]) -> None:
-    """Raise DifferentiationError if one of the gradients that this step computed has a NaN."""
+def check_parts(node: Node, parts: list[Any], g: Any) -> None:
+    """Raise DifferentiationError if one of the gradients that this step computed from g has a NaN."""
     positions = differentiable_positions(node)
     for number, position in enumerate(positions):
         part = parts[position] if position < len(parts) else None
         data = getattr(part, "_data", part)
         if data is not None and np.isnan(data).any():
-            where = _line(node)
+            search = getattr(node.op, "first_nan", None)
+            where = _line(node) or ("" if search is None else _place(search(node, g)))
             raise DifferentiationError(
                 explain(
                     "detect_anomaly",
@@ -125,7 +126,12 @@ def _metadata(node: Node) -> dict[str, Any]:
 
 def _line(node: Node) -> str:
     lines = _lines(node)
-    return " ".join(lines[-1].split()) if lines else ""
+    return " ".join(lines[-1].split()) if lines else _place(node.extra)
+
+
+def _place(location: Any) -> str:
+    """How a line is named that a recording knows."""
+    return f'File "{location[0]}", line {location[1]}' if type(location) is tuple else ""
 
 
 __all__ = [

@@ -57,7 +57,7 @@ def generic_sweep(
 
     def left(node: Node, parts: list[Any], g: Any) -> list[Any]:
         if Anomaly.enabled and Anomaly.check_nan:
-            check_parts(node, parts)
+            check_parts(node, parts, g)
         return run_after_step(node, parts, g) if type(node.extra) is Extra and node.extra.after_step else parts
 
     read = reading_once(_reader() if F is T else read_raw)

@@ -76,15 +76,18 @@ def _record_rules(call: Call, ctx: Any, sources: list[Tensor], results: list[Ten
         return lambda: tuple(stand_ins.get(id(t), t) if id(t) not in own else t for t in tensors)
 
     try:
-        ctx._unpack = saved(ctx._to_save)
+        ctx._unpack, given_up = saved(ctx._to_save), trace.given_up
         kinds = [Type(s._data.shape, s._data.dtype) for s in sources]
         try:
             parts = run_backward(call, [c._node.type for c in cotangents], kinds, cotangents)
             call.template = tuple(None if p is None else trace.node_of(p) for p in parts)
         except (TracegradError, NotImplementedError, *trace.stops) as error:
-            if isinstance(error, trace.stops) and any(s.requires_grad for s in sources):
-                if not isinstance(error, trace.postponed):
+            if trace.decides and any(s.requires_grad for s in sources):
+                if isinstance(error, trace.stops) and not isinstance(error, trace.postponed):
                     raise
+                trace.given_up = (
+                    given_up  # an operator that fails for stand-ins, or for these values, tells nothing yet
+                )
                 trace.reads, trace.values_known, ctx._unpack = reads, True, None
                 return _followed(call, sources, late_rules(call, ctx, sources, results), start)
             call.template = error
@@ -104,11 +107,19 @@ def _record_rules(call: Call, ctx: Any, sources: list[Tensor], results: list[Ten
     call.cotangents = tuple(c._node for c in cotangents)
     call.outputs = tuple(stand_ins[id(t)]._node for t in results)
     call.boundary = _boundary(call, start)
-    captured = {n: t for t, n in trace.captured.values()}
-    operands = [
-        captured[n] if n in captured else handle(broadcast_to(np.zeros((), n.dtype), n.shape), n) for n in call.boundary
+    return _followed(call, sources, _values_of(call, ctx, sources), start)
+
+
+def _values_of(call: Call, ctx: Any, sources: list[Tensor]) -> list[Tensor]:
+    """The boundary nodes with their values, which decide about what follows where a backward inside reads them."""
+    trace = local.trace
+    known = {trace.node_of(t): t for t in (*sources, *ctx._to_save) if t is not None}
+    known.update((n, t) for t, n in trace.captured.values())
+    if not all(n in known for n in call.boundary):
+        known.update((t._node, t) for t in (made() for made in trace._made) if t is not None and t._node is not None)
+    return [
+        handle(known[n]._data if n in known else broadcast_to(np.zeros((), n.dtype), n.shape), n) for n in call.boundary
     ]
-    return _followed(call, sources, operands, start)
 
 
 def _followed(call: Call, sources: list[Tensor], operands: list[Tensor], start: int) -> list[Tensor]:
@@ -244,13 +255,18 @@ def apply_template(
 
 def evaluate(F: Ops, wanted: Sequence[Node | None], values: dict[Node, Any]) -> list[Any]:
     """The values of the wanted nodes (None for None), built anew from those that `values` knows."""
+    recorded = F is T and local.trace is not None
     for step in _steps(wanted, values):
         assert step.op is not None
+        if not recorded and F is not T:
+            F.location = step.extra
         inputs = [values[i] if isinstance(i, Node) else i for i in step.inputs]
         if step.op.name == "project":
             values[step] = inputs[0][step.attrs[0]]
         else:
             values[step] = getattr(F, step.op.name)(*inputs, **dict(zip(step.op.attrs, step.attrs, strict=True)))
+            if recorded and isinstance(values[step], Tensor) and type(values[step]._node.extra) is tuple:
+                values[step]._node.extra = step.extra  # the line of the user's rule
     return [None if n is None else values[n] for n in wanted]
 
 

@@ -17,6 +17,7 @@ from tracegrad.compiler.handlers import may_be_caught, succeeded
 from tracegrad.compiler.outside import Outside
 from tracegrad.compiler.overwritten import Overwritten
 from tracegrad.compiler.ownership import INTERNAL
+from tracegrad.compiler.readers import COUNT, CUT, READERS, nothing, shape_of, whole_number, whole_value
 from tracegrad.compiler.recorded_hooks import Hooks
 from tracegrad.compiler.recorder import Trace, user_location
 from tracegrad.compiler.traced_numbers import TracedNumber, number_class
@@ -45,40 +46,6 @@ class NotCompilable(BaseException):
         self.reason, self.location = reason, location
 
 
-def whole_value(array: Array) -> Any:
-    """Everything about a value, comparable."""
-    return array.shape, array.dtype.str, array.tobytes()
-
-
-def truth(array: Array) -> Any:
-    """Whether the one element is true."""
-    return bool(array.item()) if array.size == 1 else whole_value(array)
-
-
-def whole_number(array: Array) -> Any:
-    """The one element rounded toward zero."""
-    value = array.item() if array.size == 1 else None
-    return (
-        int(value)
-        if isinstance(value, (bool, int)) or (isinstance(value, float) and abs(value) < 2**63)
-        else whole_value(array)
-    )
-
-
-def shape_of(array: Array) -> Any:
-    """How large a value is."""
-    return array.shape
-
-
-def nothing(array: Array) -> Any:
-    """Nothing: the recording is cut there, whatever the value is."""
-    return None
-
-
-COUNT, CUT = "count", "cut"  # reads of how much a mask selects, and where what reads values gets a program of its own
-
-
-READERS: dict[str, Callable[[Array], Any]] = {"bool": truth, "int": whole_number, "index": whole_number}
 SHOWN = frozenset(("print", "format"))  # what a replay would not do again
 MEMORY = frozenset(("storage", "untyped_storage", "data_ptr", "storage_offset", "dlpack", "pickle", "map2_"))
 RESHAPED = frozenset(
@@ -141,6 +108,7 @@ class CallTrace(Trace):
         self.overwritten = Overwritten()
         self.reached: Callable[[Any], bool] = bool  # whether the function could read a thing when the call began
         self._adopted: dict[int, Tensor] = {}
+        self._outer: dict[int, Tensor] = {}  # the arguments themselves, which the function should not meet
         self.replaced: Any = None  # the floats in whose places numbers of the recording stand
         self.hooks = Hooks(self)
         self._drawn_from = Rewinding()
@@ -204,6 +172,7 @@ class CallTrace(Trace):
         if number:
             t.__class__ = number_class(t._data.dtype)
         self.given[id(t)] = position
+        self._outer[id(outer)] = outer
         return t
 
     def original(self, t: Tensor) -> Tensor | None:
@@ -295,6 +264,8 @@ class CallTrace(Trace):
     def check_write(self, base: Tensor, operation: str) -> None:
         """Remember what the base was.  Raises NotCompilable for writes that change more than values."""
         self.overwritten.note(base._data)
+        if id(base) in self._outer:
+            self.refuse("writes to an argument that it reaches by another way")
         if not self.is_outside(base):
             return
         if operation in RESHAPED:
@@ -319,7 +290,7 @@ class CallTrace(Trace):
         return node is not None and node.op is None and node.needs
 
     def adopt(self, t: Tensor) -> None:
-        """t, which was made just now, belongs to something of the outside world, which keeps it."""
+        """t was made just now for something of the outside world, which keeps it."""
         self._adopted[id(t)] = t
 
     def _existed(self, base: Tensor) -> bool:
@@ -359,6 +330,8 @@ class CallTrace(Trace):
 
     def note_grad(self, t: Tensor, reads: bool = True) -> None:
         """t.grad is read, or set anew."""
+        if id(t) in self._outer:
+            self.refuse("reaches the .grad of an argument by another way, such as an optimizer's")
         if self.is_outside(t):
             if reads and id(t) not in self.outside.grads:
                 self.grads_read[id(t)] = t

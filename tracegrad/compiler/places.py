@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad.compiler.call_trace import CallTrace, whole_value
+from tracegrad.compiler.call_trace import CallTrace
+from tracegrad.compiler.readers import whole_value
 from tracegrad.compiler.state import State, settled
 from tracegrad.compiler.traced_numbers import TracedNumber, number_class
 from tracegrad.compiler.walk import Place

@@ -13,6 +13,7 @@ from tracegrad.compiler.deciding import Deciding, decides
 from tracegrad.compiler.device_values import check_not_written, here, now
 from tracegrad.compiler.generalise import Family, Sizes
 from tracegrad.compiler.groups import Group, groups_of
+from tracegrad.compiler.nan_search import first_nan
 from tracegrad.compiler.replay import replay
 from tracegrad.compiler.sizes import Number
 from tracegrad.compiler.split import Split
@@ -286,6 +287,23 @@ class CompiledCall(Op, family=True):
     def several(cls) -> bool:
         """A compiled call always has a tuple of results."""
         return True
+
+    @staticmethod
+    def first_nan(node: Node, g: Any) -> tuple[str, int] | None:
+        """The user's line whose derivative makes the first nan."""
+        backward: Backward = node.attrs[0]
+        arrays, _ = node.saved or node.attrs[1]
+        given = [
+            np.zeros(node.types[i].shape, node.types[i].dtype)
+            if g[i] is None
+            else now(g[i])
+            if isinstance(g[i], Tensor)
+            else g[i]
+            for i in backward.outputs
+        ]
+        return (
+            None if backward.deciding is not None else first_nan(backward.graph, [here(a) for a in (*arrays, *given)])
+        )
 
     @staticmethod
     def edges(node: Node) -> range:

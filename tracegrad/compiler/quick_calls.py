@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from tracegrad.autograd.anomaly import Anomaly
 from tracegrad.compiler.arguments import Arguments
 from tracegrad.compiler.quick import MISS, Quick, given, quick_call
 from tracegrad.compiler.recent import Recent
@@ -51,8 +52,8 @@ class Called:
                 if not self._strays % 4:  # where calls of two kinds alternate, one of them leads most of the time
                     self._lead(quick)
                 return result
-        # inside another recording: part of that program
-        if local.trace is not None or settings.stance == "force_eager":
+        # inside another recording: part of that program; anomaly mode looks at each step
+        if local.trace is not None or settings.stance == "force_eager" or Anomaly.enabled:
             return self.function(*args, **kwargs)
         found = None if kwargs or not self._quicks else self._quicks.get(_shapes(args))
         if found is not None:

@@ -58,6 +58,7 @@ class Trace:
     decides = False  # whether values may decide, each at every replay
     stops: tuple[type[BaseException], ...] = ()  # by which a recording is ended
     postponed: tuple[type[BaseException], ...] = ()  # those for a rule that decides by a cotangent
+    given_up: Any = None  # why later calls are to run the function itself
     counts = False  # whether values may decide how large a result is, with only its size compared at replays
     values_known = True  # False while the rules of a custom Function are recorded on stand-ins
 

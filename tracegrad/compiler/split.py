@@ -28,6 +28,7 @@ class Split:
         self.backward: Executable = made(self.parts.backward)
         if hasattr(self.forward, "origin"):
             self.forward.origin = graph
+            self.backward.origin = self.parts.backward
 
     @classmethod
     def of(cls, parts: Partition, result_count: int, forward: Executable, backward: Executable) -> Split:

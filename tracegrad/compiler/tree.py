@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from tracegrad.compiler.call_trace import COUNT, NotCompilable, Read
+from tracegrad.compiler.call_trace import NotCompilable, Read
 from tracegrad.compiler.effects import Ending
 from tracegrad.compiler.handlers import any_catches
 from tracegrad.compiler.pieces import closed, parted
 from tracegrad.compiler.program import Program
 from tracegrad.compiler.quick import MISS
+from tracegrad.compiler.readers import COUNT
 from tracegrad.compiler.recorder import at
 from tracegrad.compiler.values import Source, Values
 from tracegrad.compiler.watch import Surroundings
