@@ -226,6 +226,18 @@ def test_formulas_follow_a_size(wanted, expected):
     assert {round(f((20, 7)), 12) for f in found} == {expected}
 
 
+def test_constants_that_were_merged_follow_a_size_up_to_rounding():
+    columns = Columns([(11, 1 / 13), (17, 1 / 19)])
+    found = columns.formulas((1 / 13 / 11 / 11 * 3, 1 / 19 / 17 / 17 * 3))
+    assert found
+    assert all(f((5, 1 / 7)) == pytest.approx(3 / 7 / 25, rel=1e-14) for f in found)
+    fast = tg.compile(lambda x: (x * (1.0 / (x.shape[0] + 2)) / x.shape[0]).sum() / x.shape[0], dynamic=True)
+    for n in (30, 7, 3, 10, 64):
+        x = rows(n)
+        assert fast(x).item() == pytest.approx(fast.function(x).item(), rel=1e-13)
+    assert fast.compilations == 1
+
+
 def test_numbers_without_formula_have_none():
     assert Columns([(2,), (3,), (4,)]).formulas((5, 11, 2)) == []
 

@@ -6,7 +6,8 @@ Recordings give samples: the graph's numbers, and a number of the text.  A formu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import combinations_with_replacement
+from functools import partial
+from itertools import combinations_with_replacement, product
 from math import prod
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from tracegrad.compiler.sizes import Number
 Column = tuple[Number, ...]  # one number per sample
 LARGEST = 12  # different varying numbers among which products of three are tried
 STEPS = (-1, 1, -2, 2)
+MERGED = 4e-15  # relative difference of constants that were merged in another order
 SINGLE = 2e-7  # relative difference of what was rounded to float32
 
 
@@ -59,7 +61,8 @@ class Columns:
         """All formulas that give a number of the text; most of them say the same in other words."""
         real = type(wanted[0]) is float
         every = (*self._equal(real), *self._simple(wanted, real), *self._products(wanted, real))
-        return [f for f in every if self._gives(f, wanted)]
+        found = [f for f in every if self._gives(f, wanted)]
+        return found or (list(self._monomials(wanted)) if real and len(self.varying) <= LARGEST else [])
 
     def _gives(self, formula: Formula, wanted: Column) -> bool:
         for i, value in enumerate(wanted):
@@ -70,6 +73,19 @@ class Columns:
             if made != value or type(made) is not type(value):
                 return False
         return True
+
+    def _monomials(self, wanted: Column) -> Iterable[Formula]:
+        """Products of two or three quantities and reciprocals, as constants are merged: up to rounding, since these come in any order."""
+        if self.count < 2 or 0.0 in wanted:
+            return
+        for count in (2, 3):
+            for places in combinations_with_replacement(self.varying, count):
+                for signs in product((1, -1), repeat=count):
+                    of = partial(_monomial, signs)
+                    base = [of(*[self.varying[p][i] for p in places]) for i in range(self.count)]
+                    constants = [w / b for w, b in zip(wanted, base, strict=True)]
+                    if max(constants) - min(constants) <= MERGED * abs(constants[0]):
+                        yield Formula("monomial", places, _nice(constants[0]), lambda k, *v, of=of: k * of(*v))
 
     def _equal(self, real: bool) -> Iterable[Formula]:
         for place in self.varying:
@@ -134,6 +150,19 @@ def _exact_part(value: Number, k: Number) -> Number:
     if k == 0 or value % k:
         raise ArithmeticError("does not divide")
     return value // k
+
+
+def _monomial(signs: tuple[int, ...], *values: Number) -> float:
+    """The product of values and reciprocals."""
+    made = 1.0
+    for sign, value in zip(signs, values, strict=True):
+        made = made * abs(value) if sign > 0 else made / abs(value)
+    return made
+
+
+def _nice(value: float) -> float:
+    """The whole number that a value is but for rounding, or the value."""
+    return float(round(value)) if abs(value - round(value)) <= MERGED * abs(value) else value
 
 
 def single(value: Number) -> float:

@@ -18,7 +18,7 @@ from tracegrad.ir.graph import Graph
 
 SAMPLES = 12  # texts of one form that are kept; the oldest go
 FAR = 32  # times the largest size that was compiled
-ROUNDING = 1e-15  # relative difference by which formulas that mean the same may differ
+ROUNDING = 1e-14  # relative difference by which formulas that mean the same may differ
 NUMBER = re.compile(r"(?<![\w.])(\d+\.?\d*(?:e[+-]?\d+)?)(?![\w.])")
 OURS = re.compile(r"\bn\d+\b")
 SIZES = re.compile(r"(?<=\[)\d+(?:,\d+)*(?=\])")
