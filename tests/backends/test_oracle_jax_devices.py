@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import io
+import os
 import pickle
+import subprocess
+import sys
 import threading
 import weakref
 
@@ -496,3 +499,34 @@ def test_ordinary_tensors_and_the_cpu_are_as_before():
     t = tg.compile(double, backend="jax")(tg.ones(3))
     assert type(t) is tg.Tensor and type(t.numpy().base) is not type(None) and t.device == tg.device("cpu")
     assert repr(t) == "tensor([2., 2., 2.])"
+
+
+SEVERAL = """
+import jax, numpy as np, tracegrad as tg
+from tracegrad.backends import jax_devices as devices
+devices.HOSTS, devices.NAMES, counts = frozenset(), {"cpu": "cuda"}, [0, 0]
+placed, gathered = devices.placed, devices.gathered
+devices.placed = lambda *args: (counts.__setitem__(0, counts[0] + 1), placed(*args))[1]
+devices.gathered = lambda *args: (counts.__setitem__(1, counts[1] + 1), gathered(*args))[1]
+first, third = (tg.compile(lambda x: x * 2, backend="jax", device=f"cpu:{i}") for i in (1, 3))
+x = first(tg.ones(5))
+assert x.device == tg.device("cuda:1"), x.device
+for _ in range(10):
+    y = third(x)
+    x = first(x.detach())
+assert y.device == tg.device("cuda:3") and y.get_device() == 3
+assert counts == [3, 1], counts  # a recording reads the values
+spread = tg.compile(lambda x: x + 1, backend="jax", mesh={"d": 8}, in_specs="d", out_specs="d")
+z = spread(spread(spread(tg.ones(16))))
+assert counts == [4, 1], counts
+assert first(z).tolist() == [8.0] * 16 and z.shape == (16,)
+with jax.default_device(jax.devices()[2]):
+    assert tg.compile(lambda x: x - 1, backend="jax")(z).device == tg.device("cuda:2")
+assert y.tolist() == [2.0**11] * 5
+"""
+
+
+def test_values_go_from_device_to_device_and_between_meshes_without_the_host():
+    environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=8", "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run([sys.executable, "-c", SEVERAL], env=environment, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr

@@ -6,6 +6,7 @@ values and makes the Tensor an ordinary one.  To the program the class is Tensor
 
 from __future__ import annotations
 
+import sys
 from sys import getrefcount
 from typing import Any
 
@@ -198,7 +199,14 @@ def fetched(t: Any) -> Array:
     value = raw(t)
     if type(value) is not OnDevice:  # another thread was quicker
         return value  # type: ignore[no-any-return]
-    array = value.data()
+    if local.host is None:
+        array = value.data()
+    else:  # a recording watches what the user's code does
+        sys.setprofile(None)
+        try:
+            array = value.data()
+        finally:
+            sys.setprofile(local.host)
     if raw(t) is value:
         _set_raw(t, array)
     _set_class(t, HERE.get(type(t), type(t)))
@@ -236,7 +244,7 @@ def value_of(t: Tensor) -> Array | OnDevice:
 
 def memory_of(t: Tensor) -> Any:
     """The block of memory that t shows, wherever it is."""
-    memory = value_of(t)
+    memory: Any = value_of(t)
     while type(memory) is not OnDevice and type(memory.base) is np.ndarray:
         memory = memory.base
     return memory
