@@ -1,5 +1,8 @@
 """dynamic=True and marked axes: one program serves all sizes from the first call on, and nothing of the recordings at other sizes is seen."""
 
+import copy
+import io
+import pickle
 import warnings
 
 import numpy as np
@@ -419,6 +422,10 @@ def test_a_mark_changes_nothing_of_a_tensor():
     assert (x * 2).tolist() == (rows(3) * 2).tolist()
     assert repr(x) == repr(rows(3))
     assert tg._dynamo.mark_dynamic is tg.mark_dynamic
+    for copied in (copy.deepcopy(x), pickle.loads(pickle.dumps(x))):
+        assert copied.tolist() == x.tolist()
+    tg.save(x, file := io.BytesIO())
+    assert tg.load(io.BytesIO(file.getvalue())).tolist() == x.tolist()
 
 
 # --- without any option

@@ -13,7 +13,7 @@ from tracegrad.ir.types import many_axes
 if TYPE_CHECKING:
     from tracegrad.compiler.arguments import Arguments
 
-MARKS = "_marks_of_sizes"  # attribute of a Tensor: axis -> Mark
+MARKS = "_marks_of_sizes"  # attribute of a Tensor: axis -> the parts of a Mark, which can be saved
 
 
 class Mark(NamedTuple):
@@ -51,7 +51,8 @@ def marks_of(call: Arguments) -> Marks:
     dynamic: dict[Axis, Mark] = {}
     static: dict[Axis, int] = {}
     for i, t in enumerate(call.tensors):
-        for dim, mark in t.__dict__.get(MARKS, {}).items():
+        for dim, parts in t.__dict__.get(MARKS, {}).items():
+            mark = Mark(*parts)
             size = t._data.shape[dim] if dim < t._data.ndim else 0
             if mark.kind == "static":
                 static[Axis(i, dim)] = size
@@ -67,7 +68,7 @@ def _mark(what: str, x: Any, dim: Any, mark: Mark) -> None:
     if not isinstance(x, Tensor):
         raise ArgumentError(explain(what, f"needs a Tensor, got {type(x).__name__}"))
     marks = x.__dict__.setdefault(MARKS, {})
-    marks.update(dict.fromkeys(many_axes(what, x.ndim, dim) or (), mark))
+    marks.update(dict.fromkeys(many_axes(what, x.ndim, dim) or (), tuple(mark)))
 
 
 def mark_dynamic(
