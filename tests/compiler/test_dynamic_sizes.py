@@ -1,6 +1,7 @@
 """dynamic=True and marked axes: one program serves all sizes from the first call on, and nothing of the recordings at other sizes is seen."""
 
 import copy
+import cProfile
 import io
 import pickle
 import warnings
@@ -355,6 +356,23 @@ def test_the_log_tells_of_the_recordings(capsys, monkeypatch):
     lines = [line for line in capsys.readouterr().err.splitlines() if "at other sizes" in line]
     assert any(line.endswith(": done") for line in lines)
     assert any("ShapeError" in line for line in lines)
+
+
+def test_another_size_is_no_recompilation():
+    fast = tg.compile(lambda x: x * 2, dynamic=True)
+    fast(rows(5))
+    with tg.compiler.set_stance("fail_on_recompile"):
+        assert fast(rows(7)).shape == (7, 3)
+        with pytest.raises(RuntimeError, match="fail_on_recompile"):
+            fast(rows(7).float())
+
+
+def test_it_is_so_under_a_profiler_too():
+    fast = tg.compile(lambda x: x.sum() / x.shape[0], dynamic=True)
+    with cProfile.Profile():
+        for n in SIZES:
+            fast(rows(n))
+    assert fast.compilations == 1
 
 
 # --- marks

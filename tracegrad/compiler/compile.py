@@ -138,7 +138,7 @@ class Compiled(Called):
             if tree is not None and tree.paths >= KEPT:
                 trees[trees.index(tree)] = tree = tree.renewed()
             self._history.begins(self.function, call, trees, tree)
-            if settings.stance != "default":
+            if settings.stance != "default" and (tree is not None or not self._programs.serves(call)):
                 return self._not_recorded(args, kwargs)
             return self._recorded(call, tree)
 

@@ -6,7 +6,6 @@ some axes have other sizes: the data again and again, or a part of it.  What can
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -154,7 +153,7 @@ class OtherSizes:
         if self._found is None:
             self._found = []
             futile = self.programs.futile
-            if (futile.get(self.key) or 0) < FUTILE and sys.getprofile() is None:  # else effects would go unseen
+            if (futile.get(self.key) or 0) < FUTILE:
                 first = self._marked(root) if self.marks.dynamic else self._all(root)
                 self._found += [first] if first is not None else []
                 futile.put(self.key, 0 if first is not None else 1 + (futile.get(self.key) or 0))

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tracegrad.backends.base import Target
+from tracegrad.compiler.alike import sizeless
 from tracegrad.compiler.generalise import Forms
 from tracegrad.compiler.other_sizes import OtherSizes
 from tracegrad.compiler.program import Program
@@ -45,6 +46,10 @@ class Programs:
     def values(self) -> list[Program]:
         """The programs that are in use."""
         return list(self._made.values())
+
+    def serves(self, call: Arguments) -> bool:
+        """Whether there are texts for other sizes of such a signature, made before these came."""
+        return self.futile.get(sizeless(call.key)) == 0
 
     def of(self, graph: Graph, any_size: bool = False) -> Program:
         """The compiled form of a piece; one for all pieces of the same text.  any_size: sizes follow from values, so a text serves where machine code would not."""
