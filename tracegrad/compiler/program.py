@@ -41,6 +41,7 @@ class Program:
     optimised   what the backend compiles
     sizes       where texts serve several sizes: what is known of graphs of this form, and this graph's numbers
     count       is called where it is compiled by itself rather than with a text that was made at other sizes
+    remote      whether values stay on devices, where the backend leaves them
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Program:
         self.executable: Executable = (
             self._compile() if bound is None else Unproved(bound.executables[0], graph, self._settle)
         )
+        self.remote: bool = getattr(self.executable, "remote", False)
 
     @cached_property
     def optimised(self) -> Graph:
@@ -97,11 +99,6 @@ class Program:
         if self.remote:
             return [wrapped(r, None) for r in executable(*map(value_of, tensors))]
         return [handle(r, None) for r in executable(*[t._data for t in tensors])]
-
-    @property
-    def remote(self) -> bool:
-        """Whether values stay on devices, where the backend leaves them."""
-        return getattr(self.executable, "remote", False)
 
     @property
     def alone(self) -> Executable:
