@@ -1,6 +1,6 @@
 """torch.optim: methods that change parameters by their gradients, and schedules of their learning rates."""
 
-from tracegrad.optim import lr_scheduler, optimizer
+from tracegrad.optim import lr_scheduler, optimizer, swa_utils
 from tracegrad.optim.adam import Adam, Adamax, AdamW, NAdam, RAdam
 from tracegrad.optim.lbfgs import LBFGS
 from tracegrad.optim.optimizer import Optimizer
@@ -23,4 +23,5 @@ __all__ = [
     "Rprop",
     "lr_scheduler",
     "optimizer",
+    "swa_utils",
 ]
