@@ -35,6 +35,7 @@ CATEGORIES = (
     "models",
     "people",
     "structured",
+    "histories",
 )
 for _category in CATEGORIES:
     importlib.import_module(f"tests.compiler.corpus.{_category}")
