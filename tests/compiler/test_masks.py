@@ -155,3 +155,31 @@ def test_the_text_shows_the_shapes_that_were_seen():
     assert ".shape == (2, 1):" in fast.source
     (guard,) = fast.explain(tg.tensor([1.0, -1.0, 2.0])).guards
     assert (guard.kind, guard.values) == ("count", ((2, 1),))
+
+
+def scattered_squares(x):
+    values, kinds = tg.unique((x * 2).long(), return_inverse=True)
+    return (tg.zeros(len(values), dtype=F64).index_add(0, kinds, x) ** 2).sum()
+
+
+TRANSFORMS = {
+    "grad": tg.func.grad,
+    "grad of grad": lambda f: tg.func.grad(lambda x: (tg.func.grad(f)(x) ** 2).sum()),
+    "jvp": lambda f: lambda x: tg.func.jvp(f, (x,), (tg.ones_like(x),)),
+    "hessian": tg.func.hessian,
+    "jacrev": tg.func.jacrev,
+    "checkpoint": lambda f: lambda x: tg.utils.checkpoint.checkpoint(f, x, use_reentrant=False),
+}
+
+
+@pytest.mark.parametrize("name", TRANSFORMS)
+@pytest.mark.parametrize("function", [FUNCTIONS["two masks"], scattered_squares], ids=["masks", "unique"])
+def test_masks_are_counted_inside_transforms(function, name):
+    plain = TRANSFORMS[name](function)
+    fast = tg.compile(plain)
+    tg.manual_seed(0)
+    for _ in range(20):
+        x = tg.randn(12, dtype=F64)
+        for a, b in zip(parts(fast(x)), parts(plain(x)), strict=True):
+            tg.testing.assert_close(a, b)
+    assert len(fast.tree.courses) == 1

@@ -90,3 +90,31 @@ def is_trimmed(cls: type) -> bool:
         or (c.__module__.startswith("tracegrad.nn.module") and c.__name__ in ("Module", "ModuleState"))
         for c in cls.__mro__
     )
+
+
+_places: dict[str, int] = {}  # per file: 0 for this package's, 1 for installed ones, 2 for the user's
+
+
+def at(location: tuple[str, int] | None) -> str:
+    """How messages name a line of the user's; nothing where none is known."""
+    return f" at {location[0]}:{location[1]}" if location is not None else ""
+
+
+def user_location() -> tuple[str, int] | None:
+    """File and line of the nearest frame of the user's: outside this package, the standard library and installed packages.
+
+    When all the code is of installed packages, the nearest frame outside this one.
+    """
+    frame = sys._getframe(1)
+    nearest = None
+    while frame is not None:
+        file = frame.f_code.co_filename
+        kind = _places.get(file)
+        if kind is None:
+            kind = _places[file] = 0 if file.startswith(INTERNAL) else 1 if file.startswith(INSTALLED) else 2
+        if kind:
+            if kind == 2:
+                return file, frame.f_lineno
+            nearest = nearest or (file, frame.f_lineno)
+        frame = frame.f_back  # type: ignore[assignment]
+    return nearest

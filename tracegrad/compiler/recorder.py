@@ -16,8 +16,10 @@ import numpy as np
 
 from tracegrad import config
 from tracegrad.autograd import templates as templates  # autograd.Function asks it while a recording runs
+from tracegrad.compiler.counted import counted_outside
 from tracegrad.compiler.handlers import computed_or_noted
-from tracegrad.compiler.ownership import INSTALLED, INTERNAL
+from tracegrad.compiler.ownership import at as at
+from tracegrad.compiler.ownership import user_location as user_location
 from tracegrad.compiler.plain import record_plain
 from tracegrad.compiler.rolling import Recorded
 from tracegrad.config import local
@@ -42,6 +44,7 @@ class Trace:
         self.parent: Trace | None = local.trace
         self.reads = reads and (self.parent is None or self.parent.reads)
         self.asks = reads and not self.reads and self.parent is not None and (self.parent.decides or self.parent.asks)
+        self.counts = self.counts or (self.asks and self.parent is not None and self.parent.counts)
         self.given: list[Tensor] = []  # what the inputs stand for outside, where asks
         self.start = tick()
         self.inputs: list[Node] = []
@@ -183,6 +186,8 @@ class Trace:
     def record(self, op: type[Op], operands: Sequence[Any], attrs: tuple[Any, ...], arrays: tuple[Any, ...]) -> Any:
         """Note one operator that has computed `arrays`; returns its Tensor, or a tuple of them."""
         if op.value_dependent and not any(op.rules):  # its values may be read, so they are the same at every use
+            if self.asks and self.counts:
+                return counted_outside(self, op, operands, attrs)
             return tuple(handle(a, None) for a in arrays) if op.several() else handle(arrays[0], None)
         nodes = tuple([self.node_of(o) for o in operands])
         if local.grad_enabled:
@@ -251,7 +256,8 @@ class Trace:
 
     def leave_mask(self, t: Tensor) -> None:
         """Called before the values of a mask decide how large a result is."""
-        self.leave(t, "a boolean mask index")
+        if not self.counts:
+            self.leave(t, "a boolean mask index")
 
     def debug(self, message: Any) -> None:
         """Let the recording around this one print a message.  Raises TraceError where there is none that prints."""
@@ -370,31 +376,3 @@ def replay(graph: Graph, tensors: Sequence[Any]) -> list[Any]:
 def is_number(operand: Any) -> bool:
     """Whether an operand is a Python number or stands for one."""
     return not isinstance(operand, Tensor) or "_is_number" in operand.__dict__
-
-
-_places: dict[str, int] = {}  # per file: 0 for this package's, 1 for installed ones, 2 for the user's
-
-
-def at(location: tuple[str, int] | None) -> str:
-    """How messages name a line of the user's; nothing where none is known."""
-    return f" at {location[0]}:{location[1]}" if location is not None else ""
-
-
-def user_location() -> tuple[str, int] | None:
-    """File and line of the nearest frame of the user's: outside this package, the standard library and installed packages.
-
-    When all the code is of installed packages, the nearest frame outside this one.
-    """
-    frame = sys._getframe(1)
-    nearest = None
-    while frame is not None:
-        file = frame.f_code.co_filename
-        kind = _places.get(file)
-        if kind is None:
-            kind = _places[file] = 0 if file.startswith(INTERNAL) else 1 if file.startswith(INSTALLED) else 2
-        if kind:
-            if kind == 2:
-                return file, frame.f_lineno
-            nearest = nearest or (file, frame.f_lineno)
-        frame = frame.f_back  # type: ignore[assignment]
-    return nearest
