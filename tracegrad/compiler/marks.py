@@ -82,8 +82,8 @@ def mark_dynamic(
 ) -> None:
     """Say that the sizes of these axes will change: on the NumPy backend the first call makes one program for all sizes (but 0 and 1).
 
-    min and max bound the sizes that will come; hint_override and specialize_on are accepted as torch takes them and change nothing.  Axes of an argument that are as
-    large as a marked one may change together with it.  A compiled function to which the size is a constant (compared with `==`, or that of a captured Tensor) raises
+    min and max bound the sizes that will come; hint_override and specialize_on are accepted as torch takes them and change nothing.  Axes of the
+    arguments that are as large as a marked one may change together with it.  A compiled function to which the size is a constant (compared with `==`, or that of a captured Tensor) raises
     ConstraintViolationError (a RuntimeError) when it is called, as does a size outside of min and max.
 
     Raises IndexError for an axis that x does not have, TypeError for what is no Tensor or no axis.  Example:  mark_dynamic(x, 0)
