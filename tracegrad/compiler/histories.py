@@ -33,7 +33,7 @@ Result = tuple[int, Tensor]  # a result with its position among the leaves of al
 class Gone:
     """The history of results that was freed inside the call, or of which a value was overwritten: a step that leads to the leaves and cannot be passed."""
 
-    leaves_read = frozenset((0,))
+    leaves_read, is_gone = frozenset((0,)), True
 
     def __init__(self, results: list[Result], freed: bool, sources: list[Source]) -> None:
         self.freed, self.sources = freed, sources
@@ -46,15 +46,21 @@ class Gone:
 
     def place(self, results: dict[int, Tensor], kept: None, arguments: list[Tensor]) -> None:
         """Put the results on the tape."""
+        self.show([results[i] for i in self.positions], arguments)
+
+    def show(self, results: list[Tensor], arguments: list[Tensor]) -> None:
+        """Give the results a step that leads to the leaves."""
         inputs = tuple([source.read(arguments)._node for source in self.sources])
         overwritten = np.zeros(1)
-        _step(self, inputs, [results[i] for i in self.positions], FREED if self.freed else ((overwritten,),))
+        _step(self, inputs, results, FREED if self.freed else ((overwritten,),))
         if not self.freed:
             touch(handle(overwritten, None))
 
 
 class NewLeaf:
     """A result at which derivatives begin: the function has made it a leaf that requires grad."""
+
+    is_gone = False
 
     def __init__(self, position: int, is_parameter: bool) -> None:
         self.position, self.positions, self.is_parameter = position, [position], is_parameter
@@ -75,6 +81,8 @@ class NewLeaf:
 
 class Kept:
     """The gradient that a result of the function's own has: it goes with it."""
+
+    is_gone = False
 
     def __init__(self, position: int, grad: Any, place: int | None) -> None:
         self.position, self.same = position, place  # of the gradient, where it is a result itself
@@ -97,6 +105,8 @@ class Anew:
     final   inputs that are still the value of the leaf when the call ends, and that eager code would have saved
     taken   nodes of the values that are taken from the call, in the order of ins
     """
+
+    is_gone = False
 
     def __init__(self, results: list[Result], program_of: ProgramOf) -> None:
         self.program_of = program_of

@@ -69,7 +69,7 @@ def _is_plain(tree: Tree, ending: Ending) -> bool:
     kinds = all(kind != "outside" and (kind != "tensor" or value is None) for kind, value in ending.leaves)
     sources = all(isinstance(source.of, Tensor) for source, _ in tree.captured)
     acts = ending.writes or ending.grads or ending.flags or ending.messages or ending.state or ending.draws
-    effects = acts or ending.from_before or ending.histories
+    effects = acts or ending.from_before or not all(h.is_gone for h in ending.histories)
     return kinds and sources and not effects and not tree.grads
 
 
@@ -125,7 +125,7 @@ class _Text(Tests):
         self.scope.update(needed)
         ins = [names[self.tree.values.sources[leaf].key()] for leaf in step.ins]
         kinds = [kind for kind, _ in ending.leaves if kind in ("tensor", "number")]
-        tracked = self.tracked and self.grad
+        tracked = self.tracked and self.grad and program is not None and any(program.follows)
         if program is not None and tracked:
             self.scope["run"] = program.run
             self.lines.append(f"r = run([{', '.join(t for t, _ in ins)}])")
@@ -141,6 +141,11 @@ class _Text(Tests):
                 self.lines.append(f"t{i} = r[{place}]")
             else:
                 self.lines.append(f"t{i} = new(); t{i}._data = r[{place}]; t{i}._node = None")
+        shown = [i for i, (kind, _) in enumerate(ending.leaves) if kind in ("tensor", "number")]
+        for history in ending.histories:
+            own = ", ".join(f"t{shown.index(i)}" for i in history.positions)
+            given = ", ".join(t for t, _ in self.leaves)
+            self.lines.append(f"{self.name(history.show)}([{own}], [{given}])")
         return self.made(result)
 
     def as_the_tree_says(self) -> Quick:
