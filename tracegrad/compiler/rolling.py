@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from operator import attrgetter
 from typing import Any
 
 from tracegrad.ir.graph import Graph
@@ -12,6 +13,8 @@ from tracegrad.passes.differentiate import followed_outputs
 from tracegrad.passes.regular import PIECES, regular
 from tracegrad.passes.repetitions import Labels
 from tracegrad.passes.roll import least_nodes, roll
+
+_OPERATOR = attrgetter("op")
 
 
 class Recorded:
@@ -72,7 +75,7 @@ class Recorded:
             return roots
         graph = Graph(leaves, roots, known=self.found)
         needs = any(leaf.needs for leaf in leaves)
-        alike = regular(graph) if any(node.op.name in PIECES for node in self.found) else graph  # type: ignore[union-attr]
+        alike = regular(graph) if any(op.name in PIECES for op in set(map(_OPERATOR, self.found))) else graph  # type: ignore[union-attr]
         made = roll(alike, backend, differentiated=needs, labels=self._labels_found if alike is graph else None)
         same = as_followed(made, graph) if made is not alike else None
         if same is None:

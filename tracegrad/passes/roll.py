@@ -75,11 +75,12 @@ class _Roller:
         for number, plan in enumerate(self.plans):
             inside[plan.run.start : plan.run.end] = number
         self.owner: list[int] = inside.tolist()
+        self.loose: list[int] = np.flatnonzero(inside < 0).tolist()  # places outside of the runs
         self.note_uses()
 
     def note_uses(self) -> None:
         """Note which values of the runs are read outside of them."""
-        outside = [x for i, node in enumerate(self.nodes) if self.owner[i] < 0 for x in node.inputs]
+        outside = [x for i in self.loose for x in self.nodes[i].inputs]
         outside += [*self.graph.outputs, *(new for _, new in self.graph.effects)]
         for value in outside:
             if value.__class__ is Node:
