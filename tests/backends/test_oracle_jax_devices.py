@@ -388,6 +388,43 @@ def test_comparisons_with_captured_values_are_the_same_in_all_recordings(transfe
         assert fast(tg.full((2,), i)).item() == other.update(tg.full((2,), i)).item()
 
 
+def test_looking_at_the_surroundings_fetches_nothing(transfers):
+    model = network()
+    train = tg.compile(trainer(model, tg.optim.SGD(model.parameters(), lr=0.01)), backend="jax")
+    part = tg.compile(lambda x: model[0](x).sum(), backend="jax")  # can read the last layer as well
+    x = tg.ones(1, 4)
+    evaluate = tg.no_grad()(part)
+    for _ in range(4):
+        train_result, part_result = train(), evaluate(x)
+    transfers.clear()
+    for _ in range(40):
+        train_result, part_result = train(), evaluate(x)
+    assert transfers.back == 0
+    assert train_result.device == part_result.device == tg.device("cuda:0")
+    np.testing.assert_allclose(part_result.item(), model[0](x).sum().item(), rtol=1e-5)
+
+
+def test_a_state_that_every_call_replaces_stays_on_the_device(transfers):
+    class Cell:
+        def __init__(self):
+            self.state = tg.zeros(3)
+
+        def step(self, x):
+            self.state = tg.tanh(self.state * 0.5 + x)
+            return self.state.sum()
+
+    cell, other = Cell(), Cell()
+    fast = tg.compile(cell.step, backend="jax")
+    x = tg.linspace(-1, 1, 3)
+    for _ in range(4):
+        fast(x), other.step(x)
+    transfers.clear()
+    for _ in range(40):
+        fast(x), other.step(x)
+    assert transfers.back == 0 and cell.state.device.type == "cuda"
+    np.testing.assert_allclose(cell.state.numpy(), other.state.numpy(), rtol=1e-5)
+
+
 def test_decisions_read_the_one_value_that_decides(transfers):
     def f(x):
         y = x * 2

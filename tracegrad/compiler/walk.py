@@ -29,7 +29,8 @@ from tracegrad.compiler.ownership import (
     slots_of,
     stores_attributes,
 )
-from tracegrad.eager.tensor import Tensor
+from tracegrad.eager.device_tensors import HERE
+from tracegrad.eager.tensor import Tensor, raw
 from tracegrad.errors import explain
 
 LIMIT = 2_000  # places watched for one function, and entries of one container
@@ -347,7 +348,9 @@ class Walk:
 
 def state_kind(value: Any) -> Any:
     """What every value has in common that may take the place of this one in the state of a function; None for what is no number, Tensor or tuple of them."""
-    kind = type(value)
+    kind: Any = type(value)
+    if kind in HERE:
+        kind = HERE[kind]
     if kind is bool:
         return kind, value  # code may ask whether it is True
     if kind is float or (kind is int and abs(value) < LARGEST):
@@ -355,7 +358,7 @@ def state_kind(value: Any) -> Any:
     if kind is Tensor:
         node = value._node
         history = None if node is None or not node.needs else node.op is None
-        return kind, value._data.shape, value._data.dtype, history
+        return kind, raw(value).shape, raw(value).dtype, history
     if kind is tuple and value:
         parts = tuple([v if v is None or type(v) is str else state_kind(v) for v in value])
         return None if any(p is None and v is not None for p, v in zip(parts, value, strict=True)) else (tuple, parts)

@@ -33,6 +33,7 @@ from tracegrad.compiler.walk import (
 )
 from tracegrad.compiler.watch_text import holding
 from tracegrad.eager.device_tensors import HERE, fetched
+from tracegrad.eager.tensor import Tensor, raw
 
 # code that names these may look at the type of a number, or hand it to code written in C that does
 TYPED = frozenset(
@@ -40,9 +41,13 @@ TYPED = frozenset(
 )
 _of_cell = attrgetter("cell_contents")
 _of_code = attrgetter("__code__")
-_kind_of = attrgetter("_data.shape", "_data.dtype", "requires_grad")
 MOST_TESTS = 2_000  # of a generated comparison, which takes some microseconds each to make
 MOST_TEXTS = 4  # generated comparisons of one Surroundings, whose objects may be replaced by equal ones ever again
+
+
+def _kind_of(t: Tensor) -> Any:
+    value = raw(t)
+    return value.shape, value.dtype, t.requires_grad
 
 
 class Surroundings:

@@ -12,7 +12,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from tracegrad.compiler.walk import content
-from tracegrad.eager.tensor import Parameter, Tensor
+from tracegrad.eager.tensor import Parameter, Tensor, raw
 
 if TYPE_CHECKING:
     from tracegrad.compiler.watch import Surroundings
@@ -73,8 +73,8 @@ def tests_of(watched: Surroundings, name: Name) -> tuple[list[str], list[str]]:
     conditions += [f"len({name(table)}) == {length}" for table, length in tables]
     conditions += [f"{name(content)}({name(read)}()) == {name(was)}" for read, was in walk.arrays]
     for t, (shape, dtype, needs) in watched.forms:
-        own = name(t)
-        conditions.append(f"{own}._data.shape == {name(shape)} and {own}._data.dtype is {name(dtype)}")
+        own, value = name(t), f"z{len(conditions)}"  # wherever it lies
+        conditions.append(f"({value} := {name(raw)}({own})).shape == {name(shape)} and {value}.dtype is {name(dtype)}")
         usual = type(t) in (Tensor, Parameter)
         node = f"({own}._node is not None and {own}._node.needs)" if usual else f"{own}.requires_grad"
         conditions.append(f"{node} is {needs}")
