@@ -230,13 +230,7 @@ def test_mask_assignment_stays_in_the_graph():
 
 @pytest.mark.parametrize(
     "f",
-    [
-        lambda x: x,
-        lambda x: x.view(2, 3),
-        lambda x: x[1:],
-        lambda x: x.detach(),
-        lambda x: x.t() if x.ndim == 2 else x.expand(2, 6),
-    ],
+    [lambda x: x.view(2, 3), lambda x: x[1:], lambda x: x.detach(), lambda x: x.t() if x.ndim == 2 else x.expand(2, 6)],
 )
 def test_results_never_share_memory_with_arguments(f):
     x = tg.tensor(X)
@@ -245,6 +239,23 @@ def test_results_never_share_memory_with_arguments(f):
     x.mul_(100)
     close(out, before.numpy())
     out.zero_()
+
+
+def test_an_argument_that_is_returned_is_itself_the_result():
+    fast = tg.compile(lambda x, y, a: (x, {"y": y, "sum": x + y}, a))
+    x, y, a = tg.tensor(X), tg.ones(6, dtype=tg.float64, requires_grad=True), np.ones(2)
+    for _ in range(3):
+        first, named, array = fast(x, y, a)
+        assert first is x
+        assert named["y"] is y
+        assert isinstance(array, tg.Tensor)
+        array.zero_()
+    assert a.tolist() == [1.0, 1.0]
+    close(named["sum"], X + 1)
+    chosen = tg.compile(lambda x: x if x.sum() > 0 else x * 2)
+    positive = x.abs()
+    assert tg.equal(chosen(-positive), -2 * positive)
+    assert chosen(positive) is positive
 
 
 def test_two_results_never_share_memory():

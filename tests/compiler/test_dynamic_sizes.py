@@ -130,7 +130,7 @@ def test_each_course_by_a_size_has_one_program():
         return x * 2 if x.shape[0] % 2 == 0 else x + 1
 
     assert_serves(f, [(rows(n),) for n in (2, 5, 4, 7, 64, 9, 10)], count=2, dynamic=True)
-    assert_serves(lambda x: x * 2 if len(x) > 10 else x, [(rows(n),) for n in (5, 12, 3, 90)], count=2, dynamic=True)
+    assert_serves(lambda x: x * 2 if len(x) > 10 else -x, [(rows(n),) for n in (5, 12, 3, 90)], count=2, dynamic=True)
 
 
 def test_values_that_decide_are_followed_at_every_size():

@@ -218,6 +218,8 @@ class Arguments:
         given: list[Any] = []
         for i, (leaf, t) in enumerate(zip(self.leaves, self.tensors, strict=True)):
             name = trace.argument(t, i, isinstance(leaf, float))
+            if not isinstance(leaf, Tensor):
+                name.__dict__["_is_array"] = True
             given.append(made.setdefault(id(leaf), name) if isinstance(leaf, Tensor) else name)
         filling = _Filling(self, iter(given))
         return tuple([filling.fill(v) for v in self.args]), {k: filling.fill(v) for k, v in self.kwargs.items()}

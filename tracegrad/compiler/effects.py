@@ -198,7 +198,9 @@ def ending_of(trace: CallTrace, result: Any, program_of: ProgramOf) -> tuple[dic
     histories = histories_of(trace, flat, written, source_of, program_of)
     apart = {i for h in histories for i in h.positions}
     for i, leaf in enumerate(flat):
-        if isinstance(leaf, Kept) or (isinstance(leaf, Tensor) and any(leaf is base for base in written)):
+        if isinstance(leaf, Kept) or (
+            isinstance(leaf, Tensor) and (_is_argument(trace, leaf) or any(leaf is base for base in written))
+        ):
             source = source_of(leaf.tensor if isinstance(leaf, Kept) else leaf)
             leaves.append(("outside", Detached(*source) if isinstance(leaf, Kept) and leaf.detached else source))
         elif isinstance(leaf, Tensor):
@@ -245,6 +247,11 @@ def flags_of(trace: CallTrace) -> list[tuple[Tensor, bool]]:
         if now is not before and (begins or not now) and (node is None or node.op is None):
             found.append((base, now))
     return found
+
+
+def _is_argument(trace: CallTrace, t: Tensor) -> bool:
+    """Whether a result is a Tensor among the arguments itself."""
+    return id(t) in trace.given and "_is_array" not in t.__dict__
 
 
 def grads_looked_at(trace: CallTrace) -> list[tuple[Source, bool]]:

@@ -205,9 +205,9 @@ class OtherSizes:
             pieces = self.record(change)
             if pieces is None and (self.recorder.error is None or isinstance(self.recorder.error, LinAlgError)):
                 return
-            if pieces is not None and (self.is_like(root, pieces) or pieces[0].plain is None):
+            if pieces and (self.is_like(root, pieces) or pieces[0].plain is None):
                 return
-            forms.add(None if pieces is None else pieces[0].plain.form)  # type: ignore[union-attr]
+            forms.add(pieces[0].plain.form if pieces else pieces if pieces is None else ())  # type: ignore[union-attr]
         axis = min(a for a in self.marks.dynamic if a in every)
         if len(forms) > 1 or (forms != {None} and every[axis] == 2):  # at 2 the course may be that of a 1 on the way
             return

@@ -323,6 +323,7 @@ class Tree:
             step is self.root
             and step.ending is not None
             and not (step.ending.writes or step.ending.grads or step.ending.histories)
+            and all(kind != "outside" for kind, _ in step.ending.leaves)
         )
         before = len(draws.drawn)
         try:
