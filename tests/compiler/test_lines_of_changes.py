@@ -21,32 +21,32 @@ holder = Holder()
 
 def appends(x):
     y = x + 1
-    kept.append(1)  # here
+    kept.insert(0, 1)  # here
     return y
 
 
 def counts(x):
     y = x + 1
-    table["calls"] += 1  # here
+    table["calls"] = object()  # here
     return y
 
 
 def sets_an_attribute(x):
     y = x + 1
-    holder.calls += 1  # here
+    holder.calls = object()  # here
     return y
 
 
 def sets_a_global(x):
     global number
     y = x + 1
-    number += 1  # here
+    number = object()  # here
     return y
 
 
 def extends_a_deque(x):
     y = x + 1
-    line.append(1)  # here
+    line.appendleft(1)  # here
     return y
 
 
@@ -68,7 +68,7 @@ class Counting(tg.nn.Module):
 
     def forward(self, x):
         y = x + 1
-        self.calls += 1  # here
+        self.calls = object()  # here
         return y
 
 
@@ -78,7 +78,7 @@ def closure():
     def f(x):
         nonlocal calls
         y = x + 1
-        calls += 1  # here
+        calls = object()  # here
         return y
 
     return f

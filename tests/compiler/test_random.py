@@ -91,7 +91,6 @@ def check_parameters(function, wrong, backend):
         assert fast(right).tolist() == pytest.approx(want)
 
 
-
 def drawn(function, calls=12):
     """Results of calls (or the class of what they raise), and the next number of the generator."""
     tg.manual_seed(5)
