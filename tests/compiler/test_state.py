@@ -164,7 +164,7 @@ def outcome(make, compiled, backend="numpy"):
     found = []
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        for _ in range(12):
+        for _ in range(60):
             x = tg.randn(3, dtype=F64, requires_grad=True)
             try:
                 y = f(x)

@@ -146,6 +146,11 @@ class Surroundings:
             return set()
         return {i for i, v in enumerate(self._items) if type(v) is float and self._name_at(i) in self.variable}
 
+    def free_kinds(self) -> dict[int, Any]:
+        """The positions among the items of what the function itself changes, and of what kind these are."""
+        kinds = [(i, v, state_kind(v)) for i, v in enumerate(self._items)] if self.state else []
+        return {i: kind for i, _, kind in kinds if kind is not None and self._name_at(i) in self.state}
+
     def states(self) -> list[Place]:
         """The places that the function itself changes."""
         return list(self.walk.states.values())
@@ -174,15 +179,19 @@ class Surroundings:
                 return False
             if list(map(len, self._sized)) == self._sizes:
                 if all(map(is_, self._now(), self._items)):
-                    self._steady += 1
-                    if self._steady == 16 + self.size // 4 and self._texts < MOST_TEXTS and self.size <= MOST_TESTS:
-                        self._holds, self._texts, self._steady = holding(self), self._texts + 1, 0
+                    self._note_steady()
                     return not self.walk.arrays or self._same_arrays()
                 if (same := self._same_values()) is not None:
                     return same and self._same_arrays()
         except (KeyError, ValueError, RuntimeError):  # an entry that is gone, an empty cell
             return False
         return self._same_facts()
+
+    def _note_steady(self) -> None:
+        """Everything was as it was once more: after a while the comparison is generated."""
+        self._steady += 1
+        if self._steady == 16 + self.size // 4 and self._texts < MOST_TEXTS and self.size <= MOST_TESTS:
+            self._holds, self._texts, self._steady = holding(self), self._texts + 1, 0
 
     def _same_tensors(self) -> bool:
         return all(_kind_of(t) == kind for t, kind in self._tensors)
@@ -201,21 +210,23 @@ class Surroundings:
 
     def _same_values(self) -> bool | None:
         """Whether what are other objects are equal numbers, or floats that may change; then these are known from now on.  None where it is not that simple."""
-        changed = []
+        changed, state = [], []
         for i, (now, was) in enumerate(zip(self._now(), self._items, strict=True)):
             if now is not was:
                 if self.state and self._is_state(i, now, was):
-                    changed.append((i, now))
+                    state.append((i, now))
                     continue
                 if type(now) in CONTAINERS and type(was) in CONTAINERS:
                     return None
                 if type(now) is not type(was) or (fact(now) != fact(was) and not self._may_change(i, now, was)):
                     return False
                 changed.append((i, now))
-        for i, now in changed:
+        for i, now in (*changed, *state):
             self._items[i] = now
         if changed:
             self._changed()
+        else:
+            self._note_steady()
         return True
 
     def _may_change(self, index: int, now: Any, was: Any) -> bool:

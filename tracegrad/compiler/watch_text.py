@@ -11,7 +11,7 @@ from operator import is_
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from tracegrad.compiler.walk import content
+from tracegrad.compiler.walk import content, state_kind
 from tracegrad.eager.tensor import Parameter, Tensor, raw
 
 if TYPE_CHECKING:
@@ -23,10 +23,17 @@ LONG = 16  # entries of a container that are tested one by one
 Name = Callable[[Any], str]
 
 
+def _test_of_kind(place: str, kind: Any, name: Name) -> str:
+    """The condition that a place of the function's own state holds what it may."""
+    if kind is int or kind is float:
+        return f"type({place}) is {kind.__name__}"
+    return f"{name(state_kind)}({place}) == {name(kind)}"
+
+
 def tests_of(watched: Surroundings, name: Name) -> tuple[list[str], list[str]]:
     """Statements, and the conditions that hold behind them where all is as it was.  `name` gives a name in the text for a value."""
     items = iter(watched.items)
-    free = watched.free_floats()
+    free, kinds = watched.free_floats(), watched.free_kinds()
     containers, tables = watched.sizes()
     lines: list[str] = []
     conditions: list[str] = []
@@ -36,7 +43,10 @@ def tests_of(watched: Surroundings, name: Name) -> tuple[list[str], list[str]]:
     def same(place: str) -> None:
         nonlocal position
         value = next(items)
-        conditions.append(f"type({place}) is float" if position in free else f"{place} is {name(value)}")
+        if position in kinds:
+            conditions.append(_test_of_kind(place, kinds[position], name))
+        else:
+            conditions.append(f"type({place}) is float" if position in free else f"{place} is {name(value)}")
         position += 1
 
     for container, length in containers:
