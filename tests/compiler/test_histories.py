@@ -208,9 +208,23 @@ def sharpness(compile):
     return step, [w]
 
 
+def written_apart(compile):
+    """Two results of updated parameters that share nothing, and one whose derivative reads no value."""
+    w, v = leaf(), leaf()
+
+    @compile
+    def step(x):
+        with tg.no_grad():
+            w.mul_(0.9)
+            v.mul_(0.8)
+        return (w * w * x).sum(), (v**3 * x).sum(), (w + x).sum()
+
+    return step, [w, v]
+
+
 PROGRAMS = [
     after_step, retained, retained_without_values, written_behind, overwritten, written_before, after_update, two_players,
-    value_and_gradient, kept_by_create_graph, half_freed, sharpness,
+    value_and_gradient, kept_by_create_graph, half_freed, sharpness, written_apart,
 ]  # fmt: skip
 
 

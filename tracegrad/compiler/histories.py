@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tracegrad.compiler.call_trace import CallTrace, NotCompilable
+from tracegrad.compiler.groups import Group, groups_of
 from tracegrad.compiler.overwritten import saved_arrays
 from tracegrad.compiler.program import Backward, CompiledCall, Program
 from tracegrad.compiler.values import Source
@@ -24,6 +25,7 @@ from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import FREED, Node, make_leaf, make_node
 from tracegrad.ir.sweep import reachable
 from tracegrad.ir.types import Type
+from tracegrad.passes.differentiate import followed_outputs
 
 SourceOf = Callable[[Tensor], Source]
 ProgramOf = Callable[[Graph], Program]
@@ -116,7 +118,7 @@ class Anew:
         self.taken: list[Any] = []
         self.graph = Graph((), ())
         self.followed: tuple[int, ...] = ()
-        self._backward: LaterBackward | None = None
+        self._steps: list[tuple[Group, LaterBackward]] = []
 
     def begin(self, values: list[Tensor], arguments: list[Tensor], memory: set[int]) -> list[Any]:
         """The arrays of the inputs, copied where the call is about to write them."""
@@ -132,27 +134,30 @@ class Anew:
 
     def place(self, results: dict[int, Tensor], kept: list[Any], arguments: list[Tensor]) -> None:
         """Put the results on the tape."""
-        if self._backward is None:
-            self._backward = LaterBackward(self)
+        if not self._steps:
+            groups = groups_of(self.graph, followed_outputs(self.graph))
+            self._steps = [(g, LaterBackward(self, g.outputs if len(groups) > 1 else None)) for g in groups]
         nodes: list[Any] = []
         for i, (kind, source) in enumerate(self.ins):
-            if i not in self._backward.inputs:
+            if i not in self.followed:
                 nodes.append(Type(kept[i].shape, kept[i].dtype))
                 continue
             t = results.get(source) if kind == "result" else source.read(arguments) if source is not None else None
             nodes.append(t._node if t is not None else make_leaf(Type(kept[i].shape, kept[i].dtype), needs=True))
             if i in self.final and t is not None:
                 kept[i] = t._data
-        _step(self._backward, tuple(nodes), [results[i] for i in self.positions], (tuple(kept), None))
+        made = [results[i] for i in self.positions]
+        for group, backward in self._steps:
+            _step(backward, tuple(nodes), made, (tuple(kept), None), group)
 
 
 class LaterBackward(Backward):
     """The backward of a history, whose program is compiled when a backward asks for it."""
 
-    def __init__(self, history: Anew) -> None:
-        self.history, self.inputs = history, frozenset(history.followed)
+    def __init__(self, history: Anew, outputs: tuple[int, ...] | None) -> None:
+        self.history = history
         self._made: Program | None = None
-        self.begin(history.graph, history.followed)
+        self.begin(history.graph, history.followed, outputs)
 
     @property
     def program(self) -> Program:
@@ -168,13 +173,16 @@ class LaterBackward(Backward):
         return (super().leaves_read - values) | self.history.final
 
 
-def _step(backward: Any, inputs: tuple[Any, ...], results: list[Tensor], saved: Any) -> Node:
-    """One step of the tape for some results."""
+def _step(
+    backward: Any, inputs: tuple[Any, ...], results: list[Tensor], saved: Any, group: Group | None = None
+) -> None:
+    """One step of the tape for all results, or a group of them."""
     types = tuple([Type(raw(t).shape, raw(t).dtype) for t in results])
-    node = make_node(CompiledCall, inputs, (backward, None), types, saved=saved)
-    for t, piece in zip(results, projections(node), strict=True):
-        t._node = piece
-    return node
+    freed, stays = (saved, None) if group is None or group.saves else (None, saved)
+    node = make_node(CompiledCall, inputs, (backward, stays), types, saved=freed)
+    pieces = projections(node)
+    for i in range(len(results)) if group is None else group.outputs:
+        results[i]._node = pieces[i]
 
 
 # --- what a recording tells
