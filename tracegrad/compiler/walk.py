@@ -29,8 +29,9 @@ from tracegrad.compiler.ownership import (
     slots_of,
     stores_attributes,
 )
-from tracegrad.eager.device_tensors import HERE
-from tracegrad.eager.tensor import Tensor, raw
+from tracegrad.compiler.state_kinds import COLLECTS as COLLECTS
+from tracegrad.compiler.state_kinds import state_kind as state_kind
+from tracegrad.eager.tensor import Tensor
 from tracegrad.errors import explain
 
 LIMIT = 2_000  # places watched for one function, and entries of one container
@@ -55,8 +56,6 @@ DYNAMIC = frozenset(
     )
 )
 MISSING = object()
-LARGEST = 2**62  # of ints in programs
-COLLECTS = "collects"  # in the name of a list that is only added to
 CALLED = frozenset(("forward", "backward", "setup_context", "jvp", "vjp"))  # methods that modules and Functions call
 BUILTIN = frozenset(("builtins", "numpy", "scipy", "collections", "functools", "threading"))
 
@@ -344,25 +343,6 @@ class Walk:
         done.update(new)
         for name in sorted(new):
             self._global(table, name)
-
-
-def state_kind(value: Any) -> Any:
-    """What every value has in common that may take the place of this one in the state of a function; None for what is no number, Tensor or tuple of them."""
-    kind: Any = type(value)
-    if kind in HERE:
-        kind = HERE[kind]
-    if kind is bool:
-        return kind, value  # code may ask whether it is True
-    if kind is float or (kind is int and abs(value) < LARGEST):
-        return kind
-    if kind is Tensor:
-        node = value._node
-        history = None if node is None or not node.needs else node.op is None
-        return kind, raw(value).shape, raw(value).dtype, history
-    if kind is tuple and value:
-        parts = tuple([v if v is None or type(v) is str else state_kind(v) for v in value])
-        return None if any(p is None and v is not None for p, v in zip(parts, value, strict=True)) else (tuple, parts)
-    return None
 
 
 def fact(value: Any) -> Any:
