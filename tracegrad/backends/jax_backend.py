@@ -154,6 +154,13 @@ class JaxExecutable:
             fitting = self._fitting(tuple(map(_on_host, arrays)))
         return self._on_devices(program, tuple(fitting), True)
 
+    def settled(self, position: int, array: Array) -> OnDevice | None:
+        """An argument where the program wants it, to stay there; None before the first call, and where several processes would have to agree on it."""
+        if self._places is None or jax.process_count() > 1:
+            return None
+        with jax.enable_x64(True):
+            return self._places.settled(position, array)
+
     def _lending(self, arrays: tuple[Any, ...]) -> tuple[Any, ...]:
         """The results, with the memory of donated arguments that are on the device."""
         found = {p: v for p in self._given if (v := lent(p, arrays)) is not None}

@@ -79,6 +79,11 @@ class Places:
         jax.block_until_ready(copied)
         return made
 
+    def settled(self, position: int, array: Array) -> OnDevice:
+        """A copy of an input where the program wants it."""
+        own = np.array(array) if self.host else array  # the CPU's devices may keep the memory
+        return kept(jax.block_until_ready(jax.device_put(own, self.shardings[position])), "")
+
     def results(self, arrays: Iterable[jax.Array], source: str) -> tuple[OnDevice, ...]:
         """Results as values on devices; once they are there where the devices read NumPy's memory in place."""
         arrays = tuple(arrays)

@@ -31,7 +31,19 @@ class OnDevice:
     alone   whether no other value and nobody outside has the array, which may be given away then
     """
 
-    __slots__ = ("__weakref__", "_fetch", "_host", "_replaced", "alone", "array", "dtype", "origin", "place", "shape", "whole")
+    __slots__ = (
+        "__weakref__",
+        "_fetch",
+        "_host",
+        "_replaced",
+        "alone",
+        "array",
+        "dtype",
+        "origin",
+        "place",
+        "shape",
+        "whole",
+    )
 
     def __init__(
         self,

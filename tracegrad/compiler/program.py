@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,8 @@ from tracegrad.compiler.split import Split
 from tracegrad.compiler.stages import Stages, emitted, optimised_graph
 from tracegrad.compiler.unproved import Unproved, UnprovedSplit
 from tracegrad.config import local
-from tracegrad.eager.device_tensors import value_of, wrapped
-from tracegrad.eager.tensor import Tensor, handle
+from tracegrad.eager.device_tensors import settle, unmoved, value_of, wrapped
+from tracegrad.eager.tensor import Parameter, Tensor, handle
 from tracegrad.ir.builder import projections
 from tracegrad.ir.graph import Graph
 from tracegrad.ir.node import Node, make_node
@@ -59,6 +60,8 @@ class Program:
             self._compile() if bound is None else Unproved(bound.executables[0], graph, self._settle)
         )
         self.remote: bool = getattr(self.executable, "remote", False)
+        self._parameters: list[Any] = []  # where those of the last call were on the host
+        self._settled = False  # whether any have been the same
 
     @cached_property
     def optimised(self) -> Graph:
@@ -97,8 +100,19 @@ class Program:
                     return self._tracked(tensors)
         executable = self.alone if alone else self.executable
         if self.remote:
+            self._settle(tensors)
             return [wrapped(r, None) for r in executable(*map(value_of, tensors))]
         return [handle(r, None) for r in executable(*[t._data for t in tensors])]
+
+    def _settle(self, tensors: Sequence[Tensor]) -> None:
+        """Let parameters stay on the device that the call before was given as well, and that nobody has written since or shows elsewhere."""
+        before, self._parameters = self._parameters, [unmoved(t) if type(t) is Parameter else None for t in tensors]
+        same = [i for i, (a, b) in enumerate(zip(before, self._parameters, strict=False)) if a is not None and a == b]
+        if same and not self._settled:
+            gc.collect()  # what the recording left behind has the memory too
+            self._settled = True
+        for i in same:
+            settle(tensors[i], partial(self.executable.settled, i))  # type: ignore[attr-defined]
 
     @property
     def alone(self) -> Executable:

@@ -7,6 +7,7 @@ values and makes the Tensor an ordinary one.  To the program the class is Tensor
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from sys import getrefcount
 from typing import Any
 
@@ -17,6 +18,7 @@ from tracegrad.backends.on_device import OnDevice
 from tracegrad.config import local
 from tracegrad.devices import CPU
 from tracegrad.devices import device as Device
+from tracegrad.eager.clock import writes
 from tracegrad.eager.inference import InferenceTensor
 from tracegrad.eager.tensor import PLACE, Parameter, Size, Tensor, handle, raw
 from tracegrad.ir.node import Node
@@ -272,6 +274,18 @@ def _is_alone(t: Tensor) -> bool:
     return True
 
 
+def unmoved(t: Tensor) -> tuple[int, ...]:
+    """What is the same as long as t has the same memory on the host and no operator writes it."""
+    return id(t), id(raw(t)), *writes(t)
+
+
+def settle(t: Tensor, place: Callable[[Array], OnDevice | None]) -> None:
+    """Let t have its value where `place` puts it, if nothing else shows its memory."""
+    if _is_alone(t) and (found := place(raw(t))) is not None:
+        _set_raw(t, found)
+        _set_class(t, ON_DEVICE[type(t)])
+
+
 def moved(target: Tensor, value: Tensor) -> bool:
     """Let target have the value of a result on a device, as a write to its memory would; False where it has to be a write: others show that memory."""
     if value._node is not None or (target._node is not None and target._node.op is not None):
@@ -293,4 +307,15 @@ def moved(target: Tensor, value: Tensor) -> bool:
     return True
 
 
-__all__ = ["DeviceTensor", "HERE", "ON_DEVICE", "fetched", "memory_of", "moved", "value_of", "wrapped"]
+__all__ = [
+    "DeviceTensor",
+    "HERE",
+    "ON_DEVICE",
+    "fetched",
+    "memory_of",
+    "moved",
+    "settle",
+    "unmoved",
+    "value_of",
+    "wrapped",
+]
