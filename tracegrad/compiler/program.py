@@ -100,11 +100,11 @@ class Program:
                     return self._tracked(tensors)
         executable = self.alone if alone else self.executable
         if self.remote:
-            self._settle(tensors)
+            self._settle_parameters(tensors)
             return [wrapped(r, None) for r in executable(*map(value_of, tensors))]
         return [handle(r, None) for r in executable(*[t._data for t in tensors])]
 
-    def _settle(self, tensors: Sequence[Tensor]) -> None:
+    def _settle_parameters(self, tensors: Sequence[Tensor]) -> None:
         """Let parameters stay on the device that the call before was given as well, and that nobody has written since or shows elsewhere."""
         before, self._parameters = self._parameters, [unmoved(t) if type(t) is Parameter else None for t in tensors]
         same = [i for i, (a, b) in enumerate(zip(before, self._parameters, strict=False)) if a is not None and a == b]
