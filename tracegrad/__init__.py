@@ -100,6 +100,8 @@ _LAZY = {
     },
     "compile": ("tracegrad.compiler", "compile"),
     "_dynamo": ("tracegrad._dynamo", None),
+    "_higher_order_ops": ("tracegrad._higher_order_ops", None),
+    "_inductor": ("tracegrad._inductor", None),
     "capture": ("tracegrad.compiler", "capture"),
     "mark_dynamic": ("tracegrad.compiler", "mark_dynamic"),
     "debug_print": ("tracegrad.compiler.debug", "debug_print"),

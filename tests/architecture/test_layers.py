@@ -28,7 +28,7 @@ LAYERS = (
     ("func",),
     ("fft", "linalg", "nn", "special", "utils", "random", "signal", "testing"),
     ("optim",),  # averaged models are modules
-    ("_dynamo",),
+    ("_dynamo", "_inductor", "_higher_order_ops"),
     ("__init__",),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -119,3 +119,24 @@ def test_names_that_say_nothing_here_leave_functions_as_they_are():
     assert tg.compiler.cudagraph_mark_step_begin() is None
     assert tg._dynamo.config.cache_size_limit > 0
     assert tg._dynamo.optimize("inductor")(double)(tg.ones(1)).item() == 2.0
+
+
+def test_settings_of_torch_can_be_set_and_patched():
+    config = tg._dynamo.config
+    with config.patch(suppress_errors=True, of_later_versions=3):
+        assert (config.suppress_errors, config.of_later_versions) == (True, 3)
+    assert not config.suppress_errors
+    assert not hasattr(config, "of_later_versions")
+    asked = config.patch("verbose", True)(lambda: config.verbose)
+    assert [asked(), config.verbose, asked()] == [True, False, True]
+    with tg._inductor.config.patch({"max_autotune": True}):
+        assert tg._inductor.config.max_autotune
+
+
+def test_structured_control_flow_is_found_where_torch_has_it():
+    from tracegrad._higher_order_ops import cond, while_loop
+    from tracegrad._higher_order_ops.map import map as mapped
+    from tracegrad._higher_order_ops.scan import scan
+
+    assert (cond, while_loop, mapped, scan) == (tg.cond, tg.while_loop, tg.map, tg.scan)
+    assert tg._higher_order_ops.scan is scan

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
+from tracegrad._dynamo import config
 from tracegrad.compiler import compile, mark_dynamic  # noqa: A004  (torch's name)
 from tracegrad.compiler.marks import mark_static, maybe_mark_dynamic
 from tracegrad.compiler.names import (
@@ -18,13 +18,6 @@ from tracegrad.compiler.names import (
 )
 from tracegrad.compiler.names import is_dynamo_compiling as is_compiling
 from tracegrad.nn.optimized import OptimizedModule
-
-# what programs set has no effect: there is nothing like it to choose here
-config = SimpleNamespace(
-    suppress_errors=False, verbose=False, cache_size_limit=64, recompile_limit=64, accumulated_recompile_limit=256, dynamic_shapes=True,
-    assume_static_by_default=True, automatic_dynamic_shapes=True, capture_scalar_outputs=True, capture_dynamic_output_shape_ops=True, error_on_recompile=False,
-    specialize_int=False, guard_nn_modules=True, disable=False, log_level=None, optimize_ddp=False, compiled_autograd=False,
-)  # fmt: skip
 
 
 def graph_break(msg: str = "") -> None:

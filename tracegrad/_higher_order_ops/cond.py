@@ -1,0 +1,5 @@
+"""Where torch has `cond`."""
+
+from tracegrad.func.control_flow import cond
+
+__all__ = ["cond"]
