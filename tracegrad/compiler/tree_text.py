@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from tracegrad.compiler.program import Program
 from tracegrad.compiler.tree import Step, Tree
@@ -23,7 +24,8 @@ def tree_text(tree: Tree) -> str:
     inputs = [_name(leaf, values, f"a{i}") for i, leaf in enumerate(tree.values.sources)]
     lines = [f"def compiled({', '.join(inputs)}):"]
     assert tree.root is not None
-    _lines(tree.root, names, values, lines, 1)
+    given = {source.key(): values[leaf] for leaf, source in tree.values.sources.items()}
+    _lines(tree.root, names, values, lines, 1, given)
     return "\n\n".join([*texts, "\n".join(lines) + "\n"])
 
 
@@ -42,8 +44,10 @@ def _name(node: Node, values: dict[Node, str], wanted: str = "") -> str:
     return values[node]
 
 
-def _lines(step: Step, names: dict[Program, str], values: dict[Node, str], lines: list[str], depth: int) -> None:
-    """The lines of a step and of what follows it."""
+def _lines(
+    step: Step, names: dict[Program, str], values: dict[Node, str], lines: list[str], depth: int, given: dict[Any, str]
+) -> None:
+    """The lines of a step and of what follows it; given names the inputs by their sources."""
     while True:
         indent = "    " * depth
         results = [f"r{i}" for i in range(len(step.results))]
@@ -55,6 +59,9 @@ def _lines(step: Step, names: dict[Program, str], values: dict[Node, str], lines
             )
         if step.ending is not None:
             shown = [_name(p, values) if isinstance(p, Node) else results[p] for p in step.ending.plan]
+            for i, (kind, source) in enumerate(step.ending.leaves):
+                if kind == "outside":  # what the function was given is the result itself
+                    shown.insert(i, given.get(source.key(), "..."))
             lines.append(f"{indent}return {', '.join(shown) or 'None'}")
             return
         guard = step.guard
@@ -68,7 +75,7 @@ def _lines(step: Step, names: dict[Program, str], values: dict[Node, str], lines
             if child.entry is not None:
                 values[child.entry] = _name(guard.node, values)
             lines.append(f"{indent}if {_test(guard.kind, _name(guard.node, values), value)}:{where}")
-            _lines(child, names, values, lines, depth + 1)
+            _lines(child, names, values, lines, depth + 1, given)
         lines.append(f"{indent}raise NotRecorded")
         return
 
