@@ -73,3 +73,15 @@ def test_an_optimizer_makes_its_state_once():
 
     called(tg.compile(step), tg.ones(1, 2))
     assert optimizer.state[model.weight]["step"].item() == 3
+
+
+def test_attributes_set_on_a_tensor_argument_stay():
+    @tg.compile
+    def f(x):
+        x.tag = "seen"
+        return x * 2
+
+    for _ in range(2):
+        x = tg.ones(2)
+        called(f, x, times=1)
+        assert x.tag == "seen"

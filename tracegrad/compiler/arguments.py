@@ -43,6 +43,11 @@ class _Intricate(Exception):  # noqa: N818  (no error: the object around is know
     """An object holds more than data."""
 
 
+def marks_of(t: Tensor) -> list[tuple[str, int]]:
+    """The attributes that a Tensor of the user's has, with the identities of what they hold."""
+    return [(name, id(value)) for name, value in t.__dict__.items() if name[0] != "_"]
+
+
 class Arguments:
     """The arguments of one call.
 
@@ -55,6 +60,7 @@ class Arguments:
         "_arrays",
         "_counts",
         "_made",
+        "_marks",
         "_places",
         "_records",
         "args",
@@ -74,6 +80,9 @@ class Arguments:
         self._arrays: dict[int, Any] = {}  # arrays of other libraries as NumPy's
         self._records = 0  # how many objects are being taken apart around the present value
         self._places: list[Part] = []
+        self._marks: list[
+            tuple[Tensor, list[tuple[str, int]]]
+        ] = []  # names for Tensors, and the user's attributes of them
         self._made: list[tuple[Any, list[Any]]] = []  # what the function sees that can be changed, and what it held
         self._counts: list[int] = []  # inputs before each argument
         parts = []
@@ -222,7 +231,9 @@ class Arguments:
                 name.__dict__["_is_array"] = True
             given.append(made.setdefault(id(leaf), name) if isinstance(leaf, Tensor) else name)
         filling = _Filling(self, iter(given))
-        return tuple([filling.fill(v) for v in self.args]), {k: filling.fill(v) for k, v in self.kwargs.items()}
+        filled = tuple([filling.fill(v) for v in self.args]), {k: filling.fill(v) for k, v in self.kwargs.items()}
+        self._marks = [(t, marks_of(t)) for t in given]
+        return filled
 
     def keeps(self, value: Any) -> bool:
         """Whether a value is watched: an object that every later call finds as it is.  Raises NotCompilable for one that is taken apart."""
@@ -240,7 +251,7 @@ class Arguments:
             now = held(made)
             if len(now) != len(before) or any(a is not b for a, b in zip(now, before, strict=True)):
                 return True
-        return False
+        return any(marks_of(t) != before for t, before in self._marks)
 
     def place(self, put: Callable[[Any], None], old: Any, new: Any) -> None:
         """Let something else stand in an object until `restore`."""
