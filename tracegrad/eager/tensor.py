@@ -228,7 +228,9 @@ class Tensor(metaclass=dtypes.TorchClass):
         self.grad = None
 
 
-raw = Tensor.__dict__["_data"].__get__  # what stands in the slot: an array, or the OnDevice of a Tensor that lies elsewhere (device_tensors.py)
+raw = Tensor.__dict__[
+    "_data"
+].__get__  # what stands in the slot: an array, or the OnDevice of a Tensor that lies elsewhere (device_tensors.py)
 MARK = "_is_parameter"
 
 
