@@ -88,6 +88,8 @@ def asks_for_types() -> bool:
 class CallTrace(Trace):
     """The recording of one call; `reads` lists what decided about its course."""
 
+    on_tape = True
+
     def __init__(self, what: str, cuts: bool = False) -> None:
         super().__init__(what)
         self.cuts = cuts  # whether operators that read values need programs of their own

@@ -22,6 +22,7 @@ from tracegrad.compiler.stages import Stages, emitted, optimised_graph
 from tracegrad.compiler.unproved import Unproved, UnprovedSplit
 from tracegrad.config import local
 from tracegrad.eager.device_tensors import settle, unmoved, value_of, wrapped
+from tracegrad.eager.dispatch import T
 from tracegrad.eager.tensor import Parameter, Tensor, handle
 from tracegrad.ir.builder import projections
 from tracegrad.ir.graph import Graph
@@ -192,6 +193,11 @@ class Backward:
         return vjp_graph(prepare(self.program.graph), self.followed, self.outputs)
 
     @cached_property
+    def graph_on_tape(self) -> Graph:
+        """The same for what is differentiated again, with the steps that the tape has though their derivative is 0."""
+        return vjp_graph(prepare(self.program.graph), self.followed, self.outputs, followed=True)
+
+    @cached_property
     def leaves_read(self) -> frozenset[int]:
         """The leaves whose values the cotangents depend on."""
         if self.deciding is not None:
@@ -227,7 +233,7 @@ class Backward:
         """The cotangents of the followed leaves with their history."""
         if self.deciding is not None:
             return self.deciding.on_tensors(leaves, cotangents)
-        return replay(self.graph, [*leaves, *cotangents])
+        return replay(self.graph_on_tape if T.followed else self.graph, [*leaves, *cotangents])
 
     @property
     def is_split(self) -> bool:

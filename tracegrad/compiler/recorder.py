@@ -63,6 +63,7 @@ class Trace:
     postponed: tuple[type[BaseException], ...] = ()  # those for a rule that decides by a cotangent
     given_up: Any = None  # why later calls are to run the function itself
     counts = False  # whether values may decide how large a result is, with only its size compared at replays
+    on_tape = False  # whether the user may differentiate results again on the tape: rules then have the steps whose derivative is 0
     values_known = True  # False while the rules of a custom Function are recorded on stand-ins
 
     def leaf(self, data: np.ndarray[Any, Any], number: bool = False, needs: bool = False) -> Tensor:

@@ -32,8 +32,8 @@ class TensorOps(Ops):
 
     @property
     def followed(self) -> bool:  # type: ignore[override]
-        """True unless a function is being recorded: a graph is simplified anyway."""
-        return local.trace is None
+        """True unless a function is recorded for a transformation, which does not ask what depends on what."""
+        return local.trace is None or local.trace.on_tape
 
     def type(self, x: Any) -> Type:
         """Shape and NumPy dtype of x; weak for a Python number."""

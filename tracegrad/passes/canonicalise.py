@@ -301,7 +301,11 @@ def _gone(name: str) -> Rule:
     )
 
 
-FINISHING: tuple[AnyRule, ...] = tuple(_gone(name) for name in ("detach", "stop_reverse", "alias", "clone"))
+FINISHING: tuple[AnyRule, ...] = (
+    *(_gone(name) for name in ("detach", "stop_reverse", "alias", "clone")),
+    Rule("flat(value, x) -> value", lambda F, value, x, STEP: F.flat(value, x, step=STEP), lambda F, value: value,
+         stage="finish", exactness="exact", examples=({"value": A(2, 3), "x": A(2, 3), "STEP": "FlatBackward0"},)),
+)  # fmt: skip
 
 
 RULE_SET = RuleSet((*RULES, *signs.RULES, *powers.RULES), STAGE)
@@ -309,5 +313,5 @@ FINISHING_SET = RuleSet(FINISHING, "finish")
 
 
 def finish(graph: Graph) -> Graph:
-    """The graph without detach, alias and clone, which mean something to differentiation only.  Runs after it."""
+    """The graph without detach, alias, clone and flat, which mean something to differentiation only.  Runs after it."""
     return rewrite(graph, FINISHING_SET, "finish")

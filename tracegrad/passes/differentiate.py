@@ -18,13 +18,19 @@ from tracegrad.slots import slots
 
 
 def vjp_graph(
-    graph: Graph, wrt: Sequence[int] | None = None, outputs: Sequence[int] | None = None, *, keep_outputs: bool = False
+    graph: Graph,
+    wrt: Sequence[int] | None = None,
+    outputs: Sequence[int] | None = None,
+    *,
+    keep_outputs: bool = False,
+    followed: bool = False,
 ) -> Graph:
     """The graph (inputs, one cotangent per chosen output) -> cotangents of the leaves `wrt`.
 
     wrt           positions among the inputs followed by the captures; all floating-point inputs by default
     outputs       positions of the outputs that get a cotangent; all floating-point ones by default
     keep_outputs  give the original outputs first
+    followed      with the steps that make a result depend on what its derivative is 0 for, as on the tape
 
     A leaf that the outputs do not depend on gets zeros.  Effects are dropped.  Raises DifferentiationError for
     a leaf or an output without derivative (integers, booleans).
@@ -34,7 +40,9 @@ def vjp_graph(
     graph = track(graph, wrt)
     cotangents = [make_leaf(_output_type(graph, position)) for position in outputs]
     targets = [graph.leaves[position] for position in wrt]
-    found = backward(Builder(), [graph.outputs[p] for p in outputs], cotangents, targets)
+    F = Builder()
+    F.followed = followed
+    found = backward(F, [graph.outputs[p] for p in outputs], cotangents, targets)
     kept = tuple(graph.outputs) if keep_outputs else ()
     names = graph.names[: len(graph.inputs)], graph.names[len(graph.inputs) :]
     fresh = unused_names("g", len(cotangents), graph.names)
