@@ -97,12 +97,17 @@ class Counted(Op):
 
     function, method, nondiff_outputs, quiet = False, False, ("out",), True
     numpy = jax = "{x}.copy()"
-    samples = ()  # a part of recordings, between their programs
+    samples = ([A(2, 3)], [A()], [A(0, 3)])
 
     @staticmethod
     def infer(x: Type) -> Type:
         """x's type."""
         return x
+
+    @staticmethod
+    def batch(F: Ops, size: int, batched: tuple[bool, ...], x: Value) -> Value:
+        """The same with the leading axis."""
+        return F.counted(x)
 
 
 class IndexMask(Op):
