@@ -181,7 +181,7 @@ class Compiled(Called):
             tree = self._new_tree(call, trace, watched) if tree is None else tree
             trace.outside.restore()
             if ending.conflict(tensors):
-                raise NotCompilable("memory that it writes shows in another argument", None)
+                raise NotCompilable("writes memory that another argument shows", None)
         except NotCompilable as stop:
             trace.outside.restore()
             if not watched.still_valid() and not watched.put_back():

@@ -274,7 +274,7 @@ def _refuse_shared(trace: CallTrace, written: list[Tensor]) -> None:
         saved = trace.outside.bases.get(id(t))
         base = memory.get(id(owner(saved[1] if saved is not None else t._data)))
         if base is not None and base is not t and end_of_views(t) is not base:
-            raise NotCompilable("memory that it writes shows in another Tensor that it reads", None)
+            raise NotCompilable("writes memory that another Tensor shows, which it reads", None)
 
 
 def by_operators(
