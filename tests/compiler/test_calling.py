@@ -317,3 +317,30 @@ def test_results_keep_the_subclass_of_an_argument():
         found, name = fast(tg.ones(2).as_subclass(Special), 2.0)
         assert (type(found), name, found.tolist()) == (Special, "Special", [2.0, 2.0])
         assert type(fast(tg.ones(2), 2.0)[0]) is tg.Tensor
+
+
+def test_captured_tensors_that_are_returned_are_themselves():
+    weight, buffer = tg.nn.Parameter(tg.ones(2)), tg.zeros(2)
+
+    @tg.compile
+    def f(x):
+        buffer.add_(1)
+        return weight, buffer, x, x * weight
+
+    for k in range(4):
+        x = tg.ones(2)
+        found = f(x)
+        assert found[0] is weight and found[1] is buffer and found[2] is x
+        assert buffer.tolist() == [k + 1.0] * 2
+        found[3].sum().backward()
+    assert weight.grad.tolist() == [4.0, 4.0]
+
+
+def test_what_the_function_makes_is_another_one_at_every_call():
+    f = tg.compile(lambda x: (tg.from_numpy(np.ones(2)), tg.tensor([1.0, 2.0]), x + 1))
+    x = tg.ones(2)
+    for _ in range(4):
+        found = f(x)
+        assert [t.tolist() for t in found] == [[1.0, 1.0], [1.0, 2.0], [2.0, 2.0]]
+        for t in found:
+            t.add_(100)

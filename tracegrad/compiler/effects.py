@@ -199,7 +199,7 @@ def ending_of(trace: CallTrace, result: Any, program_of: ProgramOf) -> tuple[dic
     apart = {i for h in histories for i in h.positions}
     for i, leaf in enumerate(flat):
         if isinstance(leaf, Kept) or (
-            isinstance(leaf, Tensor) and (_is_argument(trace, leaf) or any(leaf is base for base in written))
+            isinstance(leaf, Tensor) and (_is_outside(trace, leaf) or any(leaf is base for base in written))
         ):
             source = source_of(leaf.tensor if isinstance(leaf, Kept) else leaf)
             leaves.append(("outside", Detached(*source) if isinstance(leaf, Kept) and leaf.detached else source))
@@ -249,9 +249,11 @@ def flags_of(trace: CallTrace) -> list[tuple[Tensor, bool]]:
     return found
 
 
-def _is_argument(trace: CallTrace, t: Tensor) -> bool:
-    """Whether a result is a Tensor among the arguments itself."""
-    return id(t) in trace.given and "_is_array" not in t.__dict__
+def _is_outside(trace: CallTrace, t: Tensor) -> bool:
+    """Whether a result is a Tensor among the arguments, or a captured one, itself."""
+    if id(t) in trace.given:
+        return "_is_array" not in t.__dict__
+    return trace.reached(t) and not (trace.owns(t) or id(t) in trace.fixed or id(t) in trace.floats)
 
 
 def grads_looked_at(trace: CallTrace) -> list[tuple[Source, bool]]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tracegrad.compiler.quick_text import ABSENT, SMALL, Tests, Unusual
+from tracegrad.compiler.values import Source
 from tracegrad.compiler.watch_text import FAILURES, tests_of
 from tracegrad.config import local
 from tracegrad.eager.tensor import Tensor
@@ -66,7 +67,12 @@ def quick_call(tree: Tree, call: Arguments, miss: Miss) -> Quick | None:
 
 def _is_plain(tree: Tree, ending: Ending) -> bool:
     """Whether a program has no effects, and its inputs are arguments, captured Tensors, constants and floats."""
-    kinds = all(kind != "outside" and (kind != "tensor" or value is None) for kind, value in ending.leaves)
+    kinds = all(
+        (type(value) is Source and value.kind in ("argument", "captured"))
+        if kind == "outside"
+        else (kind != "tensor" or value is None)
+        for kind, value in ending.leaves
+    )
     sources = all(isinstance(source.of, Tensor) for source, _ in tree.captured)
     acts = ending.writes or ending.grads or ending.flags or ending.messages or ending.state or ending.draws
     effects = acts or ending.from_before or not all(h.is_gone for h in ending.histories)
@@ -121,7 +127,10 @@ class _Text(Tests):
         except Unusual:
             return None
         self.test_forms()
-        result, needed = result_text(ending)
+        known = {key: own for key, (own, _) in names.items()}
+        if any(kind == "outside" and value.key() not in known for kind, value in ending.leaves):
+            return None
+        result, needed = result_text(ending, known)
         self.scope.update(needed)
         ins = [names[self.tree.values.sources[leaf].key()] for leaf in step.ins]
         kinds = [kind for kind, _ in ending.leaves if kind in ("tensor", "number")]
@@ -201,8 +210,8 @@ def _run_lines(program: Program, scope: dict[str, Any], arrays: str) -> list[str
     ]
 
 
-def result_text(ending: Ending) -> tuple[str, dict[str, Any]]:
-    """Source of the result from t0, t1, ..., and the values that it needs."""
+def result_text(ending: Ending, known: dict[Any, str]) -> tuple[str, dict[str, Any]]:
+    """Source of the result from t0, t1, ... and the expressions of arguments and captured Tensors by their keys, and the values that it needs."""
     scope: dict[str, Any] = {}
     given = iter(ending.leaves)
     tensors = iter(range(len(ending.leaves)))
@@ -224,6 +233,8 @@ def result_text(ending: Ending) -> tuple[str, dict[str, Any]]:
         kind, value = next(given)
         if kind in ("tensor", "number"):
             return f"t{next(tensors)}"
+        if kind == "outside":
+            return known[value.key()]
         scope[f"static{len(scope)}"] = value
         return f"static{len(scope) - 1}{'.copy()' if kind == 'array' else ''}"
 
