@@ -97,7 +97,8 @@ def placed(array: Any, sharding: Sharding) -> jax.Array:
     whole = lent_to_jax(np.asarray(array))
     if isinstance(sharding, NamedSharding):
         return jax.make_array_from_callback(whole.shape, sharding, whole.__getitem__)
-    return jax.device_put(whole, sharding)  # type: ignore[no-any-return]
+    found: jax.Array = jax.device_put(whole, sharding)
+    return found
 
 
 class _Lent:
