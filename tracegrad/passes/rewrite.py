@@ -18,7 +18,7 @@ Change = Callable[[Node], Any]
 MOST_REWRITES = 200  # of one node: far more than any chain of rules that ends
 _BY_SIGNATURE, _SETTLED = "_by_signature", "_settled"  # where passes remember something beside a graph
 MOST_SIGNATURES = 20_000  # kept in a RuleSet
-FARTHEST = 4  # nodes from the root of a pattern to the deepest that it describes
+FARTHEST = 3  # nodes from the root of a pattern to the deepest that it describes
 
 
 def remake(op: type[Op], inputs: tuple[Any, ...], attrs: tuple[Any, ...], location: Any) -> Node:
